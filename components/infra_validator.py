@@ -1,0 +1,143 @@
+"""InfraValidator: loads the export as TF Serving would, asks it real examples, compares with the trained model.
+
+The standard InfraValidator needs docker and a TF Serving image. This one starts another process that loads the
+SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard InfraBlessing.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform.saved import saved_transform_io_v2
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import path_utils
+
+from components import infra_blessing
+from trainer.export import PROBABILITY, TRANSFORM_FEATURES
+from trainer.run_fn import KERAS_MODEL
+
+Answers = dict[str, dict[str, np.ndarray]]
+
+
+@component
+def InfraValidator(  # noqa: N802 (TFX names components as classes)
+    model: InputArtifact[standard_artifacts.Model],
+    model_run: InputArtifact[standard_artifacts.ModelRun],
+    transform_graph: InputArtifact[standard_artifacts.TransformGraph],
+    examples: InputArtifact[standard_artifacts.Examples],
+    blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+    split: Parameter[str],
+    num_examples: Parameter[int],
+    tolerance: Parameter[float],
+    timeout_seconds: Parameter[int],
+    code: Parameter[str],
+):
+    """Bless the export if every signature answers real examples as the trained model does.
+
+    Args:
+        model: the export, from the Trainer.
+        model_run: holds the trained Keras model, as it was before the export.
+        transform_graph: from Transform.
+        examples: raw examples, from ExampleGen.
+        blessing: the verdict; not blessed is a verdict, too, and the Pusher refuses on it.
+        split: which split the examples come from.
+        num_examples: how many to send.
+        tolerance: the largest absolute difference between two probabilities that passes.
+        timeout_seconds: for loading and answering together.
+        code: a digest of the sources that decide; it is there for the cache key alone.
+    """
+    [split_uri] = artifact_utils.get_split_uris([examples], split)
+    records = read_records(split_uri, limit=num_examples)
+    saved_model = path_utils.serving_model_path(model.uri)
+    try:
+        answers = run_probe(saved_model, records, timeout_seconds=timeout_seconds)
+        expected = trained_outputs(
+            records, keras_model=f"{model_run.uri}/{KERAS_MODEL}", transform_graph=transform_graph.uri
+        )
+        reason = compare(answers, expected, tolerance=tolerance)
+    except ProbeFailed as error:
+        reason = str(error)
+    infra_blessing.write(blessing, model_id=model.id, reason=reason)
+
+
+class ProbeFailed(Exception):
+    """The model server's loader could not load the export, or an answer did not come."""
+
+
+def read_records(folder: str, *, limit: int) -> list[bytes]:
+    """The first ``limit`` serialized tf.Examples of a split's gzipped TFRecord files."""
+    files = sorted(tf.io.gfile.glob(f"{folder}/*"))
+    return list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(limit).as_numpy_iterator())
+
+
+def run_probe(saved_model: str, records: list[bytes], *, timeout_seconds: int) -> Answers:
+    """Ask every signature in another process (`serving.probe`) and return its outputs by signature.
+
+    Raises:
+        ProbeFailed: the process failed, crashed or did not end in time; the message is one line.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        requests, outputs = Path(folder, "requests.tfrecord"), Path(folder, "outputs.npz")
+        with tf.io.TFRecordWriter(str(requests)) as writer:
+            for record in records:
+                writer.write(record)
+        command = [sys.executable, "-m", "serving.probe", saved_model, str(requests), str(outputs)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            raise ProbeFailed(f"the export did not load and answer within {timeout_seconds} s") from None
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or [f"the probe ended with exit code {done.returncode}"]
+            raise ProbeFailed(f"the export fails as TF Serving would load it: {lines[-1][:300]}")
+        answers: Answers = {}
+        with np.load(outputs) as arrays:
+            for key in arrays.files:
+                signature, output = key.split("/", 1)
+                answers.setdefault(signature, {})[output] = arrays[key]
+    return answers
+
+
+def trained_outputs(records: list[bytes], *, keras_model: str, transform_graph: str) -> dict[str, np.ndarray]:
+    """What the trained model says of ``records``, computed without the export.
+
+    Args:
+        records: serialized raw tf.Examples.
+        keras_model: the Keras file that the trainer wrote before it exported.
+        transform_graph: the Transform component's output.
+
+    Returns:
+        The transformed features by name, and the probability under `PROBABILITY`; each ``[records, 1]``.
+    """
+    output = tft.TFTransformOutput(transform_graph)
+    loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
+    raw = tf.io.parse_example(records, output.raw_feature_spec())
+    transformed = dict(loader.apply_transform_model(raw))
+    model = keras.models.load_model(keras_model)
+    features = {name: transformed[name] for name in model.input}
+    expected = {name: tensor.numpy() for name, tensor in transformed.items()}
+    return {**expected, PROBABILITY: tf.sigmoid(model(features, training=False)).numpy()}
+
+
+def compare(answers: Answers, expected: dict[str, np.ndarray], *, tolerance: float) -> str | None:
+    """None where every output of every signature equals the trained model's; else one line that says where not."""
+    for signature, outputs in sorted(answers.items()):
+        wanted = expected.keys() - {PROBABILITY} if signature == TRANSFORM_FEATURES else {PROBABILITY}
+        if set(outputs) != wanted:
+            return f"signature {signature} returns {sorted(outputs)}, not {sorted(wanted)}"
+        for name, array in sorted(outputs.items()):
+            if array.shape != expected[name].shape:
+                return f"{name} of signature {signature} has shape {array.shape}, not {expected[name].shape}"
+            difference = float(np.max(np.abs(array - expected[name]), initial=0.0))
+            if not difference <= tolerance:
+                return (
+                    f"{name} of signature {signature} differs from the trained model by {difference:.3g}, "
+                    f"{tolerance:g} is allowed"
+                )
+    return None

@@ -1,0 +1,44 @@
+"""The Evaluator's figures as plain values."""
+
+from __future__ import annotations
+
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+
+ALL_EXAMPLES = ""
+EXAMPLE_COUNT = "example_count"
+CANDIDATE, BASELINE = tfma.CANDIDATE_KEY, tfma.BASELINE_KEY
+
+Table = dict[str, dict[str, float]]
+
+
+def metrics_by_slice(evaluation_uri: str, model_name: str) -> Table:
+    """TFMA's metrics of one model.
+
+    Args:
+        evaluation_uri: a ModelEvaluation artifact's folder.
+        model_name: `CANDIDATE` or `BASELINE`.
+
+    Returns:
+        Such as ``{"": {"auc": 0.95}, "payment_type=Cash": {...}}``, `ALL_EXAMPLES` first; empty where the model was not
+        evaluated.
+    """
+    table: Table = {}
+    for record in tfma.load_metrics(evaluation_uri):
+        name = slice_name(record.slice_key)
+        for entry in record.metric_keys_and_values:
+            key = entry.key
+            if key.is_diff or (key.model_name or CANDIDATE) != model_name:
+                continue
+            if entry.value.WhichOneof("type") == "double_value":
+                table.setdefault(name, {})[key.name] = entry.value.double_value.value
+    return dict(sorted(table.items()))
+
+
+def slice_name(slice_key: metrics_for_slice_pb2.SliceKey) -> str:
+    """``feature=value``, or `ALL_EXAMPLES`."""
+    parts = []
+    for single in slice_key.single_slice_keys:
+        value = getattr(single, single.WhichOneof("kind"))
+        parts.append(f"{single.column}={value.decode() if isinstance(value, bytes) else value}")
+    return ", ".join(parts)

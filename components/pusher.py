@@ -1,0 +1,124 @@
+"""Pusher: puts a blessed model into the serving folder, whole or not at all.
+
+The standard Pusher copies inside the version folder (a model server sees it half-made, and a kill leaves a
+broken newest version), skips the second push within a second but marks it pushed, and returns normally when
+the model was not blessed.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tfx.components.evaluator import constants
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from components import infra_blessing as infra
+from components.refusal import GateRefused
+
+# TF Serving parses the names of version folders as integers and ignores all others.
+_STAGE_PREFIX = ".stage-"
+
+
+@component
+def Pusher(  # noqa: N802 (TFX names components as classes)
+    model: InputArtifact[standard_artifacts.Model],
+    model_blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    infra_blessing: InputArtifact[standard_artifacts.InfraBlessing],
+    pushed_model: OutputArtifact[standard_artifacts.PushedModel],
+    base_directory: Parameter[str],
+):
+    """Push the model if both gates blessed it.
+
+    Args:
+        model: from the Trainer.
+        model_blessing: the Evaluator's verdict.
+        infra_blessing: the InfraValidator's verdict.
+        pushed_model: marked with destination and version; ``newly_pushed`` is 0 where the newest version already
+            holds the same files.
+        base_directory: the serving folder of this model; versions are its children.
+
+    Raises:
+        GateRefused: a blessing is missing; the serving folder is unchanged.
+    """
+    if model_blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) != constants.BLESSED_VALUE:
+        raise GateRefused("the Evaluator did not bless the model")
+    if not infra.is_blessed(infra_blessing):
+        raise GateRefused(infra.reason(infra_blessing))
+    source = Path(path_utils.serving_model_path(model.uri))
+    version, new = push(source=source, base_directory=Path(base_directory))
+    pushed_model.set_int_custom_property("pushed", 1)
+    pushed_model.set_int_custom_property("newly_pushed", int(new))
+    pushed_model.set_string_custom_property("pushed_destination", str(Path(base_directory) / str(version)))
+    pushed_model.set_string_custom_property("pushed_version", str(version))
+
+
+def push(*, source: Path, base_directory: Path) -> tuple[int, bool]:
+    """Copy ``source`` beside the versions, sync it to disk, and rename it to a new, higher version.
+
+    A reader sees the version whole or not at all; a kill at any point leaves the former versions untouched
+    and at most a stage folder, which the next push removes.
+
+    Args:
+        source: a SavedModel.
+        base_directory: the serving folder; created where it does not exist.
+
+    Returns:
+        The version, and whether it is new: a model equal to the newest version is not pushed again.
+    """
+    base_directory.mkdir(parents=True, exist_ok=True)
+    with _locked(base_directory):
+        for stale in base_directory.glob(f"{_STAGE_PREFIX}*"):
+            shutil.rmtree(stale)
+        newest = max(versions(base_directory), default=0)
+        if newest and digest(base_directory / str(newest)) == digest(source):
+            return newest, False
+        stage = base_directory / f"{_STAGE_PREFIX}{uuid.uuid4().hex}"
+        shutil.copytree(source, stage)
+        for path in [*stage.rglob("*"), stage]:
+            _sync(path)
+        version = max(int(time.time()), newest + 1)
+        stage.rename(base_directory / str(version))
+        _sync(base_directory)
+    return version, True
+
+
+def versions(base_directory: Path) -> list[int]:
+    """The versions in a serving folder, ascending."""
+    return sorted(int(path.name) for path in base_directory.iterdir() if path.name.isdigit() and path.is_dir())
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over the names and bytes of all files below ``folder``."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        total.update(str(path.relative_to(folder)).encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One push at a time: an advisory lock on the folder itself, so that no lock file lies in it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,123 @@
+"""What can be known to fail before anything runs: unreadable files, columns that are not there, a wrong schema."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.digest import module_file
+from pipeline.loading import ConfigError
+
+
+def check(config: Config) -> None:
+    """Check everything that the config points to.
+
+    Raises:
+        ConfigError: with the key of the config, the file or column, and what to do.
+    """
+    files = data_files(config)
+    columns = known_columns(config, files)
+    schema = schema_features(config.schema_path) if config.schema_path else None
+    for key, column in named_columns(config):
+        if columns is not None and column not in columns:
+            raise ConfigError(
+                f"{key}: there is no column {column!r} in {files[0]}; it has {', '.join(sorted(columns))}."
+            )
+        if schema is not None and column not in schema:
+            raise ConfigError(f"{key}: there is no feature {column!r} in {config.schema_path}; add it or drop the key.")
+    for key, path in (
+        ("trainer.run_fn", config.trainer.run_fn),
+        ("trainer.preprocessing_fn", config.trainer.preprocessing_fn),
+    ):
+        check_function(key, path)
+
+
+def data_files(config: Config) -> list[Path]:
+    """The data files in order; at least one, all readable."""
+    folder, pattern = config.data.path, config.data.pattern
+    if not folder.is_dir():
+        raise ConfigError(f"data.path: {folder} is not a folder; name the folder that holds the {pattern} files.")
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise ConfigError(f"data.path: no {pattern} file in {folder}; is data.format right?")
+    for file in files:
+        try:
+            with file.open("rb") as stream:
+                if not stream.read(1):
+                    raise ConfigError(f"data.path: {file} is empty.")
+        except OSError as error:
+            raise ConfigError(f"data.path: {file} cannot be read ({error.strerror}).") from None
+    return files
+
+
+def known_columns(config: Config, files: list[Path]) -> set[str] | None:
+    """The data's columns, which must be the same in every file; None where only reading it all would tell."""
+    if config.data.format == "tfrecord":
+        return None
+    read = _csv_columns if config.data.format == "csv" else _parquet_columns
+    first = read(files[0])
+    for file in files[1:]:
+        different = set(first) ^ set(read(file))
+        if different:
+            raise ConfigError(
+                f"data.path: {file.name} and {files[0].name} differ in the columns {', '.join(sorted(different))}."
+            )
+    return set(first)
+
+
+def _csv_columns(file: Path) -> list[str]:
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            header = next(csv.reader(stream))
+    except (UnicodeDecodeError, csv.Error, StopIteration) as error:
+        raise ConfigError(f"data.path: {file} has no readable header line ({error}); it must be UTF-8 text.") from None
+    repeated = {name for name in header if header.count(name) > 1}
+    if repeated:
+        raise ConfigError(f"data.path: {file} names the column {sorted(repeated)[0]!r} twice in its header line.")
+    return header
+
+
+def _parquet_columns(file: Path) -> list[str]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return parquet.read_schema(file).names
+    except pyarrow.ArrowInvalid as error:
+        raise ConfigError(f"data.path: {file} is not a Parquet file ({error}).") from None
+
+
+def schema_features(path: Path) -> set[str]:
+    """The features of a curated schema."""
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    try:
+        schema = text_format.Parse(path.read_text(), schema_pb2.Schema())
+    except OSError as error:
+        raise ConfigError(f"schema: {path} cannot be read ({error.strerror}); leave the key out to infer one.") from None
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise ConfigError(f"schema: {path} is not a schema in protobuf text format ({error}).") from None
+    return {feature.name for feature in schema.feature}
+
+
+def named_columns(config: Config) -> Iterator[tuple[str, str]]:
+    """Every raw column that the config names, with the key that names it."""
+    yield "label.column", config.label.column
+    if config.label.above:
+        yield "label.above.column", config.label.above.column
+    if config.features:
+        for kind in ("numeric", "bucketized", "vocabulary", "identity"):
+            for column in getattr(config.features, kind):
+                yield f"features.{kind}", column
+    for column in config.gates.evaluation.slices:
+        yield "gates.evaluation.slices", column
+
+
+def check_function(key: str, path: str) -> None:
+    """A dotted path's module must exist; it is not imported, since that would import TensorFlow."""
+    module, _, function = path.rpartition(".")
+    if not function.isidentifier() or module_file(module) is None:
+        raise ConfigError(f"{key}: there is no module {module or path!r}; give the dotted path of a function.")

@@ -1,0 +1,68 @@
+"""The command line: ``python -m pipeline run|status``.
+
+Exit codes: 0 done, 2 bad usage or config, 3 a gate refused, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline import checks, loading
+
+DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__.splitlines()[0], epilog=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, default=Path("configs/taxi.yaml"))
+    common.add_argument("--profile", default="local", help="a file in profiles/ beside the config (default: local)")
+    common.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key; repeatable")
+    common.add_argument("--verbose", action="store_true", help="show all logs, and tracebacks of errors")
+    run = commands.add_parser("run", parents=[common], help="run the pipeline and ask the model it pushed")
+    run.add_argument("--from", dest="from_node", metavar="NODE", help="start here; what comes before is reused")
+    run.add_argument("--to", dest="to_node", metavar="NODE", help="stop after this node")
+    commands.add_parser("status", parents=[common], help="what the last run did, and which versions are served")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; every error is one or two lines on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = loading.load(config=options.config, profile=options.profile, overrides=options.set)
+        if options.command == "status":
+            from pipeline.status import show
+
+            return show(config)
+        checks.check(config)
+        _quiet_tensorflow(verbose=options.verbose)
+        from pipeline.job import run
+
+        return run(config, from_node=options.from_node, to_node=options.to_node, verbose=options.verbose)
+    except loading.ConfigError as error:
+        print(error, file=sys.stderr)
+        return BAD_CONFIG
+    except KeyboardInterrupt:
+        print("interrupted; the serving folder is as it was, and the next run goes on after the last whole node.",
+              file=sys.stderr)
+        return BROKEN
+    except Exception as error:
+        if options.verbose:
+            traceback.print_exc()
+        text = " ".join(str(error).split())[:400]
+        print(f"{type(error).__name__}: {text}\nThis is unexpected: run again with --verbose.", file=sys.stderr)
+        return BROKEN
+
+
+def _quiet_tensorflow(*, verbose: bool) -> None:
+    """Before the first import of TensorFlow: its C++ logs, and the wait for metadata of a cloud that is not there."""
+    if not verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("NO_GCE_CHECK", "true")

@@ -1,0 +1,209 @@
+"""The typed configuration of a pipeline: strict, frozen, and complete before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from trainer.parameters import Features, Label, Loop, Model, Parameters, Strict
+
+# Metrics of TFMA by the names that a config uses; every one of them lies in [0, 1] and higher is better.
+Metric = Literal["auc", "auc_precision_recall", "accuracy", "precision", "recall"]
+
+
+def _identifier(name: str) -> str:
+    if not name.replace("-", "_").isidentifier():
+        raise ValueError(f"{name!r} may hold letters, digits, '-' and '_' only, and not begin with a digit")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_identifier)]
+
+
+class Data(Strict):
+    """Where the examples come from.
+
+    Attributes:
+        path: a folder; all files of the format in it are read.
+        format: ``csv`` with a header line, ``parquet``, or ``tfrecord`` of tf.Examples.
+        splits: hash buckets per split; ``train`` and ``eval`` must be among them.
+    """
+
+    path: Path
+    format: Literal["csv", "parquet", "tfrecord"] = "csv"
+    splits: Mapping[str, Annotated[int, Field(gt=0)]] = {"train": 2, "eval": 1}
+
+    @property
+    def pattern(self) -> str:
+        """Which files in the folder are data; others, such as a README, are left alone."""
+        return {"csv": "*.csv", "parquet": "*.parquet", "tfrecord": "*.tfrecord*"}[self.format]
+
+    @model_validator(mode="after")
+    def _needs_both_splits(self) -> Data:
+        missing = {"train", "eval"} - set(self.splits)
+        if missing:
+            raise ValueError(f"splits: {sorted(missing)} missing; the trainer and the Evaluator need them")
+        return self
+
+
+class DataGate(Strict):
+    """Which data anomalies stop a run.
+
+    Attributes:
+        fail_on: the least severity that stops it.
+        allow: anomalies that never do: ``feature`` or ``feature:REASON``, as the refusal prints them.
+    """
+
+    fail_on: Literal["error", "warning"] = "error"
+    allow: tuple[str, ...] = ()
+
+
+class Threshold(Strict):
+    """A limit on one metric, over all examples or in every slice of a feature.
+
+    Attributes:
+        metric: its name.
+        slice: a feature among ``slices``; the limit then holds for each of its values. None means all examples.
+        min: the least value that passes.
+        max_drop: how far the metric may fall below that of the last blessed model.
+    """
+
+    metric: Metric
+    slice: str | None = None
+    min: float | None = Field(default=None, ge=0, le=1)
+    max_drop: float | None = Field(default=None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Threshold:
+        if self.min is None and self.max_drop is None:
+            raise ValueError("a threshold needs min, max_drop or both; as it is, it can never refuse a model")
+        return self
+
+
+class EvaluationGate(Strict):
+    """What the candidate must reach.
+
+    Attributes:
+        thresholds: at least one; without any, the Evaluator would never bless.
+        slices: features whose values are evaluated one by one.
+        min_slice_size: slices with fewer examples are left out.
+        first_run: without a blessed model to compare with, ``absolute_only`` applies the ``min`` limits alone, and
+            ``refuse`` pushes nothing.
+    """
+
+    thresholds: tuple[Threshold, ...] = Field(min_length=1)
+    slices: tuple[str, ...] = ()
+    min_slice_size: int = Field(default=1, gt=0)
+    first_run: Literal["absolute_only", "refuse"] = "absolute_only"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EvaluationGate:
+        for index, threshold in enumerate(self.thresholds):
+            if threshold.slice is not None and threshold.slice not in self.slices:
+                raise ValueError(f"thresholds.{index}.slice: {threshold.slice!r} is not among slices")
+        keys = [(threshold.metric, threshold.slice) for threshold in self.thresholds]
+        if len(set(keys)) != len(keys):
+            raise ValueError("thresholds: a metric has two limits on the same slice; join them in one")
+        if self.first_run == "absolute_only" and all(threshold.min is None for threshold in self.thresholds):
+            raise ValueError("thresholds: none has a min, so a first model would pass unseen; add one or refuse it")
+        return self
+
+
+class InfraGate(Strict):
+    """How the export is tried: examples sent, the largest difference of a probability, and the time limit."""
+
+    num_examples: int = Field(default=64, gt=0)
+    tolerance: float = Field(default=1e-4, gt=0)
+    timeout_seconds: int = Field(default=120, gt=0)
+
+
+class Gates(Strict):
+    """The three gates between data and serving."""
+
+    data: DataGate = DataGate()
+    evaluation: EvaluationGate
+    infra: InfraGate = InfraGate()
+
+
+class Trainer(Strict):
+    """The user module and its options.
+
+    Attributes:
+        run_fn: dotted path of the function that trains and exports.
+        preprocessing_fn: dotted path of the Transform function.
+    """
+
+    run_fn: str = "trainer.run_fn.run_fn"
+    preprocessing_fn: str = "trainer.preprocessing.preprocessing_fn"
+    model: Model = Model()
+    loop: Loop = Loop()
+
+
+class Serving(Strict):
+    """The name under which the model is served, and its folder below the run folder."""
+
+    model_name: Name
+
+
+class Beam(Strict):
+    """Where the Beam components run; the runner is pinned, since Beam's default may try to download one.
+
+    Attributes:
+        mode: ``in_memory`` is fastest up to about a million rows, ``multi_processing`` beyond.
+        workers: parallel workers; 0 means one per core.
+    """
+
+    runner: Literal["FnApiRunner"] = "FnApiRunner"
+    mode: Literal["in_memory", "multi_threading", "multi_processing"] = "in_memory"
+    workers: int = Field(default=1, ge=0)
+
+
+class Config(Strict):
+    """One pipeline, with the profile it runs in laid over it.
+
+    Attributes:
+        schema_path: the curated schema (key ``schema``); None means that SchemaGen infers one from the statistics.
+        features: None means that every column is used, by its type.
+        runs: the folder that holds one run folder per pipeline.
+        cache: whether nodes whose inputs and code did not change are taken from earlier runs.
+    """
+
+    name: Name
+    data: Data
+    schema_path: Path | None = Field(default=None, alias="schema")
+    label: Label
+    features: Features | None = None
+    trainer: Trainer = Trainer()
+    gates: Gates
+    serving: Serving
+    runs: Path = Path("runs")
+    cache: bool = True
+    beam: Beam = Beam()
+
+    def parameters(self) -> Parameters:
+        """What the trainer and preprocessing get to know."""
+        return Parameters(
+            label=self.label, features=self.features, model=self.trainer.model, loop=self.trainer.loop
+        )
+
+    def preprocessing_parameters(self) -> Parameters:
+        """As `parameters`, with model and loop left at their defaults: they must not invalidate Transform."""
+        return Parameters(label=self.label, features=self.features)
+
+    @property
+    def run_folder(self) -> Path:
+        """Artifacts, metadata, serving folder, logs and report of this pipeline."""
+        return self.runs.resolve() / self.name
+
+    @property
+    def serving_folder(self) -> Path:
+        """The base path that a model server watches; its children are the versions."""
+        return self.run_folder / "serving" / self.serving.model_name
+
+    @property
+    def metadata_file(self) -> Path:
+        """The SQLite file of ML Metadata."""
+        return self.run_folder / "metadata.sqlite"

@@ -1,0 +1,197 @@
+"""The DAG: from data to the serving folder, through every gate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from tfx.components.evaluator.component import Evaluator
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
+from tfx.components.example_gen.custom_executors.parquet_executor import Executor as ParquetExecutor
+from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.schema_gen.component import SchemaGen
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.trainer.component import Trainer
+from tfx.components.transform.component import Transform
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+from tfx.orchestration.pipeline import Pipeline
+from tfx.proto import example_gen_pb2, trainer_pb2
+from tfx.types.channel import Channel
+from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing
+from tfx.types.standard_artifacts import Model as ModelArtifact
+
+from components.champion import LatestBlessedByAllStrategy
+from components.data_gate import DataGate
+from components.infra_validator import InfraValidator
+from components.model_gate import ModelGate
+from components.pusher import Pusher
+from pipeline.config import Beam, Config, Data
+from pipeline.digest import source_digest
+from pipeline.evaluation import eval_config
+from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
+
+# Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
+UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher"})
+
+
+def build(config: Config) -> Pipeline:
+    """Compose the pipeline that ``config`` describes; nothing runs yet."""
+    return Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=str(config.run_folder / "artifacts"),
+        components=nodes(config),
+        enable_cache=config.cache,
+        metadata_connection_config=sqlite_metadata_connection_config(str(config.metadata_file)),
+        beam_pipeline_args=beam_args(config.beam),
+    )
+
+
+def nodes(config: Config) -> list[BaseNode]:
+    """The nodes in the order of the data's way."""
+    example_gen = _example_gen(config.data)
+    examples = example_gen.outputs["examples"]
+    statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    if config.schema_path:
+        schema_gen = ImportSchemaGen(schema_file=str(_by_content(config.schema_path, config))).with_id("SchemaGen")
+    else:
+        schema_gen = SchemaGen(statistics=statistics)
+    schema = schema_gen.outputs["schema"]
+    example_validator = ExampleValidator(statistics=statistics, schema=schema)
+    data_gate = DataGate(
+        anomalies=example_validator.outputs["anomalies"],
+        fail_on=config.gates.data.fail_on,
+        allow=",".join(config.gates.data.allow),
+    )
+    transform = Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn=config.trainer.preprocessing_fn,
+        disable_statistics=True,
+        custom_config=_custom_config(config.preprocessing_parameters(), config.trainer.preprocessing_fn),
+    )
+    transform.add_upstream_node(data_gate)
+    trainer = Trainer(
+        run_fn=config.trainer.run_fn,
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config=_custom_config(config.parameters(), config.trainer.run_fn),
+    )
+    return [
+        example_gen,
+        statistics_gen,
+        schema_gen,
+        example_validator,
+        data_gate,
+        transform,
+        trainer,
+        *_gates_and_push(config, examples=examples, schema=schema, transform=transform, trainer=trainer),
+    ]
+
+
+def _gates_and_push(
+    config: Config, *, examples: Channel, schema: Channel, transform: BaseComponent, trainer: BaseComponent
+) -> list[BaseNode]:
+    model = trainer.outputs["model"]
+    gate = config.gates.evaluation
+    baseline = Resolver(
+        strategy_class=LatestBlessedByAllStrategy,
+        model=Channel(type=ModelArtifact),
+        model_blessing=Channel(type=ModelBlessing),
+        infra_blessing=Channel(type=InfraBlessing),
+        candidate=model,
+    ).with_id("Baseline")
+    evaluator = Evaluator(
+        examples=examples,
+        model=model,
+        baseline_model=baseline.outputs["model"],
+        eval_config=eval_config(gate),
+        schema=schema,
+    )
+    blessing = evaluator.outputs["blessing"]
+    model_gate = ModelGate(
+        evaluation=evaluator.outputs["evaluation"],
+        blessing=blessing,
+        baseline=baseline.outputs["model"],
+        slice_thresholds=json.dumps(
+            [threshold.model_dump() for threshold in gate.thresholds if threshold.slice is not None]
+        ),
+        min_slice_size=gate.min_slice_size,
+        first_run=gate.first_run,
+    )
+    infra = config.gates.infra
+    infra_validator = InfraValidator(
+        model=model,
+        model_run=trainer.outputs["model_run"],
+        transform_graph=transform.outputs["transform_graph"],
+        examples=examples,
+        split="eval",
+        num_examples=infra.num_examples,
+        tolerance=infra.tolerance,
+        timeout_seconds=infra.timeout_seconds,
+        code=f"{source_digest('components.infra_validator')}-{source_digest('serving.probe')}",
+    )
+    infra_validator.add_upstream_node(model_gate)
+    pusher = Pusher(
+        model=model,
+        model_blessing=blessing,
+        infra_blessing=infra_validator.outputs["blessing"],
+        base_directory=str(config.serving_folder),
+    )
+    return [baseline, evaluator, model_gate, infra_validator, pusher]
+
+
+def _example_gen(data: Data) -> BaseComponent:
+    splits = [
+        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in data.splits.items()
+    ]
+    options = {
+        "input_base": str(data.path.resolve()),
+        "input_config": example_gen_pb2.Input(
+            splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]
+        ),
+        "output_config": example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
+    }
+    if data.format == "csv":
+        example_gen = CsvExampleGen(**options)
+    elif data.format == "tfrecord":
+        example_gen = ImportExampleGen(**options)
+    else:
+        example_gen = FileBasedExampleGen(**options, custom_executor_spec=BeamExecutorSpec(ParquetExecutor))
+    return example_gen.with_id("ExampleGen")
+
+
+def _by_content(schema: Path, config: Config) -> Path:
+    """A copy of the schema below a folder named by its content: TFX's cache key holds the path alone."""
+    content = schema.read_bytes()
+    copy = config.run_folder / "schema" / hashlib.sha256(content).hexdigest()[:16] / schema.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(content)
+    return copy
+
+
+def _custom_config(parameters: Parameters, function_path: str) -> dict[str, str]:
+    """What TFX hands to the user module; the digest of its sources is there for the cache key alone."""
+    return {CUSTOM_CONFIG_KEY: parameters.model_dump_json(), "source_digest": source_digest(function_path)}
+
+
+def beam_args(beam: Beam) -> list[str]:
+    """Beam's options, with everything pinned that would otherwise reach for the network."""
+    return [
+        f"--runner={beam.runner}",
+        f"--direct_running_mode={beam.mode}",
+        f"--direct_num_workers={beam.workers}",
+        # Without it TFX builds a source distribution of itself for every component, for workers that are not there.
+        "--sdk_container_image=none",
+    ]

@@ -1,0 +1,72 @@
+"""Digests of source files, so that an edit invalidates the nodes that run the code, and no others.
+
+TFX's cache key holds the dotted path of ``module.function``, not what the module or its imports contain.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def source_digest(function_path: str) -> str:
+    """SHA-256 over the source of a function's module and all it imports from the same top-level package.
+
+    Args:
+        function_path: dotted path of a module or of a function in one, such as ``trainer.run_fn.run_fn``.
+    """
+    total = hashlib.sha256()
+    for module, file in sorted(imported_files(_module_of(function_path)).items()):
+        total.update(f"{module}\0".encode() + file.read_bytes() + b"\0")
+    return total.hexdigest()[:16]
+
+
+def imported_files(module: str) -> dict[str, Path]:
+    """The files of ``module`` and of the modules of its top-level package that it imports, directly or not.
+
+    Found by reading the source, without running it.
+    """
+    package = module.partition(".")[0]
+    files: dict[str, Path] = {}
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        file = module_file(name)
+        if name in files or file is None:
+            continue
+        files[name] = file
+        pending.extend(imported for imported in _imports(name, file) if imported.partition(".")[0] == package)
+        if "." in name:
+            pending.append(name.rpartition(".")[0])
+    return files
+
+
+def module_file(module: str) -> Path | None:
+    """The source file of a dotted module, None where there is none; nothing is imported to find it."""
+    top, *rest = module.split(".")
+    spec = importlib.util.find_spec(top) if top else None
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        path = Path(location).joinpath(*rest)
+        for file in (path / "__init__.py", path.with_suffix(".py")):
+            if file.is_file():
+                return file
+    return Path(spec.origin) if spec and spec.origin and not rest else None
+
+
+def _module_of(path: str) -> str:
+    return path if module_file(path) else path.rpartition(".")[0]
+
+
+def _imports(module: str, file: Path) -> Iterator[str]:
+    parent = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            anchor = parent.rsplit(".", node.level - 1)[0] if node.level > 1 else parent
+            base = ".".join(filter(None, [anchor if node.level else "", node.module]))
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)

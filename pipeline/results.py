@@ -1,0 +1,94 @@
+"""What a run found and did, read from ML Metadata and the artifacts it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from tensorflow_metadata.proto.v0 import statistics_pb2
+from tfx.orchestration.metadata import sqlite_metadata_connection_config
+
+from components.data_gate import find_anomalies
+from components.metrics import BASELINE, CANDIDATE, metrics_by_slice
+
+SliceMetrics = Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """The figures of one run.
+
+    Attributes:
+        rows: per split.
+        anomalies: all that ExampleValidator found, of any severity.
+        candidate: metrics by slice (``""`` is all examples), by name.
+        baseline: the same of the last blessed model; empty in a first run.
+        version: the served version.
+        newly_pushed: False where that version already held the same files.
+        model_uri: the Model artifact's folder.
+        model_run_uri: the ModelRun artifact's folder.
+        examples_uri: the Examples artifact's folder.
+    """
+
+    rows: Mapping[str, int]
+    anomalies: tuple[str, ...]
+    candidate: Mapping[str, SliceMetrics]
+    baseline: Mapping[str, SliceMetrics]
+    version: int
+    newly_pushed: bool
+    model_uri: str
+    model_run_uri: str
+    examples_uri: str
+
+
+def read(metadata_file: Path, *, run_id: str) -> Results:
+    """Collect the results of a run that ended with a push."""
+    outputs = output_artifacts(metadata_file, run_id=run_id)
+    pushed = outputs["Pusher", "pushed_model"]
+    evaluation = outputs["Evaluator", "evaluation"].uri
+    return Results(
+        rows=count_rows(outputs["StatisticsGen", "statistics"].uri),
+        anomalies=tuple(
+            find_anomalies(outputs["ExampleValidator", "anomalies"].uri, fail_on="warning", allow=frozenset())
+        ),
+        candidate=metrics_by_slice(evaluation, CANDIDATE),
+        baseline=metrics_by_slice(evaluation, BASELINE),
+        version=int(pushed.custom_properties["pushed_version"].string_value),
+        newly_pushed=bool(pushed.custom_properties["newly_pushed"].int_value),
+        model_uri=outputs["Trainer", "model"].uri,
+        model_run_uri=outputs["Trainer", "model_run"].uri,
+        examples_uri=outputs["ExampleGen", "examples"].uri,
+    )
+
+
+def output_artifacts(metadata_file: Path, *, run_id: str) -> dict[tuple[str, str], metadata_store_pb2.Artifact]:
+    """The artifacts that a run made or took from the cache, by node id and output key."""
+    store = MetadataStore(sqlite_metadata_connection_config(str(metadata_file)))
+    context = store.get_context_by_type_and_name("pipeline_run", run_id)
+    executions = {execution.id: execution for execution in store.get_executions_by_context(context.id)}
+    nodes = {id_: _node_of(store, id_) for id_ in executions}
+    events = [
+        event
+        for event in store.get_events_by_execution_ids(list(executions))
+        if event.type == metadata_store_pb2.Event.OUTPUT
+    ]
+    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
+    return {(nodes[event.execution_id], event.path.steps[0].key): artifacts[event.artifact_id] for event in events}
+
+
+def _node_of(store: MetadataStore, execution_id: int) -> str:
+    contexts = store.get_contexts_by_execution(execution_id)
+    names = [context.name for context in contexts if context.type == "node"]
+    return names[0].rpartition(".")[2]
+
+
+def count_rows(statistics_uri: str) -> dict[str, int]:
+    """Examples per split, from a statistics artifact."""
+    counts = {}
+    for path in sorted(Path(statistics_uri).glob("Split-*/FeatureStats.pb")):
+        statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
+        counts[path.parent.name.removeprefix("Split-")] = sum(int(data.num_examples) for data in statistics.datasets)
+    return counts

@@ -1,0 +1,72 @@
+"""Names and sizes of the transformed features: the contract between preprocessing_fn and the models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from trainer.parameters import Features, Parameters
+
+LABEL_KEY = "label"
+# Id 0 of every categorical feature stands for a missing value.
+MISSING_ID = 0
+
+
+def scaled(name: str) -> str:
+    """The transformed name of a numeric feature: float32, shape ``[batch, 1]``."""
+    return f"{name}_scaled"
+
+
+def bucket(name: str) -> str:
+    """The transformed name of a bucketized feature: int64 ids, shape ``[batch, 1]``."""
+    return f"{name}_bucket"
+
+
+def token(name: str) -> str:
+    """The transformed name of a vocabulary feature: int64 ids, shape ``[batch, 1]``."""
+    return f"{name}_token"
+
+
+def identity(name: str) -> str:
+    """The transformed name of an identity feature: int64 ids, shape ``[batch, 1]``."""
+    return f"{name}_identity"
+
+
+def resolve_features(parameters: Parameters, specs: Mapping[str, tf.TypeSpec | tf.Tensor]) -> Features:
+    """The configured features, or those inferred from the raw features' types where none are configured.
+
+    Args:
+        parameters: the trainer's parameters.
+        specs: raw features by name; anything with a ``dtype``.
+    """
+    if parameters.features is not None:
+        return parameters.features
+    above = parameters.label.above
+    label_columns = {parameters.label.column, *([above.column] if above else [])}
+    return Features.infer({name: spec.dtype.name for name, spec in specs.items() if name not in label_columns})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformedFeatures:
+    """What a model is built from.
+
+    Attributes:
+        numeric: names of float32 inputs.
+        categorical: names of int64 id inputs, each with the number of its ids (missing and unseen included).
+    """
+
+    numeric: tuple[str, ...]
+    categorical: Mapping[str, int]
+
+    @classmethod
+    def read(cls, parameters: Parameters, transform_output: tft.TFTransformOutput) -> TransformedFeatures:
+        """Read the sizes that the Transform component learnt from the data."""
+        features = resolve_features(parameters, transform_output.raw_feature_spec())
+        sizes = {bucket(name): count + 1 for name, count in features.bucketized.items()}
+        sizes |= {identity(name): count + 1 for name, count in features.identity.items()}
+        for name, vocabulary in features.vocabulary.items():
+            sizes[token(name)] = transform_output.vocabulary_size_by_name(name) + vocabulary.oov_buckets + 1
+        return cls(numeric=tuple(map(scaled, features.numeric)), categorical=dict(sorted(sizes.items())))

@@ -4,10 +4,6 @@ The standard InfraValidator needs docker and a TF Serving image. This one starts
 SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard InfraBlessing.
 """
 
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,11 +16,9 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components import infra_blessing
+from serving.probe import Answers, ProbeFailed, probing
 from trainer.export import PROBABILITY, TRANSFORM_FEATURES
 from trainer.run_fn import KERAS_MODEL
-
-Answers = dict[str, dict[str, np.ndarray]]
-
 
 @component
 def InfraValidator(  # noqa: N802 (TFX names components as classes)
@@ -57,51 +51,20 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     records = read_records(split_uri, limit=num_examples)
     saved_model = path_utils.serving_model_path(model.uri)
     try:
-        answers = run_probe(saved_model, records, timeout_seconds=timeout_seconds)
-        expected = trained_outputs(
-            records, keras_model=f"{model_run.uri}/{KERAS_MODEL}", transform_graph=transform_graph.uri
-        )
-        reason = compare(answers, expected, tolerance=tolerance)
+        with probing(saved_model, records, timeout_seconds=timeout_seconds) as answers:
+            expected = trained_outputs(
+                records, keras_model=f"{model_run.uri}/{KERAS_MODEL}", transform_graph=transform_graph.uri
+            )
+            reason = compare(answers(), expected, tolerance=tolerance)
     except ProbeFailed as error:
         reason = str(error)
     infra_blessing.write(blessing, model_id=model.id, reason=reason)
-
-
-class ProbeFailed(Exception):
-    """The model server's loader could not load the export, or an answer did not come."""
 
 
 def read_records(folder: str, *, limit: int) -> list[bytes]:
     """The first ``limit`` serialized tf.Examples of a split's gzipped TFRecord files."""
     files = sorted(tf.io.gfile.glob(f"{folder}/*"))
     return list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(limit).as_numpy_iterator())
-
-
-def run_probe(saved_model: str, records: list[bytes], *, timeout_seconds: int) -> Answers:
-    """Ask every signature in another process (`serving.probe`) and return its outputs by signature.
-
-    Raises:
-        ProbeFailed: the process failed, crashed or did not end in time; the message is one line.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        requests, outputs = Path(folder, "requests.tfrecord"), Path(folder, "outputs.npz")
-        with tf.io.TFRecordWriter(str(requests)) as writer:
-            for record in records:
-                writer.write(record)
-        command = [sys.executable, "-m", "serving.probe", saved_model, str(requests), str(outputs)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_seconds)
-        except subprocess.TimeoutExpired:
-            raise ProbeFailed(f"the export did not load and answer within {timeout_seconds} s") from None
-        if done.returncode:
-            lines = done.stderr.strip().splitlines() or [f"the probe ended with exit code {done.returncode}"]
-            raise ProbeFailed(f"the export fails as TF Serving would load it: {lines[-1][:300]}")
-        answers: Answers = {}
-        with np.load(outputs) as arrays:
-            for key in arrays.files:
-                signature, output = key.split("/", 1)
-                answers.setdefault(signature, {})[output] = arrays[key]
-    return answers
 
 
 def trained_outputs(records: list[bytes], *, keras_model: str, transform_graph: str) -> dict[str, np.ndarray]:

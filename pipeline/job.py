@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -12,9 +13,14 @@ from pipeline import console as terminal
 from pipeline.config import Config
 from pipeline.events import NodeEnd, NodeFailed
 from pipeline.loading import ConfigError
+from pipeline.model_server import ModelServer
 from pipeline.run_folder import RunFolderBusy, exclusive
+from serving.processes import warm_up
 
 DONE, BROKEN, REFUSED = 0, 1, 3
+if TYPE_CHECKING:
+    from tfx.orchestration.pipeline import RunOptions
+
 _ASKED_ROWS = 3
 _PUSHER = "Pusher"
 
@@ -31,7 +37,8 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
     log_file = config.run_folder / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
     try:
         with exclusive(config.run_folder), terminal.quiet(log_file, verbose=verbose) as console:
-            return _run(config, console, from_node=from_node, to_node=to_node)
+            _run(config, console, from_node=from_node, to_node=to_node)
+        return DONE
     except NodeFailed as failure:
         verb = "refused" if failure.refused else "failed"
         print(f"{failure.node} {verb}: {failure.reason}", file=sys.stderr)
@@ -43,44 +50,56 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
         return BROKEN
 
 
-def _run(config: Config, console: Console, *, from_node: str | None, to_node: str | None) -> int:
+def _run(config: Config, console: Console, *, from_node: str | None, to_node: str | None) -> None:
     start = time.monotonic()
     progress = terminal.Progress(console)
     console.print(f"[bold]{config.name}[/]  {config.data.path} → {config.serving_folder}", soft_wrap=True)
-
+    warm_up()
     progress.start("start-up")
-    from tfx.orchestration.pipeline import RunOptions
-
-    from pipeline import dag, runner
+    from pipeline import beam_tuning, dag, runner
 
     pipeline = dag.build(config)
-    _check_nodes([node.id for node in pipeline.components], from_node, to_node)
+    options = _run_options([node.id for node in pipeline.components], from_node, to_node)
     progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))
 
-    options = None
-    if from_node or to_node:
-        options = RunOptions(from_nodes=[from_node] if from_node else None, to_nodes=[to_node] if to_node else None)
     observed = runner.ObservedRunner(uncached=dag.UNCACHED, on_start=progress.start, on_end=progress.end)
-    with terminal.trainer_messages(progress):
-        run_id = observed.run(pipeline, run_options=options)
-    if to_node not in (None, _PUSHER):
-        return DONE
-    _finish(config, console, progress, run_id=run_id, start=start)
-    return DONE
+    # The server is up before the push and sees the new version as TF Serving would: by polling.
+    with ModelServer(model_name=config.serving.model_name, base_path=config.serving_folder) as server:
+        with terminal.trainer_messages(progress), beam_tuning.lean_beam():
+            run_id = observed.run(pipeline, run_options=options)
+        if to_node in (None, _PUSHER):
+            _ask_and_tell(config, console, progress, server=server, run_id=run_id, start=start)
 
 
-def _finish(config: Config, console: Console, progress: terminal.Progress, *, run_id: str, start: float) -> None:
-    """Serve what was pushed, ask it, and print the summary."""
+def _run_options(known: list[str], from_node: str | None, to_node: str | None) -> RunOptions | None:
+    """TFX's options for a part of the DAG; None for all of it.
+
+    Raises:
+        ConfigError: there is no such node.
+    """
+    from tfx.orchestration.pipeline import RunOptions
+
+    for node in filter(None, (from_node, to_node)):
+        if node not in known:
+            raise ConfigError(f"there is no node {node!r}; the nodes are {', '.join(known)}.")
+    if not from_node and not to_node:
+        return None
+    return RunOptions(from_nodes=[from_node] if from_node else None, to_nodes=[to_node] if to_node else None)
+
+
+def _ask_and_tell(
+    config: Config, console: Console, progress: terminal.Progress, *, server: ModelServer, run_id: str, start: float
+) -> None:
+    """Ask the server about real rows, and print the summary."""
     from pipeline import live_check, results, summary
 
-    found = results.read(config.metadata_file, run_id=run_id)
     began = time.monotonic()
     progress.start("live check")
+    found = results.read(config.metadata_file, run_id=run_id)
     rows = live_check.sample_rows(found.examples_uri, split="eval", count=_ASKED_ROWS)
-    with live_check.model_server(model_name=config.serving.model_name, base_path=config.serving_folder) as target:
-        probabilities = live_check.ask(
-            target, model_name=config.serving.model_name, version=found.version, rows=rows
-        )
+    probabilities = live_check.ask(
+        server.target(), model_name=config.serving.model_name, version=found.version, rows=rows
+    )
     answers = [
         live_check.Answer(row=row, probability=probability, truth=config.label.of(row))
         for row, probability in zip(rows, probabilities, strict=True)
@@ -90,8 +109,3 @@ def _finish(config: Config, console: Console, progress: terminal.Progress, *, ru
     for line in summary.lines(config, found, answers, seconds=time.monotonic() - start):
         console.print(line, soft_wrap=True, markup=False)
 
-
-def _check_nodes(known: list[str], *named: str | None) -> None:
-    for node in named:
-        if node is not None and node not in known:
-            raise ConfigError(f"there is no node {node!r}; the nodes are {', '.join(known)}.")

@@ -1,25 +1,18 @@
-"""The last step of a run: start a model server on what was pushed, ask it about real rows, stop it."""
+"""The last step of a run: ask the model server about real rows, over a real port."""
 
 from __future__ import annotations
 
-import select
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
 
+from pipeline.model_server import ServerNotReady
 from serving.client import Client, ServingError
 
-_START_SECONDS = 60.0
-
-
-class ServerNotReady(Exception):
-    """The server ended or did not serve the version in time."""
+_POLL_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,30 +24,9 @@ class Answer:
     truth: bool
 
 
-@contextmanager
-def model_server(*, model_name: str, base_path: Path) -> Iterator[str]:
-    """Run ``serving.server`` on a free port of this machine and yield its ``host:port`` once it listens."""
-    command = [sys.executable, "-m", "serving.server", "--port", "0", "--model_name", model_name]
-    process = subprocess.Popen([*command, "--model_base_path", str(base_path)], stdout=subprocess.PIPE, text=True)
-    try:
-        ready, _, _ = select.select([process.stdout], [], [], _START_SECONDS)
-        line = process.stdout.readline() if ready else ""
-        if not line.startswith("serving "):
-            raise ServerNotReady(f"the model server did not start within {_START_SECONDS:.0f} s")
-        yield line.split()[-1]
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
-
-
 def ask(target: str, *, model_name: str, version: int, rows: Sequence[dict[str, object]]) -> list[float]:
     """The probabilities of ``rows`` from one version, over gRPC."""
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + _POLL_SECONDS
     with Client(target) as client:
         while True:
             try:

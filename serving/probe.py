@@ -1,21 +1,76 @@
-"""Load a SavedModel as TF Serving would and ask every signature: ``python -m serving.probe``.
+"""Load a SavedModel as TF Serving would, in a process of its own, and ask every signature.
 
-Infra validation runs this in a process of its own, so that a model that crashes its loader cannot take the
-pipeline with it.
+A model that crashes its loader must not take the caller with it.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 
 import numpy as np
 import tensorflow as tf
 
 from serving.client.columns import column
 from serving.engine import SavedModel, SignatureDef
+from serving.processes import process_context
+
+# Output arrays by signature and output name.
+Answers = dict[str, dict[str, np.ndarray]]
+
+
+class ProbeFailed(Exception):
+    """The model did not load or did not answer; one line."""
+
+
+@contextmanager
+def probing(saved_model: str, records: Sequence[bytes], *, timeout_seconds: int) -> Iterator[Callable[[], Answers]]:
+    """Ask every signature in another process, while the caller does something else.
+
+    Args:
+        saved_model: the folder.
+        records: serialized raw tf.Examples.
+        timeout_seconds: for loading and answering together, counted from when the caller waits.
+
+    Yields:
+        A function that waits for the process and returns the answers. It raises `ProbeFailed` where the process
+        failed, crashed or did not end in time.
+    """
+    context = process_context()
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_probe, args=(saved_model, list(records), sender), daemon=True)
+    process.start()
+    sender.close()
+
+    def answers() -> Answers:
+        try:
+            if not receiver.poll(timeout_seconds):
+                raise ProbeFailed(f"the export did not load and answer within {timeout_seconds} s")
+            result = receiver.recv()
+        except EOFError:
+            process.join()
+            raise ProbeFailed(f"the export crashes its loader (exit code {process.exitcode})") from None
+        if isinstance(result, str):
+            raise ProbeFailed(f"the export fails as TF Serving would load it: {result[:300]}")
+        return result
+
+    try:
+        yield answers
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
+
+
+def _probe(saved_model: str, records: list[bytes], sender: Connection) -> None:
+    try:
+        model = SavedModel(saved_model)
+        sender.send(
+            {name: model.run(signature, requests_for(signature, records)) for name, signature in model.signatures.items()}
+        )
+    except (OSError, tf.errors.OpError) as error:
+        sender.send(f"{type(error).__name__}: {' '.join(str(getattr(error, 'message', error)).split())}")
 
 
 def requests_for(signature: SignatureDef, records: Sequence[bytes]) -> dict[str, np.ndarray]:
@@ -41,30 +96,3 @@ def _row(record: bytes) -> dict[str, object]:
         if values:
             row[name] = values[0]
     return row
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Ask and write ``signature/output`` arrays; the last line of stderr says what failed, exit code 1."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("saved_model")
-    parser.add_argument("requests", help="TFRecord file of serialized tf.Examples")
-    parser.add_argument("outputs", help="npz file to write")
-    options = parser.parse_args(arguments)
-    records = list(tf.data.TFRecordDataset(options.requests).as_numpy_iterator())
-    try:
-        model = SavedModel(options.saved_model)
-        answers = {}
-        for name, signature in sorted(model.signatures.items()):
-            for output, array in model.run(signature, requests_for(signature, records)).items():
-                answers[f"{name}/{output}"] = array
-    except (OSError, tf.errors.OpError) as error:
-        text = " ".join(str(getattr(error, "message", error)).split())
-        print(f"{type(error).__name__}: {text}", file=sys.stderr)
-        return 1
-    np.savez(options.outputs, **answers)
-    return 0
-
-
-if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.exit(main())

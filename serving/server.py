@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from pathlib import Path
 
@@ -33,8 +33,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def serve(options: argparse.Namespace) -> int:
-    """Serve until a signal comes; 0 after an orderly end, 1 when the port cannot be bound."""
+def serve(options: argparse.Namespace, *, ready: Callable[[str], object]) -> int:
+    """Serve until a signal comes; 0 after an orderly end, 1 when the port cannot be bound.
+
+    Args:
+        options: the parsed flags.
+        ready: called with ``host:port`` once the server listens.
+    """
     import grpc
     from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
@@ -62,19 +67,20 @@ def serve(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     manager.start()
     server.start()
-    print(f"serving {manager.name} at {options.host}:{port}", flush=True)
+    ready(f"{options.host}:{port}")
     stop.wait()
     server.stop(grace=_DRAIN_SECONDS).wait()
     manager.stop()
     return 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the flags first, so that a wrong one is answered before TensorFlow is imported."""
+def main(arguments: Sequence[str] | None = None, ready: Callable[[str], object] | None = None) -> int:
+    """Parse the flags first, so that a wrong one is answered before TensorFlow is imported; then `serve`."""
     options = _parse(arguments)
+    ready = ready or (lambda target: print(f"serving {options.model_name} at {target}", flush=True))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    return serve(options)
+    return serve(options, ready=ready)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,24 @@
+"""Processes that load models, each a fork of one that has imported TensorFlow and done nothing else.
+
+Importing TensorFlow takes seconds; a fork of a process that has it takes milliseconds. Forking the caller itself
+would not do: it has run TensorFlow, whose threads do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing import forkserver
+from multiprocessing.context import BaseContext
+
+
+def process_context() -> BaseContext:
+    """A multiprocessing context whose processes start with TensorFlow imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["serving.engine"])
+    return context
+
+
+def warm_up() -> None:
+    """Start importing TensorFlow in the background; without it the first process pays for the import."""
+    process_context()
+    forkserver.ensure_running()

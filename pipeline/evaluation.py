@@ -19,8 +19,8 @@ _CLASSES: dict[Metric, str] = {
     "precision": "Precision",
     "recall": "Recall",
 }
-# TFMA's default of 10,000 thresholds costs seconds with many slices, and moves the fifth digit.
-_OPTIONS: dict[Metric, dict[str, int]] = {"auc": {"num_thresholds": 1000}, "auc_precision_recall": {"num_thresholds": 1000}}
+# TFMA's default of 10,000 thresholds costs seconds with many slices; 2,000 give the same four digits.
+_OPTIONS: dict[Metric, dict[str, int]] = {"auc": {"num_thresholds": 2000}, "auc_precision_recall": {"num_thresholds": 2000}}
 _ALWAYS_SHOWN: tuple[Metric, ...] = ("auc", "accuracy")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from pipeline import console as terminal
+from pipeline import garbage
 from pipeline.config import Config
 from pipeline.events import NodeEnd, NodeFailed
 from pipeline.loading import ConfigError
@@ -38,6 +39,7 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
     try:
         with exclusive(config.run_folder), terminal.quiet(log_file, verbose=verbose) as console:
             _run(config, console, from_node=from_node, to_node=to_node)
+        garbage.before_exit()
         return DONE
     except NodeFailed as failure:
         verb = "refused" if failure.refused else "failed"
@@ -56,7 +58,8 @@ def _run(config: Config, console: Console, *, from_node: str | None, to_node: st
     console.print(f"[bold]{config.name}[/]  {config.data.path} → {config.serving_folder}", soft_wrap=True)
     warm_up()
     progress.start("start-up")
-    from pipeline import beam_tuning, dag, runner
+    with garbage.importing():
+        from pipeline import beam_tuning, dag, runner
 
     pipeline = dag.build(config)
     options = _run_options([node.id for node in pipeline.components], from_node, to_node)

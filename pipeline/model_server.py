@@ -25,6 +25,7 @@ class ModelServer:
 
     def __init__(self, *, model_name: str, base_path: Path):
         self._flags = ["--port", "0", "--model_name", model_name, "--model_base_path", str(base_path)]
+        self._flags += ["--file_system_poll_wait_seconds", "0.1"]
 
     def __enter__(self) -> ModelServer:
         context = process_context()

@@ -41,7 +41,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["pipeline*", "components*", "trainer*", "serving*", "kubeflow*"]),
-    package_data={"components": ["*.html"]},
+    package_data={"pipeline": ["*.html"], "serving.client": ["*.binpb"]},
     install_requires=RUNTIME,
     extras_require={"dev": DEV},
 )

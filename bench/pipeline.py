@@ -71,7 +71,10 @@ def main() -> None:
     for index, what in ((1, "pipeline run, CPU"), (0, "pipeline run, wall")):
         print(
             report.line(
-                what, ours=[run[index] for run in ours], peer=[run[index] for run in stock], unit="s",
+                what,
+                ours=[run[index] for run in ours],
+                peer=[run[index] for run in stock],
+                unit="s",
                 peer_name="taxi template of tfx",
             )
         )

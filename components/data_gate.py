@@ -21,7 +21,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
     fail_on: Parameter[str],
     allow: Parameter[str] = "",
-):
+) -> None:
     """Refuse the data if ExampleValidator found anomalies.
 
     Args:

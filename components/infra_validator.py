@@ -4,7 +4,6 @@ The standard InfraValidator needs docker and a TF Serving image. This one starts
 SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard InfraBlessing.
 """
 
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -20,6 +19,7 @@ from serving.probe import Answers, ProbeFailed, probing
 from trainer.export import PROBABILITY, TRANSFORM_FEATURES
 from trainer.run_fn import KERAS_MODEL
 
+
 @component
 def InfraValidator(  # noqa: N802 (TFX names components as classes)
     model: InputArtifact[standard_artifacts.Model],
@@ -32,7 +32,7 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     tolerance: Parameter[float],
     timeout_seconds: Parameter[int],
     code: Parameter[str],
-):
+) -> None:
     """Bless the export if every signature answers real examples as the trained model does.
 
     Args:

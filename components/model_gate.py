@@ -31,7 +31,7 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
     min_slice_size: Parameter[int],
     first_run: Parameter[str],
     baseline: InputArtifact[standard_artifacts.Model] = None,
-):
+) -> None:
     """Refuse the candidate if it missed a threshold.
 
     Args:

@@ -35,7 +35,7 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     infra_blessing: InputArtifact[standard_artifacts.InfraBlessing],
     pushed_model: OutputArtifact[standard_artifacts.PushedModel],
     base_directory: Parameter[str],
-):
+) -> None:
     """Push the model if both gates blessed it.
 
     Args:

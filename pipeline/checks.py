@@ -97,7 +97,9 @@ def schema_features(path: Path) -> set[str]:
     try:
         schema = text_format.Parse(path.read_text(), schema_pb2.Schema())
     except OSError as error:
-        raise ConfigError(f"schema: {path} cannot be read ({error.strerror}); leave the key out to infer one.") from None
+        raise ConfigError(
+            f"schema: {path} cannot be read ({error.strerror}); leave the key out to infer one."
+        ) from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigError(f"schema: {path} is not a schema in protobuf text format ({error}).") from None
     return {feature.name for feature in schema.feature}

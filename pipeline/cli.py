@@ -50,8 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return BAD_CONFIG
     except KeyboardInterrupt:
-        print("interrupted; the serving folder is as it was, and the next run goes on after the last whole node.",
-              file=sys.stderr)
+        print(
+            "interrupted; the serving folder is as it was, and the next run goes on after the last whole node.",
+            file=sys.stderr,
+        )
         return BROKEN
     except Exception as error:
         if options.verbose:

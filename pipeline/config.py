@@ -185,9 +185,7 @@ class Config(Strict):
 
     def parameters(self) -> Parameters:
         """What the trainer and preprocessing get to know."""
-        return Parameters(
-            label=self.label, features=self.features, model=self.trainer.model, loop=self.trainer.loop
-        )
+        return Parameters(label=self.label, features=self.features, model=self.trainer.model, loop=self.trainer.loop)
 
     def preprocessing_parameters(self) -> Parameters:
         """As `parameters`, with model and loop left at their defaults: they must not invalidate Transform."""

@@ -87,7 +87,9 @@ class Progress:
     def _line(self) -> Text:
         seconds = time.monotonic() - self._start
         spinner = _SPINNER[int(seconds * 8) % len(_SPINNER)]
-        return Text(f"{spinner} {self._node:<{_NAME_WIDTH}}{f'{seconds:.1f} s':>8}  {self._detail}", overflow="ellipsis")
+        return Text(
+            f"{spinner} {self._node:<{_NAME_WIDTH}}{f'{seconds:.1f} s':>8}  {self._detail}", overflow="ellipsis"
+        )
 
 
 class DetailHandler(logging.Handler):

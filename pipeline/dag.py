@@ -160,9 +160,7 @@ def _example_gen(data: Data) -> BaseComponent:
     ]
     options = {
         "input_base": str(data.path.resolve()),
-        "input_config": example_gen_pb2.Input(
-            splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]
-        ),
+        "input_config": example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]),
         "output_config": example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
     }
     if data.format == "csv":

@@ -20,7 +20,10 @@ _CLASSES: dict[Metric, str] = {
     "recall": "Recall",
 }
 # TFMA's default of 10,000 thresholds costs seconds with many slices; 2,000 give the same four digits.
-_OPTIONS: dict[Metric, dict[str, int]] = {"auc": {"num_thresholds": 2000}, "auc_precision_recall": {"num_thresholds": 2000}}
+_OPTIONS: dict[Metric, dict[str, int]] = {
+    "auc": {"num_thresholds": 2000},
+    "auc_precision_recall": {"num_thresholds": 2000},
+}
 _ALWAYS_SHOWN: tuple[Metric, ...] = ("auc", "accuracy")
 
 
@@ -33,7 +36,9 @@ def eval_config(gate: EvaluationGate) -> tfma.EvalConfig:
     names = dict.fromkeys([*_ALWAYS_SHOWN, *(threshold.metric for threshold in gate.thresholds)])
     metrics = [tfma.MetricConfig(class_name="ExampleCount")]
     for name in names:
-        metric = tfma.MetricConfig(class_name=_CLASSES[name], config=json.dumps({"name": name, **_OPTIONS.get(name, {})}))
+        metric = tfma.MetricConfig(
+            class_name=_CLASSES[name], config=json.dumps({"name": name, **_OPTIONS.get(name, {})})
+        )
         for threshold in gate.thresholds:
             if threshold.metric == name and threshold.slice is None:
                 _add_threshold(metric, threshold)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -38,7 +39,7 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
     log_file = config.run_folder / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
     try:
         with exclusive(config.run_folder), terminal.quiet(log_file, verbose=verbose) as console:
-            _run(config, console, from_node=from_node, to_node=to_node)
+            _run(config, console, log_file, from_node=from_node, to_node=to_node)
         garbage.before_exit()
         return DONE
     except NodeFailed as failure:
@@ -52,7 +53,7 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
         return BROKEN
 
 
-def _run(config: Config, console: Console, *, from_node: str | None, to_node: str | None) -> None:
+def _run(config: Config, console: Console, log_file: Path, *, from_node: str | None, to_node: str | None) -> None:
     start = time.monotonic()
     progress = terminal.Progress(console)
     console.print(f"[bold]{config.name}[/]  {config.data.path} → {config.serving_folder}", soft_wrap=True)
@@ -71,7 +72,7 @@ def _run(config: Config, console: Console, *, from_node: str | None, to_node: st
         with terminal.trainer_messages(progress), beam_tuning.lean_beam():
             run_id = observed.run(pipeline, run_options=options)
         if to_node in (None, _PUSHER):
-            _ask_and_tell(config, console, progress, server=server, run_id=run_id, start=start)
+            _ask_and_tell(config, console, progress, server=server, run_id=run_id, start=start, log_file=log_file)
 
 
 def _run_options(known: list[str], from_node: str | None, to_node: str | None) -> RunOptions | None:
@@ -91,10 +92,17 @@ def _run_options(known: list[str], from_node: str | None, to_node: str | None) -
 
 
 def _ask_and_tell(
-    config: Config, console: Console, progress: terminal.Progress, *, server: ModelServer, run_id: str, start: float
+    config: Config,
+    console: Console,
+    progress: terminal.Progress,
+    *,
+    server: ModelServer,
+    run_id: str,
+    start: float,
+    log_file: Path,
 ) -> None:
     """Ask the server about real rows, and print the summary."""
-    from pipeline import live_check, results, summary
+    from pipeline import live_check, report, results, summary
 
     began = time.monotonic()
     progress.start("live check")
@@ -107,8 +115,8 @@ def _ask_and_tell(
         live_check.Answer(row=row, probability=probability, truth=config.label.of(row))
         for row, probability in zip(rows, probabilities, strict=True)
     ]
+    report.write(config, found, answers)
     progress.end(NodeEnd(node="live check", state="done", seconds=time.monotonic() - began))
     console.print()
-    for line in summary.lines(config, found, answers, seconds=time.monotonic() - start):
+    for line in summary.lines(config, found, answers, seconds=time.monotonic() - start, log_file=log_file):
         console.print(line, soft_wrap=True, markup=False)
-

@@ -38,14 +38,15 @@ def ask(target: str, *, model_name: str, version: int, rows: Sequence[dict[str, 
                 time.sleep(0.1)
 
 
-def sample_rows(examples_uri: str, *, split: str, count: int) -> list[dict[str, object]]:
-    """The first rows of a split as plain dicts, as a client would hold them."""
+def sample_rows(examples_uri: str, *, split: str, count: int, among: int = 300) -> list[dict[str, object]]:
+    """Rows spread evenly over the first ``among`` of a split, as plain dicts, as a client would hold them."""
     files = sorted(str(path) for path in Path(examples_uri, f"Split-{split}").iterdir())
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP").take(count).as_numpy_iterator()
-    return [_row(record) for record in records]
+    records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(among).as_numpy_iterator())
+    return [example_row(records[index * len(records) // count]) for index in range(min(count, len(records)))]
 
 
-def _row(record: bytes) -> dict[str, object]:
+def example_row(record: bytes) -> dict[str, object]:
+    """A serialized tf.Example as a dict of plain values; features without a value are left out."""
     row: dict[str, object] = {}
     for name, feature in sorted(tf.train.Example.FromString(record).features.feature.items()):
         kind = feature.WhichOneof("kind")

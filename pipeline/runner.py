@@ -35,9 +35,7 @@ class ObservedRunner(LocalDagRunner):
         on_end: called when a node has ended, or is not part of this run.
     """
 
-    def __init__(
-        self, *, uncached: frozenset[str], on_start: Callable[[str], None], on_end: Callable[[NodeEnd], None]
-    ):
+    def __init__(self, *, uncached: frozenset[str], on_start: Callable[[str], None], on_end: Callable[[NodeEnd], None]):
         super().__init__()
         self._uncached = uncached
         self._on_start = on_start

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+from components.metrics import ALL_EXAMPLES, EXAMPLE_COUNT
 from pipeline.config import Config
 from pipeline.live_check import Answer
 from pipeline.results import Results, SliceMetrics
 
 _LABEL_WIDTH = 12
+_SHOWN_COLUMNS = 4
 
 
-def lines(config: Config, results: Results, answers: Sequence[Answer], *, seconds: float) -> Iterator[str]:
+def lines(
+    config: Config, results: Results, answers: Sequence[Answer], *, seconds: float, log_file: Path
+) -> Iterator[str]:
     """The summary, line by line.
 
     Args:
@@ -20,26 +26,31 @@ def lines(config: Config, results: Results, answers: Sequence[Answer], *, second
         results: its figures.
         answers: what the served model said about real rows.
         seconds: the run's wall time.
+        log_file: where everything else was printed.
     """
     rows = ", ".join(f"{count:,} {split}" for split, count in results.rows.items())
     yield _line("data", f"{sum(results.rows.values()):,} rows ({rows}); {_anomalies(results.anomalies)}")
-    yield _line("model", _metrics(results.candidate[""]) + "  on all eval examples")
-    worst = worst_slice(results.candidate, metric="accuracy")
+    yield _line("model", _metrics(results.candidate[ALL_EXAMPLES]) + "  on all eval examples")
+    worst = worst_slice(results.candidate, metric="accuracy", min_slice_size=config.gates.evaluation.min_slice_size)
     if worst:
-        yield _line("worst slice", _metrics(results.candidate[worst]) + f"  where {worst}")
+        count = results.candidate[worst][EXAMPLE_COUNT]
+        yield _line("worst slice", _metrics(results.candidate[worst]) + f"  where {worst} ({count:,.0f} examples)")
     yield _line("blessed", _comparison(results))
     yield _line("pushed", _push(results))
     for answer in answers:
         yield _line("gRPC", _answer(answer, config))
-        
     yield _line("time", f"{seconds:.1f} s")
     yield ""
-    yield from _paths(config, results)
+    yield from _paths(config, results, log_file)
 
 
-def worst_slice(table: dict[str, SliceMetrics], *, metric: str) -> str | None:
-    """The slice with the lowest value of ``metric``, all examples left aside; None without slices."""
-    values = {name: row[metric] for name, row in table.items() if name and not math.isnan(row.get(metric, math.nan))}
+def worst_slice(table: Mapping[str, SliceMetrics], *, metric: str, min_slice_size: int) -> str | None:
+    """The slice with the lowest value of ``metric`` among those with enough examples; None without any."""
+    values = {
+        name: metrics[metric]
+        for name, metrics in table.items()
+        if name != ALL_EXAMPLES and metrics[EXAMPLE_COUNT] >= min_slice_size and not math.isnan(metrics[metric])
+    }
     return min(values, key=values.get) if values else None
 
 
@@ -61,7 +72,7 @@ def _comparison(results: Results) -> str:
     if not results.baseline:
         return "there was no blessed model to compare with: the first run"
     return "  ".join(
-        f"{name} {results.candidate[''][name]:.4f} against {results.baseline[''][name]:.4f}"
+        f"{name} {results.candidate[ALL_EXAMPLES][name]:.4f} against {results.baseline[ALL_EXAMPLES][name]:.4f}"
         for name in ("auc", "accuracy")
     )
 
@@ -71,15 +82,25 @@ def _push(results: Results) -> str:
 
 
 def _answer(answer: Answer, config: Config) -> str:
-    shown = [name for name in (*config.gates.evaluation.slices, *(config.features.numeric if config.features else ()))]
-    row = ", ".join(f"{name} {answer.row[name]:.6g}" if isinstance(answer.row[name], float) else f"{name} {answer.row[name]}"
-                    for name in shown[:4] if name in answer.row)
+    names = [*config.gates.evaluation.slices, *(config.features.numeric if config.features else ())]
+    row = ", ".join(f"{name} {_value(answer.row[name])}" for name in names[:_SHOWN_COLUMNS] if name in answer.row)
     return f"probability {answer.probability:.3f}  truth {int(answer.truth)}  ({row})"
 
 
-def _paths(config: Config, results: Results) -> Iterator[str]:
-    yield _line("report", str(config.run_folder / "report" / "index.html"))
-    yield _line("serve", f"python -m serving.server --model_name {config.serving.model_name} "
-                         f"--model_base_path {config.serving_folder}")
-    yield _line("training", f"tensorboard --logdir {results.model_run_uri}")
-    yield _line("log", str(config.run_folder / "logs"))
+def _value(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _paths(config: Config, results: Results, log_file: Path) -> Iterator[str]:
+    python = short(Path(sys.executable))
+    serving = f"--model_name {config.serving.model_name} --model_base_path {short(config.serving_folder)}"
+    yield _line("report", short(config.run_folder / "report" / "index.html"))
+    yield _line("serve", f"{python} -m serving.server {serving}")
+    yield _line("training", f"{python} -m tensorboard.main --logdir {short(Path(results.model_run_uri))}")
+    yield _line("log", short(log_file))
+
+
+def short(path: Path) -> str:
+    """The path as seen from here, where it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

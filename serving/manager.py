@@ -109,7 +109,9 @@ class ModelManager:
         with self._lock:
             statuses = [self._status[key] for key in sorted(self._status, reverse=True) if version in (None, key)]
         if not statuses:
-            which = f"any versions of model {self.name}" if version is None else f"version {version} of model {self.name}"
+            which = (
+                f"any versions of model {self.name}" if version is None else f"version {version} of model {self.name}"
+            )
             raise ModelNotFound(f"Could not find {which}")
         return statuses
 

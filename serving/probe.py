@@ -67,7 +67,10 @@ def _probe(saved_model: str, records: list[bytes], sender: Connection) -> None:
     try:
         model = SavedModel(saved_model)
         sender.send(
-            {name: model.run(signature, requests_for(signature, records)) for name, signature in model.signatures.items()}
+            {
+                name: model.run(signature, requests_for(signature, records))
+                for name, signature in model.signatures.items()
+            }
         )
     except (OSError, tf.errors.OpError) as error:
         sender.send(f"{type(error).__name__}: {' '.join(str(getattr(error, 'message', error)).split())}")

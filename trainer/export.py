@@ -83,9 +83,7 @@ def _drop_missing(values: tf.Tensor) -> tf.SparseTensor:
     return tf.SparseTensor(indices, tf.gather_nd(values, indices), tf.shape(values, out_type=tf.int64))
 
 
-def export(
-    *, model: keras.Model, transform_output: tft.TFTransformOutput, served: Collection[str], path: str
-) -> None:
+def export(*, model: keras.Model, transform_output: tft.TFTransformOutput, served: Collection[str], path: str) -> None:
     """Write the SavedModel with its three signatures to ``path``.
 
     Args:

@@ -152,8 +152,6 @@ def fit(
             tf.summary.scalar("eval/loss", eval_loss, step=step)
             tf.summary.scalar("eval/auc", eval_auc, step=step)
             report(
-                Progress(
-                    step=step, steps=total, epoch=epoch, loss=loss, examples_per_second=rate, eval_auc=eval_auc
-                )
+                Progress(step=step, steps=total, epoch=epoch, loss=loss, examples_per_second=rate, eval_auc=eval_auc)
             )
     return model

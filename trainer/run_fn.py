@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
 import logging
 from pathlib import PurePosixPath
 
+import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
@@ -15,9 +18,10 @@ from trainer.input import read_columns
 from trainer.models import wide_and_deep
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 
-# Inside the ModelRun artifact: the trained Keras model, before any export.
+# Inside the ModelRun artifact: the trained model before any export, TensorBoard's events, and the progress reports.
 KERAS_MODEL = "model.keras"
 TENSORBOARD = "tensorboard"
+HISTORY = "history.jsonl"
 
 # Whoever wants to show the training's progress listens here.
 progress_logger = logging.getLogger("trainer.progress")
@@ -34,6 +38,7 @@ def run_fn(fn_args: FnArgs) -> None:
     feature_spec = transform_output.transformed_feature_spec()
     model_run = PurePosixPath(fn_args.model_run_dir)
 
+    history = History(str(model_run / HISTORY))
     features = TransformedFeatures.read(parameters, transform_output)
     model = loop.fit(
         build_model=functools.partial(wide_and_deep.build, features=features, options=parameters.model),
@@ -41,7 +46,7 @@ def run_fn(fn_args: FnArgs) -> None:
         evaluation=read_columns(fn_args.eval_files, feature_spec),
         options=parameters.loop,
         summary_dir=str(model_run / TENSORBOARD),
-        report=_log_progress,
+        report=history.append,
     )
     model.save(str(model_run / KERAS_MODEL))
     export.export(
@@ -52,8 +57,17 @@ def run_fn(fn_args: FnArgs) -> None:
     )
 
 
-def _log_progress(progress: loop.Progress) -> None:
-    text = f"epoch {progress.epoch}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}"
-    if progress.eval_auc is not None:
-        text += f"  eval auc {progress.eval_auc:.4f}"
-    progress_logger.info("%s  %s examples/s", text, f"{progress.examples_per_second:,.0f}")
+class History:
+    """Appends every progress report as a JSON line to a file, and logs it for whoever watches."""
+
+    def __init__(self, path: str):
+        self._path = path
+
+    def append(self, progress: loop.Progress) -> None:
+        """Record one report."""
+        with tf.io.gfile.GFile(self._path, "a") as file:
+            file.write(json.dumps(dataclasses.asdict(progress)) + "\n")
+        text = f"epoch {progress.epoch}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}"
+        if progress.eval_auc is not None:
+            text += f"  eval auc {progress.eval_auc:.4f}"
+        progress_logger.info("%s  %s examples/s", text, f"{progress.examples_per_second:,.0f}")

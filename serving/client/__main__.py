@@ -60,7 +60,7 @@ def metadata(client: Client, options: argparse.Namespace) -> None:
         for title, infos in (("in", signature.inputs), ("out", signature.outputs)):
             for key, info in sorted(infos.items()):
                 shape = [dim.size for dim in info.tensor_shape.dim]
-                kind = "string" if numpy_dtype(info.dtype) == object else numpy_dtype(info.dtype).name
+                kind = "string" if numpy_dtype(info.dtype).hasobject else numpy_dtype(info.dtype).name
                 print(f"  {title:<4}{key:<28}{kind:<9}{shape}")
 
 

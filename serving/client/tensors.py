@@ -69,7 +69,7 @@ def to_array(proto: Any) -> np.ndarray:
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise TensorError("the shape of a value must be fully known")
     count = int(np.prod([int(size) for size in shape], dtype=object)) if shape else 1
-    if proto.tensor_content and dtype != object:
+    if proto.tensor_content and not dtype.hasobject:
         if len(proto.tensor_content) != count * dtype.itemsize:
             raise TensorError(f"{len(proto.tensor_content)} bytes of tensor_content do not fill the shape {shape}")
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)

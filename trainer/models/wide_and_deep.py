@@ -34,9 +34,7 @@ class JointEmbedding(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the table, float32 ``[sum(sizes), dim]``."""
-        self.table = self.add_weight(
-            shape=(sum(self.sizes), self.dim), initializer=self.initializer, name="table"
-        )
+        self.table = self.add_weight(shape=(sum(self.sizes), self.dim), initializer=self.initializer, name="table")
 
     def call(self, ids: Any) -> Any:
         """Int ids ``[batch, features]`` to float32 ``[batch, features * dim]``."""

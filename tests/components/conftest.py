@@ -1,0 +1,148 @@
+"""Tests of single components and modules that import TFX or TensorFlow, and what they share: one small real model."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainer.parameters import CUSTOM_CONFIG_KEY, Loop, Model, Parameters
+
+HERE = Path(__file__).parent
+
+PARAMETERS = Parameters(
+    label={"column": "tips", "above": {"column": "fare", "times": 0.2}},
+    features={
+        "numeric": ["fare"],
+        "bucketized": {"fare": 4},
+        "vocabulary": {"kind": {"top_k": 5}},
+        "identity": {"hour": 24},
+    },
+    model=Model(embedding_dim=2, hidden_units=(8,), dropout=0.1),
+    loop=Loop(global_batch_size=32, epochs=2, steps_per_loop=5, learning_rate=0.01),
+)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(item.path).is_relative_to(HERE):
+            item.add_marker(pytest.mark.components)
+
+
+@dataclass(frozen=True)
+class SmallModel:
+    """A model that went through Transform, training and export, and what it was made from.
+
+    Attributes:
+        rows: raw rows; ``kind`` and ``hour`` are missing in some.
+        saved_model: the export.
+        keras_model: the Keras file.
+        transform_graph: the transform output.
+    """
+
+    rows: list[dict]
+    saved_model: Path
+    keras_model: Path
+    transform_graph: Path
+
+    def records(self) -> list[bytes]:
+        """The rows as serialized tf.Examples."""
+        return [serialize(row) for row in self.rows]
+
+
+def serialize(row: dict) -> bytes:
+    """A raw row as a serialized tf.Example."""
+    import tensorflow as tf
+
+    feature = {}
+    for name, value in row.items():
+        if isinstance(value, str):
+            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
+        elif isinstance(value, int):
+            feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        else:
+            feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
+
+
+def make_rows(count: int) -> list[dict]:
+    """Rows whose label depends on ``kind``."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for index in range(count):
+        kind = ["cash", "card", None][int(generator.integers(3))]
+        fare = float(np.float32(generator.uniform(1, 50)))
+        row = {"fare": fare, "tips": fare * (0.5 if kind == "card" else 0.0)}
+        if kind:
+            row["kind"] = kind
+        if index % 5:
+            row["hour"] = int(generator.integers(24))
+        rows.append(row)
+    return rows
+
+
+RAW_SPEC_TYPES = {"fare": "float32", "tips": "float32", "kind": "string", "hour": "int64"}
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory) -> SmallModel:
+    """Analyses, transforms, trains and exports for real, on 300 rows."""
+    import tensorflow as tf
+    import tensorflow_transform as tft
+    import tensorflow_transform.beam as tft_beam
+    from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+
+    from trainer import export, loop
+    from trainer.features import TransformedFeatures
+    from trainer.input import read_columns
+    from trainer.models import wide_and_deep
+    from trainer.preprocessing import preprocessing_fn
+
+    folder = tmp_path_factory.mktemp("small_model")
+    rows = make_rows(300)
+    optional = {"kind", "hour"}
+    spec = {
+        name: tf.io.VarLenFeature(kind) if name in optional else tf.io.FixedLenFeature([1], kind)
+        for name, kind in RAW_SPEC_TYPES.items()
+    }
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    instances = [
+        {
+            name: [row[name].encode() if isinstance(row[name], str) else row[name]] if name in row else []
+            for name in spec
+        }
+        for row in rows
+    ]
+    custom_config = {CUSTOM_CONFIG_KEY: PARAMETERS.model_dump_json()}
+    with tft_beam.Context(temp_dir=tempfile.mkdtemp(dir=folder)):
+        (data, out_metadata), transform_fn = (instances, metadata) | tft_beam.AnalyzeAndTransformDataset(
+            functools.partial(preprocessing_fn, custom_config=custom_config)
+        )
+        transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
+    coder = tft.coders.ExampleProtoCoder(out_metadata.schema)
+    with tf.io.TFRecordWriter(str(folder / "transformed.gz"), "GZIP") as writer:
+        for instance in data:
+            writer.write(coder.encode(instance))
+    transform_output = tft.TFTransformOutput(str(folder / "transform"))
+    columns = read_columns([str(folder / "transformed.gz")], transform_output.transformed_feature_spec())
+    features = TransformedFeatures.read(PARAMETERS, transform_output)
+    model = loop.fit(
+        build_model=lambda: wide_and_deep.build(features=features, options=PARAMETERS.model),
+        train=columns,
+        evaluation=columns,
+        options=PARAMETERS.loop,
+        summary_dir=str(folder / "tensorboard"),
+        report=lambda progress: None,
+    )
+    model.save(folder / "model.keras")
+    export.export(
+        model=model,
+        transform_output=transform_output,
+        served=PARAMETERS.features.names(),
+        path=str(folder / "saved_model"),
+    )
+    return SmallModel(rows, folder / "saved_model", folder / "model.keras", folder / "transform")

@@ -1,0 +1,78 @@
+import math
+
+from tensorflow_model_analysis.proto import validation_result_pb2
+
+from components.metrics import slice_name
+from components.model_gate import evaluator_failures, slice_failures
+
+HOUR = "trip_start_hour"
+
+
+def threshold(**limits):
+    return {"metric": "accuracy", "slice": HOUR, "min": None, "max_drop": None, **limits}
+
+
+def table(**accuracies):
+    return {"": {"accuracy": 0.1, "example_count": 999.0}} | {
+        f"{HOUR}={name[1:]}": {"accuracy": value, "example_count": 100.0} for name, value in accuracies.items()
+    }
+
+
+def failures(limits, candidate, baseline=None, min_slice_size=1):
+    return slice_failures([limits], candidate=candidate, baseline=baseline or {}, min_slice_size=min_slice_size)
+
+
+def test_only_the_slices_below_are_named():
+    found = failures(threshold(min=0.8), table(h1=0.9, h2=0.79, h3=0.5))
+    assert found == [
+        f"accuracy of {HOUR}=2 is 0.7900, at least 0.8 is wanted",
+        f"accuracy of {HOUR}=3 is 0.5000, at least 0.8 is wanted",
+    ]
+
+
+def test_small_slices_have_no_limits():
+    assert failures(threshold(min=0.8), table(h1=0.5), min_slice_size=100)
+    assert not failures(threshold(min=0.8), table(h1=0.5), min_slice_size=101)
+
+
+def test_a_drop_against_the_blessed_model_is_named():
+    limits = threshold(max_drop=0.05)
+    assert not failures(limits, table(h1=0.9), table(h1=0.95))
+    assert failures(limits, table(h1=0.89), table(h1=0.95)) == [
+        f"accuracy of {HOUR}=1 fell by 0.0600 against the last blessed model, 0.05 is allowed"
+    ]
+
+
+def test_a_slice_that_is_new_has_nothing_to_be_compared_with():
+    assert not failures(threshold(max_drop=0.0), table(h7=0.2), table(h1=0.95))
+
+
+def test_a_metric_without_a_value_fails():
+    assert "cannot be computed" in failures(threshold(min=0.8), table(h1=math.nan))[0]
+
+
+def test_a_feature_whose_name_begins_alike_is_another_feature():
+    candidate = {f"{HOUR}_local=1": {"accuracy": 0.1, "example_count": 100.0}}
+    assert not failures(threshold(min=0.8), candidate)
+
+
+def test_the_evaluator_s_failures_are_put_in_words():
+    result = validation_result_pb2.ValidationResult()
+    per_slice = result.metric_validations_per_slice.add()
+    low = per_slice.failures.add()
+    low.metric_key.name = "auc"
+    low.metric_value.double_value.value = 0.91
+    low.metric_threshold.value_threshold.lower_bound.value = 0.93
+    worse = per_slice.failures.add()
+    worse.metric_key.name, worse.metric_key.is_diff = "accuracy", True
+    worse.metric_value.double_value.value = -0.02
+    worse.metric_threshold.change_threshold.absolute.value = -0.01
+    assert slice_name(per_slice.slice_key) == ""
+    assert evaluator_failures(result) == [
+        "auc of all examples is 0.9100, at least 0.93 is wanted",
+        "accuracy of all examples fell by 0.0200 against the last blessed model, 0.01 is allowed",
+    ]
+
+
+def test_a_refusal_without_a_reason_is_still_a_refusal():
+    assert evaluator_failures(validation_result_pb2.ValidationResult())

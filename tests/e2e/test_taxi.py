@@ -1,0 +1,265 @@
+"""The taxi pipeline from end to end, again and again, and every gate with the fault that it is there for.
+
+The tests share one project folder and run in the order of this file: what is refused must leave what is served alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pipeline.model_server import ModelServer
+from serving.client import Client
+from tests.e2e.project import Outcome, Project, network_can_be_cut
+
+pytestmark = pytest.mark.e2e
+
+NODES = [
+    "ExampleGen",
+    "SchemaGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "DataGate",
+    "Transform",
+    "Trainer",
+    "Baseline",
+    "Evaluator",
+    "ModelGate",
+    "InfraValidator",
+    "Pusher",
+]
+Row = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def first(project) -> Outcome:
+    """The first run, cut off from the network where the machine allows it."""
+    outcome = project.run(offline=network_can_be_cut())
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def versions(project: Project) -> list[int]:
+    return sorted(int(path.name) for path in project.serving_folder.iterdir())
+
+
+def planted(project: Project, name: str, plant: Callable[[list[Row]], None]) -> str:
+    """A copy of the trips with a fault in it, as a ``--set`` word."""
+    with (project.folder / "data/taxi/trips.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    plant(rows)
+    folder = project.folder / "data" / name
+    folder.mkdir()
+    with (folder / "trips.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return f"data.path=data/{name}"
+
+
+def assert_refused(project: Project, outcome: Outcome, *, node: str, reason: str, before: str) -> None:
+    """Exit code 3, one line that says why, the same in ML Metadata, and a serving folder as it was, byte for byte."""
+    assert outcome.code == 3, outcome.out + outcome.err
+    [line] = outcome.err.splitlines()
+    assert line.startswith(f"{node} refused: ")
+    assert reason in line
+    assert outcome.nodes()[node] == "✗"
+    assert "Pusher" not in outcome.nodes() or node == "Pusher"
+    assert line.removeprefix(f"{node} refused: ") in project.status()
+    assert project.served() == before
+
+
+def test_first_run_goes_through_every_gate(project, first):
+    assert first.nodes() == dict.fromkeys(
+        [
+            "start-up",
+            *NODES,
+            "live",
+        ],
+        "✓",
+    )
+    assert first.err == ""
+    assert "15,002 rows (4,966 eval, 10,036 train); no anomalies" in first.out
+    assert "there was no blessed model to compare with: the first run" in first.out
+    assert first.out.count("probability 0.") == 3
+    [version] = versions(project)
+    assert f"pushed      version {version}" in first.out
+    assert (project.folder / "runs/taxi/report/index.html").read_text().count("<svg") == 2
+    assert str(version) in project.status()
+
+
+def test_pushed_model_answers_a_stranger_over_grpc(project, first):
+    rows = project.folder / "rows.jsonl"
+    with (project.folder / "data/taxi/trips.csv").open(newline="") as stream:
+        trips = [{key: value for key, value in row.items() if value} for row in csv.DictReader(stream)][:200]
+    for trip in trips:
+        del trip["tips"]
+    rows.write_text("".join(json.dumps(trip) + "\n" for trip in trips))
+    with ModelServer(model_name="taxi", base_path=project.serving_folder) as server:
+        target = server.target()
+        outcome = project.command(
+            "serving.client", "predict", "--target", target, "--model", "taxi", "--input", str(rows)
+        )
+        with Client(target) as client:
+            assert client.status("taxi") == {versions(project)[0]: "AVAILABLE"}
+    assert outcome.code == 0, outcome.err
+    probabilities = [json.loads(line)["probability"] for line in outcome.out.splitlines()]
+    assert len(probabilities) == 200
+    by_cash = [p for p, trip in zip(probabilities, trips, strict=True) if trip["payment_type"] == "Cash"]
+    by_card = [p for p, trip in zip(probabilities, trips, strict=True) if trip["payment_type"] == "Credit Card"]
+    assert max(by_cash) < 0.1 < 0.5 < sum(by_card) / len(by_card)
+
+
+def test_second_run_takes_everything_from_the_cache_and_pushes_nothing(project, first):
+    before = project.served()
+    outcome = project.run()
+    assert outcome.code == 0, outcome.err
+    assert {node for node, mark in outcome.nodes().items() if mark == "✓" and node in NODES} == {
+        "DataGate",
+        "Baseline",
+        "ModelGate",
+        "Pusher",
+    }
+    assert "the same model was served already" in outcome.out
+    assert project.served() == before
+
+
+def _text_instead_of_seconds(rows: list[Row]) -> None:
+    for row in rows[::10]:
+        row["trip_seconds"] = "five minutes"
+
+
+def _no_latitude(rows: list[Row]) -> None:
+    for row in rows:
+        del row["pickup_latitude"]
+
+
+def _a_new_way_to_pay(rows: list[Row]) -> None:
+    for row in rows[::50]:
+        row["payment_type"] = "Bitcoin"
+
+
+@pytest.mark.parametrize(
+    ("plant", "reason"),
+    [
+        (_text_instead_of_seconds, "trip_seconds: Expected data of type: INT but got STRING"),
+        (_no_latitude, "pickup_latitude: Column is completely missing"),
+        (_a_new_way_to_pay, "payment_type: Examples contain values missing from the schema: Bitcoin"),
+    ],
+)
+def test_data_gate_refuses(project, first, plant, reason):
+    before = project.served()
+    outcome = project.run("--set", planted(project, plant.__name__, plant))
+    assert_refused(project, outcome, node="DataGate", reason=reason, before=before)
+    assert "Transform" not in outcome.nodes()
+
+
+def test_an_allowed_anomaly_passes_the_data_gate(project, first):
+    allow = "gates.data.allow=['payment_type:ENUM_TYPE_UNEXPECTED_STRING_VALUES']"
+    outcome = project.run("--set", f"data.path=data/{_a_new_way_to_pay.__name__}", "--set", allow, "--to", "DataGate")
+    assert outcome.code == 0, outcome.err
+    assert outcome.nodes()["DataGate"] == "✓"
+
+
+def test_model_gate_refuses_a_slice_below_its_threshold(project, first):
+    before = project.served()
+    thresholds = "[{metric: auc, min: 0.9}, {metric: accuracy, slice: trip_start_hour, min: 0.97}]"
+    outcome = project.run("--set", f"gates.evaluation.thresholds={thresholds}")
+    assert_refused(project, outcome, node="ModelGate", reason="accuracy of trip_start_hour=", before=before)
+    assert "at least 0.97 is wanted" in outcome.err
+    assert outcome.nodes()["Trainer"] == "="
+
+
+def test_model_gate_refuses_a_model_below_its_threshold(project, first):
+    before = project.served()
+    outcome = project.run("--set", "gates.evaluation.thresholds=[{metric: auc, min: 0.999}]")
+    assert_refused(project, outcome, node="ModelGate", reason="auc of all examples is 0.9", before=before)
+
+
+def test_model_gate_refuses_a_model_worse_than_the_blessed_one(project, first):
+    before = project.served()
+    thresholds = "gates.evaluation.thresholds=[{metric: auc, min: 0.1, max_drop: 0.005}]"
+    outcome = project.run("--set", "trainer.loop.learning_rate=1.0e-5", "--set", thresholds)
+    assert_refused(project, outcome, node="ModelGate", reason="against the last blessed model", before=before)
+
+
+def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, first):
+    before = project.served()
+    outcome = project.run("--set", "trainer.run_fn=tests.e2e.bad_export.run_fn")
+    assert_refused(
+        project, outcome, node="Pusher", reason="the export fails as TF Serving would load it", before=before
+    )
+    assert outcome.nodes()["ModelGate"] == "✓"
+
+
+def test_a_refused_export_does_not_become_the_baseline(project, first):
+    outcome = project.run("--set", "trainer.loop.seed=1", "--to", "Evaluator")
+    assert outcome.code == 0, outcome.err
+    uri = project.folder / "runs/taxi/artifacts/Evaluator/evaluation"
+    newest = max(uri.iterdir(), key=lambda path: int(path.name))
+    config = json.loads((newest / "eval_config.json").read_text())
+    locations = {name: Path(path).parent.name for name, path in config["modelLocations"].items()}
+    good = min((project.folder / "runs/taxi/artifacts/Trainer/model").iterdir(), key=lambda path: int(path.name))
+    assert locations["baseline"] == good.name
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "tfrecord"])
+def test_other_formats_give_the_same_data(project, first, file_format):
+    folder = project.folder / "data" / file_format
+    folder.mkdir()
+    if file_format == "parquet":
+        trips = pd.read_csv(project.folder / "data/taxi/trips.csv").convert_dtypes()
+        floats = ["fare", "trip_miles", "tips", *(name for name in trips if "itude" in name)]
+        trips.astype(dict.fromkeys(floats, "Float32")).to_parquet(folder / "trips.parquet")
+    else:
+        for path in (project.folder / "runs/taxi/artifacts/ExampleGen/examples/1").rglob("*.gz"):
+            (folder / f"{path.parent.name}.tfrecord.gz").write_bytes(path.read_bytes())
+    outcome = project.run(
+        "--set", f"data.path=data/{file_format}", "--set", f"data.format={file_format}", "--to", "DataGate"
+    )
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert outcome.nodes()["ExampleGen"] == "✓"
+    assert outcome.nodes()["DataGate"] == "✓"
+
+
+def test_schema_and_features_are_inferred_where_none_are_given(project, first):
+    outcome = project.run("--set", "schema=null", "--set", "features=null", "--to", "Trainer")
+    assert outcome.code == 0, outcome.err
+    assert outcome.nodes()["Trainer"] == "✓"
+    assert "eval auc 0.9" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("file", "invalidated"),
+    [("trainer/models/wide_and_deep.py", {"Trainer"}), ("trainer/preprocessing.py", {"Transform", "Trainer"})],
+)
+def test_an_edit_of_the_trainer_invalidates_what_depends_on_it(project, first, file, invalidated):
+    path = project.folder / file
+    path.write_text(path.read_text() + "\n# An edit that changes nothing.\n")
+    marks = project.run("--to", "Trainer").nodes()
+    cached = {"ExampleGen", "SchemaGen", "StatisticsGen", "ExampleValidator", "Transform", "Trainer"} - invalidated
+    assert {node for node in NODES if marks[node] == "="} == cached
+    assert {node for node in invalidated if marks[node] == "✓"} == invalidated
+
+
+def test_a_part_runs_on_what_an_earlier_run_made(project, first):
+    outcome = project.run("--from", "Evaluator", "--to", "ModelGate")
+    assert outcome.code == 0, outcome.err
+    marks = outcome.nodes()
+    assert {node for node in NODES if marks[node] != "·"} == {"Evaluator", "ModelGate"}
+
+
+def test_a_node_that_does_not_exist_is_named(project, first):
+    outcome = project.run("--from", "Teacher")
+    assert outcome.code == 2
+    assert "there is no node 'Teacher'; the nodes are ExampleGen" in outcome.err

@@ -1,0 +1,40 @@
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import cli
+
+LIGHT = "import sys; from pipeline.cli import main; code = main(sys.argv[1:]); "
+LIGHT += "print('heavy' if {'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules) else 'light'); sys.exit(code)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["status", "--set", "runs=/nonexistent"], 0),
+        (["run", "--set", "data.path=nowhere"], 2),
+        (["run", "--set", "x=1"], 2),
+    ],
+)
+def test_quick_answers_import_nothing_heavy(arguments, code):
+    done = subprocess.run([sys.executable, "-c", LIGHT, *arguments], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (code, "light"), done.stderr
+
+
+def test_config_error_is_one_line_and_exit_code_2(capsys):
+    assert cli.main(["run", "--set", "trainer.loop.epoch=3"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "did you mean epochs?" in error
+
+
+def test_usage_error_is_exit_code_2():
+    with pytest.raises(SystemExit) as error:
+        cli.main(["train"])
+    assert error.value.code == 2
+
+
+def test_status_before_any_run(capsys, tmp_path):
+    assert cli.main(["status", "--set", f"runs={tmp_path}"]) == 0
+    assert "no run yet" in capsys.readouterr().out

@@ -1,0 +1,142 @@
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from pipeline.checks import check
+from pipeline.config import Config
+from pipeline.loading import ConfigError, load
+
+
+def load_taxi(taxi_config: Path, *overrides: str) -> Config:
+    return load(config=taxi_config, profile="local", overrides=overrides)
+
+
+def test_shipped_config_is_valid_in_every_profile(taxi_config):
+    for profile in ("local", "ci"):
+        config = load(config=taxi_config, profile=profile)
+        check(config)
+    assert config.cache is False
+
+
+def test_profile_is_laid_over_the_config_and_set_over_both(taxi_config):
+    assert load_taxi(taxi_config).beam.workers == 1
+    config = load_taxi(taxi_config, "beam.workers=3", "trainer.loop.epochs=7", "data.splits={train: 9, eval: 1}")
+    assert (config.beam.workers, config.trainer.loop.epochs, config.data.splits["train"]) == (3, 7, 9)
+    assert config.trainer.loop.global_batch_size == load_taxi(taxi_config).trainer.loop.global_batch_size
+
+
+def test_config_is_frozen(taxi_config):
+    with pytest.raises(ValidationError, match="frozen"):
+        load_taxi(taxi_config).cache = False
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer.loop.epoch=3", "trainer.loop.epoch: unknown key; did you mean epochs?"),
+        ("shema=x", "shema: unknown key; did you mean schema?"),
+        ("features.vocabulary.payment_type.topk=3", "topk: unknown key; did you mean top_k?"),
+        ("gates.evaluation.thresholds=[{metric: auc, mn: 1}]", "thresholds.0.mn: unknown key; did you mean min?"),
+        ("trainer.loop.epochs=many", "trainer.loop.epochs: Input should be a valid integer"),
+        ("data.format=xml", "data.format: Input should be 'csv', 'parquet' or 'tfrecord', got 'xml'"),
+        ("gates.evaluation.thresholds=[]", "gates.evaluation.thresholds: Tuple should have at least 1 item"),
+        (
+            "gates.evaluation.thresholds=[{metric: auc, min: 1.5}]",
+            "thresholds.0.min: Input should be less than or equal",
+        ),
+        ("gates.evaluation.thresholds=[{metric: auc}]", "can never refuse a model"),
+        ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min"),
+        ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
+        ("features.identity.trip_start_hour=1", "identity.trip_start_hour: needs at least 2, got 1"),
+        ("serving.model_name=a/b", "serving.model_name: 'a/b' may hold letters"),
+        ("beam.runner=DaskRunner", "beam.runner: Input should be 'FnApiRunner'"),
+    ],
+)
+def test_wrong_values_name_key_and_fix(taxi_config, override, message):
+    with pytest.raises(ConfigError) as error:
+        load_taxi(taxi_config, override)
+    assert message in str(error.value)
+    assert str(taxi_config) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [(("label",), "label: is required and missing"), (("data", "splits", "eval"), r"data: splits: \['eval'\] missing")],
+)
+def test_missing_keys_are_named(taxi_config, tmp_path, path, message):
+    tree = yaml.safe_load(taxi_config.read_text())
+    parent = tree
+    for key in path[:-1]:
+        parent = parent[key]
+    del parent[path[-1]]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(ConfigError, match=message):
+        load(config=tmp_path / "mine.yaml", profile=None)
+
+
+@pytest.mark.parametrize(("text", "message"), [("a: [", "mine.yaml:1: is not valid YAML"), ("- a", "must hold keys")])
+def test_unreadable_yaml_names_file_and_line(tmp_path, text, message):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load(config=tmp_path / "mine.yaml", profile=None)
+
+
+def test_missing_files_are_named(taxi_config, tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read \(No such file"):
+        load(config=tmp_path / "nowhere.yaml", profile=None)
+    with pytest.raises(ConfigError, match="--profile laptop: no such profile .* there are ci, local"):
+        load(config=taxi_config, profile="laptop")
+
+
+def test_override_must_be_key_and_value(taxi_config):
+    with pytest.raises(ConfigError, match="--set cache: must be key=value"):
+        load_taxi(taxi_config, "cache")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.path=nowhere", "data.path: nowhere is not a folder"),
+        ("data.format=parquet", r"data.path: no \*.parquet file in data/taxi; is data.format right?"),
+        ("label.column=tip", "label.column: there is no column 'tip' in data/taxi/trips.csv"),
+        ("label.above.column=fares", "label.above.column: there is no column 'fares'"),
+        ("features.numeric=[miles]", "features.numeric: there is no column 'miles'"),
+        ("features.vocabulary={kind: {}}", "features.vocabulary: there is no column 'kind'"),
+        ("schema=nowhere.pbtxt", "schema: nowhere.pbtxt cannot be read"),
+        ("schema=configs/taxi.yaml", "schema: configs/taxi.yaml is not a schema in protobuf text format"),
+        ("trainer.run_fn=trainer.nothing.run_fn", "trainer.run_fn: there is no module 'trainer.nothing'"),
+    ],
+)
+def test_what_the_config_points_to_is_checked(taxi_config, override, message):
+    with pytest.raises(ConfigError, match=message):
+        check(load_taxi(taxi_config, override))
+
+
+def test_slices_must_be_columns(taxi_config):
+    config = load_taxi(taxi_config, "gates.evaluation.slices=[trip_start_hour, colour]")
+    with pytest.raises(ConfigError, match=r"gates.evaluation.slices: there is no column 'colour'"):
+        check(config)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a.csv": b"x,y\n1,2\n", "b.csv": b"x,z\n1,2\n"}, "b.csv and a.csv differ in the columns y, z"),
+        ({"a.csv": b"x,x\n1,2\n"}, "names the column 'x' twice"),
+        ({"a.csv": b""}, "a.csv is empty"),
+        ({"a.csv": b"\xff\xfe\x00x"}, "has no readable header line"),
+    ],
+)
+def test_broken_data_files_are_named(taxi_config, tmp_path, files, message):
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=message):
+        check(load_taxi(taxi_config, f"data.path={tmp_path}"))
+
+
+def test_parquet_columns_are_checked(taxi_config, tmp_path):
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 no parquet at all")
+    with pytest.raises(ConfigError, match=r"a\.parquet is not a Parquet file"):
+        check(load_taxi(taxi_config, f"data.path={tmp_path}", "data.format=parquet"))

@@ -1,0 +1,55 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.digest import imported_files, source_digest
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package whose ``train`` imports ``net`` and ``shared``, and whose ``prepare`` imports ``shared`` alone."""
+    folder = tmp_path / "usermodule"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "train.py").write_text(
+        "import json\nfrom usermodule import net\nfrom . import shared\n\ndef run(): ...\n"
+    )
+    (folder / "prepare.py").write_text("def prepare():\n    from usermodule.shared import x\n")
+    (folder / "net.py").write_text("import does_not_exist_and_is_not_imported\n")
+    (folder / "shared.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder
+
+
+def test_closure_follows_imports_without_running_them(package):
+    assert set(imported_files("usermodule.train")) == {
+        "usermodule",
+        "usermodule.train",
+        "usermodule.net",
+        "usermodule.shared",
+    }
+    assert "usermodule.net" not in imported_files("usermodule.prepare")
+    assert not {name for name in sys.modules if name.startswith("usermodule.")}
+
+
+@pytest.mark.parametrize(
+    ("edited", "train_changes", "prepare_changes"),
+    [("net", True, False), ("shared", True, True), ("prepare", False, True), ("__init__", True, True)],
+)
+def test_an_edit_changes_the_digests_of_what_depends_on_it(package, edited, train_changes, prepare_changes):
+    before = source_digest("usermodule.train.run"), source_digest("usermodule.prepare.prepare")
+    file = package / f"{edited}.py"
+    file.write_text(file.read_text() + "# edited\n")
+    after = source_digest("usermodule.train.run"), source_digest("usermodule.prepare.prepare")
+    assert (before[0] != after[0], before[1] != after[1]) == (train_changes, prepare_changes)
+
+
+def test_every_file_of_the_trainer_is_in_the_digest_of_run_fn_or_preprocessing():
+    files = {*imported_files("trainer.run_fn").values(), *imported_files("trainer.preprocessing").values()}
+    assert files == set(Path("trainer").resolve().rglob("*.py"))
+
+
+def test_preprocessing_does_not_depend_on_the_model():
+    modules = imported_files("trainer.preprocessing")
+    assert not {name for name in modules if "models" in name or "loop" in name}

@@ -1,0 +1,41 @@
+import pytest
+from pydantic import ValidationError
+
+from trainer.parameters import Features, Label, Parameters
+
+
+@pytest.mark.parametrize(
+    ("row", "truth"),
+    [
+        ({"tips": 2.1, "fare": 10.0}, True),
+        ({"tips": 2.0, "fare": 10.0}, False),
+        ({"tips": 0.0, "fare": 0.0}, False),
+        ({"fare": 10.0}, False),
+    ],
+)
+def test_label_compares_two_columns(row, truth):
+    assert Label(column="tips", above={"column": "fare", "times": 0.2}).of(row) is truth
+
+
+def test_label_may_be_a_column_of_its_own():
+    assert [Label(column="y").of({"y": y}) for y in (0, 1)] == [False, True]
+
+
+def test_features_are_inferred_by_type():
+    features = Features.infer({"b": "float32", "a": "float32", "n": "int64", "s": "string"})
+    assert features.numeric == ("a", "b")
+    assert dict(features.bucketized) == {"n": 10}
+    assert set(features.vocabulary) == {"s"}
+    assert features.names() == ("a", "b", "n", "s")
+
+
+def test_parameters_survive_the_journey_to_a_worker():
+    parameters = Parameters(
+        label={"column": "y"}, features={"numeric": ["a"], "vocabulary": {"s": {"top_k": 3}}}, loop={"epochs": 9}
+    )
+    assert Parameters.model_validate_json(parameters.model_dump_json()) == parameters
+
+
+def test_unknown_parameters_are_refused():
+    with pytest.raises(ValidationError, match="learning_speed"):
+        Parameters(label={"column": "y"}, loop={"learning_speed": 1})

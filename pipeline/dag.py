@@ -9,7 +9,6 @@ from pathlib import Path
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
-from tfx.components.example_gen.custom_executors.parquet_executor import Executor as ParquetExecutor
 from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
@@ -32,6 +31,7 @@ from components.champion import LatestBlessedByAllStrategy
 from components.data_gate import DataGate
 from components.infra_validator import InfraValidator
 from components.model_gate import ModelGate
+from components.parquet_executor import Executor as ParquetExecutor
 from components.pusher import Pusher
 from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest

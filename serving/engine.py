@@ -84,7 +84,12 @@ def check_inputs(signature: SignatureDef, inputs: Mapping[str, np.ndarray]) -> N
         dtype = tf.dtypes.as_dtype(signature.inputs[name].dtype)
         sent_dtype = tf.dtypes.as_dtype(array.dtype)
         if sent_dtype != dtype:
-            raise InvalidRequest(f"Expects arg[{index}] to be {dtype.name} but {sent_dtype.name} is provided")
+            raise InvalidRequest(f"Expects arg[{index}] to be {_name(dtype)} but {_name(sent_dtype)} is provided")
+
+
+def _name(dtype: tf.DType) -> str:
+    """The C++ name of a dtype (tensorflow/core/framework/types.cc)."""
+    return {"float32": "float", "float64": "double"}.get(dtype.name, dtype.name)
 
 
 def _first_duplicate(names: Collection[str]) -> str:

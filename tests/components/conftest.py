@@ -94,7 +94,7 @@ def small_model(tmp_path_factory) -> SmallModel:
     import tensorflow as tf
     import tensorflow_transform as tft
     import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
+    from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
     from trainer import export, loop
     from trainer.features import TransformedFeatures
@@ -123,6 +123,7 @@ def small_model(tmp_path_factory) -> SmallModel:
             functools.partial(preprocessing_fn, custom_config=custom_config)
         )
         transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
+    metadata_io.write_metadata(metadata, str(folder / "transform" / tft.TFTransformOutput.RAW_METADATA_DIR))
     coder = tft.coders.ExampleProtoCoder(out_metadata.schema)
     with tf.io.TFRecordWriter(str(folder / "transformed.gz"), "GZIP") as writer:
         for instance in data:

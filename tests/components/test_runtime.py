@@ -3,13 +3,23 @@
 import subprocess
 import sys
 
+import apache_beam as beam
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.transforms import core
+
+from pipeline.beam_tuning import lean_beam
 
 
 @pytest.mark.parametrize(
-    "module", ["trainer.run_fn", "trainer.preprocessing", "components.infra_validator", "pipeline.dag"]
+    ("module", "before"),
+    [
+        ("trainer.run_fn", ""),
+        ("trainer.preprocessing", "import tensorflow_transform\n"),
+        ("components.infra_validator", "import tensorflow_transform\n"),
+        ("pipeline.dag", ""),
+    ],
 )
-@pytest.mark.parametrize("before", ["", "import tensorflow_transform\n"])
 def test_every_entry_point_gets_keras_3(module, before):
     code = f"{before}import {module}, tensorflow as tf, keras; print(tf.keras.__version__, keras.__version__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -23,42 +33,30 @@ def test_the_server_needs_no_keras_and_no_tfx():
     assert done.stdout.strip() == "False"
 
 
-def test_lean_beam_changes_no_result_and_is_undone():
-    import apache_beam as beam
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-    from apache_beam.transforms import core
+class _Scale(beam.DoFn):
+    def process(self, element, factor, window=beam.DoFn.WindowParam):
+        yield f"{element[0]}{element[1] * factor}-{type(window).__name__}"
 
-    from pipeline.beam_tuning import lean_beam
 
-    def count(path) -> list:
-        collected = []
+def _run_words(path) -> list[str]:
+    with beam.Pipeline(runner="FnApiRunner") as pipeline:
+        counts = pipeline | beam.Create(["a", "b", "a"]) | beam.combiners.Count.PerElement()
+        counts | beam.ParDo(_Scale(), 3) | beam.io.WriteToText(str(path / "out"))
+    return sorted("".join(file.read_text() for file in path.iterdir()).split())
 
-        class Collect(beam.DoFn):
-            def process(self, element, scale=2, timestamp=beam.DoFn.TimestampParam):
-                collected.append((element[0], element[1] * scale))
-                yield element
 
-        with beam.Pipeline(runner="FnApiRunner") as pipeline:
-            words = pipeline | beam.Create(["a", "b", "a"]) | beam.combiners.Count.PerElement()
-            words | beam.ParDo(Collect(), scale=3) | beam.Map(lambda kv: f"{kv[0]}{kv[1]}") | beam.io.WriteToText(path)
-        return collected
-
-    import tempfile
-    from pathlib import Path
-
+def test_lean_beam_changes_no_result_and_is_undone(tmp_path):
     originals = core.get_signature, PipelineOptions.view_as
-    written = []
-    for lean in (False, True):
-        with tempfile.TemporaryDirectory() as folder:
-            if lean:
-                with lean_beam():
-                    count(f"{folder}/out")
-            else:
-                count(f"{folder}/out")
-            written.append(sorted("".join(file.read_text() for file in Path(folder).iterdir()).split()))
-    assert written == [["a2", "b1"], ["a2", "b1"]]
+    (tmp_path / "stock").mkdir()
+    (tmp_path / "lean").mkdir()
+    stock = _run_words(tmp_path / "stock")
+    with lean_beam():
+        lean = _run_words(tmp_path / "lean")
+    assert stock == lean == ["a6-GlobalWindow", "b3-GlobalWindow"]
     assert (core.get_signature, PipelineOptions.view_as) == originals
 
+
+def test_views_of_the_same_options_share_their_values_and_others_do_not():
     with lean_beam():
         options = PipelineOptions(["--runner=FnApiRunner"])
         options.view_as(StandardOptions).streaming = True

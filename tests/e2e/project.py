@@ -32,7 +32,7 @@ class Outcome:
     err: str
 
     def nodes(self) -> dict[str, str]:
-        """The mark at the start of each node's line, by node: ``✓`` done, ``=`` cached, ``·`` not run, ``✗`` ended it."""
+        """The mark of each node's line: ``✓`` done, ``=`` cached, ``·`` not part of the run, ``✗`` ended it."""
         lines = [line.split() for line in self.out.splitlines() if line[:1] in "✓=·✗"]
         return {words[1]: words[0] for words in lines if len(words) > 1}
 

@@ -220,7 +220,7 @@ def test_other_formats_give_the_same_data(project, first, file_format):
     if file_format == "parquet":
         trips = pd.read_csv(project.folder / "data/taxi/trips.csv").convert_dtypes()
         floats = ["fare", "trip_miles", "tips", *(name for name in trips if "itude" in name)]
-        trips.astype(dict.fromkeys(floats, "Float32")).to_parquet(folder / "trips.parquet")
+        trips.astype(dict.fromkeys(floats, "Float32")).to_parquet(folder / "trips.parquet", row_group_size=4000)
     else:
         for path in (project.folder / "runs/taxi/artifacts/ExampleGen/examples/1").rglob("*.gz"):
             (folder / f"{path.parent.name}.tfrecord.gz").write_bytes(path.read_bytes())

@@ -6,7 +6,8 @@ run: $(READY)              ## the main job: data to a gated, pushed and queried 
 	@$(BIN)/python -m pipeline run
 
 test: $(READY)             ## unit tests, then components, then whole pipelines
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest tests/unit --durations=0 --durations-min=2
+	@$(BIN)/python -m pytest tests/components tests/e2e
 
 lint: $(READY)             ## style and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

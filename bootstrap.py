@@ -17,6 +17,7 @@ import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -42,10 +43,21 @@ def glibc_version() -> tuple[int, int] | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
+def uv_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """What uv needs to use the same package index and certificates as pip, which it does not ask."""
+    names = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX", "PIP_CERT": "SSL_CERT_FILE"}
+    return {theirs: environment[ours] for ours, theirs in names.items() if environment.get(ours)}
+
+
 def run(command: list[str | Path], *, step: str, cwd: Path | None = None) -> str:
     """Run ``command`` and return its output; a failure becomes a BootstrapError with the last lines."""
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**uv_settings(os.environ), **os.environ},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     if done.returncode:
         tail = "\n  ".join(done.stdout.strip().splitlines()[-8:])

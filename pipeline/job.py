@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from pipeline import console as terminal
-from pipeline import garbage
+from pipeline import garbage, history
 from pipeline.config import Config
 from pipeline.events import NodeEnd, NodeFailed
 from pipeline.loading import ConfigError
@@ -63,7 +63,7 @@ def _run(config: Config, console: Console, log_file: Path, *, from_node: str | N
         from pipeline import beam_tuning, dag, runner
 
     pipeline = dag.build(config)
-    options = _run_options([node.id for node in pipeline.components], from_node, to_node)
+    options = _run_options(config, [node.id for node in pipeline.components], from_node, to_node)
     progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))
 
     observed = runner.ObservedRunner(uncached=dag.UNCACHED, on_start=progress.start, on_end=progress.end)
@@ -75,20 +75,30 @@ def _run(config: Config, console: Console, log_file: Path, *, from_node: str | N
             _ask_and_tell(config, console, progress, server=server, run_id=run_id, start=start, log_file=log_file)
 
 
-def _run_options(known: list[str], from_node: str | None, to_node: str | None) -> RunOptions | None:
+def _run_options(config: Config, known: list[str], from_node: str | None, to_node: str | None) -> RunOptions | None:
     """TFX's options for a part of the DAG; None for all of it.
 
     Raises:
-        ConfigError: there is no such node.
+        ConfigError: there is no such node, or the last run did not get as far as the part's first node.
     """
     from tfx.orchestration.pipeline import RunOptions
 
     for node in filter(None, (from_node, to_node)):
         if node not in known:
             raise ConfigError(f"there is no node {node!r}; the nodes are {', '.join(known)}.")
-    if not from_node and not to_node:
-        return None
-    return RunOptions(from_nodes=[from_node] if from_node else None, to_nodes=[to_node] if to_node else None)
+    if not from_node:
+        return RunOptions(to_nodes=[to_node]) if to_node else None
+    if to_node and known.index(to_node) < known.index(from_node):
+        raise ConfigError(f"--to {to_node} comes before --from {from_node}; swap them.")
+    store = history.open_store(config.metadata_file) if config.metadata_file.exists() else None
+    runs = history.runs(store) if store else []
+    if not runs:
+        raise ConfigError(f"--from {from_node}: there is no earlier run to start from; run once without --from.")
+    missing = history.first_not_done(store, runs[0], known[: known.index(from_node)])
+    if missing:
+        raise ConfigError(f"--from {from_node}: the last run did not finish {missing}; start with --from {missing}.")
+    to_nodes = [to_node] if to_node else None
+    return RunOptions(from_nodes=[from_node], to_nodes=to_nodes, base_pipeline_run_id=runs[0].name)
 
 
 def _ask_and_tell(

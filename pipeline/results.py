@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 
 from components.data_gate import find_anomalies
 from components.metrics import BASELINE, CANDIDATE, metrics_by_slice
+from pipeline import history
 
 SliceMetrics = Mapping[str, float]
 
@@ -66,23 +65,16 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
 
 def output_artifacts(metadata_file: Path, *, run_id: str) -> dict[tuple[str, str], metadata_store_pb2.Artifact]:
     """The artifacts that a run made or took from the cache, by node id and output key."""
-    store = MetadataStore(sqlite_metadata_connection_config(str(metadata_file)))
-    context = store.get_context_by_type_and_name("pipeline_run", run_id)
-    executions = {execution.id: execution for execution in store.get_executions_by_context(context.id)}
-    nodes = {id_: _node_of(store, id_) for id_ in executions}
+    store = history.open_store(metadata_file)
+    run = store.get_context_by_type_and_name(history.RUN_CONTEXT, run_id)
+    nodes = {execution.id: node for node, execution in history.executions(store, run).items()}
     events = [
         event
-        for event in store.get_events_by_execution_ids(list(executions))
+        for event in store.get_events_by_execution_ids(list(nodes))
         if event.type == metadata_store_pb2.Event.OUTPUT
     ]
     artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
     return {(nodes[event.execution_id], event.path.steps[0].key): artifacts[event.artifact_id] for event in events}
-
-
-def _node_of(store: MetadataStore, execution_id: int) -> str:
-    contexts = store.get_contexts_by_execution(execution_id)
-    names = [context.name for context in contexts if context.type == "node"]
-    return names[0].rpartition(".")[2]
 
 
 def count_rows(statistics_uri: str) -> dict[str, int]:

@@ -21,8 +21,8 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components.refusal import GateRefused
 from pipeline.events import REASON_PROPERTY, NodeEnd, NodeFailed
+from pipeline.history import RUN_CONTEXT
 
-_MLMD_RUN_CONTEXT = "pipeline_run"
 State = metadata_store_pb2.Execution.State
 
 
@@ -111,7 +111,7 @@ class ObservedRunner(LocalDagRunner):
 
 def record_reason(store: MetadataStore, *, run_id: str, reason: str) -> None:
     """Write why a run ended to its newest execution, which TFX leaves as FAILED and without a word."""
-    context = store.get_context_by_type_and_name(_MLMD_RUN_CONTEXT, run_id)
+    context = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
     executions = store.get_executions_by_context(context.id) if context else []
     if executions:
         newest = max(executions, key=lambda execution: execution.id)

@@ -253,13 +253,23 @@ def test_an_edit_of_the_trainer_invalidates_what_depends_on_it(project, first, f
 
 
 def test_a_part_runs_on_what_an_earlier_run_made(project, first):
-    outcome = project.run("--from", "Evaluator", "--to", "ModelGate")
+    outcome = project.run("--from", "Baseline", "--to", "ModelGate")
     assert outcome.code == 0, outcome.err
     marks = outcome.nodes()
-    assert {node for node in NODES if marks[node] != "·"} == {"Evaluator", "ModelGate"}
+    assert {node for node in NODES if marks[node] != "·"} == {"Baseline", "Evaluator", "ModelGate"}
 
 
-def test_a_node_that_does_not_exist_is_named(project, first):
-    outcome = project.run("--from", "Teacher")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--from", "Teacher"), "there is no node 'Teacher'; the nodes are ExampleGen"),
+        (("--from", "Trainer", "--to", "DataGate"), "--to DataGate comes before --from Trainer"),
+        (("--from", "Trainer", "--set", "runs=elsewhere"), "--from Trainer: there is no earlier run to start from"),
+        (("--from", "Pusher"), "--from Pusher: the last run did not finish InfraValidator; start with --from Infra"),
+    ],
+)
+def test_a_part_that_cannot_run_is_refused(project, first, words, message):
+    outcome = project.run(*words)
     assert outcome.code == 2
-    assert "there is no node 'Teacher'; the nodes are ExampleGen" in outcome.err
+    assert message in outcome.err
+    assert outcome.err.count("\n") == 1

@@ -47,3 +47,10 @@ def test_an_unsupported_python_is_told_what_to_do(monkeypatch, tmp_path):
 def test_a_failing_step_shows_the_command_s_last_lines(tmp_path):
     with pytest.raises(bootstrap.BootstrapError, match=r"trying failed \(exit code 3\):\n  no luck"):
         bootstrap.run(["sh", "-c", "echo no luck; exit 3"], step="trying", cwd=Path(tmp_path))
+
+
+def test_uv_uses_the_index_and_certificates_of_pip():
+    settings = bootstrap.uv_settings(
+        {"PIP_INDEX_URL": "https://mirror.example/simple", "PIP_CERT": "/ca.pem", "X": "y"}
+    )
+    assert settings == {"UV_DEFAULT_INDEX": "https://mirror.example/simple", "SSL_CERT_FILE": "/ca.pem"}

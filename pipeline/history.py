@@ -1,0 +1,43 @@
+"""Runs and what their nodes did, read from ML Metadata without TFX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+
+RUN_CONTEXT = "pipeline_run"
+_SUCCEEDED = {metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED}
+
+
+def open_store(metadata_file: Path) -> MetadataStore:
+    """A read-only view of the metadata."""
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(metadata_file)
+    connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+    return MetadataStore(connection)
+
+
+def runs(store: MetadataStore) -> list[metadata_store_pb2.Context]:
+    """All runs, the newest first; a run's name is the time it started at, in ISO format."""
+    return sorted(store.get_contexts_by_type(RUN_CONTEXT), key=lambda run: run.create_time_since_epoch, reverse=True)
+
+
+def executions(store: MetadataStore, run: metadata_store_pb2.Context) -> dict[str, metadata_store_pb2.Execution]:
+    """The last execution of each node in a run, by node, in the order in which they began."""
+    found = sorted(store.get_executions_by_context(run.id), key=lambda execution: execution.id)
+    return {node_of(store, execution.id): execution for execution in found}
+
+
+def node_of(store: MetadataStore, execution_id: int) -> str:
+    """The id of the node that an execution belongs to."""
+    contexts = store.get_contexts_by_execution(execution_id)
+    return next(context.name for context in contexts if context.type == "node").rpartition(".")[2]
+
+
+def first_not_done(store: MetadataStore, run: metadata_store_pb2.Context, nodes: Sequence[str]) -> str | None:
+    """The first of ``nodes`` that did not end well in a run; None where all did."""
+    states = {node: execution.last_known_state for node, execution in executions(store, run).items()}
+    return next((node for node in nodes if states.get(node) not in _SUCCEEDED), None)

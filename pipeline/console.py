@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,6 +61,16 @@ class Progress:
         self._detail = ""
         self._start = 0.0
         self._live: Live | None = None
+
+    def title(self, text: str) -> None:
+        """The first line."""
+        self._console.print(escape(text), style="bold", soft_wrap=True)
+
+    def summary(self, lines: Iterable[str]) -> None:
+        """The last lines, after an empty one."""
+        self._console.print()
+        for line in lines:
+            self._console.print(line, soft_wrap=True, markup=False)
 
     def start(self, node: str) -> None:
         """A node starts."""

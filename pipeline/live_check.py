@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from pipeline.config import Config
 from pipeline.model_server import ServerNotReady
 from serving.client import Client, ServingError
 
@@ -24,18 +25,26 @@ class Answer:
     truth: bool
 
 
-def ask(target: str, *, model_name: str, version: int, rows: Sequence[dict[str, object]]) -> list[float]:
-    """The probabilities of ``rows`` from one version, over gRPC."""
+def ask(target: str, *, config: Config, version: int, rows: Sequence[dict[str, object]]) -> list[Answer]:
+    """Ask one version about ``rows`` over gRPC, waiting for it to be served.
+
+    Raises:
+        ServerNotReady: it was not served in time; the message has the server's last word.
+    """
     deadline = time.monotonic() + _POLL_SECONDS
     with Client(target) as client:
         while True:
             try:
-                outputs = client.predict(model_name, rows, version=version)
-                return [float(value) for value in outputs["probability"][:, 0]]
+                outputs = client.predict(config.serving.model_name, rows, version=version)
+                break
             except ServingError as error:
                 if time.monotonic() > deadline:
                     raise ServerNotReady(f"version {version} is not served: {error}") from None
                 time.sleep(0.1)
+    return [
+        Answer(row=row, probability=float(value), truth=config.label.of(row))
+        for row, value in zip(rows, outputs["probability"][:, 0], strict=True)
+    ]
 
 
 def sample_rows(examples_uri: str, *, split: str, count: int, among: int = 300) -> list[dict[str, object]]:

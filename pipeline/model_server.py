@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from serving import server
@@ -30,7 +35,7 @@ class ModelServer:
     def __enter__(self) -> ModelServer:
         context = process_context()
         self._ready, sender = context.Pipe(duplex=False)
-        self._process = context.Process(target=server.main, args=(self._flags, sender.send), daemon=True)
+        self._process = context.Process(target=_serve, args=(self._flags, sender), daemon=True)
         self._process.start()
         sender.close()
         return self
@@ -55,3 +60,14 @@ class ModelServer:
         except EOFError:
             pass
         raise ServerNotReady(f"the model server did not start within {_START_SECONDS:.0f} s")
+
+
+def _serve(flags: list[str], ready: Connection) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    server.main(flags, ready.send)
+
+
+def _end_with_parent() -> None:
+    """A run that is killed cannot stop its server."""
+    multiprocessing.parent_process().join()
+    os.kill(os.getpid(), signal.SIGTERM)

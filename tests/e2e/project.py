@@ -50,6 +50,12 @@ class Project:
     def serving_folder(self) -> Path:
         return self.folder / "runs" / "taxi" / "serving" / "taxi"
 
+    def start(self, *words: str) -> subprocess.Popen:
+        """``python -m pipeline run`` in the background, its output to be read line by line."""
+        command = [sys.executable, "-m", "pipeline", "run", *words]
+        environment = {**os.environ, "PYTHONPATH": str(self.folder)}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True)
+
     def command(self, *words: str, offline: bool = False) -> Outcome:
         """Run ``python -m ...`` in the copy; ``offline`` cuts the network off, but for the machine itself."""
         command = [sys.executable, "-m", *words]

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 from pipeline.model_server import ModelServer
@@ -211,6 +214,33 @@ def test_a_refused_export_does_not_become_the_baseline(project, first):
     locations = {name: Path(path).parent.name for name, path in config["modelLocations"].items()}
     good = min((project.folder / "runs/taxi/artifacts/Trainer/model").iterdir(), key=lambda path: int(path.name))
     assert locations["baseline"] == good.name
+
+
+def test_a_killed_run_is_taken_up_again_by_the_next(project, first):
+    before = project.served()
+    words = ("--set", "trainer.loop.seed=2")
+    process = project.start(*words)
+    with process.stdout:
+        while "Transform" not in process.stdout.readline():
+            assert process.poll() is None
+    time.sleep(1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert project.served() == before
+    assert "running, or killed" in project.status()
+    wait_for_end_of_processes_in(project.folder)
+    outcome = project.run(*words)
+    assert outcome.code == 0, outcome.err
+    assert (outcome.nodes()["Transform"], outcome.nodes()["Trainer"]) == ("=", "✓")
+    assert len(versions(project)) == 2
+
+
+def wait_for_end_of_processes_in(folder: Path) -> None:
+    """A killed run must not leave its model server behind."""
+    deadline = time.monotonic() + 30
+    while [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(folder)]:
+        assert time.monotonic() < deadline, "a process of the killed run is still there"
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("file_format", ["parquet", "tfrecord"])

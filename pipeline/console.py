@@ -76,7 +76,15 @@ class Progress:
         """A node starts."""
         self._node, self._detail, self._start = node, "", time.monotonic()
         if self._console.is_terminal:
-            self._live = Live(get_renderable=self._line, console=self._console, transient=True, refresh_per_second=8)
+            self._live = Live(
+                get_renderable=self._line,
+                console=self._console,
+                transient=True,
+                refresh_per_second=8,
+                # What the node prints belongs into the log.
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.start()
 
     def detail(self, text: str) -> None:
@@ -85,14 +93,18 @@ class Progress:
 
     def end(self, end: NodeEnd) -> None:
         """A node has ended; its line stays."""
-        if self._live:
-            self._live.stop()
-            self._live = None
+        self.stop()
         mark = _MARKS.get(end.state, "[red]✗[/]")
         note = _NOTES.get(end.state, "") or (self._detail if end.node == self._node else "")
         seconds = "" if end.state == "not run" else f"{end.seconds:.1f} s"
         line = f"{mark} {end.node:<{_NAME_WIDTH}}{seconds:>8}  {escape(note)}"
         self._console.print(line.rstrip(), soft_wrap=True)
+
+    def stop(self) -> None:
+        """Leave the terminal as it was, also in the midst of a node."""
+        if self._live:
+            self._live.stop()
+            self._live = None
 
     def _line(self) -> Text:
         seconds = time.monotonic() - self._start

@@ -33,7 +33,11 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
     log_file = config.run_folder / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
     try:
         with exclusive(config.run_folder), terminal.quiet(log_file, verbose=verbose) as console:
-            Job(config=config, log_file=log_file, progress=terminal.Progress(console)).run(from_node, to_node)
+            progress = terminal.Progress(console)
+            try:
+                Job(config=config, log_file=log_file, progress=progress).run(from_node, to_node)
+            finally:
+                progress.stop()
         garbage.before_exit()
         return DONE
     except NodeFailed as failure:

@@ -77,7 +77,12 @@ def trained_outputs(records: list[bytes], *, keras_model: str, transform_graph: 
 
     Returns:
         The transformed features by name, and the probability under `PROBABILITY`; each ``[records, 1]``.
+
+    Raises:
+        ProbeFailed: there is no Keras file.
     """
+    if not tf.io.gfile.exists(keras_model):
+        raise ProbeFailed(f"the trainer wrote no {KERAS_MODEL} into its model run to compare the export with")
     output = tft.TFTransformOutput(transform_graph)
     loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
     raw = tf.io.parse_example(records, output.raw_feature_spec())

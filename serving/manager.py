@@ -66,7 +66,7 @@ class ModelManager:
 
     def start(self) -> None:
         """Look once, so that a version that is there is served at once, then keep polling."""
-        self.refresh()
+        self._try_refresh()
         self._poller.start()
 
     def stop(self) -> None:
@@ -128,10 +128,13 @@ class ModelManager:
 
     def _poll(self) -> None:
         while not self._stop.wait(self._poll_seconds):
-            try:
-                self.refresh()
-            except OSError as error:
-                logger.warning("%s: cannot look for versions (%s)", self._base_path, error)
+            self._try_refresh()
+
+    def _try_refresh(self) -> None:
+        try:
+            self.refresh()
+        except OSError as error:
+            logger.warning("%s: cannot look for versions (%s)", self._base_path, error.strerror)
 
     def _version_folders(self) -> dict[int, Path]:
         try:

@@ -108,6 +108,11 @@ def test_a_loader_that_hangs_is_refused(small_model):
             answers()
 
 
+def test_without_the_trained_model_nothing_is_blessed(small_model, tmp_path):
+    with pytest.raises(ProbeFailed, match="the trainer wrote no model.keras"):
+        trained_outputs([], keras_model=str(tmp_path / "model.keras"), transform_graph=str(small_model.transform_graph))
+
+
 def test_differences_name_signature_and_output():
     good = {"serving_default": {"probability": np.array([[0.5]])}}
     expected = {"probability": np.array([[0.51]]), "x": np.array([[1]])}

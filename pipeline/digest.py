@@ -9,11 +9,12 @@ import ast
 import hashlib
 import importlib.util
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 
 def source_digest(function_path: str) -> str:
-    """SHA-256 over the source of a function's module and all it imports from the same top-level package.
+    """SHA-256 over the source of a function's module and all that it imports from the packages beside its own.
 
     Args:
         function_path: dotted path of a module or of a function in one, such as ``trainer.run_fn.run_fn``.
@@ -25,29 +26,48 @@ def source_digest(function_path: str) -> str:
 
 
 def imported_files(module: str) -> dict[str, Path]:
-    """The files of ``module`` and of the modules of its top-level package that it imports, directly or not.
+    """The files of ``module`` and of what it imports, directly or not, from the folder that holds its package.
 
-    Found by reading the source, without running it.
+    Installed packages are left out: the lock stands for them. Found by reading the source, without running it.
     """
-    package = module.partition(".")[0]
+    folder = _package_folder(module)
     files: dict[str, Path] = {}
     pending = [module]
     while pending:
         name = pending.pop()
+        if name in files or _package_folder(name) != folder:
+            continue
         file = module_file(name)
-        if name in files or file is None:
+        if file is None:
             continue
         files[name] = file
-        pending.extend(imported for imported in _imports(name, file) if imported.partition(".")[0] == package)
+        pending.extend(_imports(name, file))
         if "." in name:
             pending.append(name.rpartition(".")[0])
     return files
 
 
+def _top_level(package: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return None
+
+
+def _package_folder(module: str) -> Path | None:
+    """The folder in which the top-level package (or single file) of ``module`` lies."""
+    spec = _top_level(module.partition(".")[0])
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations))).parent
+    return Path(spec.origin).parent if spec.origin and spec.has_location else None
+
+
 def module_file(module: str) -> Path | None:
     """The source file of a dotted module, None where there is none; nothing is imported to find it."""
     top, *rest = module.split(".")
-    spec = importlib.util.find_spec(top) if top else None
+    spec = _top_level(top) if top else None
     for location in (spec.submodule_search_locations or ()) if spec else ():
         path = Path(location).joinpath(*rest)
         for file in (path / "__init__.py", path.with_suffix(".py")):

@@ -45,6 +45,14 @@ def test_an_edit_changes_the_digests_of_what_depends_on_it(package, edited, trai
     assert (before[0] != after[0], before[1] != after[1]) == (train_changes, prepare_changes)
 
 
+def test_packages_beside_are_followed_and_installed_ones_are_not(package):
+    beside = package.parent / "beside"
+    beside.mkdir()
+    (beside / "__init__.py").write_text("")
+    (beside / "entry.py").write_text("import yaml\nimport usermodule.net\n\ndef run(): ...\n")
+    assert set(imported_files("beside.entry")) == {"beside", "beside.entry", "usermodule", "usermodule.net"}
+
+
 def test_every_file_of_the_trainer_is_in_the_digest_of_run_fn_or_preprocessing():
     files = {*imported_files("trainer.run_fn").values(), *imported_files("trainer.preprocessing").values()}
     assert files == set(Path("trainer").resolve().rglob("*.py"))

@@ -1,3 +1,4 @@
+import contextlib
 import io
 import logging
 import os
@@ -57,6 +58,16 @@ def test_a_line_per_node_with_what_the_trainer_reports():
     ]
 
 
+def read_all(terminal: int) -> str:
+    """What was written to a pseudo-terminal whose other end is closed."""
+    chunks = []
+    with contextlib.suppress(OSError):
+        while chunk := os.read(terminal, 65_536):
+            chunks.append(chunk)
+    os.close(terminal)
+    return b"".join(chunks).decode()
+
+
 def test_a_terminal_shows_progress_and_is_left_clean():
     master, slave = os.openpty()
     with os.fdopen(slave, "w") as terminal:
@@ -65,8 +76,7 @@ def test_a_terminal_shows_progress_and_is_left_clean():
         progress.stop()
         progress.end(NodeEnd(node="Transform", state="done", seconds=1))
         terminal.flush()
-    shown = os.read(master, 100_000).decode()
-    os.close(master)
+    shown = read_all(master)
     assert "⠋ Transform" in shown
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1
     assert "✓" in shown.splitlines()[-1]

@@ -30,8 +30,3 @@ def is_blessed(artifact: Artifact) -> bool:
 def reason(artifact: Artifact) -> str:
     """Why the model did not pass; empty where it did."""
     return artifact.get_string_custom_property(_REASON_PROPERTY)
-
-
-def model_id(artifact: Artifact) -> int:
-    """The id of the model that the verdict is about."""
-    return artifact.get_int_custom_property(_MODEL_ID_PROPERTY)

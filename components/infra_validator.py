@@ -16,8 +16,11 @@ from tfx.utils import path_utils
 
 from components import infra_blessing
 from serving.probe import Answers, ProbeFailed, probing
-from trainer.export import PROBABILITY, TRANSFORM_FEATURES
+from trainer.export import COLUMNAR, PROBABILITY, TRANSFORM_FEATURES
 from trainer.run_fn import KERAS_MODEL
+
+# What the client, batch jobs and the Evaluator ask for.
+REQUIRED_SIGNATURES = frozenset({"serving_default", COLUMNAR, TRANSFORM_FEATURES})
 
 
 @component
@@ -49,6 +52,9 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     """
     [split_uri] = artifact_utils.get_split_uris([examples], split)
     records = read_records(split_uri, limit=num_examples)
+    if not records:
+        infra_blessing.write(blessing, model_id=model.id, reason=f"split {split} has no example to send")
+        return
     saved_model = path_utils.serving_model_path(model.uri)
     try:
         with probing(saved_model, records, timeout_seconds=timeout_seconds) as answers:
@@ -95,6 +101,9 @@ def trained_outputs(records: list[bytes], *, keras_model: str, transform_graph: 
 
 def compare(answers: Answers, expected: dict[str, np.ndarray], *, tolerance: float) -> str | None:
     """None where every output of every signature equals the trained model's; else one line that says where not."""
+    missing = REQUIRED_SIGNATURES - set(answers)
+    if missing:
+        return f"the export lacks the signature {min(missing)}; it has {', '.join(sorted(answers)) or 'none'}"
     for signature, outputs in sorted(answers.items()):
         wanted = expected.keys() - {PROBABILITY} if signature == TRANSFORM_FEATURES else {PROBABILITY}
         if set(outputs) != wanted:

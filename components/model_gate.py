@@ -79,15 +79,20 @@ def slice_failures(
         thresholds: see `ModelGate`.
         candidate: the candidate's metrics by slice.
         baseline: the last blessed model's; empty in a first run.
-        min_slice_size: slices with fewer examples are passed over.
+        min_slice_size: slices with fewer examples are passed over; a limit that no slice is left for is a failure.
     """
-    return [
-        text
-        for threshold in thresholds
-        for name, metrics in candidate.items()
-        if name.startswith(f"{threshold['slice']}=") and metrics[EXAMPLE_COUNT] >= min_slice_size
-        for text in _slice_failures(threshold, name, metrics, baseline.get(name, {}))
-    ]
+    failures = []
+    for threshold in thresholds:
+        slices = {
+            name: metrics
+            for name, metrics in candidate.items()
+            if name.startswith(f"{threshold['slice']}=") and metrics[EXAMPLE_COUNT] >= min_slice_size
+        }
+        if not slices:
+            failures.append(f"{threshold['slice']} has no slice of {min_slice_size} examples to hold its limit against")
+        for name, metrics in slices.items():
+            failures.extend(_slice_failures(threshold, name, metrics, baseline.get(name, {})))
+    return failures
 
 
 def _slice_failures(

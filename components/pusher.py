@@ -26,6 +26,8 @@ from components.refusal import GateRefused
 
 # TF Serving parses the names of version folders as integers and ignores all others.
 _STAGE_PREFIX = ".stage-"
+# Names the model that a PushedModel artifact is about.
+MODEL_ID_PROPERTY = "model_id"
 
 
 @component
@@ -42,7 +44,7 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
         model: from the Trainer.
         model_blessing: the Evaluator's verdict.
         infra_blessing: the InfraValidator's verdict.
-        pushed_model: marked with destination and version; ``newly_pushed`` is 0 where the newest version already
+        pushed_model: marked with model, destination and version; ``newly_pushed`` is 0 where the newest version already
             holds the same files.
         base_directory: the serving folder of this model; versions are its children.
 
@@ -56,6 +58,7 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     source = Path(path_utils.serving_model_path(model.uri))
     version, new = push(source=source, base_directory=Path(base_directory))
     pushed_model.set_int_custom_property("pushed", 1)
+    pushed_model.set_int_custom_property(MODEL_ID_PROPERTY, model.id)
     pushed_model.set_int_custom_property("newly_pushed", int(new))
     pushed_model.set_string_custom_property("pushed_destination", str(Path(base_directory) / str(version)))
     pushed_model.set_string_custom_property("pushed_version", str(version))

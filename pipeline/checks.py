@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import ast
 import csv
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.digest import module_file
 from pipeline.loading import ConfigError
+
+_ANY = ("INT", "FLOAT", "BYTES")
+_NUMBER = ("INT", "FLOAT")
+# The types in a schema that each key of the config can use.
+_TYPES = {
+    "label.column": _NUMBER,
+    "label.above.column": _NUMBER,
+    "features.numeric": _NUMBER,
+    "features.bucketized": _NUMBER,
+    "features.vocabulary": ("BYTES", "INT"),
+    "features.identity": ("INT",),
+}
 
 
 def check(config: Config) -> None:
@@ -18,6 +31,7 @@ def check(config: Config) -> None:
     Raises:
         ConfigError: with the key of the config, the file or column, and what to do.
     """
+    check_writable(config)
     files = data_files(config)
     columns = known_columns(config, files)
     schema = schema_features(config.schema_path) if config.schema_path else None
@@ -28,11 +42,27 @@ def check(config: Config) -> None:
             )
         if schema is not None and column not in schema:
             raise ConfigError(f"{key}: there is no feature {column!r} in {config.schema_path}; add it or drop the key.")
+        if schema is not None and schema[column] not in _TYPES.get(key, _ANY):
+            wanted = " or ".join(_TYPES[key])
+            raise ConfigError(f"{key}: {column!r} is {schema[column]} in {config.schema_path}; it must be {wanted}.")
+        if key.startswith("features.") and column == config.label.column:
+            raise ConfigError(f"{key}: {column!r} makes the label, so a model that reads it only repeats it; drop it.")
     for key, path in (
         ("trainer.run_fn", config.trainer.run_fn),
         ("trainer.preprocessing_fn", config.trainer.preprocessing_fn),
     ):
         check_function(key, path)
+
+
+def check_writable(config: Config) -> None:
+    """The run folder must be ours to write."""
+    try:
+        config.run_folder.mkdir(parents=True, exist_ok=True)
+        writable = os.access(config.run_folder, os.W_OK)
+    except OSError as error:
+        raise ConfigError(f"runs: {config.run_folder} cannot be created ({error.strerror}).") from None
+    if not writable:
+        raise ConfigError(f"runs: {config.run_folder} cannot be written; choose another folder or change its rights.")
 
 
 def data_files(config: Config) -> list[Path]:
@@ -60,7 +90,10 @@ def known_columns(config: Config, files: list[Path]) -> set[str] | None:
     read = _csv_columns if config.data.format == "csv" else _parquet_columns
     first = read(files[0])
     for file in files[1:]:
-        different = set(first) ^ set(read(file))
+        columns = read(file)
+        different = set(first) ^ set(columns)
+        if not different and config.data.format == "csv" and columns != first:
+            raise ConfigError(f"data.path: {file.name} has the columns of {files[0].name} in another order.")
         if different:
             raise ConfigError(
                 f"data.path: {file.name} and {files[0].name} differ in the columns {', '.join(sorted(different))}."
@@ -74,6 +107,8 @@ def _csv_columns(file: Path) -> list[str]:
             header = next(csv.reader(stream))
     except (UnicodeDecodeError, csv.Error, StopIteration) as error:
         raise ConfigError(f"data.path: {file} has no readable header line ({error}); it must be UTF-8 text.") from None
+    if header[0].startswith("\ufeff"):
+        raise ConfigError(f"data.path: {file} begins with a byte-order mark; save it as plain UTF-8.")
     repeated = {name for name in header if header.count(name) > 1}
     if repeated:
         raise ConfigError(f"data.path: {file} names the column {sorted(repeated)[0]!r} twice in its header line.")
@@ -90,8 +125,8 @@ def _parquet_columns(file: Path) -> list[str]:
         raise ConfigError(f"data.path: {file} is not a Parquet file ({error}).") from None
 
 
-def schema_features(path: Path) -> set[str]:
-    """The features of a curated schema."""
+def schema_features(path: Path) -> dict[str, str]:
+    """The features of a curated schema with their types, ``INT``, ``FLOAT`` or ``BYTES``."""
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
@@ -103,7 +138,7 @@ def schema_features(path: Path) -> set[str]:
         ) from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigError(f"schema: {path} is not a schema in protobuf text format ({error}).") from None
-    return {feature.name for feature in schema.feature}
+    return {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in schema.feature}
 
 
 def named_columns(config: Config) -> Iterator[tuple[str, str]]:

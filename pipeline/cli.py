@@ -51,8 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_CONFIG
     except KeyboardInterrupt:
         print(
-            "interrupted; the serving folder is as it was, and the next run goes on after the last whole node.",
-            file=sys.stderr,
+            "interrupted; nothing is half-pushed, and the next run goes on after the last whole node.", file=sys.stderr
         )
         return BROKEN
     except Exception as error:

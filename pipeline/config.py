@@ -34,7 +34,7 @@ class Data(Strict):
 
     path: Path
     format: Literal["csv", "parquet", "tfrecord"] = "csv"
-    splits: Mapping[str, Annotated[int, Field(gt=0)]] = {"train": 2, "eval": 1}
+    splits: Mapping[Name, Annotated[int, Field(gt=0)]] = {"train": 2, "eval": 1}
 
     @property
     def pattern(self) -> str:
@@ -73,7 +73,7 @@ class Threshold(Strict):
 
     metric: Metric
     slice: str | None = None
-    min: float | None = Field(default=None, ge=0, le=1)
+    min: float | None = Field(default=None, gt=0, le=1)
     max_drop: float | None = Field(default=None, ge=0, le=1)
 
     @model_validator(mode="after")
@@ -87,7 +87,9 @@ class EvaluationGate(Strict):
     """What the candidate must reach.
 
     Attributes:
-        thresholds: at least one; without any, the Evaluator would never bless.
+        thresholds: at least one for all examples; without any, the Evaluator would never bless.
+        baseline: ``latest`` compares with the model that was pushed last; ``none`` with nothing, for a new beginning
+            after the data or the label changed so much that the old model cannot answer.
         slices: features whose values are evaluated one by one.
         min_slice_size: slices with fewer examples are left out.
         first_run: without a blessed model to compare with, ``absolute_only`` applies the ``min`` limits alone, and
@@ -95,6 +97,7 @@ class EvaluationGate(Strict):
     """
 
     thresholds: tuple[Threshold, ...] = Field(min_length=1)
+    baseline: Literal["latest", "none"] = "latest"
     slices: tuple[str, ...] = ()
     min_slice_size: int = Field(default=1, gt=0)
     first_run: Literal["absolute_only", "refuse"] = "absolute_only"
@@ -107,7 +110,10 @@ class EvaluationGate(Strict):
         keys = [(threshold.metric, threshold.slice) for threshold in self.thresholds]
         if len(set(keys)) != len(keys):
             raise ValueError("thresholds: a metric has two limits on the same slice; join them in one")
-        if self.first_run == "absolute_only" and all(threshold.min is None for threshold in self.thresholds):
+        overall = [threshold for threshold in self.thresholds if threshold.slice is None]
+        if not overall:
+            raise ValueError("thresholds: all are for slices; the Evaluator blesses only with one for all examples")
+        if self.first_run == "absolute_only" and all(threshold.min is None for threshold in overall):
             raise ValueError("thresholds: none has a min, so a first model would pass unseen; add one or refuse it")
         return self
 
@@ -116,7 +122,7 @@ class InfraGate(Strict):
     """How the export is tried: examples sent, the largest difference of a probability, and the time limit."""
 
     num_examples: int = Field(default=64, gt=0)
-    tolerance: float = Field(default=1e-4, gt=0)
+    tolerance: float = Field(default=1e-4, gt=0, lt=0.1)
     timeout_seconds: int = Field(default=120, gt=0)
 
 

@@ -24,10 +24,10 @@ from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2, trainer_pb2
 from tfx.types.channel import Channel
-from tfx.types.standard_artifacts import InfraBlessing, ModelBlessing
 from tfx.types.standard_artifacts import Model as ModelArtifact
+from tfx.types.standard_artifacts import PushedModel
 
-from components.champion import LatestBlessedByAllStrategy
+from components.champion import LatestPushedModelStrategy
 from components.data_gate import DataGate
 from components.infra_validator import InfraValidator
 from components.model_gate import ModelGate
@@ -68,6 +68,8 @@ def nodes(config: Config) -> list[BaseNode]:
     example_validator = ExampleValidator(statistics=statistics, schema=schema)
     data_gate = DataGate(
         anomalies=example_validator.outputs["anomalies"],
+        statistics=statistics,
+        label=config.label.model_dump_json(),
         fail_on=config.gates.data.fail_on,
         allow=",".join(config.gates.data.allow),
     )
@@ -108,10 +110,10 @@ def _gates_and_push(
     model = trainer.outputs["model"]
     gate = config.gates.evaluation
     baseline = Resolver(
-        strategy_class=LatestBlessedByAllStrategy,
+        strategy_class=LatestPushedModelStrategy,
+        config={"enabled": gate.baseline == "latest"},
         model=Channel(type=ModelArtifact),
-        model_blessing=Channel(type=ModelBlessing),
-        infra_blessing=Channel(type=InfraBlessing),
+        pushed_model=Channel(type=PushedModel),
         candidate=model,
     ).with_id("Baseline")
     evaluator = Evaluator(

@@ -73,7 +73,7 @@ def module_file(module: str) -> Path | None:
         for file in (path / "__init__.py", path.with_suffix(".py")):
             if file.is_file():
                 return file
-    return Path(spec.origin) if spec and spec.origin and not rest else None
+    return Path(spec.origin) if spec and spec.origin and spec.has_location and not rest else None
 
 
 def _module_of(path: str) -> str:

@@ -12,6 +12,7 @@ from pipeline import console as terminal
 from pipeline import garbage, parts
 from pipeline.config import Config
 from pipeline.events import NodeEnd, NodeFailed
+from pipeline.interrupts import Interrupts
 from pipeline.model_server import ModelServer
 from pipeline.run_folder import RunFolderBusy, exclusive
 from serving.processes import warm_up
@@ -35,7 +36,9 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
         with exclusive(config.run_folder), terminal.quiet(log_file, verbose=verbose) as console:
             progress = terminal.Progress(console)
             try:
-                Job(config=config, log_file=log_file, progress=progress).run(from_node, to_node)
+                with Interrupts() as interrupts:
+                    job = Job(config=config, log_file=log_file, progress=progress, interrupts=interrupts)
+                    job.run(from_node, to_node)
             finally:
                 progress.stop()
         garbage.before_exit()
@@ -59,11 +62,13 @@ class Job:
         config: what to run.
         log_file: where everything is printed that is not for the person.
         progress: what is for the person.
+        interrupts: looked at before every node.
     """
 
     config: Config
     log_file: Path
     progress: terminal.Progress
+    interrupts: Interrupts
 
     def run(self, from_node: str | None, to_node: str | None) -> None:
         """Run the nodes; where that ends with a push, ask the pushed model and print the summary."""
@@ -80,13 +85,17 @@ class Job:
         options = parts.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
         progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))
 
-        observed = runner.ObservedRunner(uncached=dag.UNCACHED, on_start=progress.start, on_end=progress.end)
+        observed = runner.ObservedRunner(uncached=dag.UNCACHED, on_start=self._start_node, on_end=progress.end)
         # The server is up before the push and sees the new version as TF Serving would: by polling.
         with ModelServer(model_name=config.serving.model_name, base_path=config.serving_folder) as server:
             with terminal.trainer_messages(progress), beam_tuning.lean_beam():
                 run_id = observed.run(pipeline, run_options=options)
             if to_node in (None, _PUSHER):
                 self._ask_and_tell(server, run_id=run_id, start=start)
+
+    def _start_node(self, node: str) -> None:
+        self.interrupts.check()
+        self.progress.start(node)
 
     def _ask_and_tell(self, server: ModelServer, *, run_id: str, start: float) -> None:
         from pipeline import live_check, report, results, summary

@@ -83,8 +83,12 @@ def _parse_override(word: str) -> Tree:
 
 
 def _merge(base: Tree, over: Tree) -> Tree:
+    """Lay ``over`` over ``base``: mappings are merged, other values replaced, and null takes a key away."""
     merged = dict(base)
     for key, value in over.items():
+        if value is None:
+            merged.pop(key, None)
+            continue
         both = isinstance(value, dict) and isinstance(base.get(key), dict)
         merged[key] = _merge(base[key], value) if both else value
     return merged

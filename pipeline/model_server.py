@@ -63,6 +63,8 @@ class ModelServer:
 
 
 def _serve(flags: list[str], ready: Connection) -> None:
+    # Ctrl-C goes to every process of the terminal; the run decides when its server ends.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     server.main(flags, ready.send)
 

@@ -47,11 +47,12 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
     """Collect the results of a run that ended with a push."""
     outputs = output_artifacts(metadata_file, run_id=run_id)
     pushed = outputs["Pusher", "pushed_model"]
+    rows = count_rows(outputs["StatisticsGen", "statistics"].uri)
     evaluation = outputs["Evaluator", "evaluation"].uri
     return Results(
-        rows=count_rows(outputs["StatisticsGen", "statistics"].uri),
+        rows=rows,
         anomalies=tuple(
-            find_anomalies(outputs["ExampleValidator", "anomalies"].uri, fail_on="warning", allow=frozenset())
+            find_anomalies(outputs["ExampleValidator", "anomalies"].uri, splits=list(rows), fail_on="warning", allow=())
         ),
         candidate=metrics_by_slice(evaluation, CANDIDATE),
         baseline=metrics_by_slice(evaluation, BASELINE),

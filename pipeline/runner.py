@@ -21,7 +21,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components.refusal import GateRefused
 from pipeline.events import REASON_PROPERTY, NodeEnd, NodeFailed
-from pipeline.history import RUN_CONTEXT
+from pipeline.history import RUN_CONTEXT, executions
 
 State = metadata_store_pb2.Execution.State
 
@@ -98,7 +98,7 @@ class ObservedRunner(LocalDagRunner):
             ).launch()
         except Exception as error:
             failure = NodeFailed(node=name, reason=_one_line(error), refused=isinstance(error, GateRefused))
-            record_reason(MetadataStore(connection), run_id=run_id, reason=failure.reason)
+            record_reason(MetadataStore(connection), run_id=run_id, node=name, reason=failure.reason)
             state = "refused" if failure.refused else "failed"
             self._on_end(NodeEnd(node=name, state=state, seconds=time.monotonic() - start, reason=failure.reason))
             raise failure from error
@@ -109,20 +109,22 @@ class ObservedRunner(LocalDagRunner):
         self._on_end(NodeEnd(node=name, state="cached" if cached else "done", seconds=time.monotonic() - start))
 
 
-def record_reason(store: MetadataStore, *, run_id: str, reason: str) -> None:
-    """Write why a run ended to its newest execution, which TFX leaves as FAILED and without a word."""
-    context = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
-    executions = store.get_executions_by_context(context.id) if context else []
-    if executions:
-        newest = max(executions, key=lambda execution: execution.id)
-        newest.custom_properties[REASON_PROPERTY].string_value = reason
-        store.put_executions([newest])
+def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str) -> None:
+    """Write why a node failed to its execution, which TFX leaves as FAILED and without a word.
+
+    A node that fails before it has an execution leaves none.
+    """
+    run = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
+    execution = executions(store, run).get(node) if run else None
+    if execution:
+        execution.custom_properties[REASON_PROPERTY].string_value = reason
+        store.put_executions([execution])
 
 
 def _one_line(error: Exception) -> str:
     """What an exception says, in one line: Beam and TensorFlow put the cause last, after pages of context."""
     if isinstance(error, GateRefused):
         return error.reason
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
     text = lines[0] if len(lines) < 2 else f"{lines[0][:120]} … {lines[-1]}"
     return f"{type(error).__name__}: {text}"[:400]

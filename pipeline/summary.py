@@ -70,7 +70,7 @@ def _metrics(row: SliceMetrics) -> str:
 
 def _comparison(results: Results) -> str:
     if not results.baseline:
-        return "there was no blessed model to compare with: the first run"
+        return "there was no other model to compare with" + (": the first run" if results.newly_pushed else "")
     return "  ".join(
         f"{name} {results.candidate[ALL_EXAMPLES][name]:.4f} against {results.baseline[ALL_EXAMPLES][name]:.4f}"
         for name in ("auc", "accuracy")

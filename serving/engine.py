@@ -85,6 +85,9 @@ def check_inputs(signature: SignatureDef, inputs: Mapping[str, np.ndarray]) -> N
         sent_dtype = tf.dtypes.as_dtype(array.dtype)
         if sent_dtype != dtype:
             raise InvalidRequest(f"Expects arg[{index}] to be {_name(dtype)} but {_name(sent_dtype)} is provided")
+        shape = tf.TensorShape(signature.inputs[name].tensor_shape)
+        if not shape.is_compatible_with(array.shape):
+            raise InvalidRequest(f"input {name} has shape {list(array.shape)}; {shape} is wanted")
 
 
 def _name(dtype: tf.DType) -> str:

@@ -12,8 +12,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
+from contextlib import contextmanager
 from pathlib import Path
 
 _DRAIN_SECONDS = 10.0
@@ -28,6 +29,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--file_system_poll_wait_seconds", type=float, default=1.0)
     parser.add_argument("--grpc_max_threads", type=int, default=4 * (os.cpu_count() or 1))
     options = parser.parse_args(arguments)
+    if not 0 <= options.port <= 65535:
+        parser.error("--port: must lie between 0 and 65535")
     if options.file_system_poll_wait_seconds <= 0:
         parser.error("--file_system_poll_wait_seconds: must be above 0")
     return options
@@ -40,11 +43,12 @@ def serve(options: argparse.Namespace, *, ready: Callable[[str], object]) -> int
         options: the parsed flags.
         ready: called with ``host:port`` once the server listens.
     """
-    import grpc
-    from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+    with _silent_stderr():
+        import grpc
+        from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
-    from serving.manager import ModelManager
-    from serving.servicers import ModelService, PredictionService
+        from serving.manager import ModelManager
+        from serving.servicers import ModelService, PredictionService
 
     manager = ModelManager(
         name=options.model_name,
@@ -74,11 +78,26 @@ def serve(options: argparse.Namespace, *, ready: Callable[[str], object]) -> int
     return 0
 
 
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Native libraries greet on file descriptor 2 while they are imported, whatever the log level."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
 def main(arguments: Sequence[str] | None = None, ready: Callable[[str], object] | None = None) -> int:
     """Parse the flags first, so that a wrong one is answered before TensorFlow is imported; then `serve`."""
     options = _parse(arguments)
     ready = ready or (lambda target: print(f"serving {options.model_name} at {target}", flush=True))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # It says that the Session loader is deprecated; TF Serving runs nothing else.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     return serve(options, ready=ready)
 

@@ -59,6 +59,8 @@ _STATUS_OF_TF = {code.value[0]: code for code in grpc.StatusCode}
 def _find(managers: dict[str, ModelManager], spec: model_pb2.ModelSpec) -> tuple[ModelManager, int | None]:
     if not spec.name:
         raise InvalidRequest("Missing ModelSpec" if not spec.ByteSize() else "ModelSpec has no name specified.")
+    if spec.HasField("version_label"):
+        raise InvalidRequest(f"Unrecognized servable version label: {spec.version_label}")
     version = spec.version.value if spec.HasField("version") else None
     if spec.name not in managers:
         wanted = f"Latest({spec.name})" if version is None else f"Specific({spec.name}, {version})"

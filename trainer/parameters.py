@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 # The key under which TFX's custom_config carries the parameters to preprocessing_fn and run_fn.
 CUSTOM_CONFIG_KEY = "parameters"
+_MOST_IDS = 1_000_000
 
 
 class Strict(BaseModel):
@@ -25,7 +26,7 @@ class Above(Strict):
     """``label = column > times * other column``."""
 
     column: str
-    times: float = Field(gt=0)
+    times: float = Field(gt=0, allow_inf_nan=False)
 
 
 class Label(Strict):
@@ -73,8 +74,8 @@ class Features(Strict):
     def _sizes(self) -> Features:
         for kind in ("bucketized", "identity"):
             for name, size in getattr(self, kind).items():
-                if size < 2:
-                    raise ValueError(f"{kind}.{name}: needs at least 2, got {size}")
+                if not 2 <= size <= _MOST_IDS:
+                    raise ValueError(f"{kind}.{name}: must lie between 2 and {_MOST_IDS:,}, got {size}")
         return self
 
     def names(self) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ class Model(Strict):
     """The wide-and-deep network."""
 
     embedding_dim: int = Field(default=8, gt=0)
-    hidden_units: tuple[int, ...] = (64, 32)
+    hidden_units: tuple[PositiveInt, ...] = (64, 32)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
@@ -122,10 +123,10 @@ class Loop(Strict):
     global_batch_size: int = Field(default=256, gt=0)
     epochs: int = Field(default=3, gt=0)
     steps_per_loop: int = Field(default=40, gt=0)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    weight_decay: float = Field(default=0.0, ge=0)
+    learning_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     strategy: Literal["auto", "one_device", "mirrored"] = "auto"
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**31)
 
 
 class Parameters(Strict):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +43,19 @@ def read_rows(source: str) -> list[dict[str, object]]:
 def predict(client: Client, options: argparse.Namespace) -> None:
     """Print one JSON object per row, in the order of the input."""
     rows = read_rows(options.input)
+    if not rows:
+        raise ValueError(f"{options.input} holds no row")
+    unknown = {key for row in rows for key in row} - set(_inputs(client, options))
+    if unknown:
+        print(f"ignored, since the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)
     outputs = client.predict(options.model, rows, version=options.version, signature=options.signature)
     for index in range(len(rows)):
         print(json.dumps({name: _plain(array[index]) for name, array in outputs.items()}))
+
+
+def _inputs(client: Client, options: argparse.Namespace) -> Collection[str]:
+    signature = client.signatures(options.model, version=options.version).get(options.signature)
+    return signature.inputs if signature else ()
 
 
 def status(client: Client, options: argparse.Namespace) -> None:
@@ -90,6 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ServingError as error:
         print(f"{options.target}: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # The reader, such as head, has seen enough; what is left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError) as error:
         print(f"{options.command}: {error}", file=sys.stderr)
         return 2

@@ -15,6 +15,8 @@ from serving.client.protos import message
 _PREDICTION = "/tensorflow.serving.PredictionService"
 _MODEL = "/tensorflow.serving.ModelService"
 COLUMNAR = "columnar"
+# gRPC's default of 4 MB is far below what the server sends and takes.
+_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
 class ServingError(Exception):
@@ -40,7 +42,7 @@ class Client:
     """
 
     def __init__(self, target: str, *, timeout: float = 10.0):
-        self._channel = grpc.insecure_channel(target)
+        self._channel = grpc.insecure_channel(target, options=_UNLIMITED)
         self._timeout = timeout
         self._signatures: dict[tuple[str, int | None], Any] = {}
 

@@ -30,8 +30,8 @@ def column(rows: Sequence[Row], name: str, dtype: np.dtype) -> np.ndarray:
             values.append(MISSING[dtype.kind])
             continue
         try:
-            values.append(_convert(value, dtype.kind))
-        except (TypeError, ValueError):
+            values.append(_convert(value, dtype))
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(f"row {index}, {name}: {value!r} is not a {_KINDS[dtype.kind]}") from None
     return np.array(values, dtype=dtype)
 
@@ -39,12 +39,19 @@ def column(rows: Sequence[Row], name: str, dtype: np.dtype) -> np.ndarray:
 _KINDS = {"f": "number", "i": "whole number", "O": "text"}
 
 
-def _convert(value: object, kind: str) -> object:
-    if kind == "O":
+def _convert(value: object, dtype: np.dtype) -> object:
+    """The value as the column holds it; TypeError, ValueError or OverflowError where it cannot."""
+    if dtype.kind == "O":
+        if isinstance(value, (dict, list, tuple)):
+            raise TypeError
         return value if isinstance(value, bytes) else str(value).encode()
-    if kind == "i":
-        number = float(value)
-        if number != int(number):
+    if dtype.kind == "i":
+        if isinstance(value, int) or (isinstance(value, str) and value.strip().lstrip("+-").isdigit()):
+            return dtype.type(int(value))
+        if float(value) != int(float(value)):
             raise ValueError
-        return int(value) if isinstance(value, (int, str)) and "." not in str(value) else int(number)
-    return float(value)
+        return dtype.type(int(float(value)))
+    number = float(value)
+    if abs(number) > np.finfo(dtype).max and not np.isinf(number):
+        raise OverflowError
+    return number

@@ -69,18 +69,20 @@ def to_array(proto: Any) -> np.ndarray:
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise TensorError("the shape of a value must be fully known")
     count = int(np.prod([int(size) for size in shape], dtype=object)) if shape else 1
+    if not count:
+        return np.empty(shape, dtype)
     if proto.tensor_content and not dtype.hasobject:
         if len(proto.tensor_content) != count * dtype.itemsize:
             raise TensorError(f"{len(proto.tensor_content)} bytes of tensor_content do not fill the shape {shape}")
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
     values = getattr(proto, _DTYPES[proto.dtype][1])
-    if len(values) > count or (not values and count):
+    if len(values) > count or not values:
         raise TensorError(f"{len(values)} values do not fill the shape {shape}")
     if len(values) < count and count > _MOST_REPEATED:
         raise TensorError(f"a shape of {count} elements with {len(values)} values is refused")
     array = np.empty(count, dtype)
     array[: len(values)] = values
-    array[len(values) :] = values[-1] if values else None
+    array[len(values) :] = values[-1]
     return array.reshape(shape)
 
 

@@ -1,13 +1,19 @@
+import json
+
 import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.types import standard_artifacts
 
-from components.data_gate import DataGate
+from components.data_gate import DataGate, find_anomalies
+from components.label_check import label_anomalies
 from components.refusal import GateRefused
+from trainer.parameters import Label
 
-GOOD = pd.DataFrame({"fare": [1.0, 2.0, 3.0], "kind": ["a", "b", "a"]})
+GOOD = pd.DataFrame({"fare": [1.0, 2.0, 3.0], "kind": ["a", "b", "a"], "y": [0, 1, 0]})
+LABEL = Label(column="y")
+TIPS = Label(column="fare", above={"column": "y", "times": 0.5})
 
 
 @pytest.fixture
@@ -16,28 +22,34 @@ def schema() -> schema_pb2.Schema:
 
 
 @pytest.fixture
-def anomalies(tmp_path, schema):
-    """Writes an ExampleAnomalies artifact as ExampleValidator does, from real statistics of one frame per split."""
+def validated(tmp_path, schema):
+    """Writes what StatisticsGen and ExampleValidator leave, for one frame per split."""
 
-    def write(**splits: pd.DataFrame) -> standard_artifacts.ExampleAnomalies:
+    def write(**splits: pd.DataFrame) -> dict:
+        anomalies, statistics = standard_artifacts.ExampleAnomalies(), standard_artifacts.ExampleStatistics()
+        for artifact, name in ((anomalies, "anomalies"), (statistics, "statistics")):
+            artifact.uri = str(tmp_path / name)
+            artifact.split_names = json.dumps(list(splits))
         for split, frame in splits.items():
-            found = tfdv.validate_statistics(tfdv.generate_statistics_from_dataframe(frame), schema)
-            folder = tmp_path / f"Split-{split}"
-            folder.mkdir()
-            (folder / "SchemaDiff.pb").write_bytes(found.SerializeToString())
-        artifact = standard_artifacts.ExampleAnomalies()
-        artifact.uri = str(tmp_path)
-        return artifact
+            found = tfdv.generate_statistics_from_dataframe(frame)
+            for folder, file, content in (
+                ("anomalies", "SchemaDiff.pb", tfdv.validate_statistics(found, schema)),
+                ("statistics", "FeatureStats.pb", found),
+            ):
+                path = tmp_path / folder / f"Split-{split}" / file
+                path.parent.mkdir(parents=True)
+                path.write_bytes(content.SerializeToString())
+        return {"anomalies": anomalies, "statistics": statistics}
 
     return write
 
 
-def gate(artifact, **parameters):
-    DataGate.test_call(anomalies=artifact, **{"fail_on": "error", "allow": "", **parameters})
+def gate(artifacts, label=LABEL, **parameters):
+    DataGate.test_call(**artifacts, **{"label": label.model_dump_json(), "fail_on": "error", "allow": "", **parameters})
 
 
-def test_good_data_passes(anomalies):
-    gate(anomalies(train=GOOD, eval=GOOD))
+def test_good_data_passes(validated):
+    gate(validated(train=GOOD, eval=GOOD))
 
 
 @pytest.mark.parametrize(
@@ -48,27 +60,27 @@ def test_good_data_passes(anomalies):
         (GOOD.drop(columns="fare"), "eval/fare: Column is completely missing"),
     ],
 )
-def test_anomalies_in_any_split_refuse(anomalies, bad, reason):
+def test_anomalies_in_any_split_refuse(validated, bad, reason):
     with pytest.raises(GateRefused, match=reason):
-        gate(anomalies(train=GOOD, eval=bad))
+        gate(validated(train=GOOD, eval=bad))
 
 
-def test_allowed_anomalies_pass_by_feature_or_by_reason(anomalies):
-    artifact = anomalies(train=GOOD.assign(kind=["a", "z", "b"]))
+def test_allowed_anomalies_pass_by_feature_or_by_reason(validated):
+    artifact = validated(train=GOOD.assign(kind=["a", "z", "b"]))
     gate(artifact, allow="kind")
     gate(artifact, allow="fare,kind:ENUM_TYPE_UNEXPECTED_STRING_VALUES")
     with pytest.raises(GateRefused):
         gate(artifact, allow="kind:ENUM_TYPE_BYTES_NOT_STRING,fare")
 
 
-def test_a_new_column_refuses(anomalies):
+def test_a_new_column_refuses(validated):
     with pytest.raises(GateRefused, match="train/extra: New column"):
-        gate(anomalies(train=GOOD.assign(extra=[1, 2, 3])))
+        gate(validated(train=GOOD.assign(extra=[1, 2, 3])))
 
 
-def test_warnings_refuse_only_when_asked_for(anomalies, tmp_path):
-    artifact = anomalies(train=GOOD.assign(extra=[1, 2, 3]))
-    path = tmp_path / "Split-train" / "SchemaDiff.pb"
+def test_warnings_refuse_only_when_asked_for(validated, tmp_path):
+    artifact = validated(train=GOOD.assign(extra=[1, 2, 3]))
+    path = tmp_path / "anomalies" / "Split-train" / "SchemaDiff.pb"
     found = anomalies_pb2.Anomalies.FromString(path.read_bytes())
     found.anomaly_info["extra"].severity = anomalies_pb2.AnomalyInfo.WARNING
     path.write_bytes(found.SerializeToString())
@@ -77,6 +89,61 @@ def test_warnings_refuse_only_when_asked_for(anomalies, tmp_path):
         gate(artifact, fail_on="warning")
 
 
-def test_an_empty_split_refuses(anomalies):
+def test_an_empty_split_refuses(validated):
     with pytest.raises(GateRefused, match="train"):
-        gate(anomalies(train=GOOD.iloc[:0]))
+        gate(validated(train=GOOD.iloc[:0]))
+
+
+def test_a_split_without_a_result_refuses(validated, tmp_path):
+    artifacts = validated(train=GOOD, eval=GOOD)
+    (tmp_path / "anomalies/Split-eval/SchemaDiff.pb").unlink()
+    with pytest.raises(GateRefused, match="eval: ExampleValidator left no result"):
+        gate(artifacts)
+    assert find_anomalies("/nowhere", splits=[], fail_on="error", allow=()) == ["ExampleValidator looked at no split"]
+
+
+def test_a_feature_named_dataset_is_looked_at(validated):
+    with pytest.raises(GateRefused, match="train/dataset: New column"):
+        gate(validated(train=GOOD.assign(dataset=[1, 2, 3])))
+
+
+def test_an_anomaly_without_a_reason_refuses(validated, tmp_path):
+    artifacts = validated(train=GOOD)
+    found = anomalies_pb2.Anomalies()
+    found.anomaly_info["fare"].severity = anomalies_pb2.AnomalyInfo.ERROR
+    found.anomaly_info["fare"].description = "something is off"
+    (tmp_path / "anomalies/Split-train/SchemaDiff.pb").write_bytes(found.SerializeToString())
+    with pytest.raises(GateRefused, match="train/fare: something is off"):
+        gate(artifacts)
+
+
+def label_texts(artifacts, label=LABEL) -> list[str]:
+    statistics = artifacts["statistics"]
+    splits = json.loads(statistics.split_names)
+    return [text for text, _ in label_anomalies(statistics.uri, splits=splits, label=label)]
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([0.0, 1.0, None], "train/y: the label is missing in 1 of 3 rows, which would count as 0 (LABEL_MISSING)"),
+        ([1, 2, 1], "train/y: the label goes from 1 to 2; write it as 0 and 1 (LABEL_NOT_BINARY)"),
+        ([1, 1, 1], "train/y: the label is 1 in every row (LABEL_CONSTANT)"),
+        (["no", "yes", "no"], "train/y: the label is not a number; write it as 0 and 1 (LABEL_NOT_NUMERIC)"),
+    ],
+)
+def test_a_label_that_cannot_be_learnt_is_named(validated, values, text):
+    assert label_texts(validated(eval=GOOD, train=GOOD.assign(y=values))) == [text]
+
+
+def test_a_label_that_cannot_be_learnt_refuses_unless_allowed(validated):
+    artifacts = validated(train=GOOD.assign(y=[1, 1, 1]))
+    with pytest.raises(GateRefused, match="LABEL_CONSTANT"):
+        gate(artifacts)
+    gate(artifacts, allow="y:LABEL_CONSTANT")
+
+
+def test_a_label_that_is_a_comparison_may_have_any_numbers(validated):
+    assert not label_texts(validated(train=GOOD), TIPS)
+    [text] = label_texts(validated(other=GOOD.assign(fare=[1.0, None, 2.0])), TIPS)
+    assert text.startswith("other/fare: the label is missing in 1 of 3 rows")

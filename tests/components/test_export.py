@@ -113,17 +113,29 @@ def test_without_the_trained_model_nothing_is_blessed(small_model, tmp_path):
         trained_outputs([], keras_model=str(tmp_path / "model.keras"), transform_graph=str(small_model.transform_graph))
 
 
+def answers_with(**outputs):
+    probability = {"probability": np.array([[0.5]])}
+    answers = {"serving_default": probability, "columnar": probability, "transform_features": {"x": np.array([[1]])}}
+    return {**answers, "serving_default": outputs}
+
+
 def test_differences_name_signature_and_output():
-    good = {"serving_default": {"probability": np.array([[0.5]])}}
     expected = {"probability": np.array([[0.51]]), "x": np.array([[1]])}
+    good = answers_with(probability=np.array([[0.515]]))
     assert compare(good, expected, tolerance=0.1) is None
-    assert "probability of signature serving_default differs" in compare(good, expected, tolerance=0.001)
-    wrong = {"serving_default": {"score": np.array([[0.5]])}}
+    assert "probability of signature columnar differs" in compare(good, expected, tolerance=0.008)
+    wrong = answers_with(score=np.array([[0.5]]))
     assert "returns ['score'], not ['probability']" in compare(wrong, expected, tolerance=1)
-    nan = {"serving_default": {"probability": np.array([[np.nan]])}}
-    assert "differs" in compare(nan, expected, tolerance=1)
-    flat = {"serving_default": {"probability": np.array([0.5])}}
-    assert "has shape (1,)" in compare(flat, expected, tolerance=1)
+    assert "differs" in compare(answers_with(probability=np.array([[np.nan]])), expected, tolerance=1)
+    assert "has shape (1,)" in compare(answers_with(probability=np.array([0.5])), expected, tolerance=1)
+
+
+@pytest.mark.parametrize("lacking", ["serving_default", "columnar", "transform_features"])
+def test_an_export_without_a_signature_is_refused(lacking):
+    answers = answers_with(probability=np.array([[0.5]]))
+    del answers[lacking]
+    expected = {"probability": np.array([[0.5]]), "x": np.array([[1]])}
+    assert f"the export lacks the signature {lacking}" in compare(answers, expected, tolerance=1)
 
 
 def test_the_engine_refuses_in_tf_serving_s_words(small_model):
@@ -134,6 +146,8 @@ def test_the_engine_refuses_in_tf_serving_s_words(small_model):
         model.run(signature, {})
     with pytest.raises(InvalidRequest, match=r"Expects arg\[0\] to be string but float is provided"):
         model.run(signature, {"examples": np.zeros(1, np.float32)})
+    with pytest.raises(InvalidRequest, match=r"input examples has shape \[1, 1\]; \(None,\) is wanted"):
+        model.run(signature, {"examples": inputs["examples"].reshape(1, 1)})
     with pytest.raises(InvalidRequest, match="output tensor alias not found in signature: score"):
         model.run(signature, inputs, output_filter=["score"])
     with pytest.raises(InvalidRequest, match="duplicate output tensor alias: probability"):
@@ -175,5 +189,5 @@ def test_the_component_writes_the_verdict(small_model, broken_model, tmp_path, g
         code="",
     )
     assert infra_blessing.is_blessed(blessing) is good
-    assert infra_blessing.model_id(blessing) == 7
+    assert blessing.get_int_custom_property("current_model_id") == 7
     assert bool(infra_blessing.reason(blessing)) is not good

@@ -31,8 +31,16 @@ def test_only_the_slices_below_are_named():
 
 
 def test_small_slices_have_no_limits():
-    assert failures(threshold(min=0.8), table(h1=0.5), min_slice_size=100)
-    assert not failures(threshold(min=0.8), table(h1=0.5), min_slice_size=101)
+    candidate = table(h1=0.5, h2=0.9)
+    assert failures(threshold(min=0.8), candidate, min_slice_size=100)
+    candidate[f"{HOUR}=1"]["example_count"] = 99.0
+    assert not failures(threshold(min=0.8), candidate, min_slice_size=100)
+
+
+def test_a_limit_that_no_slice_is_left_for_fails():
+    assert failures(threshold(min=0.8), table(h1=0.9), min_slice_size=101) == [
+        f"{HOUR} has no slice of 101 examples to hold its limit against"
+    ]
 
 
 def test_a_drop_against_the_blessed_model_is_named():
@@ -52,7 +60,7 @@ def test_a_metric_without_a_value_fails():
 
 
 def test_a_feature_whose_name_begins_alike_is_another_feature():
-    candidate = {f"{HOUR}_local=1": {"accuracy": 0.1, "example_count": 100.0}}
+    candidate = {**table(h1=0.9), f"{HOUR}_local=1": {"accuracy": 0.1, "example_count": 100.0}}
     assert not failures(threshold(min=0.8), candidate)
 
 

@@ -115,6 +115,22 @@ def test_errors_carry_tf_serving_s_codes_and_words(target, call, code, text):
     assert len(error.value.details) <= 1024
 
 
+def test_a_label_that_nobody_assigned_is_refused(target):
+    with grpc.insecure_channel(target) as channel:
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = "small"
+        request.model_spec.version_label = "stable"
+        with pytest.raises(grpc.RpcError) as error:
+            prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict(request, timeout=30)
+    assert error.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert error.value.details() == "Unrecognized servable version label: stable"
+
+
+def test_an_empty_batch_is_answered(target):
+    with Client(target) as client:
+        assert client.predict("small", [])["probability"].shape == (0, 1)
+
+
 def test_a_new_version_takes_over_and_a_broken_one_does_not(small_model, base_path, target):
     with Client(target) as client:
         wait_for(lambda: client.status("small") == {1: "AVAILABLE"})
@@ -165,6 +181,9 @@ def start_server(base_path, *flags):
 
 
 def test_the_command_line_server_prints_its_address_and_drains_on_sigterm(base_path):
+    wrong = start_server(base_path, "--port", "99999")
+    assert "--port: must lie between 0 and 65535" in wrong.communicate(timeout=60)[1]
+    assert wrong.returncode == 2
     process = start_server(base_path, "--port", "0")
     line = process.stdout.readline()
     assert line.startswith("serving small at 127.0.0.1:")
@@ -177,6 +196,7 @@ def test_the_command_line_server_prints_its_address_and_drains_on_sigterm(base_p
     assert f"--port {port}: cannot be bound" in error
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 0
+    assert process.stderr.read() == ""
 
 
 def test_the_client_s_messages_are_those_of_the_installed_package():

@@ -54,7 +54,8 @@ class Project:
         """``python -m pipeline run`` in the background, its output to be read line by line."""
         command = [sys.executable, "-m", "pipeline", "run", *words]
         environment = {**os.environ, "PYTHONPATH": str(self.folder)}
-        return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, start_new_session=True, **pipes)
 
     def command(self, *words: str, offline: bool = False) -> Outcome:
         """Run ``python -m ...`` in the copy; ``offline`` cuts the network off, but for the machine itself."""

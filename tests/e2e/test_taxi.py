@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -220,12 +222,10 @@ def test_a_killed_run_is_taken_up_again_by_the_next(project, first):
     before = project.served()
     words = ("--set", "trainer.loop.seed=2")
     process = project.start(*words)
-    with process.stdout:
-        while "Transform" not in process.stdout.readline():
-            assert process.poll() is None
+    wait_for_line(process, "Transform")
     time.sleep(1)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.communicate()
     assert project.served() == before
     assert "running, or killed" in project.status()
     wait_for_end_of_processes_in(project.folder)
@@ -233,6 +233,26 @@ def test_a_killed_run_is_taken_up_again_by_the_next(project, first):
     assert outcome.code == 0, outcome.err
     assert (outcome.nodes()["Transform"], outcome.nodes()["Trainer"]) == ("=", "✓")
     assert len(versions(project)) == 2
+
+
+def wait_for_line(process: subprocess.Popen, text: str) -> None:
+    while text not in process.stdout.readline():
+        assert process.poll() is None
+
+
+def test_ctrl_c_ends_a_run_before_its_push(project, first):
+    before = project.served()
+    process = project.start("--set", "trainer.loop.seed=3", "--set", "trainer.loop.epochs=1")
+    wait_for_line(process, "Transform")
+    time.sleep(1.5)
+    # A terminal sends it to every process of the session.
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert err == "interrupted; nothing is half-pushed, and the next run goes on after the last whole node.\n"
+    assert "Pusher" not in out
+    assert project.served() == before
+    wait_for_end_of_processes_in(project.folder)
 
 
 def wait_for_end_of_processes_in(folder: Path) -> None:

@@ -21,6 +21,7 @@ TensorProto = message("tensorflow.TensorProto")
         np.array(["ä", "b"]),
         np.array(7, np.int32),
         np.zeros((0, 3), np.float64),
+        np.zeros((0,), object),
         np.array([True, False]),
     ],
 )
@@ -47,6 +48,7 @@ def test_typed_values_are_read_and_the_last_one_repeats():
         ({"dtype": 1}, [2], "0 values do not fill"),
         ({"dtype": 1, "float_val": [1]}, [-1], "must be fully known"),
         ({"dtype": 1, "float_val": [1]}, [2**31, 2**31], "is refused"),
+        ({"dtype": 7}, [3], "0 values do not fill"),
         ({"dtype": 20, "int_val": [1]}, [1], "data type 20 is not supported"),
     ],
 )
@@ -74,7 +76,19 @@ def test_big_integers_stay_exact():
     ]
 
 
-@pytest.mark.parametrize(("value", "dtype"), [("cheap", np.float32), (1.5, np.int64)])
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        ("cheap", np.float32),
+        (1e300, np.float32),
+        (1.5, np.int64),
+        ("1.5", np.int64),
+        (float("inf"), np.int64),
+        (2**70, np.int64),
+        ({"a": 1}, object),
+        (["a"], object),
+    ],
+)
 def test_wrong_values_name_row_and_key(value, dtype):
     with pytest.raises(ValueError, match=r"row 1, fare: .* is not a"):
         column([{"fare": 1}, {"fare": value}], "fare", np.dtype(dtype))

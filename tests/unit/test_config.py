@@ -27,6 +27,13 @@ def test_profile_is_laid_over_the_config_and_set_over_both(taxi_config):
     assert config.trainer.loop.global_batch_size == load_taxi(taxi_config).trainer.loop.global_batch_size
 
 
+def test_null_takes_a_key_away(taxi_config):
+    config = load_taxi(taxi_config, "features.vocabulary={company: null}", "label.above=null", "schema=null")
+    assert set(config.features.vocabulary) == {"payment_type"}
+    assert config.label.above is None
+    assert config.schema_path is None
+
+
 def test_config_is_frozen(taxi_config):
     with pytest.raises(ValidationError, match="frozen"):
         load_taxi(taxi_config).cache = False
@@ -49,8 +56,18 @@ def test_config_is_frozen(taxi_config):
         ("gates.evaluation.thresholds=[{metric: auc}]", "can never refuse a model"),
         ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
-        ("features.identity.trip_start_hour=1", "identity.trip_start_hour: needs at least 2, got 1"),
+        ("features.identity.trip_start_hour=1", "identity.trip_start_hour: must lie between 2 and 1,000,000, got 1"),
         ("serving.model_name=a/b", "serving.model_name: 'a/b' may hold letters"),
+        ("trainer.loop.seed=-1", "trainer.loop.seed: Input should be greater than or equal to 0"),
+        ("trainer.model.hidden_units=[0]", "trainer.model.hidden_units.0: Input should be greater than 0"),
+        ("trainer.loop.learning_rate=.inf", "trainer.loop.learning_rate: Input should be a finite number"),
+        ("data.splits={Eval/x: 1}", "'Eval/x' may hold letters"),
+        ("gates.infra.tolerance=.inf", "gates.infra.tolerance: Input should be less than 0.1"),
+        ("gates.evaluation.thresholds=[{metric: auc, min: 0}]", "thresholds.0.min: Input should be greater than 0"),
+        (
+            "gates.evaluation.thresholds=[{metric: accuracy, slice: trip_start_hour, min: 0.5}]",
+            "the Evaluator blesses only with one for all examples",
+        ),
         ("beam.runner=DaskRunner", "beam.runner: Input should be 'FnApiRunner'"),
     ],
 )
@@ -104,6 +121,12 @@ def test_override_must_be_key_and_value(taxi_config):
         ("label.above.column=fares", "label.above.column: there is no column 'fares'"),
         ("features.numeric=[miles]", "features.numeric: there is no column 'miles'"),
         ("features.vocabulary={kind: {}}", "features.vocabulary: there is no column 'kind'"),
+        ("features.numeric=[payment_type]", "features.numeric: 'payment_type' is BYTES in .*; it must be INT or FLOAT"),
+        ("features.identity={fare: 5}", "features.identity: 'fare' is FLOAT in .*; it must be INT"),
+        ("features.numeric=[tips]", "features.numeric: 'tips' makes the label"),
+        ("label={column: payment_type, above: null}", "label.column: 'payment_type' is BYTES"),
+        ("trainer.run_fn=sys.exit", "trainer.run_fn: there is no module 'sys'"),
+        ("runs=/proc/x", "runs: /proc/x/taxi cannot be created"),
         ("schema=nowhere.pbtxt", "schema: nowhere.pbtxt cannot be read"),
         ("schema=configs/taxi.yaml", "schema: configs/taxi.yaml is not a schema in protobuf text format"),
         ("trainer.run_fn=trainer.nothing.run_fn", "trainer.run_fn: there is no module 'trainer.nothing'"),
@@ -127,6 +150,8 @@ def test_slices_must_be_columns(taxi_config):
         ({"a.csv": b"x,y\n1,2\n", "b.csv": b"x,z\n1,2\n"}, "b.csv and a.csv differ in the columns y, z"),
         ({"a.csv": b"x,x\n1,2\n"}, "names the column 'x' twice"),
         ({"a.csv": b""}, "a.csv is empty"),
+        ({"a.csv": b"x,y\n1,2\n", "b.csv": b"y,x\n1,2\n"}, "b.csv has the columns of a.csv in another order"),
+        ({"a.csv": b"\xef\xbb\xbfx,y\n1,2\n"}, "begins with a byte-order mark"),
         ({"a.csv": b"\xff\xfe\x00x"}, "has no readable header line"),
     ],
 )

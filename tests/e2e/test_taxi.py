@@ -95,7 +95,7 @@ def test_first_run_goes_through_every_gate(project, first):
     )
     assert first.err == ""
     assert "15,002 rows (4,966 eval, 10,036 train); no anomalies" in first.out
-    assert "there was no blessed model to compare with: the first run" in first.out
+    assert "there was no other model to compare with: the first run" in first.out
     assert first.out.count("probability 0.") == 3
     [version] = versions(project)
     assert f"pushed      version {version}" in first.out

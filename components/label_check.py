@@ -39,8 +39,8 @@ def _problems(feature: Statistics | None, *, rows: int, both: bool) -> Iterator[
         yield "LABEL_NOT_NUMERIC", "is not a number; write it as 0 and 1"
         return
     numbers = feature.num_stats
-    common = numbers.common_stats
-    missing = rows - (common.tot_num_values or common.num_non_missing)
+    # Not num_non_missing, which counts features that are there without a value.
+    missing = rows - int(numbers.common_stats.tot_num_values)
     if missing:
         yield "LABEL_MISSING", f"is missing in {missing} of {rows} rows, which would count as 0"
     if both and (numbers.min < 0 or numbers.max > 1):

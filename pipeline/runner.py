@@ -104,6 +104,7 @@ class ObservedRunner(LocalDagRunner):
             raise failure from error
         [execution] = MetadataStore(connection).get_executions_by_id([info.execution_id])
         if execution.last_known_state == State.FAILED:
+            self._on_end(NodeEnd(node=name, state="failed", seconds=time.monotonic() - start))
             raise NodeFailed(node=name, reason="its inputs could not be resolved", refused=False)
         cached = execution.last_known_state == State.CACHED
         self._on_end(NodeEnd(node=name, state="cached" if cached else "done", seconds=time.monotonic() - start))

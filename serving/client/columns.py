@@ -10,6 +10,7 @@ Row = Mapping[str, object]
 
 # How the columnar signature spells a missing value, by the input's numpy kind; the exporter's convention.
 MISSING = {"f": np.float32("nan"), "i": np.iinfo(np.int64).min, "O": b""}
+_KINDS = {"f": "number", "i": "whole number", "O": "text"}
 
 
 def column(rows: Sequence[Row], name: str, dtype: np.dtype) -> np.ndarray:
@@ -34,9 +35,6 @@ def column(rows: Sequence[Row], name: str, dtype: np.dtype) -> np.ndarray:
         except (TypeError, ValueError, OverflowError):
             raise ValueError(f"row {index}, {name}: {value!r} is not a {_KINDS[dtype.kind]}") from None
     return np.array(values, dtype=dtype)
-
-
-_KINDS = {"f": "number", "i": "whole number", "O": "text"}
 
 
 def _convert(value: object, dtype: np.dtype) -> object:

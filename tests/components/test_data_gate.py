@@ -3,7 +3,7 @@ import json
 import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.types import standard_artifacts
 
 from components.data_gate import DataGate, find_anomalies
@@ -147,3 +147,16 @@ def test_a_label_that_is_a_comparison_may_have_any_numbers(validated):
     assert not label_texts(validated(train=GOOD), TIPS)
     [text] = label_texts(validated(other=GOOD.assign(fare=[1.0, None, 2.0])), TIPS)
     assert text.startswith("other/fare: the label is missing in 1 of 3 rows")
+
+
+def test_a_label_whose_features_have_no_value_is_missing(tmp_path):
+    statistics = statistics_pb2.DatasetFeatureStatisticsList()
+    dataset = statistics.datasets.add(num_examples=3)
+    feature = dataset.features.add(type=statistics_pb2.FeatureNameStatistics.FLOAT)
+    feature.path.step.append("fare")
+    feature.num_stats.common_stats.num_non_missing = 3
+    path = tmp_path / "Split-train" / "FeatureStats.pb"
+    path.parent.mkdir()
+    path.write_bytes(statistics.SerializeToString())
+    texts = [text for text, _ in label_anomalies(str(tmp_path), splits=["train"], label=TIPS)]
+    assert any(text.startswith("train/fare: the label is missing in 3 of 3 rows") for text in texts)

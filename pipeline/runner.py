@@ -128,4 +128,4 @@ def _one_line(error: Exception) -> str:
         return error.reason
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
     text = lines[0] if len(lines) < 2 else f"{lines[0][:120]} … {lines[-1]}"
-    return f"{type(error).__name__}: {text}"[:400]
+    return f"{type(error).__name__}: {text}"[:400].rstrip()

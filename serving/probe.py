@@ -52,7 +52,7 @@ def probing(saved_model: str, records: Sequence[bytes], *, timeout_seconds: int)
             process.join()
             raise ProbeFailed(f"the export crashes its loader (exit code {process.exitcode})") from None
         if isinstance(result, str):
-            raise ProbeFailed(f"the export fails as TF Serving would load it: {result[:300]}")
+            raise ProbeFailed(f"the export fails as TF Serving would load it: {result[:300].rstrip()}")
         return result
 
     try:

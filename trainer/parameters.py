@@ -7,19 +7,15 @@ The pipeline's YAML is validated against these same classes, and TFX carries the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from trainer.options import Loop, Strict
 
 # The key under which TFX's custom_config carries the parameters to preprocessing_fn and run_fn.
 CUSTOM_CONFIG_KEY = "parameters"
 _MOST_IDS = 1_000_000
-
-
-class Strict(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class Above(Strict):
@@ -29,23 +25,54 @@ class Above(Strict):
     times: float = Field(gt=0, allow_inf_nan=False)
 
 
+Task = Literal["binary", "multiclass", "regression"]
+
+
 class Label(Strict):
-    """The binary label: a 0/1 column, or a comparison of two columns.
+    """What the model learns to tell.
 
     Attributes:
         column: the column that holds the label, or its left side when ``above`` is given.
-        above: the right side; None means that ``column`` itself holds 0 or 1.
+        task: ``binary`` (a 0/1 column or a comparison), ``multiclass`` (one of ``classes``) or ``regression`` (a
+            number).
+        above: the right side of a comparison; None means that ``column`` itself is the label.
+        classes: for ``multiclass``: how many there are, when the column holds integers from 0 on; or their names, when
+            it holds strings.
     """
 
     column: str
+    task: Task = "binary"
     above: Above | None = None
+    classes: Annotated[int, Field(gt=1)] | tuple[str, ...] | None = None
 
-    def of(self, row: Mapping[str, float]) -> bool:
-        """The label of one raw row; a missing value counts as 0, as in `trainer.preprocessing.binary_label`."""
-        left = float(row.get(self.column) or 0)
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> Label:
+        if self.above is not None and self.task != "binary":
+            raise ValueError(f"above: a comparison makes a binary label; the task is {self.task}")
+        if (self.classes is None) == (self.task == "multiclass"):
+            verb = "needs" if self.task == "multiclass" else "has no"
+            raise ValueError(f"classes: a {self.task} label {verb} classes (their number or their names)")
+        if isinstance(self.classes, tuple) and (len(self.classes) < 2 or len(set(self.classes)) < len(self.classes)):
+            raise ValueError("classes: name at least two, each once")
+        return self
+
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes in the order of their ids; those of a binary label are ``"0"`` and ``"1"``."""
+        if isinstance(self.classes, tuple):
+            return self.classes
+        return tuple(map(str, range(self.classes or 2)))
+
+    def of(self, row: Mapping[str, Any]) -> float:
+        """The label of one raw row as the model sees it; a missing value counts as 0, as in preprocessing."""
+        value = row.get(self.column)
+        if isinstance(self.classes, tuple):
+            return float(self.classes.index(value)) if value in self.classes else 0.0
+        left = float(value or 0)
+        if self.task != "binary":
+            return left
         if self.above is None:
-            return left > 0.5
-        return left > self.above.times * float(row.get(self.above.column) or 0)
+            return float(left > 0.5)
+        return float(left > self.above.times * float(row.get(self.above.column) or 0))
 
 
 class Vocabulary(Strict):
@@ -63,12 +90,14 @@ class Features(Strict):
         bucketized: cut at quantiles into so many buckets; missing is a bucket of its own.
         vocabulary: values looked up in a learnt vocabulary; missing and unseen have ids of their own.
         identity: integers in ``[0, n)`` used as they are; missing has an id of its own.
+        image: pictures, scaled to ``[0, 1]``.
     """
 
     numeric: tuple[str, ...] = ()
     bucketized: Mapping[str, int] = {}
     vocabulary: Mapping[str, Vocabulary] = {}
     identity: Mapping[str, int] = {}
+    image: Mapping[str, Image] = {}
 
     @model_validator(mode="after")
     def _sizes(self) -> Features:
@@ -80,7 +109,7 @@ class Features(Strict):
 
     def names(self) -> tuple[str, ...]:
         """Every raw feature that the model reads, each once, sorted."""
-        return tuple(sorted({*self.numeric, *self.bucketized, *self.vocabulary, *self.identity}))
+        return tuple(sorted({*self.numeric, *self.bucketized, *self.vocabulary, *self.identity, *self.image}))
 
     @classmethod
     def infer(cls, dtypes: Mapping[str, str]) -> Features:
@@ -100,39 +129,41 @@ class Features(Strict):
         )
 
 
-class Model(Strict):
-    """The wide-and-deep network."""
-
-    embedding_dim: int = Field(default=8, gt=0)
-    hidden_units: tuple[PositiveInt, ...] = (64, 32)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-
-
-class Loop(Strict):
-    """The training loop.
+class Image(Strict):
+    """A picture: encoded bytes (PNG, JPEG, BMP, GIF) or a list of ``height * width * channels`` numbers.
 
     Attributes:
-        global_batch_size: examples per step, over all replicas.
-        epochs: passes over the training split.
-        steps_per_loop: steps that run inside one ``tf.function`` call, before the host looks at metrics.
-        learning_rate: the peak; it decays to 0 along a cosine.
-        strategy: ``auto`` mirrors over all GPUs where there are several, else uses one device.
-        seed: of initialisation, shuffling and dropout.
+        scale: what a pixel value is divided by; a model sees values from 0 to 1.
     """
 
-    global_batch_size: int = Field(default=256, gt=0)
-    epochs: int = Field(default=3, gt=0)
-    steps_per_loop: int = Field(default=40, gt=0)
-    learning_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
-    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    strategy: Literal["auto", "one_device", "mirrored"] = "auto"
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    height: int = Field(gt=0)
+    width: int = Field(gt=0)
+    channels: Literal[1, 3] = 1
+    scale: float = Field(default=255.0, gt=0)
+
+
+class Model(BaseModel):
+    """A network of `trainer.models` by name; every other key is an option of that network's ``build``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+    name: str = "wide_and_deep"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys beside ``name``."""
+        return dict(self.model_extra or {})
 
 
 class Parameters(Strict):
-    """All that crosses from the pipeline to ``preprocessing_fn`` and ``run_fn``."""
+    """All that crosses from the pipeline to ``preprocessing_fn`` and ``run_fn``.
+
+    Attributes:
+        example_weight: the column that says how much each example counts; None means that all count the same.
+    """
 
     label: Label
     features: Features | None = None
+    example_weight: str | None = None
     model: Model = Model()
     loop: Loop = Loop()

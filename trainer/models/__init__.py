@@ -1,1 +1,32 @@
-"""The networks that the trainer can build."""
+"""The networks that the trainer can build: one module each, found by its name.
+
+A module defines ``build(*, features, units, **options)``, which returns a Keras model from a dict of transformed
+features to logits ``[batch, units]``. The options' annotations are what the configuration is checked against.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from pydantic import ConfigDict, validate_call
+
+from trainer.parameters import Model
+
+if TYPE_CHECKING:
+    import keras
+
+    from trainer.features import TransformedFeatures
+
+
+def build(model: Model, *, features: TransformedFeatures, units: int) -> keras.Model:
+    """Build the network that ``model`` names, with its options.
+
+    Args:
+        model: name and options.
+        features: names and sizes of the transformed features.
+        units: the width of the logits.
+    """
+    module = importlib.import_module(f"{__name__}.{model.name}")
+    checked = validate_call(module.build, config=ConfigDict(arbitrary_types_allowed=True))
+    return checked(features=features, units=units, **model.options)

@@ -1,16 +1,16 @@
-"""A wide-and-deep binary classifier (Cheng et al. 2016, arXiv:1606.07792) in Keras 3's functional style."""
+"""A wide-and-deep network (Cheng et al. 2016, arXiv:1606.07792) in Keras 3's functional style."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 from keras import ops
+from pydantic import Field, PositiveInt
 
 from trainer.features import TransformedFeatures
-from trainer.parameters import Model
 
 
 @keras.saving.register_keras_serializable(package="trainer")
@@ -51,15 +51,25 @@ class JointEmbedding(keras.layers.Layer):
         return {**super().get_config(), "sizes": self.sizes, "dim": self.dim, "initializer": self.initializer}
 
 
-def build(*, features: TransformedFeatures, options: Model) -> keras.Model:
+def build(
+    *,
+    features: TransformedFeatures,
+    units: int,
+    embedding_dim: PositiveInt = 8,
+    hidden_units: tuple[PositiveInt, ...] = (64, 32),
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+) -> keras.Model:
     """Build the network.
 
     Args:
         features: names and sizes of the transformed features.
-        options: widths, embedding size and dropout.
+        units: the width of the logits.
+        embedding_dim: the length of each id's embedding.
+        hidden_units: the widths of the dense layers.
+        dropout: the share of hidden values that a training step leaves out.
 
     Returns:
-        A model from a dict of ``[batch, 1]`` features (float32 numeric, int64 ids) to logits ``[batch, 1]``.
+        A model from a dict of ``[batch, 1]`` features (float32 numeric, int64 ids) to logits ``[batch, units]``.
         Its wide half gives every id a weight of its own, its deep half an embedding that feeds dense layers.
     """
     numeric = {name: keras.Input((1,), name=name, dtype="float32") for name in features.numeric}
@@ -69,14 +79,14 @@ def build(*, features: TransformedFeatures, options: Model) -> keras.Model:
     deep, wide = list(numeric.values()), None
     if categorical:
         ids = _join(list(categorical.values()))
-        weights = JointEmbedding(sizes=sizes, dim=1, initializer="zeros", name="wide")(ids)
-        wide = ops.sum(weights, axis=-1, keepdims=True)
-        deep.append(JointEmbedding(sizes=sizes, dim=options.embedding_dim, name="embedding")(ids))
+        weights = JointEmbedding(sizes=sizes, dim=units, initializer="zeros", name="wide")(ids)
+        wide = ops.sum(ops.reshape(weights, (-1, len(sizes), units)), axis=1)
+        deep.append(JointEmbedding(sizes=sizes, dim=embedding_dim, name="embedding")(ids))
     hidden = _join(deep)
-    for index, units in enumerate(options.hidden_units):
+    for index, units in enumerate(hidden_units):
         hidden = keras.layers.Dense(units, activation="relu", name=f"hidden_{index}")(hidden)
-        hidden = keras.layers.Dropout(options.dropout)(hidden)
-    logits = keras.layers.Dense(1, name="logit")(hidden)
+        hidden = keras.layers.Dropout(dropout)(hidden)
+    logits = keras.layers.Dense(units, name="logits")(hidden)
     return keras.Model({**numeric, **categorical}, logits if wide is None else logits + wide, name="wide_and_deep")
 
 

@@ -1,0 +1,144 @@
+"""The training loop's options, all reachable from the pipeline's YAML under ``trainer.loop``. No TensorFlow here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+DEFAULT_EPOCHS = 3
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Schedule(Strict):
+    """The learning rate over the steps: a linear warm-up from 0, then a decay to the end of the training.
+
+    Attributes:
+        decay: ``cosine``, ``linear``, ``exponential`` or ``constant``.
+        warmup_steps: steps until the learning rate is reached.
+        final: what is left of the learning rate at the end, as a fraction of it; ``exponential`` needs more than 0.
+    """
+
+    decay: Literal["cosine", "linear", "exponential", "constant"] = "cosine"
+    warmup_steps: int = Field(default=0, ge=0)
+    final: float = Field(default=0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _exponential_never_reaches_zero(self) -> Schedule:
+        if self.decay == "exponential" and self.final == 0:
+            raise ValueError("final: an exponential decay never reaches 0; give a fraction such as 0.01")
+        return self
+
+
+class Optimizer(Strict):
+    """How gradients change the weights.
+
+    Attributes:
+        name: of a Keras optimizer.
+        learning_rate: the peak; ``schedule`` says how it is reached and left.
+        weight_decay: decoupled, per step and times the learning rate (Loshchilov and Hutter 2019, arXiv:1711.05101).
+        momentum: of ``sgd`` and ``rmsprop``.
+        clip_norm: gradients are scaled down together to this global norm; None leaves them as they are.
+        ema: the momentum of an exponential moving average of the weights, which is then what is evaluated and
+            exported; None keeps none.
+    """
+
+    name: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad", "lion", "lamb", "ftrl"] = "adamw"
+    learning_rate: float = Field(default=2e-3, gt=0, allow_inf_nan=False)
+    schedule: Schedule = Schedule()
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    clip_norm: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    ema: float | None = Field(default=None, gt=0, lt=1)
+
+
+class EarlyStopping(Strict):
+    """End the training when the eval split no longer gets better.
+
+    Attributes:
+        metric: of the eval split; None means the task's own: auc, accuracy or mean_absolute_error.
+        patience: evaluations without a better value before the training ends.
+        min_delta: by how much a value must be better to count.
+        restore_best: go back to the weights of the best evaluation.
+    """
+
+    metric: str | None = None
+    patience: int = Field(default=3, gt=0)
+    min_delta: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    restore_best: bool = True
+
+
+class Checkpoints(Strict):
+    """What survives a kill.
+
+    Attributes:
+        every_steps: steps between two checkpoints; None means one after each evaluation.
+        keep: how many are kept.
+    """
+
+    every_steps: PositiveInt | None = None
+    keep: PositiveInt = 2
+
+
+class Loop(Strict):
+    """The training loop.
+
+    Attributes:
+        global_batch_size: examples per step, over all replicas and accumulated micro-batches.
+        epochs: passes over the training split; None means 3, or as many as ``steps`` take.
+        steps: the training's length in steps, instead of ``epochs``.
+        steps_per_loop: steps that run inside one compiled call, before the host looks at metrics.
+        evaluate_every_steps: None means after each epoch.
+        optimizer: and its learning-rate schedule, clipping and averaging.
+        accumulation: micro-batches per step; each replica takes its part of a batch in so many pieces.
+        class_weights: what an example of a class counts, by the name of the class; classes not named count 1.
+        label_smoothing: the share of a label that is spread evenly over all classes.
+        early_stopping: None trains to the end.
+        precision: ``bfloat16`` and ``float16`` compute in half precision and keep the weights in float32; ``float16``
+            scales the loss.
+        jit_compile: compile with XLA; None does where it works, on a single replica.
+        eager: run step by step in Python, for debugging; slow.
+        strategy: ``auto`` takes a cluster of TF_CONFIG, else a TPU, else all GPUs, else one device.
+        seed: of initialisation, order and dropout.
+        deterministic: make every operation repeatable, at a price on GPUs.
+        warm_start: start from the weights of the model that was pushed last.
+        memory_mb: decoded examples up to this size are kept in memory, larger splits in a file on local disk.
+        checkpoints: how often, and how many.
+    """
+
+    global_batch_size: PositiveInt = 256
+    epochs: PositiveInt | None = None
+    steps: PositiveInt | None = None
+    steps_per_loop: PositiveInt = 40
+    evaluate_every_steps: PositiveInt | None = None
+    optimizer: Optimizer = Optimizer()
+    accumulation: PositiveInt = 1
+    class_weights: Mapping[str, float] = {}
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    early_stopping: EarlyStopping | None = None
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    jit_compile: bool | None = None
+    eager: bool = False
+    strategy: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    deterministic: bool = False
+    warm_start: bool = False
+    memory_mb: PositiveInt = 2048
+    checkpoints: Checkpoints = Checkpoints()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Loop:
+        if self.epochs is not None and self.steps is not None:
+            raise ValueError("steps: give steps or epochs, not both (set the other to null)")
+        if self.global_batch_size < self.accumulation:
+            raise ValueError("accumulation: there are more micro-batches than examples in a batch")
+        for name, weight in self.class_weights.items():
+            if not 0 <= weight < float("inf"):
+                raise ValueError(f"class_weights.{name}: must be 0 or more, got {weight}")
+        return self

@@ -11,8 +11,10 @@ import tensorflow_transform as tft
 from trainer.parameters import Features, Parameters
 
 LABEL_KEY = "label"
-# Id 0 of every categorical feature stands for a missing value.
+EXAMPLE_WEIGHT_KEY = "example_weight"
+# Id 0 of every categorical feature stands for a missing value; a vocabulary's words follow.
 MISSING_ID = 0
+FIRST_WORD_ID = 1
 
 
 def scaled(name: str) -> str:
@@ -70,3 +72,12 @@ class TransformedFeatures:
         for name, vocabulary in features.vocabulary.items():
             sizes[token(name)] = transform_output.vocabulary_size_by_name(name) + vocabulary.oov_buckets + 1
         return cls(numeric=tuple(map(scaled, features.numeric)), categorical=dict(sorted(sizes.items())))
+
+
+def read_vocabularies(parameters: Parameters, transform_output: tft.TFTransformOutput) -> dict[str, list[str]]:
+    """The words of each vocabulary feature by its transformed name, in the order of their ids from `FIRST_WORD_ID`."""
+    features = resolve_features(parameters, transform_output.raw_feature_spec())
+    return {
+        token(name): [word.decode(errors="replace") for word in transform_output.vocabulary_by_name(name)]
+        for name in features.vocabulary
+    }

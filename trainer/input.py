@@ -1,96 +1,136 @@
-"""Transformed examples as batches: decoded once into columns, then gathered by a seeded permutation.
+"""What each step sees: a plan of compiled calls, and for each call a block of batches.
 
-Decoding dominates a step when it is repeated every epoch (tfx_bsl's dataset spends four fifths of a taxi
-step there), so every column is parsed once, in large blocks, and kept as one tensor.
+The rows of a step follow from the seed and the step's number alone. So a training continues at any step without
+reading what came before it, and the number of replicas, the size of a call, and where the rows are kept change
+nothing of what a step sees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
-import tensorflow as tf
+import numpy as np
 
-from trainer.features import LABEL_KEY
+from trainer.columns import Columns, Matrices
 
-Batch = tuple[dict[str, tf.Tensor], tf.Tensor]
-_ROWS_PER_PARSE = 8192
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Columns:
-    """A split in memory.
+class Call:
+    """Steps ``start`` to ``start + steps - 1``, which run in one compiled call."""
+
+    start: int
+    steps: int
+
+    @property
+    def end(self) -> int:
+        """The number of steps done after the call."""
+        return self.start + self.steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """The batches of one call, for one replica.
 
     Attributes:
-        features: ``[rows, 1]`` tensors by transformed name.
-        label: float32, ``[rows, 1]``.
-        rows: the number of rows.
+        matrices: by dtype, ``[steps, rows, width]``.
+        valid: float32 ``[steps, rows]``: 1 for an example, 0 for what fills up an epoch's last batch.
     """
 
-    features: Mapping[str, tf.Tensor]
-    label: tf.Tensor
-    rows: int
+    matrices: Matrices
+    valid: np.ndarray
 
 
-def read_columns(files: Sequence[str], feature_spec: Mapping[str, tf.io.FixedLenFeature]) -> Columns:
-    """Decode gzipped TFRecord files of transformed tf.Examples.
+def steps_per_epoch(rows: int, *, batch_size: int) -> int:
+    """Batches per epoch, the last partial one included."""
+    return -(-rows // batch_size)
+
+
+def plan(*, start: int, total: int, per_call: int, stops: Sequence[int]) -> list[Call]:
+    """Cut the steps from ``start`` to ``total`` into calls of at most ``per_call`` steps.
 
     Args:
-        files: paths or patterns, as TFX hands them to the trainer.
-        feature_spec: of the transformed features, the label included.
-
-    Raises:
-        ValueError: no file matches, or the files hold no example.
+        start: steps that are done.
+        total: steps in all.
+        per_call: the most steps in a call.
+        stops: no call reaches over a multiple of any of these (epochs, evaluations, checkpoints).
     """
-    paths = sorted(path for pattern in files for path in tf.io.gfile.glob(pattern))
-    if not paths:
-        raise ValueError(f"no transformed examples at {list(files)}: run the Transform node first.")
-    records = tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(_ROWS_PER_PARSE)
-    with tf.device("/cpu:0"):
-        blocks = list(records.map(lambda batch: tf.io.parse_example(batch, dict(feature_spec))))
-        if not blocks:
-            raise ValueError(f"the transformed examples at {list(files)} are empty.")
-        columns = {name: tf.concat([block[name] for block in blocks], axis=0) for name in feature_spec}
-    label = columns.pop(LABEL_KEY)
-    return Columns(features=columns, label=label, rows=int(label.shape[0]))
+    calls = []
+    step = start
+    while step < total:
+        ends = [step + per_call, total, *((step // stop + 1) * stop for stop in stops)]
+        calls.append(Call(start=step, steps=min(ends) - step))
+        step = calls[-1].end
+    return calls
 
 
-def train_batches(columns: Columns, *, batch_size: int, seed: int) -> tf.data.Dataset:
-    """An endless dataset of batches; each epoch visits every row once, in an order fixed by ``seed`` and the epoch.
-
-    The last batch of an epoch is smaller where the rows do not divide evenly.
+class Batches:
+    """The batches of a training: every epoch visits every row once, in an order fixed by the seed and the epoch.
 
     Args:
         columns: the split.
-        batch_size: rows per batch, over all replicas.
-        seed: of the permutations.
+        batch_size: rows per step, over all replicas.
+        replicas: over how many a batch is split.
+        seed: of the orders.
+
+    Raises:
+        ValueError: the batch does not divide among the replicas.
     """
-    steps = steps_per_epoch(columns, batch_size=batch_size)
 
-    def epoch_batches(epoch: tf.Tensor) -> tf.data.Dataset:
-        indices = tf.random.experimental.index_shuffle(
-            tf.range(columns.rows), seed=tf.stack([seed, tf.cast(epoch, tf.int32)]), max_index=columns.rows - 1
-        )
-        return tf.data.Dataset.range(steps).map(lambda step: _gather(columns, indices, step, batch_size))
+    def __init__(self, columns: Columns, *, batch_size: int, replicas: int, seed: int):
+        if batch_size % replicas:
+            raise ValueError(
+                f"global_batch_size: {batch_size} does not divide among {replicas} replicas; "
+                f"take {-(-batch_size // replicas) * replicas}."
+            )
+        self._columns = columns
+        self._batch_size = batch_size
+        self._share = batch_size // replicas
+        self._seed = seed
+        self._order = functools.lru_cache(maxsize=1)(self._new_order)
+        self.steps_per_epoch = steps_per_epoch(columns.rows, batch_size=batch_size)
+        self.batch_bytes = batch_size * columns.row_bytes
 
-    return tf.data.Dataset.range(2**31).flat_map(epoch_batches).prefetch(tf.data.AUTOTUNE)
+    def block(self, call: Call, *, replica: int, steps: int) -> Block:
+        """The part of one replica in a call's batches.
+
+        Args:
+            call: lies within one epoch.
+            replica: its index among all replicas.
+            steps: how many steps the block holds, so that all blocks have one shape; those beyond the call's are void.
+        """
+        epoch, first = divmod(call.start, self.steps_per_epoch)
+        starts = (first + np.arange(steps)) * self._batch_size + replica * self._share
+        positions = starts[:, None] + np.arange(self._share)
+        valid = (positions < self._columns.rows) & (np.arange(steps) < call.steps)[:, None]
+        indices = self._order(epoch)[np.minimum(positions, self._columns.rows - 1)]
+        return Block(matrices=self._columns.take(indices), valid=valid.astype(np.float32))
+
+    def _new_order(self, epoch: int) -> np.ndarray:
+        generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
+        kind = np.int32 if self._columns.rows < 2**31 else np.int64
+        order = np.arange(self._columns.rows, dtype=kind)
+        generator.shuffle(order)
+        return order
 
 
-def eval_batches(columns: Columns, *, batch_size: int) -> tf.data.Dataset:
-    """Every row once, in file order."""
-    indices = tf.range(columns.rows)
-    steps = steps_per_epoch(columns, batch_size=batch_size)
-    return tf.data.Dataset.range(steps).map(lambda step: _gather(columns, indices, step, batch_size))
+def eval_blocks(columns: Columns, *, batch_size: int) -> Iterator[Matrices]:
+    """Every row once, in file order, as matrices ``[rows, width]``."""
+    for start in range(0, columns.rows, batch_size):
+        yield columns.take(np.arange(start, min(start + batch_size, columns.rows)))
 
 
-def steps_per_epoch(columns: Columns, *, batch_size: int) -> int:
-    """Batches per epoch, the last partial one included."""
-    return -(-columns.rows // batch_size)
-
-
-def _gather(columns: Columns, indices: tf.Tensor, step: tf.Tensor, batch_size: int) -> Batch:
-    start = tf.cast(step, tf.int32) * batch_size
-    chosen = indices[start : tf.minimum(start + batch_size, columns.rows)]
-    return {name: tf.gather(column, chosen) for name, column in columns.features.items()}, tf.gather(
-        columns.label, chosen
-    )
+def prefetched(make: Callable[[Call], T], calls: Sequence[Call]) -> Iterator[tuple[Call, T]]:
+    """Each call with what ``make`` yields for it, made in another thread while the call before it runs."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="input") as pool:
+        ahead = pool.submit(make, calls[0]) if calls else None
+        for index, call in enumerate(calls):
+            made = ahead.result()
+            if index + 1 < len(calls):
+                ahead = pool.submit(make, calls[index + 1])
+            yield call, made

@@ -1,157 +1,267 @@
-"""The training loop: a GradientTape step under tf.distribute, many steps per ``tf.function`` call.
-
-The shape is orbit's (tensorflow/models): an inner loop that owns the step and never leaves the device, and
-an outer loop that owns epochs, evaluation and summaries.
-"""
+"""The outer loop: epochs, evaluation, early stopping, checkpoints and reports around the compiled calls."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
 
-from trainer import input as batches
-from trainer.parameters import Loop
+from trainer import optimizers
+from trainer.cadence import Cadence
+from trainer.checkpoints import Checkpoints, State
+from trainer.columns import Columns
+from trainer.evaluation import Evaluation
+from trainer.heads import Head
+from trainer.input import Batches, Block, Call, plan, prefetched
+from trainer.meter import Meter
+from trainer.options import Loop
+from trainer.preemption import Preempted, Preemption
+from trainer.progress import Progress, progress_logger
+from trainer.replicas import Replicas
+from trainer.step import StepRunner
+
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
+
+
+class TrainingDiverged(ValueError):
+    """The loss is no longer a finite number."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
-    """What the outer loop reports after each ``tf.function`` call and each evaluation.
+class Trained:
+    """The result.
 
     Attributes:
-        step: steps done; ``steps`` in all.
-        loss: the mean loss since the last report.
-        examples_per_second: over the last call.
-        eval_auc: of the eval split, after each epoch; None between.
+        model: with the final weights: the best, or the averaged, where the options ask for that.
+        steps: that were run; fewer than planned after an early stop.
+        evaluation: the eval split's loss and metrics with these weights.
     """
 
-    step: int
+    model: keras.Model
     steps: int
-    epoch: int
-    loss: float
-    examples_per_second: float
-    eval_auc: float | None = None
-
-
-class StepRunner:
-    """The inner loop: owns model, optimizer and metrics, and runs N steps inside one compiled call."""
-
-    def __init__(self, *, model: keras.Model, optimizer: keras.optimizers.Optimizer, strategy: tf.distribute.Strategy):
-        self.model = model
-        self._optimizer = optimizer
-        self._strategy = strategy
-        with strategy.scope():
-            optimizer.build(model.trainable_variables)
-            self._loss = keras.metrics.Mean(name="loss")
-            self._eval_loss = keras.metrics.Mean(name="eval_loss")
-            self._eval_auc = keras.metrics.AUC(num_thresholds=1000, name="eval_auc")
-
-    def train(self, iterator: tf.data.Iterator, *, steps: int) -> float:
-        """Run ``steps`` steps and return their mean loss."""
-        self._loss.reset_state()
-        self._train_steps(iterator, tf.constant(steps))
-        return float(self._loss.result())
-
-    def evaluate(self, dataset: tf.data.Dataset) -> tuple[float, float]:
-        """Loss and area under the ROC curve over ``dataset``."""
-        self._eval_loss.reset_state()
-        self._eval_auc.reset_state()
-        for features, label in dataset:
-            self._eval_step(features, label)
-        return float(self._eval_loss.result()), float(self._eval_auc.result())
-
-    @tf.function(reduce_retracing=True)
-    def _train_steps(self, iterator: tf.data.Iterator, steps: tf.Tensor) -> None:
-        for _ in tf.range(steps):
-            self._strategy.run(self._train_step, args=next(iterator))
-
-    def _train_step(self, features: dict[str, tf.Tensor], label: tf.Tensor) -> None:
-        replica = tf.distribute.get_replica_context()
-        rows = replica.all_reduce(tf.distribute.ReduceOp.SUM, tf.cast(tf.shape(label)[0], tf.float32))
-        with tf.GradientTape() as tape:
-            losses = _losses(label, self.model(features, training=True))
-            # Gradients are summed over replicas, so each replica divides by the rows of all of them.
-            loss = tf.reduce_sum(losses) / rows
-        gradients = tape.gradient(loss, self.model.trainable_variables)
-        self._optimizer.apply(gradients, self.model.trainable_variables)
-        self._loss.update_state(losses)
-
-    @tf.function(reduce_retracing=True)
-    def _eval_step(self, features: dict[str, tf.Tensor], label: tf.Tensor) -> None:
-        logits = self.model(features, training=False)
-        self._eval_loss.update_state(_losses(label, logits))
-        self._eval_auc.update_state(label, tf.sigmoid(logits))
-
-
-def _losses(label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Sigmoid cross-entropy per example, shape ``[batch]``, in the numerically stable form on logits."""
-    return tf.squeeze(tf.nn.sigmoid_cross_entropy_with_logits(labels=label, logits=logits), axis=-1)
-
-
-def choose_strategy(name: str) -> tf.distribute.Strategy:
-    """The distribution strategy by its name in `Loop`; ``auto`` mirrors where there are several GPUs."""
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if name == "mirrored" or (name == "auto" and len(devices) > 1):
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
-    return tf.distribute.OneDeviceStrategy(devices[0].name)
+    evaluation: Mapping[str, float]
 
 
 def fit(
     *,
     build_model: Callable[[], keras.Model],
-    train: batches.Columns,
-    evaluation: batches.Columns,
+    head: Head,
+    class_weights: tf.Tensor | None,
+    train: Columns,
+    evaluation: Columns,
     options: Loop,
-    summary_dir: str,
+    replicas: Replicas,
+    checkpoints: str,
     report: Callable[[Progress], None],
-) -> keras.Model:
-    """Train a model from scratch; the outer loop.
+) -> Trained:
+    """Train a model, or go on where a killed training with the same arguments left off.
 
     Args:
         build_model: called once, inside the strategy's scope.
+        head: of the task.
+        class_weights: by class id; None where all count the same.
         train: the training split.
-        evaluation: the eval split, looked at after every epoch.
-        options: batch size, epochs, learning rate and strategy.
-        summary_dir: where TensorBoard summaries go.
-        report: called after each compiled call and each evaluation.
+        evaluation: the eval split.
+        options: of the loop.
+        replicas: where to train.
+        checkpoints: a folder of this training alone; removed when the training is done.
+        report: called with every report.
 
-    Returns:
-        The trained model.
+    Raises:
+        Preempted: SIGTERM came; a checkpoint is saved.
+        TrainingDiverged: the loss is not finite.
+        ValueError: the batch does not divide among the replicas, or the metric to watch is not known.
     """
     keras.utils.set_random_seed(options.seed)
-    strategy = choose_strategy(options.strategy)
-    epoch_steps = batches.steps_per_epoch(train, batch_size=options.global_batch_size)
-    total = epoch_steps * options.epochs
-    with strategy.scope():
-        model = build_model()
-        schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, decay_steps=total)
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=options.weight_decay)
-    runner = StepRunner(model=model, optimizer=optimizer, strategy=strategy)
+    if options.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    batches = Batches(train, batch_size=options.global_batch_size, replicas=replicas.count, seed=options.seed)
+    cadence = Cadence.of(options, batches)
+    with replicas.strategy.scope(), _policy(_POLICIES[options.precision]):
+        runner = StepRunner(
+            model=build_model(),
+            optimizer=optimizers.build(options, steps=cadence.total),
+            head=head,
+            layout=train.layout,
+            options=options,
+            class_weights=class_weights,
+            replicas=replicas,
+        )
+    for text in [*optimizers.without_effect(options.optimizer), *cadence.without_effect(options, replicas)]:
+        progress_logger.warning(text)
+    weights = [variable.value for variable in runner.model.variables]
+    saved = Checkpoints(
+        folder=checkpoints,
+        keep=options.checkpoints.keep,
+        variables={
+            "model": weights,
+            "optimizer": [variable.value for variable in runner.optimizer.variables],
+            "averages": runner.averages,
+        },
+        weights=weights,
+        chief=replicas.chief,
+    )
+    controller = Controller(
+        runner=runner,
+        batches=batches,
+        evaluation=Evaluation(model=runner.model, columns=evaluation, head=head, eager=options.eager),
+        checkpoints=saved,
+        cadence=cadence,
+        options=options,
+        head=head,
+        replicas=replicas,
+        report=report,
+    )
+    state = controller.run(saved.restore())
+    saved.remove()
+    return Trained(model=runner.model, steps=state.step, evaluation=state.evaluation)
 
-    dataset = batches.train_batches(train, batch_size=options.global_batch_size, seed=options.seed)
-    iterator = iter(strategy.experimental_distribute_dataset(dataset))
-    eval_dataset = batches.eval_batches(evaluation, batch_size=4096)
-    writer = tf.summary.create_file_writer(summary_dir)
-    step = 0
-    with writer.as_default():
-        for epoch in range(1, options.epochs + 1):
-            while step < epoch * epoch_steps:
-                steps = min(options.steps_per_loop, epoch * epoch_steps - step)
-                start = time.perf_counter()
-                loss = runner.train(iterator, steps=steps)
-                step += steps
-                rate = steps * options.global_batch_size / (time.perf_counter() - start)
-                tf.summary.scalar("train/loss", loss, step=step)
-                tf.summary.scalar("train/examples_per_second", rate, step=step)
-                tf.summary.scalar("train/learning_rate", float(schedule(step)), step=step)
-                report(Progress(step=step, steps=total, epoch=epoch, loss=loss, examples_per_second=rate))
-            eval_loss, eval_auc = runner.evaluate(eval_dataset)
-            tf.summary.scalar("eval/loss", eval_loss, step=step)
-            tf.summary.scalar("eval/auc", eval_auc, step=step)
-            report(
-                Progress(step=step, steps=total, epoch=epoch, loss=loss, examples_per_second=rate, eval_auc=eval_auc)
+
+class Controller:
+    """Runs the calls and does between them what is due.
+
+    Args:
+        runner: the inner loop.
+        batches: of the training split.
+        evaluation: of the eval split.
+        checkpoints: where to save.
+        cadence: when what is due.
+        options: of the loop.
+        head: says which metric to watch.
+        replicas: for which batches are made.
+        report: called with every report.
+    """
+
+    def __init__(
+        self,
+        *,
+        runner: StepRunner,
+        batches: Batches,
+        evaluation: Evaluation,
+        checkpoints: Checkpoints,
+        cadence: Cadence,
+        options: Loop,
+        head: Head,
+        replicas: Replicas,
+        report: Callable[[Progress], None],
+    ):
+        self._runner = runner
+        self._batches = batches
+        self._evaluation = evaluation
+        self._checkpoints = checkpoints
+        self._cadence = cadence
+        self._options = options
+        self._head = head
+        self._replicas = replicas
+        self._report = report
+
+    def run(self, state: State) -> State:
+        """Train from ``state`` to the end."""
+        cadence, stopping = self._cadence, self._options.early_stopping
+        if state.step:
+            progress_logger.warning(f"continues at step {state.step:,} of {cadence.total:,}.")
+        calls = plan(
+            start=state.step,
+            total=cadence.total,
+            per_call=cadence.call,
+            stops=[cadence.epoch, cadence.evaluate, cadence.save],
+        )
+        meter = Meter(state.step, batch_size=self._options.global_batch_size)
+        with Preemption() as preemption:
+            for call, block in prefetched(self._block, [] if self._out_of_patience(state) else calls):
+                meter.add(call, self._runner.run(block, steps=call.steps, stop=preemption.requested))
+                state = dataclasses.replace(state, step=call.end)
+                self._check(meter)
+                finished = call.end == cadence.total
+                if call.end % cadence.evaluate == 0 or finished:
+                    state = self._evaluate(state, meter)
+                elif meter.is_due(call.end, cadence.total):
+                    self._report(self._progress(meter, state))
+                stop = self._out_of_patience(state)
+                if call.end % cadence.save == 0 or finished or stop or meter.stop:
+                    self._checkpoints.save(state)
+                if meter.stop and not (finished or stop):
+                    raise Preempted(state.step)
+                if stop:
+                    progress_logger.warning(
+                        f"stopped early at step {state.step:,}: the best evaluation was at {state.best_step:,}."
+                    )
+                    break
+        if stopping and stopping.restore_best and state.best is not None:
+            self._checkpoints.restore_best()
+            return dataclasses.replace(state, evaluation=state.best_evaluation)
+        self._runner.use_averages()
+        return state
+
+    def _block(self, call: Call) -> Block:
+        steps = self._cadence.call
+        return self._replicas.put(lambda replica: self._batches.block(call, replica=replica, steps=steps))
+
+    def _check(self, meter: Meter) -> None:
+        if not math.isfinite(meter.sums.loss):
+            raise TrainingDiverged(
+                f"the loss is {meter.sums.loss} at step {meter.step}: lower optimizer.learning_rate, "
+                "set optimizer.clip_norm, or look for infinite values in the features."
             )
-    return model
+
+    def _evaluate(self, state: State, meter: Meter) -> State:
+        progress = self._progress(meter, state)
+        self._report(progress)
+        with self._runner.averaged():
+            figures = self._evaluation.run()
+            state = dataclasses.replace(state, evaluation=figures)
+            if self._options.early_stopping:
+                state = self._judged(state, figures)
+        meter.restart()
+        self._report(dataclasses.replace(progress, eval=figures))
+        return state
+
+    def _judged(self, state: State, figures: Mapping[str, float]) -> State:
+        stopping = self._options.early_stopping
+        metric = stopping.metric or self._head.monitor
+        if metric not in figures:
+            raise ValueError(f"early_stopping.metric: there is no {metric!r}; there are {', '.join(figures)}.")
+        higher = metric != "loss" and self._head.higher_is_better
+        gain = math.inf if state.best is None else (figures[metric] - state.best) * (1 if higher else -1)
+        if gain > stopping.min_delta:
+            if stopping.restore_best:
+                self._checkpoints.save_best(state.step)
+            return dataclasses.replace(
+                state, best=figures[metric], best_step=state.step, waited=0, best_evaluation=figures
+            )
+        return dataclasses.replace(state, waited=state.waited + 1)
+
+    def _out_of_patience(self, state: State) -> bool:
+        stopping = self._options.early_stopping
+        return stopping is not None and state.waited >= stopping.patience
+
+    def _progress(self, meter: Meter, state: State) -> Progress:
+        sums, rate = meter.take()
+        weight = sums.weight or 1.0
+        left = (self._cadence.total - state.step) * self._options.global_batch_size / rate
+        return Progress(
+            step=state.step,
+            steps=self._cadence.total,
+            epoch=(state.step - 1) // self._cadence.epoch + 1,
+            loss=sums.loss / weight,
+            metrics={self._head.score_name: sums.score / weight},
+            examples_per_second=rate,
+            learning_rate=self._runner.learning_rate(),
+            seconds_left=left,
+        )
+
+
+@contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Keras' dtype policy, which layers take when they are created, for as long as this is open."""
+    former = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(former)

@@ -15,6 +15,8 @@ from trainer.options import Loop, Strict
 
 # The key under which TFX's custom_config carries the parameters to preprocessing_fn and run_fn.
 CUSTOM_CONFIG_KEY = "parameters"
+# Where it names a folder for checkpoints.
+CHECKPOINTS_KEY = "checkpoints"
 _MOST_IDS = 1_000_000
 
 

@@ -2,72 +2,98 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
+import hashlib
 import json
-import logging
-from pathlib import PurePosixPath
+import tempfile
+from pathlib import Path, PurePosixPath
 
-import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from trainer import export, loop
-from trainer.features import TransformedFeatures, resolve_features
-from trainer.input import read_columns
-from trainer.models import wide_and_deep
-from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
+from trainer import export, replicas, tuning
+from trainer.features import resolve_features
+from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
+from trainer.progress import Journal, progress_logger
+from trainer.training import KERAS_FILE, Training
 
-# Inside the ModelRun artifact: the trained model before any export, TensorBoard's events, and the progress reports.
-KERAS_MODEL = "model.keras"
+# Inside the Model artifact, beside the export's Format-Serving.
+KERAS_FOLDER = "Format-Keras"
+KERAS_MODEL = f"{KERAS_FOLDER}/{KERAS_FILE}"
+# Inside the ModelRun artifact: TensorBoard's events, and the progress reports.
 TENSORBOARD = "tensorboard"
 HISTORY = "history.jsonl"
-
-# Whoever wants to show the training's progress listens here.
-progress_logger = logging.getLogger("trainer.progress")
 
 
 def run_fn(fn_args: FnArgs) -> None:
     """Train on ``fn_args.train_files`` and write the SavedModel to ``fn_args.serving_model_dir``.
 
+    A training that was killed goes on from its last checkpoint when it is run again on the same data with the same
+    parameters and code.
+
     Args:
-        fn_args: from the Trainer component; ``custom_config`` carries `Parameters` as JSON.
+        fn_args: from the Trainer component; ``custom_config`` carries `Parameters` as JSON, and where checkpoints go.
     """
     parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
+    if fn_args.hyperparameters:
+        parameters = tuning.with_hyperparameters(parameters, fn_args.hyperparameters["values"])
+    where = replicas.choose(parameters.loop.strategy)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
-    feature_spec = transform_output.transformed_feature_spec()
-    model_run = PurePosixPath(fn_args.model_run_dir)
+    with tempfile.TemporaryDirectory(prefix="trainer-") as scratch:
+        training = Training.read(fn_args, parameters, scratch=scratch)
+        # What a worker beside the chief writes is thrown away.
+        model_dir = fn_args.serving_model_dir if where.chief else str(Path(scratch, "export"))
+        model_run = fn_args.model_run_dir if where.chief else str(Path(scratch, "run"))
+        journal = Journal(
+            history=str(PurePosixPath(model_run, HISTORY)), tensorboard=str(PurePosixPath(model_run, TENSORBOARD))
+        )
+        with journal:
+            trained = training.fit(
+                parameters,
+                replicas=where,
+                checkpoints=checkpoint_folder(fn_args, parameters) or str(Path(scratch, "checkpoints")),
+                report=journal.report,
+                base_model=base_model(fn_args, parameters),
+            )
+        training.save(trained.model, keras_folder(model_dir))
+        export.export(
+            model=trained.model,
+            transform_output=transform_output,
+            label=parameters.label,
+            served=resolve_features(parameters, transform_output.raw_feature_spec()).names(),
+            path=model_dir,
+        )
 
-    history = History(str(model_run / HISTORY))
-    features = TransformedFeatures.read(parameters, transform_output)
-    model = loop.fit(
-        build_model=functools.partial(wide_and_deep.build, features=features, options=parameters.model),
-        train=read_columns(fn_args.train_files, feature_spec),
-        evaluation=read_columns(fn_args.eval_files, feature_spec),
-        options=parameters.loop,
-        summary_dir=str(model_run / TENSORBOARD),
-        report=history.append,
-    )
-    model.save(str(model_run / KERAS_MODEL))
-    export.export(
-        model=model,
-        transform_output=transform_output,
-        served=resolve_features(parameters, transform_output.raw_feature_spec()).names(),
-        path=fn_args.serving_model_dir,
-    )
+
+def keras_folder(serving_model_dir: str) -> str:
+    """Where the Keras file lies, given the export's folder in the same Model artifact."""
+    return str(PurePosixPath(serving_model_dir).parent / KERAS_FOLDER)
 
 
-class History:
-    """Appends every progress report as a JSON line to a file, and logs it for whoever watches."""
+def base_model(fn_args: FnArgs, parameters: Parameters) -> str | None:
+    """The folder with the Keras file of the model to start from; None without a warm start."""
+    if not parameters.loop.warm_start:
+        return None
+    if fn_args.base_model is None:
+        progress_logger.warning("warm_start has no effect: no model was pushed yet.")
+        return None
+    return keras_folder(fn_args.base_model)
 
-    def __init__(self, path: str):
-        self._path = path
 
-    def append(self, progress: loop.Progress) -> None:
-        """Record one report."""
-        with tf.io.gfile.GFile(self._path, "a") as file:
-            file.write(json.dumps(dataclasses.asdict(progress)) + "\n")
-        text = f"epoch {progress.epoch}  step {progress.step}/{progress.steps}  loss {progress.loss:.4f}"
-        if progress.eval_auc is not None:
-            text += f"  eval auc {progress.eval_auc:.4f}"
-        progress_logger.info("%s  %s examples/s", text, f"{progress.examples_per_second:,.0f}")
+def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:
+    """A folder for the checkpoints of this training: the same for the same data, parameters, code and first weights.
+
+    Returns:
+        None where the component names no place for checkpoints: then a killed training starts over.
+    """
+    root = fn_args.custom_config.get(CHECKPOINTS_KEY)
+    if root is None:
+        return None
+    identity = [
+        parameters.model_dump_json(),
+        {key: value for key, value in sorted(fn_args.custom_config.items()) if key != CHECKPOINTS_KEY},
+        fn_args.train_files,
+        fn_args.eval_files,
+        fn_args.transform_output,
+        fn_args.base_model,
+    ]
+    return str(PurePosixPath(root) / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16])

@@ -1,0 +1,44 @@
+"""SIGTERM: a cluster takes the machine away. The training saves itself and says that it can go on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+
+# EX_TEMPFAIL of sysexits.h: try again later.
+RESUMABLE_EXIT_CODE = 75
+
+
+class Preempted(Exception):
+    """The training was told to stop, saved a checkpoint, and continues from it when it is run again.
+
+    Attributes:
+        step: steps done.
+    """
+
+    def __init__(self, step: int):
+        super().__init__(f"preempted at step {step}; a checkpoint is saved, and the next run continues from it")
+        self.step = step
+
+
+class Preemption:
+    """Notes SIGTERM while open. Use as a context manager; outside of the main thread it hears nothing."""
+
+    def __init__(self):
+        self.requested = False
+
+    def __enter__(self) -> Preemption:
+        self._main = threading.current_thread() is threading.main_thread()
+        if self._main:
+            self._former = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._main:
+            signal.signal(signal.SIGTERM, self._former)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True

@@ -1,0 +1,99 @@
+"""Where the training runs: the distribution strategy, and this process's place in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tensorflow as tf
+
+Name = Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicas:
+    """A strategy and this process's part in it.
+
+    Attributes:
+        strategy: creates the variables and runs the steps.
+        count: replicas over all processes.
+        local: replicas of this process; they are numbered from ``first`` on.
+        first: see ``local``.
+        chief: whether this process writes what is written once.
+    """
+
+    strategy: tf.distribute.Strategy
+    count: int
+    local: int
+    first: int
+    chief: bool
+
+    @property
+    def is_tpu(self) -> bool:
+        """Whether the replicas are TPU cores, which compile every step."""
+        return isinstance(self.strategy, tf.distribute.TPUStrategy)
+
+    def put(self, make: Callable[[int], Any]) -> Any:
+        """A value for each local replica, as ``strategy.run`` takes them.
+
+        Args:
+            make: called with the index of each local replica among all.
+        """
+        if self.count == 1:
+            return make(0)
+        made = iter([make(self.first + index) for index in range(self.local)])
+        return self.strategy.experimental_distribute_values_from_function(lambda context: next(made))
+
+
+def choose(name: Name) -> Replicas:
+    """The strategy by its name in `trainer.options.Loop`; a process chooses once, before it builds anything.
+
+    Raises:
+        ValueError: there is no such hardware, or TF_CONFIG is not set.
+    """
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "auto":
+        name = _found(gpus=len(gpus))
+    if name == "tpu":
+        return _all_local(_tpu_strategy())
+    if name == "multi_worker":
+        return _multi_worker()
+    devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+    if name == "mirrored":
+        return _all_local(tf.distribute.MirroredStrategy(devices))
+    return _all_local(tf.distribute.OneDeviceStrategy(devices[0]))
+
+
+def _found(*, gpus: int) -> Name:
+    if len(tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict().get("worker", [])) > 1:
+        return "multi_worker"
+    if tf.config.list_physical_devices("TPU"):
+        return "tpu"
+    return "mirrored" if gpus > 1 else "one_device"
+
+
+def _all_local(strategy: tf.distribute.Strategy) -> Replicas:
+    count = strategy.num_replicas_in_sync
+    return Replicas(strategy=strategy, count=count, local=count, first=0, chief=True)
+
+
+def _tpu_strategy() -> tf.distribute.Strategy:
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect(tpu="local")
+    except (ValueError, tf.errors.OpError) as error:
+        raise ValueError(f"strategy: there is no TPU here ({error}); choose another or 'auto'.") from None
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def _multi_worker() -> Replicas:
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    if not resolver.cluster_spec().as_dict():
+        raise ValueError("strategy: multi_worker needs the environment variable TF_CONFIG; choose another or 'auto'.")
+    strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    local = strategy.extended._num_devices_per_worker  # noqa: SLF001 (no public name; see below)
+    count = strategy.num_replicas_in_sync
+    # Without a chief task, worker 0 is the chief; with one, the chief's replicas come first.
+    has_chief = "chief" in resolver.cluster_spec().as_dict()
+    place = 0 if resolver.task_type == "chief" else resolver.task_id + has_chief
+    return Replicas(strategy=strategy, count=count, local=local, first=place * local, chief=place == 0)

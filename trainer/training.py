@@ -1,0 +1,117 @@
+"""One training as the Trainer and the Tuner run it: the data, decoded, and what a model is built from."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import keras
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from trainer import loop, models, warm_start
+from trainer.columns import Columns, read_columns
+from trainer.features import FIRST_WORD_ID, TransformedFeatures, read_vocabularies
+from trainer.heads import class_weight_table, head_of
+from trainer.parameters import Parameters
+from trainer.progress import Progress, progress_logger
+from trainer.replicas import Replicas
+from trainer.warm_start import Vocabularies
+
+# The trained model before any export, and what its ids mean, side by side.
+KERAS_FILE = "model.keras"
+VOCABULARIES_FILE = "vocabularies.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What does not change from one training to the next on the same data.
+
+    Attributes:
+        features: names and sizes of the transformed features.
+        vocabularies: what the learnt ids mean.
+        train: the training split.
+        evaluation: the eval split.
+    """
+
+    features: TransformedFeatures
+    vocabularies: Vocabularies
+    train: Columns
+    evaluation: Columns
+
+    @classmethod
+    def read(cls, fn_args: FnArgs, parameters: Parameters, *, scratch: str) -> Training:
+        """Decode the splits.
+
+        Args:
+            fn_args: from the component.
+            parameters: say which features there are, and how much memory the splits may take.
+            scratch: a folder on local disk, for splits that do not fit.
+        """
+        transform_output = tft.TFTransformOutput(fn_args.transform_output)
+        read = functools.partial(read_columns, feature_spec=transform_output.transformed_feature_spec())
+        # The two splits share the memory as they share the examples, roughly.
+        memory = parameters.loop.memory_mb * 2**20
+        return cls(
+            features=TransformedFeatures.read(parameters, transform_output),
+            vocabularies=Vocabularies(read_vocabularies(parameters, transform_output)),
+            train=read(fn_args.train_files, memory_bytes=memory * 3 // 4, scratch=str(Path(scratch, "train"))),
+            evaluation=read(fn_args.eval_files, memory_bytes=memory // 4, scratch=str(Path(scratch, "eval"))),
+        )
+
+    def fit(
+        self,
+        parameters: Parameters,
+        *,
+        replicas: Replicas,
+        checkpoints: str,
+        report: Callable[[Progress], None],
+        base_model: str | None = None,
+    ) -> loop.Trained:
+        """Train one model.
+
+        Args:
+            parameters: model and loop.
+            replicas: where to train.
+            checkpoints: a folder of this training alone.
+            report: called with every report.
+            base_model: the folder of an earlier model's Keras file to start from; None starts afresh.
+        """
+        head = head_of(parameters.label)
+
+        def build_model() -> keras.Model:
+            model = models.build(parameters.model, features=self.features, units=head.units)
+            if base_model:
+                self._warm_start(model, base_model)
+            return model
+
+        return loop.fit(
+            build_model=build_model,
+            head=head,
+            class_weights=class_weight_table(parameters.label, parameters.loop.class_weights),
+            train=self.train,
+            evaluation=self.evaluation,
+            options=parameters.loop,
+            replicas=replicas,
+            checkpoints=checkpoints,
+            report=report,
+        )
+
+    def save(self, model: keras.Model, folder: str) -> None:
+        """Write the Keras file and its vocabularies."""
+        tf.io.gfile.makedirs(folder)
+        model.save(str(PurePosixPath(folder, KERAS_FILE)))
+        self.vocabularies.write(str(PurePosixPath(folder, VOCABULARIES_FILE)))
+
+    def _warm_start(self, model: keras.Model, base_model: str) -> None:
+        taken, count = warm_start.transfer(
+            model,
+            keras_file=str(PurePosixPath(base_model, KERAS_FILE)),
+            old=Vocabularies.read(str(PurePosixPath(base_model, VOCABULARIES_FILE))),
+            new=self.vocabularies,
+            first_word_id=FIRST_WORD_ID,
+        )
+        progress_logger.warning(f"warm start: {taken} of {count} variables come from the model pushed last.")

@@ -77,8 +77,9 @@ class StepRunner:
         self._options = options
         self._class_weights = class_weights
         self._replicas = replicas
-        momentum = options.optimizer.ema
-        self.averages = [_copy(variable) for variable in model.trainable_variables] if momentum else []
+        averaged = model.trainable_variables if options.optimizer.ema else []
+        self._averaged = [(_copy(variable), variable) for variable in averaged]
+        self.averages = [average for average, _ in self._averaged]
         self._gradients = self._sums_and_gradients
         self._run = self._steps if options.eager else tf.function(self._steps)
         # XLA compiles the whole call where one replica runs it. Among several, whose variables lie on several devices,
@@ -184,7 +185,7 @@ class StepRunner:
 
     def _update_averages(self) -> None:
         momentum = self._options.optimizer.ema
-        for average, variable in zip(self.averages, self._averaged_variables(), strict=True):
+        for average, variable in self._averaged:
             self._replicas.strategy.extended.update(
                 average, lambda a, v: a.assign(momentum * a + (1 - momentum) * v), args=(variable.value,)
             )
@@ -192,19 +193,17 @@ class StepRunner:
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """While open, the model has its averaged weights, where the options ask for averages."""
-        trained = [variable.numpy() for variable in self._averaged_variables()]
+        trained = [variable.numpy() for _, variable in self._averaged]
         self.use_averages()
         try:
             yield
         finally:
-            for variable, value in zip(self._averaged_variables(), trained, strict=True):
+            for (_, variable), value in zip(self._averaged, trained, strict=True):
                 variable.assign(value)
 
     def use_averages(self) -> None:
         """Give the model its averaged weights for good, where the options ask for averages."""
-        for variable, average in zip(
-            self.model.trainable_variables if self.averages else (), self.averages, strict=True
-        ):
+        for average, variable in self._averaged:
             variable.assign(average.numpy())
 
 

@@ -14,7 +14,7 @@ def with_hyperparameters(parameters: Parameters, values: Mapping[str, Any]) -> P
 
     Args:
         parameters: as configured.
-        values: by dotted path; text that is JSON of a list stands for that list, since KerasTuner's choices are scalars.
+        values: by dotted path; text that is JSON of a list stands for it, since KerasTuner's choices are scalars.
     """
     changed = parameters.model_dump()
     for path, value in values.items():

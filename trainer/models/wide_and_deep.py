@@ -47,7 +47,7 @@ class JointEmbedding(keras.layers.Layer):
         )
 
     def call(self, ids: Any) -> tuple[Any, Any]:
-        """Int ids ``[batch, features]`` to embeddings ``[batch, features * dim]`` and weights' sums ``[batch, units]``."""
+        """Int ids ``[batch, features]`` to embeddings ``[batch, features * dim]`` and sums ``[batch, units]``."""
         offsets = ops.cast(ops.array(self._offsets()), ids.dtype)
         rows = ops.clip(ids, 0, ops.cast(ops.array(list(self.sizes.values())) - 1, ids.dtype)) + offsets
         found = ops.take(self.table, rows, axis=0)

@@ -1,0 +1,58 @@
+"""A small real training that tests of the loop share, in this process or as a script in another."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainer import loop, replicas
+from trainer.columns import Columns
+from trainer.features import TransformedFeatures
+from trainer.heads import class_weight_table, head_of
+from trainer.models import wide_and_deep
+from trainer.options import Loop
+from trainer.parameters import Label
+
+FEATURES = TransformedFeatures(numeric=("x_scaled",), categorical={"k_token": 4, "h_identity": 6})
+DEFAULTS = {"global_batch_size": 32, "epochs": 3, "steps_per_loop": 4, "optimizer": {"learning_rate": 0.02}}
+
+
+def make_arrays(rows: int) -> dict[str, np.ndarray]:
+    """Features and a label that depends on them."""
+    generator = np.random.default_rng(1)
+    x, k = generator.normal(size=(rows, 1)), generator.integers(0, 4, (rows, 1))
+    return {
+        "x_scaled": x.astype(np.float32),
+        "k_token": k,
+        "h_identity": generator.integers(0, 6, (rows, 1)),
+        "label": (x + (k == 2) > 0.5).astype(np.float32),
+    }
+
+
+def make_columns(rows: int) -> Columns:
+    """As `make_arrays`, decoded."""
+    return Columns.from_arrays(make_arrays(rows))
+
+
+def build_model(*, units: int = 1, dropout: float = 0.0):
+    """The small network."""
+    return wide_and_deep.build(features=FEATURES, units=units, hidden_units=(8,), dropout=dropout)
+
+
+def fit(columns: Columns, folder, *, label: Label | None = None, dropout: float = 0.0, build=None, **options):
+    """Train and return the result and all reports."""
+    reports = []
+    label = label or Label(column="label")
+    loop_options = Loop(**{**DEFAULTS, **options})
+    head = head_of(label)
+    trained = loop.fit(
+        build_model=build or (lambda: build_model(units=head.units, dropout=dropout)),
+        head=head,
+        class_weights=class_weight_table(label, loop_options.class_weights),
+        train=columns,
+        evaluation=columns,
+        options=loop_options,
+        replicas=replicas.choose(loop_options.strategy),
+        checkpoints=str(folder / "checkpoints"),
+        report=reports.append,
+    )
+    return trained, reports

@@ -23,8 +23,8 @@ logger = logging.getLogger(__name__)
 class LatestPushedModelStrategy(ResolverStrategy):
     """Resolves ``model`` to the one that was pushed last.
 
-    Expects the keys ``model``, ``pushed_model`` and ``candidate``; narrows ``model`` to the baseline, or to nothing in
-    a first run, and leaves the others as they are.
+    Expects the keys ``model`` and ``pushed_model``, and ``candidate`` where there is one; narrows ``model`` to the
+    baseline, or to nothing in a first run, and leaves the others as they are.
 
     Args:
         enabled: False means that there is no baseline, whatever was pushed.
@@ -39,7 +39,7 @@ class LatestPushedModelStrategy(ResolverStrategy):
         """Choose the baseline; see the class."""
         del store
         models = {model.id: model for model in input_dict["model"]}
-        candidates = {artifact.id for artifact in input_dict["candidate"]}
+        candidates = {artifact.id for artifact in input_dict.get("candidate", ())}
         pushes = sorted(input_dict["pushed_model"], key=lambda artifact: artifact.id, reverse=True)
         for push in pushes if self._enabled else ():
             model = models.get(push.get_int_custom_property(MODEL_ID_PROPERTY))

@@ -1,6 +1,7 @@
 """The command line: ``python -m pipeline run|status``.
 
-Exit codes: 0 done, 2 bad usage or config, 3 a gate refused, 1 anything else.
+Exit codes: 0 done, 2 bad usage or config, 3 a gate refused, 75 told to stop by SIGTERM (run it again to go on), 1
+anything else.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import checks, loading
+from pipeline.interrupts import Terminated
+from trainer.preemption import RESUMABLE_EXIT_CODE
 
 DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
 
@@ -49,11 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except loading.ConfigError as error:
         print(error, file=sys.stderr)
         return BAD_CONFIG
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(
             "interrupted; nothing is half-pushed, and the next run goes on after the last whole node.", file=sys.stderr
         )
-        return BROKEN
+        return RESUMABLE_EXIT_CODE if isinstance(error, Terminated) else BROKEN
     except Exception as error:
         if options.verbose:
             traceback.print_exc()

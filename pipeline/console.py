@@ -87,6 +87,10 @@ class Progress:
             )
             self._live.start()
 
+    def note(self, text: str) -> None:
+        """Something about the running node that is to stay on the screen."""
+        self._console.print(f"  [yellow]![/] {escape(f'{self._node}: {text}')}", soft_wrap=True)
+
     def detail(self, text: str) -> None:
         """What the running node is at."""
         self._detail = text
@@ -122,8 +126,9 @@ class DetailHandler(logging.Handler):
         self._progress = progress
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show one message."""
-        self._progress.detail(record.getMessage())
+        """Show one message: warnings stay, others give way to the next."""
+        show = self._progress.note if record.levelno >= logging.WARNING else self._progress.detail
+        show(record.getMessage())
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from components.pusher import Pusher
 from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest
 from pipeline.evaluation import eval_config
-from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
+from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
 
 # Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
 UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher"})
@@ -83,14 +83,19 @@ def nodes(config: Config) -> list[BaseNode]:
         custom_config=_custom_config(config.preprocessing_parameters(), config.trainer.preprocessing_fn),
     )
     transform.add_upstream_node(data_gate)
+    warm_start = _warm_start() if config.trainer.loop.warm_start else None
     trainer = Trainer(
         run_fn=config.trainer.run_fn,
+        base_model=warm_start.outputs["model"] if warm_start else None,
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config=_custom_config(config.parameters(), config.trainer.run_fn),
+        custom_config={
+            **_custom_config(config.parameters(), config.trainer.run_fn),
+            CHECKPOINTS_KEY: str(config.run_folder / "checkpoints"),
+        },
     )
     return [
         example_gen,
@@ -99,9 +104,19 @@ def nodes(config: Config) -> list[BaseNode]:
         example_validator,
         data_gate,
         transform,
+        *([warm_start] if warm_start else []),
         trainer,
         *_gates_and_push(config, examples=examples, schema=schema, transform=transform, trainer=trainer),
     ]
+
+
+def _warm_start() -> BaseNode:
+    """The model that was pushed last, for the trainer to start from."""
+    return Resolver(
+        strategy_class=LatestPushedModelStrategy,
+        model=Channel(type=ModelArtifact),
+        pushed_model=Channel(type=PushedModel),
+    ).with_id("WarmStart")
 
 
 def _gates_and_push(

@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost: TensorFlow swallows a KeyboardInterrupt that is raised inside one of its destructors."""
+"""Ctrl-C and SIGTERM that are not lost: TensorFlow swallows an exception that is raised in one of its destructors."""
 
 from __future__ import annotations
 
@@ -6,26 +6,34 @@ import signal
 from types import FrameType, TracebackType
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: the machine is taken away, and the run can go on later."""
+
+
+_EXCEPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
+
+
 class Interrupts:
-    """Remembers that Ctrl-C was pressed. Use as a context manager, in the main thread."""
+    """Remembers that Ctrl-C was pressed or SIGTERM came. Use as a context manager, in the main thread."""
 
     def __init__(self):
-        self._pressed = False
+        self._exception: type[KeyboardInterrupt] | None = None
 
     def __enter__(self) -> Interrupts:
-        self._former = signal.signal(signal.SIGINT, self._note)
+        self._former = {number: signal.signal(number, self._note) for number in _EXCEPTIONS}
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        signal.signal(signal.SIGINT, self._former)
+        for number, handler in self._former.items():
+            signal.signal(number, handler)
 
     def check(self) -> None:
-        """Raise KeyboardInterrupt if Ctrl-C was pressed, now or earlier."""
-        if self._pressed:
-            raise KeyboardInterrupt
+        """Raise KeyboardInterrupt if Ctrl-C was pressed, `Terminated` if SIGTERM came, now or earlier."""
+        if self._exception:
+            raise self._exception
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self._pressed = True
-        raise KeyboardInterrupt
+        self._exception = _EXCEPTIONS[signal.Signals(number)]
+        raise self._exception

@@ -16,6 +16,7 @@ from pipeline.interrupts import Interrupts
 from pipeline.model_server import ModelServer
 from pipeline.run_folder import RunFolderBusy, exclusive
 from serving.processes import warm_up
+from trainer.preemption import RESUMABLE_EXIT_CODE, Preempted
 
 DONE, BROKEN, REFUSED = 0, 1, 3
 _ASKED_ROWS = 3
@@ -26,7 +27,8 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
     """Run the pipeline that ``config`` describes, or the part between two nodes.
 
     Returns:
-        0 done, 3 a gate refused, 1 a node broke or the run folder is in use.
+        0 done, 3 a gate refused, 75 the training was preempted and can go on, 1 a node broke or the run folder is in
+        use.
 
     Raises:
         ConfigError: there is no such part.
@@ -44,6 +46,9 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
         garbage.before_exit()
         return DONE
     except NodeFailed as failure:
+        if isinstance(failure.__cause__, Preempted):
+            print(failure.__cause__, file=sys.stderr)
+            return RESUMABLE_EXIT_CODE
         verb = "refused" if failure.refused else "failed"
         print(f"{failure.node} {verb}: {failure.reason}", file=sys.stderr)
         if not failure.refused:

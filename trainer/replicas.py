@@ -52,25 +52,24 @@ def choose(name: Name) -> Replicas:
     Raises:
         ValueError: there is no such hardware, or TF_CONFIG is not set.
     """
-    gpus = tf.config.list_logical_devices("GPU")
     if name == "auto":
-        name = _found(gpus=len(gpus))
+        name = _found()
     if name == "tpu":
         return _all_local(_tpu_strategy())
     if name == "multi_worker":
         return _multi_worker()
-    devices = [device.name for device in gpus or tf.config.list_logical_devices("CPU")]
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if name == "mirrored":
-        return _all_local(tf.distribute.MirroredStrategy(devices))
-    return _all_local(tf.distribute.OneDeviceStrategy(devices[0]))
+        return _all_local(tf.distribute.MirroredStrategy([device.name for device in devices]))
+    return _all_local(tf.distribute.OneDeviceStrategy(devices[0].name))
 
 
-def _found(*, gpus: int) -> Name:
+def _found() -> Name:
     if len(tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict().get("worker", [])) > 1:
         return "multi_worker"
     if tf.config.list_physical_devices("TPU"):
         return "tpu"
-    return "mirrored" if gpus > 1 else "one_device"
+    return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "one_device"
 
 
 def _all_local(strategy: tf.distribute.Strategy) -> Replicas:
@@ -90,7 +89,13 @@ def _multi_worker() -> Replicas:
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if not resolver.cluster_spec().as_dict():
         raise ValueError("strategy: multi_worker needs the environment variable TF_CONFIG; choose another or 'auto'.")
-    strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    try:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+    except RuntimeError as error:
+        raise ValueError(
+            f"strategy: multi_worker cannot start ({error}); the process of a worker must train before it does anything "
+            "else with TensorFlow."
+        ) from None
     local = strategy.extended._num_devices_per_worker  # noqa: SLF001 (no public name; see below)
     count = strategy.num_replicas_in_sync
     # Without a chief task, worker 0 is the chief; with one, the chief's replicas come first.

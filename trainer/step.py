@@ -18,6 +18,7 @@ from trainer.features import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.heads import Head
 from trainer.input import Block
 from trainer.options import Loop
+from trainer.progress import progress_logger
 from trainer.replicas import Replicas
 
 Tensors = Mapping[str, tf.Tensor]
@@ -82,6 +83,7 @@ class StepRunner:
         self.averages = [average for average, _ in self._averaged]
         self._gradients = self._sums_and_gradients
         self._run = self._steps if options.eager else tf.function(self._steps)
+        self._may_be_compiled = options.jit_compile is None
         # XLA compiles the whole call where one replica runs it. Among several, whose variables lie on several devices,
         # it can only compile what each computes by itself; a TPU compiles anyway.
         if options.eager or options.jit_compile is False or replicas.is_tpu:
@@ -99,8 +101,17 @@ class StepRunner:
             steps: how many.
             stop: whether this process wants to stop; every process learns of it in the sums.
         """
-        flag = tf.constant(float(stop))
-        return Sums(*self._run(block.matrices, block.valid, tf.constant(steps), flag).numpy().tolist())
+        arguments = block.matrices, block.valid, tf.constant(steps), tf.constant(float(stop))
+        try:
+            sums = self._run(*arguments)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            if self._may_be_compiled is False or "compil" not in str(error):
+                raise
+            progress_logger.warning("XLA cannot compile this model; it trains without. Set jit_compile to false.")
+            self._may_be_compiled = False
+            self._run = tf.function(self._steps)
+            sums = self._run(*arguments)
+        return Sums(*sums.numpy().tolist())
 
     def learning_rate(self) -> float:
         """Of the last step."""

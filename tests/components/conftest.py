@@ -22,8 +22,8 @@ PARAMETERS = Parameters(
         "vocabulary": {"kind": {"top_k": 5}},
         "identity": {"hour": 24},
     },
-    model=Model(embedding_dim=2, hidden_units=(8,), dropout=0.1),
-    loop=Loop(global_batch_size=32, epochs=2, steps_per_loop=5, learning_rate=0.01),
+    model=Model(name="wide_and_deep", embedding_dim=2, hidden_units=(8,), dropout=0.1),
+    loop=Loop(global_batch_size=32, epochs=2, steps_per_loop=5, optimizer={"learning_rate": 0.01}),
 )
 
 

@@ -21,10 +21,16 @@ def main() -> None:
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     from tests.components.training import fit, make_columns
     from trainer import replicas
+    from trainer.preemption import RESUMABLE_EXIT_CODE, Preempted
 
     where = replicas.choose(options.get("strategy", "auto"))
     rows = options.pop("rows", 100)
-    trained, reports = fit(make_columns(rows), out.parent / options.pop("folder", f"{out.stem}-run"), where=where, **options)
+    try:
+        trained, reports = fit(
+            make_columns(rows), out.parent / options.pop("folder", f"{out.stem}-run"), where=where, **options
+        )
+    except Preempted:
+        sys.exit(RESUMABLE_EXIT_CODE)
     np.savez(out, *trained.model.get_weights())
     losses = [report.loss for report in reports if report.eval is None]
     out.with_suffix(".json").write_text(json.dumps({"losses": losses, "eval": dict(trained.evaluation)}))

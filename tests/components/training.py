@@ -38,7 +38,9 @@ def build_model(*, units: int = 1, dropout: float = 0.0):
     return wide_and_deep.build(features=FEATURES, units=units, hidden_units=(8,), dropout=dropout)
 
 
-def fit(columns: Columns, folder, *, label: Label | None = None, dropout: float = 0.0, build=None, where=None, **options):
+def fit(
+    columns: Columns, folder, *, label: Label | None = None, dropout: float = 0.0, build=None, where=None, **options
+):
     """Train and return the result and all reports."""
     reports = []
     label = label or Label(column="label")

@@ -1,0 +1,210 @@
+"""A training that is stopped, in any way, ends as one that was not."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from serving.processes import process_context
+from tests.components.processes import run_python
+from tests.components.training import fit, make_columns
+from trainer.preemption import RESUMABLE_EXIT_CODE, Preempted
+
+OPTIONS = {
+    "epochs": None,
+    "steps": 600,
+    "steps_per_loop": 4,
+    "evaluate_every_steps": 40,
+    "dropout": 0.3,
+    "jit_compile": False,
+    "checkpoints": {"every_steps": 4},
+    "early_stopping": {"metric": "auc", "patience": 100},
+    "optimizer": {"learning_rate": 0.01, "ema": 0.9, "weight_decay": 0.01},
+}
+
+
+def train(folder, out, kill_after) -> None:
+    """In a child process: train, and after a while be killed at once."""
+
+    def report(first=[]):  # noqa: B006 (remembers whether the training has begun)
+        if not first and kill_after is not None:
+            first.append(threading.Timer(kill_after, os.kill, (os.getpid(), signal.SIGKILL)))
+            first[0].start()
+
+    import trainer.loop
+
+    original = trainer.loop.Controller._check
+    trainer.loop.Controller._check = lambda self, meter: (report(), original(self, meter))
+    trained, reports = fit(make_columns(100), folder, **OPTIONS)
+    steps = [report.step for report in reports]
+    np.savez(out, *trained.model.get_weights(), steps=np.array(steps), evaluation=trained.evaluation["auc"])
+
+
+def run_child(folder, out, kill_after=None) -> int:
+    process = process_context().Process(target=train, args=(folder, str(out), kill_after))
+    process.start()
+    process.join(120)
+    return process.exitcode
+
+
+@pytest.mark.timeout(600)
+def test_twenty_kills_at_random_moments_change_nothing(tmp_path):
+    whole, killed = tmp_path / "whole.npz", tmp_path / "killed.npz"
+    assert run_child(tmp_path / "whole", whole) == 0
+    generator, kills = random.Random(1), 0
+    while kills < 20 and run_child(tmp_path / "killed", killed, generator.uniform(0.0, 0.12)) != 0:
+        kills += 1
+    assert kills == 20, "the training ended before it was killed 20 times"
+    assert run_child(tmp_path / "killed", killed) == 0
+    with np.load(whole) as expected, np.load(killed) as got:
+        assert got["steps"][0] > 4, "it started over"
+        weights = [name for name in expected if name.startswith("arr_")]
+        assert weights
+        for name in [*weights, "evaluation"]:
+            np.testing.assert_array_equal(got[name], expected[name])
+
+
+def test_checkpoints_are_removed_when_the_training_is_done(tmp_path):
+    fit(make_columns(64), tmp_path, epochs=1)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_so_many_checkpoints_are_kept_and_a_broken_one_is_passed_over(tmp_path, monkeypatch):
+    columns = make_columns(100)
+    options = {**OPTIONS, "steps": 60, "checkpoints": {"every_steps": 4, "keep": 3}}
+    whole, _ = fit(columns, tmp_path / "whole", **options)
+    with monkeypatch.context() as patched:
+        patched.setattr("trainer.evaluation.Evaluation.run", stop_at_second_call())
+        with pytest.raises(RuntimeError, match="power cut"):
+            fit(columns, tmp_path, **options)
+    files = sorted(path.name for path in (tmp_path / "checkpoints" / "last").glob("ckpt-*.index"))
+    assert files == ["ckpt-48.index", "ckpt-52.index", "ckpt-56.index"]
+    newest = tmp_path / "checkpoints" / "last" / "ckpt-56.data-00000-of-00001"
+    newest.write_bytes(newest.read_bytes()[:100])
+    resumed, reports = fit(columns, tmp_path, **options)
+    assert reports[0].step == 56
+    for got, wanted in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def stop_at_second_call():
+    from trainer.evaluation import Evaluation
+
+    original, calls = Evaluation.run, []
+
+    def run(self):
+        calls.append(self)
+        if len(calls) == 2:
+            raise RuntimeError("power cut")
+        return original(self)
+
+    return run
+
+
+def test_sigterm_saves_and_says_that_it_can_go_on(tmp_path):
+    columns = make_columns(100)
+    options = {**OPTIONS, "checkpoints": {"every_steps": 600}}
+    whole, _ = fit(columns, tmp_path / "whole", **options)
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    former = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Preempted) as stopped:
+        for _ in range(20):
+            fit(columns, tmp_path / "stopped", **options)
+    assert signal.getsignal(signal.SIGTERM) == former
+    assert 0 < stopped.value.step < 600
+    assert tf.train.latest_checkpoint(str(tmp_path / "stopped" / "checkpoints" / "last")).endswith(
+        f"ckpt-{stopped.value.step}"
+    )
+    resumed, reports = fit(columns, tmp_path / "stopped", **options)
+    assert reports[0].step > stopped.value.step
+    for got, wanted in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("localhost", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+STRATEGY_OPTIONS = {
+    "steps_per_loop": 1,
+    "epochs": 2,
+    "optimizer": {"learning_rate": 0.02, "clip_norm": 0.5, "ema": 0.9},
+}
+
+
+def run_workers(folder, options) -> list[subprocess.Popen]:
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    return [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.components.strategies", str(folder / f"worker{index}.npz"), "1", options],
+            env={
+                **os.environ,
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+                "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+            },
+            stderr=(folder / f"worker{index}.log").open("w"),
+        )
+        for index in range(2)
+    ]
+
+
+def assert_same(first, second, *, tolerance):
+    with np.load(first) as one, np.load(second) as two:
+        for name in one:
+            np.testing.assert_allclose(one[name], two[name], atol=tolerance)
+    losses = [json.loads(path.with_suffix(".json").read_text())["losses"] for path in (first, second)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+@pytest.mark.timeout(600)
+def test_one_replica_equals_two_replicas_equals_two_workers(tmp_path):
+    one = json.dumps(STRATEGY_OPTIONS)
+    run_python("tests.components.strategies", str(tmp_path / "one.npz"), "1", one)
+    for name, options in (
+        ("mirrored", {"strategy": "mirrored"}),
+        ("compiled", {"strategy": "mirrored", "jit_compile": True}),
+        ("accumulated", {"strategy": "mirrored", "accumulation": 4}),
+    ):
+        file = tmp_path / f"{name}.npz"
+        run_python("tests.components.strategies", str(file), "2", json.dumps({**STRATEGY_OPTIONS, **options}))
+        assert_same(tmp_path / "one.npz", file, tolerance=1e-6)
+    # "auto" finds the cluster in TF_CONFIG.
+    workers = run_workers(tmp_path, json.dumps({**STRATEGY_OPTIONS, "folder": "shared"}))
+    assert [worker.wait(200) for worker in workers] == [0, 0], (tmp_path / "worker0.log").read_text()[-2000:]
+    for index in range(2):
+        assert_same(tmp_path / "one.npz", tmp_path / f"worker{index}.npz", tolerance=1e-6)
+    assert not list((tmp_path / "shared" / "checkpoints").glob("*"))
+
+
+@pytest.mark.timeout(600)
+def test_sigterm_to_one_worker_stops_all_and_they_continue(tmp_path):
+    options = {**STRATEGY_OPTIONS, "folder": "shared", "epochs": None, "steps": 3000}
+    workers = run_workers(tmp_path, json.dumps(options))
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("shared/checkpoints/last/*.index")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    workers[1].send_signal(signal.SIGTERM)
+    codes = [worker.wait(100) for worker in workers]
+    assert codes == [RESUMABLE_EXIT_CODE] * 2, (tmp_path / "worker0.log").read_text()[-2000:]
+    saved = tf.train.latest_checkpoint(str(tmp_path / "shared" / "checkpoints" / "last"))
+    step = int(saved.rpartition("-")[2])
+    assert 0 < step < 3000
+    workers = run_workers(tmp_path, json.dumps({**options, "steps": 3000}))
+    assert [worker.wait(200) for worker in workers] == [0, 0]
+    run_python("tests.components.strategies", str(tmp_path / "one.npz"), "1", json.dumps({**options, "folder": "one"}))
+    with np.load(tmp_path / "one.npz") as one, np.load(tmp_path / "worker0.npz") as two:
+        for name in one:
+            np.testing.assert_allclose(one[name], two[name], atol=1e-3)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -59,12 +60,10 @@ class Checkpoints:
         chief: bool,
     ):
         self._folder = folder
-        self._chief = chief
         self._state = _State()
         last = tf.train.Checkpoint(state=self._state, **{name: list(group) for name, group in variables.items()})
         best = tf.train.Checkpoint(weights=list(weights))
-        written = folder if chief else tf.io.gfile.join(folder, f"discarded-{id(self)}")
-        self._written = written
+        self._written = written = folder if chief else tempfile.mkdtemp(prefix="discarded-checkpoints-")
         self._last = tf.train.CheckpointManager(last, tf.io.gfile.join(written, "last"), max_to_keep=keep)
         self._best = tf.train.CheckpointManager(best, tf.io.gfile.join(written, "best"), max_to_keep=1)
 
@@ -75,7 +74,7 @@ class Checkpoints:
             try:
                 self._last.checkpoint.restore(path).assert_existing_objects_matched()
                 return self._state.value
-            except (tf.errors.OpError, AssertionError, ValueError) as error:
+            except Exception as error:  # TensorFlow raises many kinds, IndexError among them, for a broken file.
                 logger.warning("The checkpoint %s cannot be read: %s", path, error)
         return State()
 

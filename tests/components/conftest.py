@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.components import making
 from trainer.parameters import Loop, Model, Parameters
 
 HERE = Path(__file__).parent
@@ -50,7 +49,24 @@ class SmallModel:
 
     def records(self) -> list[bytes]:
         """The rows as serialized tf.Examples."""
-        return [making.serialize(row) for row in self.rows]
+        return [serialize(row) for row in self.rows]
+
+
+def serialize(row: dict) -> bytes:
+    """A raw row as a serialized tf.Example; a list is a feature of many values."""
+    import tensorflow as tf
+
+    feature = {}
+    for name, value in row.items():
+        values = value if isinstance(value, list) else [value]
+        if isinstance(values[0], (str, bytes)):
+            encoded = [text.encode() if isinstance(text, str) else text for text in values]
+            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
+        elif isinstance(values[0], int):
+            feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+        else:
+            feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
 def make_rows(count: int) -> list[dict]:
@@ -76,6 +92,8 @@ RAW_SPEC_TYPES = {"fare": "float32", "tips": "float32", "kind": "string", "hour"
 def small_model(tmp_path_factory) -> SmallModel:
     """Analyses, transforms, trains and exports for real, on 300 rows."""
     import tensorflow as tf
+
+    from tests.components import making
 
     folder = tmp_path_factory.mktemp("small_model")
     rows = make_rows(300)

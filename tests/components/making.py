@@ -23,21 +23,6 @@ Spec = Mapping[str, tf.io.FixedLenFeature | tf.io.VarLenFeature]
 Row = Mapping[str, object]
 
 
-def serialize(row: Row) -> bytes:
-    """A raw row as a serialized tf.Example; a list is a feature of many values."""
-    feature = {}
-    for name, value in row.items():
-        values = value if isinstance(value, list) else [value]
-        if isinstance(values[0], (str, bytes)):
-            encoded = [text.encode() if isinstance(text, str) else text for text in values]
-            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
-        elif isinstance(values[0], int):
-            feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-        else:
-            feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
-    return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
-
-
 def transform(rows: Sequence[Row], spec: Spec, parameters: Parameters, folder: Path) -> tft.TFTransformOutput:
     """Analyse and transform ``rows`` with Beam; writes ``transform`` and ``transformed.gz`` into ``folder``."""
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(dict(spec)))

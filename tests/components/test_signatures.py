@@ -157,7 +157,7 @@ def test_examples_and_columns_are_answered_as_the_trained_model_does(each):
         assert set(answer) == {output}
         np.testing.assert_allclose(answer[output], expected, atol=1e-5, err_msg=signature)
     # Else any two signatures would agree.
-    assert len(np.unique(expected.round(4), axis=0)) > len(each.rows) // 2
+    assert len(np.unique(expected.round(4), axis=0)) > 5
 
 
 def test_a_multiclass_model_classifies(every_kind):

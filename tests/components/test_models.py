@@ -107,9 +107,7 @@ def test_dropout_acts_in_training_alone(name, features):
 
 
 def test_the_vector_holds_each_feature_in_its_place():
-    layer = dnn.FeatureVector(
-        numeric=("x",), categorical={"k": 2, "h": 2}, images={"p": (1, 2, 1)}, embedding_dim=1
-    )
+    layer = dnn.FeatureVector(numeric=("x",), categorical={"k": 2, "h": 2}, images={"p": (1, 2, 1)}, embedding_dim=1)
     layer.build({})
     layer.embedding.table.assign([[10.0], [11.0], [20.0], [21.0]])
     vector = layer(
@@ -160,9 +158,10 @@ def test_a_model_says_which_features_it_needs(name, features, message):
         build(name, features)
 
 
-@pytest.mark.parametrize("features", [
-    TransformedFeatures(numeric=("x",), categorical={}), TransformedFeatures(numeric=(), categorical={"k": 3})
-])
+@pytest.mark.parametrize(
+    "features",
+    [TransformedFeatures(numeric=("x",), categorical={}), TransformedFeatures(numeric=(), categorical={"k": 3})],
+)
 @pytest.mark.parametrize("name", ["wide_and_deep", "dnn"])
 def test_one_kind_of_feature_is_enough(name, features):
     assert build(name, features, units=1, hidden_units=())(batch(features)).shape == (7, 1)

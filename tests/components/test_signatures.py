@@ -103,7 +103,9 @@ def rows_of_every_kind() -> list[dict]:
         for index in range(12)
     ]
     optional = ["size", "count", "kind", "hour", "photo", "pixels"]
-    lacking = [{key: value for key, value in row.items() if key != name} for row, name in zip(full, optional)]
+    lacking = [
+        {key: value for key, value in row.items() if key != name} for row, name in zip(full, optional, strict=False)
+    ]
     return [*full, *lacking, {"animal": "cow", "glyph": [0.0, 0.5, 0.5, 1.0]}]
 
 

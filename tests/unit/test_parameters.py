@@ -14,7 +14,7 @@ from trainer.parameters import Features, Label, Parameters
     ],
 )
 def test_label_compares_two_columns(row, truth):
-    assert Label(column="tips", above={"column": "fare", "times": 0.2}).of(row) is truth
+    assert Label(column="tips", above={"column": "fare", "times": 0.2}).of(row) == truth
 
 
 def test_label_may_be_a_column_of_its_own():

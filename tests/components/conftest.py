@@ -23,7 +23,7 @@ PARAMETERS = Parameters(
         "identity": {"hour": 24},
     },
     model=Model(embedding_dim=2, hidden_units=(8,), dropout=0.1),
-    loop=Loop(global_batch_size=32, epochs=2, steps_per_loop=5, learning_rate=0.01),
+    loop=Loop(global_batch_size=32, epochs=2, steps_per_loop=5, optimizer={"learning_rate": 0.01}),
 )
 
 

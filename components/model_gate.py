@@ -47,8 +47,8 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
     Args:
         evaluation: from the Evaluator.
         blessing: the Evaluator's verdict on all examples.
-        slice_thresholds: JSON list of objects with ``metric``, ``slice`` (a feature), and ``min``, ``max``, ``max_drop``
-            and ``max_rise``, each a number or null.
+        slice_thresholds: JSON list of objects with ``metric``, ``slice`` (a feature), and the limits ``min``, ``max``,
+            ``max_drop`` and ``max_rise``, each a number or null.
         min_slice_size: slices with fewer examples have no limits.
         first_run: ``absolute_only`` lets a first model pass on its own thresholds, ``refuse`` never does.
         baseline: the last blessed model; absent in a first run.

@@ -11,6 +11,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 from tfx.types import Artifact, standard_artifacts
 
 from tests.components.conftest import serialize
@@ -71,15 +74,15 @@ class Serving(tf.Module):
         spec = {name: spec for name, spec in self.spec().items() if name in self._names}
         return self.predict(tf.io.parse_example(examples, spec))
 
-    def classify(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        scores = self.predict_examples(examples)[self._head.output]
+    def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        scores = self.predict_examples(inputs)[self._head.output]
         if self._label.task == "binary":
             scores = tf.concat([1 - scores, scores], axis=1)
         names = tf.tile(tf.constant([self._label.class_names()]), [tf.shape(scores)[0], 1])
         return {"classes": names, "scores": scores}
 
-    def regress(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"outputs": self.predict_examples(examples)[self._head.output]}
+    def regress(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"outputs": self.predict_examples(inputs)[self._head.output]}
 
     def columns(self) -> dict[str, tf.TensorSpec]:
         return {name: tf.TensorSpec([None], tf.float32, name=name) for name in self._names}
@@ -102,7 +105,7 @@ def write_model(folder: Path, label: Label, *, scale: float = 1.0, without: Sequ
     (folder / KERAS_MODEL).parent.mkdir(parents=True, exist_ok=True)
     model.save(folder / KERAS_MODEL)
     serving = Serving(label=label, model=model)
-    examples = [tf.TensorSpec([None], tf.string, name="examples")]
+    examples, inputs = ([tf.TensorSpec([None], tf.string, name=name)] for name in ("examples", "inputs"))
     last = "regress" if label.task == "regression" else "classify"
     archive = keras.export.ExportArchive()
     archive.track(serving)
@@ -110,12 +113,23 @@ def write_model(folder: Path, label: Label, *, scale: float = 1.0, without: Sequ
         ("serving_default", serving.predict_examples, examples),
         (COLUMNAR, serving.predict, [serving.columns()]),
         (TRANSFORM_FEATURES, serving.transform_examples, examples),
-        (last, getattr(serving, last), examples),
+        (last, getattr(serving, last), inputs),
     ):
         if name not in without:
             archive.add_endpoint(name, tf.function(function, input_signature=signature, autograph=False))
     archive.write_out(str(folder / "Format-Serving"), verbose=False)
     return artifact(standard_artifacts.Model, folder, identity=7)
+
+
+def write_transform_graph(folder: Path, label: Label) -> Artifact:
+    """A TransformGraph artifact with the same transform as in the export."""
+    serving = Serving(label=label, model=keras_model(label, scale=1.0))
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(serving.spec()))
+    with tft_beam.Context(temp_dir=str(folder / "temporary")):
+        transform_fn = ([], metadata) | tft_beam.AnalyzeDataset(serving.transform)
+        transform_fn | tft_beam.WriteTransformFn(str(folder))
+    metadata_io.write_metadata(metadata, str(folder / tft.TFTransformOutput.RAW_METADATA_DIR))
+    return artifact(standard_artifacts.TransformGraph, folder)
 
 
 def write_examples(folder: Path, rows: Sequence[Row]) -> Artifact:

@@ -20,14 +20,13 @@ from tfx.utils import path_utils
 from components import infra_blessing
 from serving.probe import Answers, ProbeFailed, probing
 from trainer import models as networks
-from trainer.export import COLUMNAR, TRANSFORM_FEATURES
-from trainer.features import LABEL_KEY
+from trainer.export import CLASSIFY, COLUMNAR, REGRESS, TRANSFORM_FEATURES
+from trainer.features import model_inputs
 from trainer.heads import head_of
 from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
 
 SERVING_DEFAULT = "serving_default"
-CLASSIFY, REGRESS = "classify", "regress"
 
 
 @component
@@ -107,9 +106,8 @@ def trained_answers(records: list[bytes], *, label: Label, keras_model: str, tra
     transformed = {name: tensor.numpy() for name, tensor in loader.apply_transform_model(raw).items()}
     _register_networks()
     model = keras.models.load_model(keras_model)
-    features = {name: array for name, array in transformed.items() if name != LABEL_KEY}
     head = head_of(label)
-    predictions = head.predictions(model(features, training=False)).numpy()
+    predictions = head.predictions(model(model_inputs(transformed), training=False)).numpy()
     return {
         SERVING_DEFAULT: {head.output: predictions},
         COLUMNAR: {head.output: predictions},
@@ -167,9 +165,13 @@ def _difference(array: np.ndarray, wanted: np.ndarray, *, tolerance: float) -> s
         different = np.argwhere(array != wanted)
         if len(different):
             place = tuple(different[0])
-            return f"is {array[place]!r} where the trained model's is {wanted[place]!r}"
+            return f"is {_plain(array[place])} where the trained model's is {_plain(wanted[place])}"
         return None
     largest = float(np.max(np.abs(array - wanted) / np.maximum(1.0, np.abs(wanted)), initial=0.0))
     if not largest <= tolerance:
         return f"differs from the trained model by {largest:.3g}, {tolerance:g} is allowed"
     return None
+
+
+def _plain(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -12,11 +12,9 @@ from components.metrics import at_least, at_most
 from pipeline.config import EvaluationGate, Threshold
 from pipeline.metrics import METRICS, SHOWN
 from trainer.export import TRANSFORM_FEATURES
-from trainer.features import LABEL_KEY
+from trainer.features import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.heads import head_of
 from trainer.parameters import Label
-
-EXAMPLE_WEIGHT_KEY = "example_weight"
 
 
 def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> tfma.EvalConfig:

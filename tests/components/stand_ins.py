@@ -18,7 +18,7 @@ from tfx.types import Artifact, standard_artifacts
 
 from tests.components.conftest import serialize
 from trainer.export import COLUMNAR, TRANSFORM_FEATURES
-from trainer.features import LABEL_KEY
+from trainer.features import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.heads import head_of
 from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
@@ -29,7 +29,6 @@ LABELS = {
     "named": Label(column="y", task="multiclass", classes=("ant", "bee", "cow")),
     "regression": Label(column="y", task="regression"),
 }
-WEIGHT = "example_weight"
 Row = Mapping[str, object]
 
 
@@ -49,7 +48,7 @@ class Serving(tf.Module):
         columns = {name: tf.io.FixedLenFeature([1], tf.float32) for name in self._names}
         return columns | {
             "y": tf.io.FixedLenFeature([1], kind),
-            "weight": tf.io.FixedLenFeature([1], tf.float32, default_value=[1.0]),
+            "weight": tf.io.FixedLenFeature([1], tf.float32),
         }
 
     def transform(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -60,7 +59,7 @@ class Serving(tf.Module):
         return {
             **{name: tf.identity(raw[name]) for name in self._names},
             LABEL_KEY: tf.identity(label),
-            WEIGHT: tf.identity(raw["weight"]),
+            EXAMPLE_WEIGHT_KEY: tf.identity(raw["weight"]),
         }
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -71,7 +71,16 @@ def build(
     Returns:
         A model from a dict of ``[batch, 1]`` features (float32 numeric, int64 ids) to logits ``[batch, units]``.
         Its wide half gives every id a weight of its own, its deep half an embedding that feeds dense layers.
+
+    Raises:
+        ValueError: the features hold pictures, or nothing.
     """
+    if features.images or not (features.numeric or features.categorical):
+        found = f"the picture {next(iter(features.images))}" if features.images else "no features at all"
+        raise ValueError(
+            f"wide_and_deep reads numeric and categorical features; there is {found}: drop it or choose another "
+            "trainer.model.name (lenet and dnn read pictures)."
+        )
     numeric = {name: keras.Input((1,), name=name, dtype="float32") for name in features.numeric}
     categorical = {name: keras.Input((1,), name=name, dtype="int64") for name in features.categorical}
     sizes = tuple(features.categorical.values())
@@ -83,8 +92,8 @@ def build(
         wide = ops.sum(ops.reshape(weights, (-1, len(sizes), units)), axis=1)
         deep.append(JointEmbedding(sizes=sizes, dim=embedding_dim, name="embedding")(ids))
     hidden = _join(deep)
-    for index, units in enumerate(hidden_units):
-        hidden = keras.layers.Dense(units, activation="relu", name=f"hidden_{index}")(hidden)
+    for index, width in enumerate(hidden_units):
+        hidden = keras.layers.Dense(width, activation="relu", name=f"hidden_{index}")(hidden)
         hidden = keras.layers.Dropout(dropout)(hidden)
     logits = keras.layers.Dense(units, name="logits")(hidden)
     return keras.Model({**numeric, **categorical}, logits if wide is None else logits + wide, name="wide_and_deep")

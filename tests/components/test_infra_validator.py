@@ -1,14 +1,21 @@
 """Infra validation of real exports of every task, and of exports that are wrong in one place."""
 
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from tfx.types import standard_artifacts
 
 from components import infra_blessing
 from components.infra_validator import InfraValidator, compare, trained_answers
-from serving.probe import ProbeFailed
-from tests.components import stand_ins
+from serving.probe import ProbeFailed, probing
+from tests.components import making, stand_ins
 from tests.components.conftest import serialize
+from trainer.parameters import Parameters
 from trainer.run_fn import KERAS_MODEL
 
 TASKS = list(stand_ins.LABELS)
@@ -113,6 +120,39 @@ def test_without_the_trained_model_nothing_is_blessed(verdict, tmp_path):
     assert verdict("binary", model).startswith(f"the trainer wrote no {KERAS_MODEL} into its model")
     with pytest.raises(ProbeFailed):
         trained_answers([], label=stand_ins.LABELS["binary"], keras_model="/nowhere", transform_graph="/nowhere")
+
+
+def test_pictures_and_custom_layers_are_validated_in_a_process_that_knows_neither(tmp_path):
+    parameters = Parameters(
+        label={"column": "y", "task": "multiclass", "classes": 2},
+        features={"image": {"pixels": {"height": 8, "width": 8, "scale": 16.0}}},
+        model={"name": "lenet", "filters": [2], "hidden_units": [4]},
+    )
+    spec = {"pixels": tf.io.FixedLenFeature([64], tf.float32), "y": tf.io.FixedLenFeature([1], tf.int64)}
+    rows = [{"pixels": [float(index * pixel % 17) for pixel in range(64)], "y": index % 2} for index in range(8)]
+    making.make(rows, spec, parameters, tmp_path, steps=2)
+    records = [serialize(row) for row in rows]
+    (tmp_path / "records").write_bytes(pickle.dumps(records))
+    # This process has built the network, so its layers are registered here; a pipeline that took the training from
+    # the cache has not.
+    script = f"""
+import pickle, pathlib
+from components.infra_validator import trained_answers
+from trainer.parameters import Label
+folder = pathlib.Path({str(tmp_path)!r})
+answers = trained_answers(
+    pickle.loads((folder / "records").read_bytes()),
+    label=Label.model_validate_json({parameters.label.model_dump_json()!r}),
+    keras_model=str(folder / "model.keras"),
+    transform_graph=str(folder / "transform"),
+)
+(folder / "answers").write_bytes(pickle.dumps(answers))
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path.cwd(), timeout=120)
+    expected = pickle.loads((tmp_path / "answers").read_bytes())
+    assert expected["columnar"]["probabilities"].shape == (8, 2)
+    with probing(str(tmp_path / "saved_model"), records, timeout_seconds=60) as answers:
+        assert compare(answers(), expected, tolerance=1e-4) is None
 
 
 def answers_with(**outputs):

@@ -21,6 +21,10 @@ def table(**accuracies):
     }
 
 
+def errors(**values):
+    return {f"{HOUR}={name[1:]}": {"error": value, "example_count": 100.0} for name, value in values.items()}
+
+
 def failures(limits, candidate, baseline=None, min_slice_size=1):
     return slice_failures([limits], candidate=candidate, baseline=baseline or {}, min_slice_size=min_slice_size)
 
@@ -55,10 +59,6 @@ def test_a_small_figure_keeps_its_digits():
 def test_a_value_that_float32_rounds_below_its_limit_passes():
     assert not failures(threshold(min=0.7), table(h1=float(np.float32(0.7))))
     assert failures(threshold(min=0.7), table(h1=0.6999))
-
-
-def errors(**values):
-    return {f"{HOUR}={name[1:]}": {"error": value, "example_count": 100.0} for name, value in values.items()}
 
 
 def test_small_slices_have_no_limits():

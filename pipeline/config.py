@@ -197,6 +197,7 @@ class Config(Strict):
     Attributes:
         schema_path: the curated schema (key ``schema``); None means that SchemaGen infers one from the statistics.
         features: None means that every column is used, by its type.
+        example_weight: the column that says how much each example counts, in training and in evaluation.
         runs: the folder that holds one run folder per pipeline.
         cache: whether nodes whose inputs and code did not change are taken from earlier runs.
     """
@@ -205,6 +206,7 @@ class Config(Strict):
     data: Data
     schema_path: Path | None = Field(default=None, alias="schema")
     label: Label
+    example_weight: str | None = None
     features: Features | None = None
     trainer: Trainer = Trainer()
     gates: Gates
@@ -223,11 +225,17 @@ class Config(Strict):
 
     def parameters(self) -> Parameters:
         """What the trainer and preprocessing get to know."""
-        return Parameters(label=self.label, features=self.features, model=self.trainer.model, loop=self.trainer.loop)
+        return Parameters(
+            label=self.label,
+            features=self.features,
+            example_weight=self.example_weight,
+            model=self.trainer.model,
+            loop=self.trainer.loop,
+        )
 
     def preprocessing_parameters(self) -> Parameters:
         """As `parameters`, with model and loop left at their defaults: they must not invalidate Transform."""
-        return Parameters(label=self.label, features=self.features)
+        return Parameters(label=self.label, features=self.features, example_weight=self.example_weight)
 
     @property
     def run_folder(self) -> Path:

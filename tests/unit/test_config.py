@@ -186,6 +186,11 @@ def test_override_must_be_key_and_value(taxi_config):
         ("features.numeric=[tips]", "features.numeric: 'tips' makes the label"),
         ("label={column: payment_type, above: null}", "label.column: 'payment_type' is BYTES"),
         ("trainer.run_fn=sys.exit", "trainer.run_fn: there is no module 'sys'"),
+        ("label={column: fare, above: null, task: multiclass, classes: [a, b]}", "label.column: .*; it must be BYTES"),
+        ("example_weight=weight", "example_weight: there is no column 'weight'"),
+        ("example_weight=company", "example_weight: 'company' is BYTES in .*; it must be INT or FLOAT"),
+        ("example_weight=trip_miles", "features.numeric: 'trip_miles' is the example weight, which no request knows"),
+        ("features.image={photo: {height: 8, width: 8}}", "features.image: there is no column 'photo'"),
         ("runs=/proc/x", "runs: /proc/x/taxi cannot be created"),
         ("schema=nowhere.pbtxt", "schema: nowhere.pbtxt cannot be read"),
         ("schema=configs/taxi.yaml", "schema: configs/taxi.yaml is not a schema in protobuf text format"),
@@ -196,6 +201,13 @@ def test_override_must_be_key_and_value(taxi_config):
 def test_what_the_config_points_to_is_checked(taxi_config, override, message):
     with pytest.raises(ConfigError, match=message):
         check(load_taxi(taxi_config, override))
+
+
+def test_an_example_weight_reaches_trainer_and_preprocessing(taxi_config):
+    config = load_taxi(taxi_config, "example_weight=trip_start_timestamp")
+    check(config)
+    assert config.parameters().example_weight == "trip_start_timestamp"
+    assert config.preprocessing_parameters().example_weight == "trip_start_timestamp"
 
 
 def test_slices_must_be_columns(taxi_config):

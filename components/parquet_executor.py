@@ -81,4 +81,6 @@ def _example_type(name: str, kind: pa.DataType) -> pa.DataType:
         return pa.float32()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
         return pa.large_binary()
-    raise UnsupportedColumn(f"column {name!r} has the type {kind}; a tf.Example holds numbers, texts and lists of them only")
+    raise UnsupportedColumn(
+        f"column {name!r} has the type {kind}; a tf.Example holds numbers, texts and lists of them only"
+    )

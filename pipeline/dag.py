@@ -124,7 +124,7 @@ def _gates_and_push(
         examples=examples,
         model=model,
         baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(gate, label=config.label, weighted=config.parameters().example_weight is not None),
+        eval_config=eval_config(gate, label=config.label, weighted=config.example_weight is not None),
         schema=schema,
     )
     blessing = evaluator.outputs["blessing"]

@@ -170,9 +170,14 @@ def test_classes_are_evaluated_as_numpy_does_and_a_limit_that_is_just_met_passes
 
 
 def test_a_slice_without_some_class_has_no_mean_over_the_classes(evaluate):
-    run = evaluate("multiclass", {"metric": "accuracy", "min": 0.5}, {"metric": "recall", "min": 0.1})
+    run = evaluate(
+        "multiclass",
+        {"metric": "accuracy", "min": 0.5},
+        *({"metric": name, "min": 0.1} for name in ("recall", "precision", "f1", "auc")),
+    )
     table = metrics_by_slice(run.evaluation.uri, CANDIDATE)
-    assert np.isnan(table["kind=c"]["recall"])
+    assert all(np.isnan(table["kind=c"][name]) for name in ("recall", "precision", "f1"))
+    assert table["kind=c"]["auc"] == 0
     assert table["kind=c"]["accuracy"] == pytest.approx(0.7)
     assert table[ALL]["recall"] == pytest.approx(expected("multiclass").metric("recall"))
     assert 0.1 < table[ALL]["recall"] < 0.9

@@ -124,7 +124,7 @@ def _gates_and_push(
         examples=examples,
         model=model,
         baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(gate),
+        eval_config=eval_config(gate, label=config.label, weighted=config.example_weight is not None),
         schema=schema,
     )
     blessing = evaluator.outputs["blessing"]
@@ -141,9 +141,9 @@ def _gates_and_push(
     infra = config.gates.infra
     infra_validator = InfraValidator(
         model=model,
-        model_run=trainer.outputs["model_run"],
         transform_graph=transform.outputs["transform_graph"],
         examples=examples,
+        label=config.label.model_dump_json(),
         split="eval",
         num_examples=infra.num_examples,
         tolerance=infra.tolerance,

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pipeline.checks import check
 from pipeline.config import Config
 from pipeline.loading import ConfigError, load
+from pipeline.metrics import METRICS, PRIMARY, SHOWN
 
 
 def load_taxi(taxi_config: Path, *overrides: str) -> Config:
@@ -55,7 +56,7 @@ def test_config_is_frozen(taxi_config):
             "thresholds.0.min: Input should be less than or equal",
         ),
         ("gates.evaluation.thresholds=[{metric: auc}]", "can never refuse a model"),
-        ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min"),
+        ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min (or max)"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
         ("features.identity.trip_start_hour=1", "identity.trip_start_hour: must lie between 2 and 1,000,000, got 1"),
         ("serving.model_name=a/b", "serving.model_name: 'a/b' may hold letters"),
@@ -67,6 +68,8 @@ def test_config_is_frozen(taxi_config):
         ("data.splits={Eval/x: 1}", "'Eval/x' may hold letters"),
         ("gates.infra.tolerance=.inf", "gates.infra.tolerance: Input should be less than 0.1"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0}]", "thresholds.0.min: Input should be greater than 0"),
+        ("gates.evaluation.thresholds=[{metric: auc, max: 0}]", "thresholds.0.max: Input should be greater than 0"),
+        ("gates.evaluation.thresholds=[{metric: auc, max_rise: .inf}]", "max_rise: Input should be a finite number"),
         (
             "gates.evaluation.thresholds=[{metric: accuracy, slice: trip_start_hour, min: 0.5}]",
             "the Evaluator blesses only with one for all examples",
@@ -79,6 +82,61 @@ def test_wrong_values_name_key_and_fix(taxi_config, override, message):
         load_taxi(taxi_config, override)
     assert message in str(error.value)
     assert str(taxi_config) in str(error.value)
+
+
+LABELS = {
+    "binary": "label={above: null, column: tips}",
+    "multiclass": "label={above: null, task: multiclass, classes: [none, some, much]}",
+    "regression": "label={above: null, task: regression}",
+}
+GOOD_LIMITS = {
+    "binary": "{metric: auc, min: 0.9, max_drop: 0.01}",
+    "multiclass": "{metric: accuracy, min: 0.9}, {metric: cross_entropy, max: 0.5, max_rise: 0}, {metric: f1, min: .1}",
+    "regression": "{metric: mean_absolute_error, max: 12.5, max_rise: 2}, {metric: squared_correlation, min: 0.2}",
+}
+
+
+@pytest.mark.parametrize("task", list(LABELS))
+def test_each_task_has_limits_of_its_own(taxi_config, task):
+    load_taxi(taxi_config, LABELS[task], f"gates.evaluation.thresholds=[{GOOD_LIMITS[task]}]")
+
+
+@pytest.mark.parametrize("task", list(LABELS))
+def test_what_is_shown_and_compared_is_a_metric_of_the_task(task):
+    assert set(SHOWN[task]) | {PRIMARY[task]} <= set(METRICS[task])
+    assert not METRICS[task][PRIMARY[task]].per_class
+
+
+@pytest.mark.parametrize(
+    ("task", "limits", "message"),
+    [
+        ("binary", "{metric: auc, max: 0.9}", "0.max: of auc, more is better; use min or max_drop"),
+        ("binary", "{metric: auc, min: 0.9, max_rise: 0.1}", "0.max_rise: of auc, more is better; use min or max_drop"),
+        ("regression", "{metric: mean_absolute_error, min: 0.9}", "0.min: of mean_absolute_error, less is better"),
+        (
+            "multiclass",
+            "{metric: accuracy, min: 0.9}, {metric: cross_entropy, max_drop: 0.1}",
+            "1.max_drop: of cross_entropy, less is better; use max or max_rise",
+        ),
+        (
+            "regression",
+            "{metric: auc, min: 0.9}",
+            "0.metric: 'auc' is no metric of a regression label; there are mean_",
+        ),
+        ("binary", "{metric: acuracy, min: 0.9}", "'acuracy' is no metric of a binary label; there are auc, auc_"),
+        (
+            "multiclass",
+            "{metric: f1, min: 0.9}, {metric: f1, min: 0.9, slice: payment_type}",
+            "1.slice: f1 is a mean over all classes, which a slice may lack; use accuracy there",
+        ),
+        ("regression", "{metric: mean_absolute_error, max_rise: 1}", "none has a min (or max)"),
+    ],
+)
+def test_a_limit_must_fit_the_label_s_task(taxi_config, task, limits, message):
+    with pytest.raises(ConfigError) as error:
+        load_taxi(taxi_config, LABELS[task], f"gates.evaluation.thresholds=[{limits}]")
+    assert "gates.evaluation" in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(

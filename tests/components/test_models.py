@@ -122,13 +122,15 @@ def test_the_vector_holds_each_feature_in_its_place():
     assert layer.compute_output_shape({}) == (None, 5)
 
 
-def test_subsampling_is_the_mean_times_a_factor_plus_a_bias():
-    layer = lenet.Subsampling()
+@pytest.mark.parametrize(("pooling", "expected"), [("mean", 6.5), ("max", 12.5)])
+def test_subsampling_is_one_value_times_a_factor_plus_a_bias(pooling, expected):
+    layer = lenet.Subsampling(pooling=pooling)
     layer.build((None, 2, 2, 1))
     layer.factor.assign([2.0])
     layer.bias.assign([0.5])
     picture = tf.constant([[[[1.0], [2.0]], [[3.0], [6.0]]]])
-    assert layer(picture).numpy().tolist() == [[[[6.5]]]]
+    assert layer(picture).numpy().tolist() == [[[[expected]]]]
+    assert lenet.Subsampling.from_config(layer.get_config()).pooling == pooling
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (33, 9, 3)])

@@ -14,9 +14,10 @@ def load_taxi(taxi_config: Path, *overrides: str) -> Config:
     return load(config=taxi_config, profile="local", overrides=overrides)
 
 
-def test_shipped_config_is_valid_in_every_profile(taxi_config):
+@pytest.mark.parametrize("name", ["taxi", "digits"])
+def test_shipped_configs_are_valid_in_every_profile(taxi_config, name):
     for profile in ("local", "ci"):
-        config = load(config=taxi_config, profile=profile)
+        config = load(config=taxi_config.with_stem(name), profile=profile)
         check(config)
     assert config.cache is False
 

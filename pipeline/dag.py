@@ -36,6 +36,7 @@ from components.pusher import Pusher
 from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest
 from pipeline.evaluation import eval_config
+from pipeline.model_options import model_module
 from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
 
 # Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
@@ -93,7 +94,8 @@ def nodes(config: Config) -> list[BaseNode]:
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         custom_config={
-            **_custom_config(config.parameters(), config.trainer.run_fn),
+            # trainer.models finds the network by its name, so no import leads there.
+            **_custom_config(config.parameters(), config.trainer.run_fn, model_module(config.trainer.model.name)),
             CHECKPOINTS_KEY: str(config.run_folder / "checkpoints"),
         },
     )
@@ -135,7 +137,7 @@ def _gates_and_push(
         examples=examples,
         model=model,
         baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(gate),
+        eval_config=eval_config(gate, label=config.label, weighted=config.example_weight is not None),
         schema=schema,
     )
     blessing = evaluator.outputs["blessing"]
@@ -152,9 +154,9 @@ def _gates_and_push(
     infra = config.gates.infra
     infra_validator = InfraValidator(
         model=model,
-        model_run=trainer.outputs["model_run"],
         transform_graph=transform.outputs["transform_graph"],
         examples=examples,
+        label=config.label.model_dump_json(),
         split="eval",
         num_examples=infra.num_examples,
         tolerance=infra.tolerance,
@@ -198,9 +200,9 @@ def _by_content(schema: Path, config: Config) -> Path:
     return copy
 
 
-def _custom_config(parameters: Parameters, function_path: str) -> dict[str, str]:
+def _custom_config(parameters: Parameters, *code: str) -> dict[str, str]:
     """What TFX hands to the user module; the digest of its sources is there for the cache key alone."""
-    return {CUSTOM_CONFIG_KEY: parameters.model_dump_json(), "source_digest": source_digest(function_path)}
+    return {CUSTOM_CONFIG_KEY: parameters.model_dump_json(), "source_digest": source_digest(*code)}
 
 
 def beam_args(beam: Beam) -> list[str]:

@@ -93,8 +93,8 @@ def _multi_worker() -> Replicas:
         strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
         raise ValueError(
-            f"strategy: multi_worker cannot start ({error}); the process of a worker must train before it does anything "
-            "else with TensorFlow."
+            f"strategy: multi_worker cannot start ({error}); a worker's process must do nothing else with TensorFlow "
+            "before it trains."
         ) from None
     local = strategy.extended._num_devices_per_worker  # noqa: SLF001 (no public name; see below)
     count = strategy.num_replicas_in_sync

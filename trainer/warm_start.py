@@ -69,10 +69,10 @@ def _tables(
     model: keras.Model, earlier: keras.Model, *, old: Vocabularies, new: Vocabularies, first_word_id: int
 ) -> dict[str, np.ndarray]:
     """The tables of joint embeddings by path, with the earlier rows where their words are now."""
-    earlier_layers = {layer.name: layer for layer in earlier.layers if isinstance(layer, JointEmbedding)}
+    earlier_layers = {layer.table.path: layer for layer in _joint_embeddings(earlier)}
     tables = {}
-    for layer in (layer for layer in model.layers if isinstance(layer, JointEmbedding)):
-        before = earlier_layers.get(layer.name)
+    for layer in _joint_embeddings(model):
+        before = earlier_layers.get(layer.table.path)
         if before is None or before.table.shape[1] != layer.table.shape[1]:
             continue
         rows, earlier_rows = layer.split(layer.table.numpy()), before.split(before.table.numpy())
@@ -82,6 +82,12 @@ def _tables(
             rows[name] = np.where(ids[:, None] >= 0, earlier_rows[name][ids], rows[name])
         tables[layer.table.path] = np.concatenate(list(rows.values()))
     return tables
+
+
+def _joint_embeddings(model: keras.Model) -> list[JointEmbedding]:
+    """Those among the model's layers, and those that its layers hold."""
+    candidates = [part for layer in model.layers for part in (layer, *vars(layer).values())]
+    return [part for part in candidates if isinstance(part, JointEmbedding)]
 
 
 def _earlier_ids(

@@ -117,8 +117,7 @@ def test_sigterm_saves_and_says_that_it_can_go_on(tmp_path):
     threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
     former = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Preempted) as stopped:
-        for _ in range(20):
-            fit(columns, tmp_path / "stopped", **options)
+        train_again_and_again(columns, tmp_path / "stopped", options)
     assert signal.getsignal(signal.SIGTERM) == former
     assert 0 < stopped.value.step < 600
     assert tf.train.latest_checkpoint(str(tmp_path / "stopped" / "checkpoints" / "last")).endswith(
@@ -128,6 +127,12 @@ def test_sigterm_saves_and_says_that_it_can_go_on(tmp_path):
     assert reports[0].step > stopped.value.step
     for got, wanted in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(got, wanted)
+
+
+def train_again_and_again(columns, folder, options):
+    """Long enough for a signal to come."""
+    for _ in range(20):
+        fit(columns, folder, **options)
 
 
 def free_ports(count: int) -> list[int]:

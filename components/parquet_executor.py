@@ -14,6 +14,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from tensorflow.core.example import example_pb2
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.types import standard_component_specs
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
@@ -52,12 +53,16 @@ def _parquet_to_examples(
 def table_to_examples(table: pa.Table) -> Iterator[bytes]:
     """Serialized tf.Examples of a table's rows, in order.
 
+    The encoder writes the features of an example in another order in each process, and the hash of these bytes decides
+    the split: without a fixed order, rows would move between train and eval from run to run.
+
     Raises:
         UnsupportedColumn: names the column and its type.
     """
     for batch in table.combine_chunks().to_batches():
         columns = [_as_lists(name, batch.column(name)) for name in batch.schema.names]
-        yield from RecordBatchToExamplesEncoder().encode(pa.RecordBatch.from_arrays(columns, batch.schema.names))
+        for encoded in RecordBatchToExamplesEncoder().encode(pa.RecordBatch.from_arrays(columns, batch.schema.names)):
+            yield example_pb2.Example.FromString(encoded).SerializeToString(deterministic=True)
 
 
 def _as_lists(name: str, column: pa.Array) -> pa.Array:

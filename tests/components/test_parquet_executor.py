@@ -1,4 +1,6 @@
 import datetime
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -53,6 +55,15 @@ def test_a_null_inside_a_list_and_a_list_of_lists_name_the_column():
         list(table_to_examples(pa.table({"pixels": [[1, None]]})))
     with pytest.raises(UnsupportedColumn, match="column 'pixels' has the type list"):
         list(table_to_examples(pa.table({"pixels": [[[1], [2]]]})))
+
+
+def test_every_process_writes_the_same_bytes_since_their_hash_decides_the_split():
+    code = (
+        "import pyarrow as pa; from components.parquet_executor import table_to_examples;"
+        "print([*table_to_examples(pa.table({name: [1, 2] for name in 'abcdefghijklmnop'}))])"
+    )
+    outputs = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(2)}
+    assert len(outputs) == 1
 
 
 def test_order_is_kept_over_chunks():

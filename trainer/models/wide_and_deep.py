@@ -83,8 +83,8 @@ def build(
         wide = ops.sum(ops.reshape(weights, (-1, len(sizes), units)), axis=1)
         deep.append(JointEmbedding(sizes=sizes, dim=embedding_dim, name="embedding")(ids))
     hidden = _join(deep)
-    for index, units in enumerate(hidden_units):
-        hidden = keras.layers.Dense(units, activation="relu", name=f"hidden_{index}")(hidden)
+    for index, width in enumerate(hidden_units):
+        hidden = keras.layers.Dense(width, activation="relu", name=f"hidden_{index}")(hidden)
         hidden = keras.layers.Dropout(dropout)(hidden)
     logits = keras.layers.Dense(units, name="logits")(hidden)
     return keras.Model({**numeric, **categorical}, logits if wide is None else logits + wide, name="wide_and_deep")

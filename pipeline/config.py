@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from trainer.lite_variants import Variant
 from trainer.parameters import Features, Label, Loop, Model, Parameters, Strict
 
 # Metrics of TFMA by the names that a config uses; every one of them lies in [0, 1] and higher is better.
@@ -148,6 +149,39 @@ class Trainer(Strict):
     loop: Loop = Loop()
 
 
+class LiteThreshold(Strict):
+    """How much worse than the SavedModel's a metric of a TF Lite file may be, over all examples of the eval split.
+
+    Attributes:
+        max_loss: by how much it may be lower; for errors, such as ``mean_absolute_error``, by how much higher.
+    """
+
+    metric: Metric
+    max_loss: float = Field(ge=0, allow_inf_nan=False)
+
+
+class Lite(Strict):
+    """TF Lite files of the model, beside the SavedModel.
+
+    Attributes:
+        variants: ``float32``, ``float16``, ``dynamic_range`` (int8 weights) or ``int8`` (weights and activations).
+        num_representative: training examples from which ``int8`` learns the range of each value.
+        thresholds: what each variant has to keep; one that does not stops the run, and nothing is pushed.
+    """
+
+    variants: tuple[Variant, ...] = Field(default=("float32", "int8"), min_length=1)
+    num_representative: int = Field(default=200, gt=0)
+    thresholds: tuple[LiteThreshold, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Lite:
+        metrics = [threshold.metric for threshold in self.thresholds]
+        for key, values in (("variants", self.variants), ("thresholds", metrics)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{key}: {max(values, key=values.count)} is named twice")
+        return self
+
+
 class Serving(Strict):
     """The name under which the model is served, and its folder below the run folder."""
 
@@ -173,6 +207,7 @@ class Config(Strict):
     Attributes:
         schema_path: the curated schema (key ``schema``); None means that SchemaGen infers one from the statistics.
         features: None means that every column is used, by its type.
+        lite: None means that no TF Lite files are made.
         runs: the folder that holds one run folder per pipeline.
         cache: whether nodes whose inputs and code did not change are taken from earlier runs.
     """
@@ -184,6 +219,7 @@ class Config(Strict):
     features: Features | None = None
     trainer: Trainer = Trainer()
     gates: Gates
+    lite: Lite | None = None
     serving: Serving
     runs: Path = Path("runs")
     cache: bool = True
@@ -206,6 +242,11 @@ class Config(Strict):
     def serving_folder(self) -> Path:
         """The base path that a model server watches; its children are the versions."""
         return self.run_folder / "serving" / self.serving.model_name
+
+    @property
+    def lite_folder(self) -> Path:
+        """Where the TF Lite files go; its children are the versions."""
+        return self.run_folder / "serving_lite" / self.serving.model_name
 
     @property
     def metadata_file(self) -> Path:

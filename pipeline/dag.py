@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import get_args
 
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -36,10 +37,12 @@ from components.pusher import Pusher
 from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest
 from pipeline.evaluation import eval_config
+from pipeline.lite_nodes import gate_id, judged_exports, lite_pusher
+from trainer.lite_variants import Variant
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 
 # Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
-UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher"})
+UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher", "LitePusher", *map(gate_id, get_args(Variant))})
 
 
 def build(config: Config) -> Pipeline:
@@ -116,11 +119,12 @@ def _gates_and_push(
         pushed_model=Channel(type=PushedModel),
         candidate=model,
     ).with_id("Baseline")
+    served = eval_config(gate)
     evaluator = Evaluator(
         examples=examples,
         model=model,
         baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(gate),
+        eval_config=served,
         schema=schema,
     )
     blessing = evaluator.outputs["blessing"]
@@ -153,7 +157,21 @@ def _gates_and_push(
         infra_blessing=infra_validator.outputs["blessing"],
         base_directory=str(config.serving_folder),
     )
-    return [baseline, evaluator, model_gate, infra_validator, pusher]
+    nodes = [baseline, evaluator, model_gate, infra_validator]
+    if config.lite is None:
+        return [*nodes, pusher]
+    judged = judged_exports(
+        config.lite,
+        label=config.label.model_dump_json(),
+        served=served,
+        model=model,
+        transform=transform,
+        evaluation=evaluator.outputs["evaluation"],
+        after=infra_validator,
+    )
+    for node in judged:
+        pusher.add_upstream_node(node)
+    return [*nodes, *judged, pusher, lite_pusher(config, judged=judged, pushed_model=pusher.outputs["pushed_model"])]
 
 
 def _example_gen(data: Data) -> BaseComponent:

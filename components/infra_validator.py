@@ -16,7 +16,8 @@ from tfx.utils import path_utils
 
 from components import infra_blessing
 from serving.probe import Answers, ProbeFailed, probing
-from trainer.export import COLUMNAR, PROBABILITY, TRANSFORM_FEATURES
+from trainer.export import COLUMNAR, TRANSFORM_FEATURES
+from trainer.heads import PROBABILITY
 from trainer.run_fn import KERAS_MODEL
 
 # What the client, batch jobs and the Evaluator ask for.

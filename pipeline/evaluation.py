@@ -8,8 +8,9 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from pipeline.config import EvaluationGate, Metric, Threshold
-from trainer.export import PROBABILITY, TRANSFORM_FEATURES
+from trainer.export import TRANSFORM_FEATURES
 from trainer.features import LABEL_KEY
+from trainer.heads import PROBABILITY
 
 # TFMA's metric class for each name in a config.
 _CLASSES: dict[Metric, str] = {

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.parameters import Features, Parameters
 
+Value = TypeVar("Value")
+
 LABEL_KEY = "label"
+EXAMPLE_WEIGHT_KEY = "example_weight"
 # Id 0 of every categorical feature stands for a missing value.
 MISSING_ID = 0
 
@@ -35,6 +39,16 @@ def identity(name: str) -> str:
     return f"{name}_identity"
 
 
+def image(name: str) -> str:
+    """The transformed name of a picture: float32, shape ``[batch, height, width, channels]``."""
+    return f"{name}_image"
+
+
+def model_inputs(transformed: Mapping[str, Value]) -> dict[str, Value]:
+    """What a model reads of the transformed features: all but the label and the example weight."""
+    return {name: value for name, value in transformed.items() if name not in (LABEL_KEY, EXAMPLE_WEIGHT_KEY)}
+
+
 def resolve_features(parameters: Parameters, specs: Mapping[str, tf.TypeSpec | tf.Tensor]) -> Features:
     """The configured features, or those inferred from the raw features' types where none are configured.
 
@@ -45,8 +59,8 @@ def resolve_features(parameters: Parameters, specs: Mapping[str, tf.TypeSpec | t
     if parameters.features is not None:
         return parameters.features
     above = parameters.label.above
-    label_columns = {parameters.label.column, *([above.column] if above else [])}
-    return Features.infer({name: spec.dtype.name for name, spec in specs.items() if name not in label_columns})
+    others = {parameters.label.column, parameters.example_weight, above.column if above else None}
+    return Features.infer({name: spec.dtype.name for name, spec in specs.items() if name not in others})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +70,12 @@ class TransformedFeatures:
     Attributes:
         numeric: names of float32 inputs.
         categorical: names of int64 id inputs, each with the number of its ids (missing and unseen included).
+        images: names of float32 pictures, each with its height, width and channels.
     """
 
     numeric: tuple[str, ...]
     categorical: Mapping[str, int]
+    images: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, parameters: Parameters, transform_output: tft.TFTransformOutput) -> TransformedFeatures:
@@ -69,4 +85,11 @@ class TransformedFeatures:
         sizes |= {identity(name): count + 1 for name, count in features.identity.items()}
         for name, vocabulary in features.vocabulary.items():
             sizes[token(name)] = transform_output.vocabulary_size_by_name(name) + vocabulary.oov_buckets + 1
-        return cls(numeric=tuple(map(scaled, features.numeric)), categorical=dict(sorted(sizes.items())))
+        return cls(
+            numeric=tuple(map(scaled, features.numeric)),
+            categorical=dict(sorted(sizes.items())),
+            images={
+                image(name): (picture.height, picture.width, picture.channels)
+                for name, picture in features.image.items()
+            },
+        )

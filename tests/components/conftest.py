@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from trainer.parameters import CUSTOM_CONFIG_KEY, Loop, Model, Parameters
+from trainer.parameters import Loop, Model, Parameters
 
 HERE = Path(__file__).parent
 
@@ -23,7 +21,7 @@ PARAMETERS = Parameters(
         "identity": {"hour": 24},
     },
     model=Model(embedding_dim=2, hidden_units=(8,), dropout=0.1),
-    loop=Loop(global_batch_size=32, epochs=2, steps_per_loop=5, learning_rate=0.01),
+    loop=Loop(global_batch_size=32, epochs=2, steps_per_loop=5, optimizer={"learning_rate": 0.01}),
 )
 
 
@@ -55,17 +53,19 @@ class SmallModel:
 
 
 def serialize(row: dict) -> bytes:
-    """A raw row as a serialized tf.Example."""
+    """A raw row as a serialized tf.Example; a list is a feature of many values."""
     import tensorflow as tf
 
     feature = {}
     for name, value in row.items():
-        if isinstance(value, str):
-            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[value.encode()]))
-        elif isinstance(value, int):
-            feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+        values = value if isinstance(value, list) else [value]
+        if isinstance(values[0], (str, bytes)):
+            encoded = [text.encode() if isinstance(text, str) else text for text in values]
+            feature[name] = tf.train.Feature(bytes_list=tf.train.BytesList(value=encoded))
+        elif isinstance(values[0], int):
+            feature[name] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
         else:
-            feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
+            feature[name] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
     return tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString()
 
 
@@ -92,15 +92,8 @@ RAW_SPEC_TYPES = {"fare": "float32", "tips": "float32", "kind": "string", "hour"
 def small_model(tmp_path_factory) -> SmallModel:
     """Analyses, transforms, trains and exports for real, on 300 rows."""
     import tensorflow as tf
-    import tensorflow_transform as tft
-    import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
-    from trainer import export, loop
-    from trainer.features import TransformedFeatures
-    from trainer.input import read_columns
-    from trainer.models import wide_and_deep
-    from trainer.preprocessing import preprocessing_fn
+    from tests.components import making
 
     folder = tmp_path_factory.mktemp("small_model")
     rows = make_rows(300)
@@ -109,41 +102,5 @@ def small_model(tmp_path_factory) -> SmallModel:
         name: tf.io.VarLenFeature(kind) if name in optional else tf.io.FixedLenFeature([1], kind)
         for name, kind in RAW_SPEC_TYPES.items()
     }
-    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
-    instances = [
-        {
-            name: [row[name].encode() if isinstance(row[name], str) else row[name]] if name in row else []
-            for name in spec
-        }
-        for row in rows
-    ]
-    custom_config = {CUSTOM_CONFIG_KEY: PARAMETERS.model_dump_json()}
-    with tft_beam.Context(temp_dir=tempfile.mkdtemp(dir=folder)):
-        (data, out_metadata), transform_fn = (instances, metadata) | tft_beam.AnalyzeAndTransformDataset(
-            functools.partial(preprocessing_fn, custom_config=custom_config)
-        )
-        transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
-    metadata_io.write_metadata(metadata, str(folder / "transform" / tft.TFTransformOutput.RAW_METADATA_DIR))
-    coder = tft.coders.ExampleProtoCoder(out_metadata.schema)
-    with tf.io.TFRecordWriter(str(folder / "transformed.gz"), "GZIP") as writer:
-        for instance in data:
-            writer.write(coder.encode(instance))
-    transform_output = tft.TFTransformOutput(str(folder / "transform"))
-    columns = read_columns([str(folder / "transformed.gz")], transform_output.transformed_feature_spec())
-    features = TransformedFeatures.read(PARAMETERS, transform_output)
-    model = loop.fit(
-        build_model=lambda: wide_and_deep.build(features=features, options=PARAMETERS.model),
-        train=columns,
-        evaluation=columns,
-        options=PARAMETERS.loop,
-        summary_dir=str(folder / "tensorboard"),
-        report=lambda progress: None,
-    )
-    model.save(folder / "model.keras")
-    export.export(
-        model=model,
-        transform_output=transform_output,
-        served=PARAMETERS.features.names(),
-        path=str(folder / "saved_model"),
-    )
+    making.make(rows, spec, PARAMETERS, folder)
     return SmallModel(rows, folder / "saved_model", folder / "model.keras", folder / "transform")

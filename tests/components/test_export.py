@@ -29,6 +29,7 @@ def broken_model(small_model, tmp_path_factory):
     bad_export._save(
         model=keras.models.load_model(small_model.keras_model),
         transform_output=tft.TFTransformOutput(str(small_model.transform_graph)),
+        label=PARAMETERS.label,
         served=PARAMETERS.features.names(),
         path=str(path),
     )
@@ -38,7 +39,7 @@ def broken_model(small_model, tmp_path_factory):
 def test_every_signature_answers_in_a_session_as_the_trained_model_does(small_model):
     records = small_model.records()
     answers = answers_of(small_model.saved_model, records)
-    assert set(answers) == {"serving_default", "columnar", "transform_features"}
+    assert set(answers) == {"serving_default", "columnar", "transform_features", "classify"}
     expected = trained_outputs(
         records, keras_model=str(small_model.keras_model), transform_graph=str(small_model.transform_graph)
     )

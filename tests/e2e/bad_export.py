@@ -14,13 +14,8 @@ def run_fn(fn_args):
         good.run_fn(fn_args)
 
 
-def _save(*, model, transform_output, served, path):
-    serving = export.ServingModel(
-        model=model,
-        transform_dir=transform_output.transform_savedmodel_dir,
-        raw_spec=transform_output.raw_feature_spec(),
-        served=served,
-    )
+def _save(*, model, transform_output, label, served, path):
+    serving = export.ServingModel(model=model, transform_output=transform_output, label=label, served=served)
     examples = tf.TensorSpec([None], tf.string, name="examples")
     tf.saved_model.save(
         serving,

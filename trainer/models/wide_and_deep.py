@@ -71,7 +71,16 @@ def build(
     Returns:
         A model from a dict of ``[batch, 1]`` features (float32 numeric, int64 ids) to logits ``[batch, units]``.
         Its wide half gives every id a weight of its own, its deep half an embedding that feeds dense layers.
+
+    Raises:
+        ValueError: the features hold pictures, or nothing.
     """
+    if features.images or not (features.numeric or features.categorical):
+        found = f"the picture {next(iter(features.images))}" if features.images else "no features at all"
+        raise ValueError(
+            f"wide_and_deep reads numeric and categorical features; there is {found}: drop it or choose another "
+            "trainer.model.name (lenet and dnn read pictures)."
+        )
     numeric = {name: keras.Input((1,), name=name, dtype="float32") for name in features.numeric}
     categorical = {name: keras.Input((1,), name=name, dtype="int64") for name in features.categorical}
     sizes = tuple(features.categorical.values())

@@ -1,0 +1,77 @@
+"""Raw pictures to pixel tensors, inside the transform graph and so in serving, too."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from trainer.parameters import Image
+
+
+def pixels(raw: tf.Tensor | tf.SparseTensor, picture: Image, *, name: str) -> tf.Tensor:
+    """The pixels of a raw feature.
+
+    Args:
+        raw: encoded pictures, string ``[batch, 1]``, or numbers ``[batch, height * width * channels]``; sparse where
+            a picture may be missing, which makes it all zeros.
+        picture: the size wanted, and the scale.
+        name: of the raw feature, for the error.
+
+    Returns:
+        float32 ``[batch, height, width, channels]``, divided by the picture's scale.
+
+    Raises:
+        ValueError: the numbers of a row do not fill a picture.
+    """
+    if raw.dtype == tf.string:
+        values = _decode(raw, picture)
+    else:
+        values = _numbers(raw, picture, name=name)
+    return values / picture.scale
+
+
+def _decode(raw: tf.Tensor | tf.SparseTensor, picture: Image) -> tf.Tensor:
+    shape = [picture.height, picture.width, picture.channels]
+
+    def decode(encoded: tf.Tensor) -> tf.Tensor:
+        found = tf.cast(tf.io.decode_image(encoded, expand_animations=False), tf.float32)
+        resized = tf.image.resize(_channels(found, picture.channels), shape[:2], antialias=True)
+        return tf.ensure_shape(resized, shape)
+
+    def decode_or_zeros(encoded: tf.Tensor) -> tf.Tensor:
+        return tf.cond(encoded == "", lambda: tf.zeros(shape), lambda: decode(encoded))
+
+    optional = isinstance(raw, tf.SparseTensor)
+    if optional:
+        raw = tf.sparse.to_dense(tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], 1]), default_value="")
+    return tf.map_fn(
+        decode_or_zeros if optional else decode,
+        tf.reshape(raw, [-1]),
+        fn_output_signature=tf.TensorSpec(shape, tf.float32),
+    )
+
+
+def _channels(decoded: tf.Tensor, channels: int) -> tf.Tensor:
+    """A picture of any number of channels as one of 1 (grey) or 3 (red, green, blue); transparency is dropped.
+
+    The decoder converts some formats itself and refuses others, so it is asked for what is in the file.
+    """
+    decoded = tf.ensure_shape(decoded, [None, None, None])
+    colour = tf.shape(decoded)[-1] >= 3
+    if channels == 1:
+        picked = tf.cond(colour, lambda: tf.image.rgb_to_grayscale(decoded[..., :3]), lambda: decoded[..., :1])
+    else:
+        picked = tf.cond(colour, lambda: decoded[..., :3], lambda: tf.tile(decoded[..., :1], [1, 1, 3]))
+    return tf.ensure_shape(picked, [None, None, channels])
+
+
+def _numbers(raw: tf.Tensor | tf.SparseTensor, picture: Image, *, name: str) -> tf.Tensor:
+    shape = [picture.height, picture.width, picture.channels]
+    count = picture.height * picture.width * picture.channels
+    if isinstance(raw, tf.SparseTensor):
+        raw = tf.sparse.to_dense(tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], count]))
+    elif raw.shape[1:].num_elements() != count:
+        raise ValueError(
+            f"features.image.{name}: a row holds {raw.shape[1:].num_elements()} numbers, and a picture of "
+            f"{picture.height} x {picture.width} x {picture.channels} needs {count}; correct height, width or channels."
+        )
+    return tf.reshape(tf.cast(raw, tf.float32), [-1, *shape])

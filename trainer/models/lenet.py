@@ -1,0 +1,163 @@
+"""A convolutional network after LeNet-5 (LeCun et al. 1998, doi:10.1109/5.726791) in Keras 3's subclassing style."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import keras
+from keras import ops
+from pydantic import Field, PositiveInt
+
+from trainer.features import TransformedFeatures
+
+# Three blocks halve a picture three times.
+_LEAST_SIDE = 8
+
+
+@keras.saving.register_keras_serializable(package="trainer")
+class Subsampling(keras.layers.Layer):
+    """LeNet-5's pooling: the mean of each 2 x 2 square, times a learnt factor per channel, plus a learnt bias."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create factor and bias, float32 ``[channels]``."""
+        self.factor = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="factor")
+        self.bias = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="bias")
+
+    def call(self, pictures: Any) -> Any:
+        """``[batch, height, width, channels]`` to half the height and width."""
+        return ops.average_pool(pictures, pool_size=2, strides=2, padding="valid") * self.factor + self.bias
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of `call`'s result."""
+        batch, height, width, channels = input_shape
+        return (batch, height // 2, width // 2, channels)
+
+
+@keras.saving.register_keras_serializable(package="trainer")
+class LeNet(keras.Model):
+    """Blocks of convolution and `Subsampling`, then dense layers.
+
+    Args:
+        image: the picture's name among the inputs.
+        image_shape: its height, width and channels.
+        units: the width of the logits.
+        filters: the convolutions' channels, one block each.
+        kernel_size: of the convolutions.
+        hidden_units: the widths of the dense layers.
+        activation: of convolutions and dense layers.
+        dropout: the share of hidden values that a training step leaves out.
+    """
+
+    def __init__(
+        self,
+        *,
+        image: str,
+        image_shape: Sequence[int],
+        units: int,
+        filters: Sequence[int],
+        kernel_size: int,
+        hidden_units: Sequence[int],
+        activation: str,
+        dropout: float,
+        **options: Any,
+    ):
+        super().__init__(**options)
+        self.settings = {
+            "image": image,
+            "image_shape": tuple(image_shape),
+            "units": units,
+            "filters": tuple(filters),
+            "kernel_size": kernel_size,
+            "hidden_units": tuple(hidden_units),
+            "activation": activation,
+            "dropout": dropout,
+        }
+        self.image = image
+        self.stack: list[keras.layers.Layer] = []
+        for index, channels in enumerate(filters):
+            self.stack += [
+                keras.layers.Conv2D(channels, kernel_size, padding="same", name=f"convolution_{index}"),
+                Subsampling(name=f"subsampling_{index}"),
+                keras.layers.Activation(activation, name=f"activation_{index}"),
+            ]
+        self.stack.append(keras.layers.Flatten(name="flatten"))
+        for index, width in enumerate(hidden_units):
+            self.stack.append(keras.layers.Dense(width, activation=activation, name=f"hidden_{index}"))
+            self.stack.append(keras.layers.Dropout(dropout, name=f"dropout_{index}"))
+        self.stack.append(keras.layers.Dense(units, name="logits"))
+
+    def build(self, input_shape: Mapping[str, tuple[int | None, ...]]) -> None:
+        """Create all weights."""
+        shape = input_shape[self.image]
+        for layer in self.stack:
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def call(self, features: Mapping[str, Any], training: bool | None = None) -> Any:
+        """Features by name to logits ``[batch, units]``."""
+        hidden = features[self.image]
+        for layer in self.stack:
+            # Only dropout behaves differently in training.
+            hidden = layer(hidden, training=training) if isinstance(layer, keras.layers.Dropout) else layer(hidden)
+        return hidden
+
+    def get_config(self) -> dict[str, Any]:
+        """What a saved model needs to rebuild the network."""
+        return {**super().get_config(), **self.settings}
+
+
+def build(
+    *,
+    features: TransformedFeatures,
+    units: int,
+    filters: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=3)] = (6, 16),
+    kernel_size: Annotated[int, Field(gt=0, le=11)] = 5,
+    hidden_units: tuple[PositiveInt, ...] = (120, 84),
+    activation: Literal["tanh", "relu"] = "tanh",
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+) -> keras.Model:
+    """Build the network.
+
+    Args:
+        features: one picture of at least 8 x 8.
+        units: the width of the logits.
+        filters: the convolutions' channels; each convolution is followed by halving the picture.
+        kernel_size: of the convolutions.
+        hidden_units: the widths of the dense layers.
+        activation: of convolutions and dense layers.
+        dropout: the share of hidden values that a training step leaves out.
+
+    Returns:
+        A model from a dict with the picture, float32 ``[batch, height, width, channels]``, to logits
+        ``[batch, units]``.
+
+    Raises:
+        ValueError: the features are not one picture alone, or it is too small.
+    """
+    others = [*features.numeric, *features.categorical]
+    if len(features.images) != 1 or others:
+        found = ", ".join([*features.images, *others]) or "nothing"
+        raise ValueError(
+            f"lenet reads one picture (features.image) and nothing else; the features are {found}: drop the others, or "
+            "choose dnn, which reads all kinds."
+        )
+    [(image, shape)] = features.images.items()
+    if min(shape[:2]) < _LEAST_SIDE:
+        raise ValueError(
+            f"lenet needs pictures of at least {_LEAST_SIDE} x {_LEAST_SIDE}; {image} is {shape[0]} x {shape[1]}: "
+            "enlarge it with height and width, or choose dnn."
+        )
+    model = LeNet(
+        image=image,
+        image_shape=shape,
+        units=units,
+        filters=filters,
+        kernel_size=kernel_size,
+        hidden_units=hidden_units,
+        activation=activation,
+        dropout=dropout,
+        name="lenet",
+    )
+    model.build({image: (None, *shape)})
+    return model

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
@@ -12,8 +11,8 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.infra_validator import read_records
-from trainer import lite
-from trainer.features import LABEL_KEY
+from trainer import lite, models
+from trainer.features import model_inputs
 from trainer.heads import head_of
 from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
@@ -59,11 +58,10 @@ def LiteExport(  # noqa: N802 (TFX names components as classes)
     records = read_records(folder, limit=num_representative)
     if not records:
         raise ValueError(f"there are no transformed examples in {folder} to convert with.")
-    feature_spec = tft.TFTransformOutput(transform_graph.uri).transformed_feature_spec()
-    feature_spec.pop(LABEL_KEY)
+    feature_spec = model_inputs(tft.TFTransformOutput(transform_graph.uri).transformed_feature_spec())
     batch = {name: tensor.numpy() for name, tensor in tf.io.parse_example(records, feature_spec).items()}
 
-    trained = keras.models.load_model(keras_file)
+    trained = models.load(keras_file)
     specs = {name: tf.TensorSpec([None, *spec.shape], spec.dtype) for name, spec in feature_spec.items()}
     inputs = lite.input_specs(trained, specs)
     batch = {name: batch[name] for name in inputs}

@@ -15,8 +15,6 @@ from tfx.types import standard_artifacts
 from components.metrics import ALL_EXAMPLES, CANDIDATE, EXAMPLE_COUNT, metrics_by_slice
 from components.refusal import GateRefused
 
-# Metrics that are better when they are smaller.
-ERRORS = frozenset({"mean_absolute_error", "mean_squared_error", "root_mean_squared_error"})
 # Differences of binary fractions: 0.95 - 0.945 is a little more than 0.005.
 _ROUNDING = 1e-9
 
@@ -34,7 +32,7 @@ def LiteGate(  # noqa: N802 (TFX names components as classes)
         evaluation: of the TF Lite file.
         reference: of the SavedModel.
         variant: which file it is, for the reason.
-        thresholds: JSON list of objects with ``metric`` and ``max_loss``.
+        thresholds: JSON list of objects with ``metric``, ``max_loss`` and ``higher_is_better``.
 
     Raises:
         GateRefused: with every metric that lost too much.
@@ -69,9 +67,9 @@ def excessive_losses(
         if any(map(math.isnan, values)):
             yield f"{metric} cannot be computed for it or for the SavedModel"
             continue
-        loss = values[0] - values[1] if metric in ERRORS else values[1] - values[0]
+        loss = values[1] - values[0] if threshold["higher_is_better"] else values[0] - values[1]
         if loss > allowed + _ROUNDING:
             yield (
-                f"{metric} is {values[0]:.4f}, {loss:.4f} worse than the SavedModel's {values[1]:.4f}; "
+                f"{metric} is {values[0]:.4f}, {loss:.2g} worse than the SavedModel's {values[1]:.4f}; "
                 f"{allowed:g} is allowed"
             )

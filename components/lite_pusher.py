@@ -31,16 +31,18 @@ def LitePusher(  # noqa: N802 (TFX names components as classes)
         base_directory: the folder of this model's TF Lite files; versions are its children.
     """
     saved_model_version = pushed_model.get_string_custom_property("pushed_version")
-    with tempfile.TemporaryDirectory() as folder:
-        collect([artifact.uri for artifact in lite_models], saved_model_version=saved_model_version, to=Path(folder))
-        version, new = push(source=Path(folder), base_directory=Path(base_directory))
+    with tempfile.TemporaryDirectory() as private:
+        # A child of it: the copy keeps its mode, and nobody else may read a temporary folder.
+        source = Path(private) / "files"
+        collect([artifact.uri for artifact in lite_models], saved_model_version=saved_model_version, folder=source)
+        version, new = push(source=source, base_directory=Path(base_directory))
     pushed_lite.set_int_custom_property("pushed", 1)
     pushed_lite.set_int_custom_property("newly_pushed", int(new))
     pushed_lite.set_string_custom_property("pushed_destination", str(Path(base_directory) / str(version)))
     pushed_lite.set_string_custom_property("pushed_version", str(version))
 
 
-def collect(uris: list[str], *, saved_model_version: str, to: Path) -> None:
+def collect(uris: list[str], *, saved_model_version: str, folder: Path) -> None:
     """Copy each variant to ``model_VARIANT.tflite``, and write one description of them all.
 
     The description holds no measured time: it would make two pushes of the same files differ.
@@ -48,13 +50,14 @@ def collect(uris: list[str], *, saved_model_version: str, to: Path) -> None:
     Args:
         uris: of LiteExport's artifacts.
         saved_model_version: the version under which the same model is served.
-        to: an empty folder.
+        folder: is created.
     """
+    folder.mkdir()
     files = {}
     for uri in uris:
         about = description(uri)
         name = f"model_{about['variant']}.tflite"
-        shutil.copyfile(model_file(uri), to / name)
+        shutil.copyfile(model_file(uri), folder / name)
         files[name] = {key: about[key] for key in ("variant", "bytes", "inputs", "output")}
     whole = {"saved_model_version": saved_model_version, "files": dict(sorted(files.items()))}
-    (to / DESCRIPTION).write_text(json.dumps(whole, indent=2) + "\n")
+    (folder / DESCRIPTION).write_text(json.dumps(whole, indent=2) + "\n")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from trainer.lite_variants import Variant
+from pipeline.lite_config import Lite
 from trainer.parameters import Features, Label, Loop, Model, Parameters, Strict
 
 # Metrics of TFMA by the names that a config uses; every one of them lies in [0, 1] and higher is better.
@@ -147,39 +147,6 @@ class Trainer(Strict):
     preprocessing_fn: str = "trainer.preprocessing.preprocessing_fn"
     model: Model = Model()
     loop: Loop = Loop()
-
-
-class LiteThreshold(Strict):
-    """How much worse than the SavedModel's a metric of a TF Lite file may be, over all examples of the eval split.
-
-    Attributes:
-        max_loss: by how much it may be lower; for errors, such as ``mean_absolute_error``, by how much higher.
-    """
-
-    metric: Metric
-    max_loss: float = Field(ge=0, allow_inf_nan=False)
-
-
-class Lite(Strict):
-    """TF Lite files of the model, beside the SavedModel.
-
-    Attributes:
-        variants: ``float32``, ``float16``, ``dynamic_range`` (int8 weights) or ``int8`` (weights and activations).
-        num_representative: training examples from which ``int8`` learns the range of each value.
-        thresholds: what each variant has to keep; one that does not stops the run, and nothing is pushed.
-    """
-
-    variants: tuple[Variant, ...] = Field(default=("float32", "int8"), min_length=1)
-    num_representative: int = Field(default=200, gt=0)
-    thresholds: tuple[LiteThreshold, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Lite:
-        metrics = [threshold.metric for threshold in self.thresholds]
-        for key, values in (("variants", self.variants), ("thresholds", metrics)):
-            if len(set(values)) != len(values):
-                raise ValueError(f"{key}: {max(values, key=values.count)} is named twice")
-        return self
 
 
 class Serving(Strict):

@@ -37,12 +37,12 @@ from components.pusher import Pusher
 from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest
 from pipeline.evaluation import eval_config
-from pipeline.lite_nodes import gate_id, judged_exports, lite_pusher
+from pipeline.lite_nodes import PUSHER, gate_id, judged_exports, lite_pusher
 from trainer.lite_variants import Variant
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 
 # Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
-UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher", "LitePusher", *map(gate_id, get_args(Variant))})
+UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher", PUSHER, *map(gate_id, get_args(Variant))})
 
 
 def build(config: Config) -> Pipeline:
@@ -119,12 +119,11 @@ def _gates_and_push(
         pushed_model=Channel(type=PushedModel),
         candidate=model,
     ).with_id("Baseline")
-    served = eval_config(gate)
     evaluator = Evaluator(
         examples=examples,
         model=model,
         baseline_model=baseline.outputs["model"],
-        eval_config=served,
+        eval_config=eval_config(gate),
         schema=schema,
     )
     blessing = evaluator.outputs["blessing"]
@@ -161,17 +160,12 @@ def _gates_and_push(
     if config.lite is None:
         return [*nodes, pusher]
     judged = judged_exports(
-        config.lite,
-        label=config.label.model_dump_json(),
-        served=served,
-        model=model,
-        transform=transform,
-        evaluation=evaluator.outputs["evaluation"],
-        after=infra_validator,
+        config.lite, label=config.label, model=model, transform=transform, evaluator=evaluator, after=infra_validator
     )
     for node in judged:
         pusher.add_upstream_node(node)
-    return [*nodes, *judged, pusher, lite_pusher(config, judged=judged, pushed_model=pusher.outputs["pushed_model"])]
+    pushed = pusher.outputs["pushed_model"]
+    return [*nodes, *judged, pusher, lite_pusher(judged=judged, pushed_model=pushed, folder=config.lite_folder)]
 
 
 def _example_gen(data: Data) -> BaseComponent:

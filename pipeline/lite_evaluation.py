@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import tensorflow_model_analysis as tfma
 
-from pipeline.config import LiteThreshold
+from pipeline.lite_config import LiteThreshold
 from pipeline.loading import ConfigError
 
 
@@ -26,24 +26,24 @@ def eval_config(served: tfma.EvalConfig, *, thresholds: Iterable[LiteThreshold])
         ConfigError: a limit is on a metric that is not computed.
     """
     [spec] = served.model_specs
-    metrics = [
-        tfma.MetricConfig(class_name=metric.class_name, module=metric.module, config=metric.config)
-        for specs in served.metrics_specs
-        for metric in specs.metrics
-    ]
-    known = {json.loads(metric.config)["name"] for metric in metrics if metric.config}
-    for threshold in thresholds:
-        if threshold.metric not in known:
-            raise ConfigError(
-                f"lite.thresholds: the SavedModel is evaluated by {', '.join(sorted(known))}, not by "
-                f"{threshold.metric}; give {threshold.metric} a limit under gates.evaluation.thresholds, too."
-            )
-    return tfma.EvalConfig(
+    config = tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
                 model_type=tfma.TF_LITE, label_key=spec.label_key, example_weight_key=spec.example_weight_key
             )
         ],
         slicing_specs=[tfma.SlicingSpec()],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        metrics_specs=served.metrics_specs,
     )
+    metrics = [metric for specs in config.metrics_specs for metric in specs.metrics]
+    for metric in metrics:
+        metric.ClearField("threshold")
+        metric.ClearField("per_slice_thresholds")
+    known = sorted(json.loads(metric.config)["name"] for metric in metrics if metric.config)
+    for index, threshold in enumerate(thresholds):
+        if threshold.metric not in known:
+            raise ConfigError(
+                f"lite.thresholds.{index}.metric: the SavedModel is not evaluated by {threshold.metric!r}, but by "
+                f"{', '.join(known)}; what has a limit under gates.evaluation.thresholds is there, too."
+            )
+    return config

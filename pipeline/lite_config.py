@@ -1,0 +1,51 @@
+"""The TF Lite part of a configuration."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from trainer.lite_variants import Variant
+from trainer.parameters import Strict
+
+# Metrics of which less is better.
+ERRORS = frozenset({"cross_entropy", "mean_absolute_error", "root_mean_squared_error"})
+
+
+class LiteThreshold(Strict):
+    """How much worse than the SavedModel a TF Lite file may be, over all examples of the eval split.
+
+    Attributes:
+        metric: one by which the SavedModel is evaluated.
+        max_loss: how far it may fall below the SavedModel's; or rise above it, for an error such as
+            ``mean_absolute_error``.
+    """
+
+    metric: str
+    max_loss: float = Field(ge=0, allow_inf_nan=False)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """False for errors."""
+        return self.metric not in ERRORS
+
+
+class Lite(Strict):
+    """TF Lite files of the model, beside the SavedModel.
+
+    Attributes:
+        variants: ``float32``, ``float16``, ``dynamic_range`` (int8 weights) or ``int8`` (weights and activations).
+        num_representative: training examples from which ``int8`` learns the range of each value.
+        thresholds: what each variant has to keep; one that does not stops the run, and nothing is pushed.
+    """
+
+    variants: tuple[Variant, ...] = Field(default=("float32", "int8"), min_length=1)
+    num_representative: int = Field(default=200, gt=0)
+    thresholds: tuple[LiteThreshold, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Lite:
+        metrics = [threshold.metric for threshold in self.thresholds]
+        for key, values in (("variants", self.variants), ("thresholds", metrics)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{key}: {max(values, key=values.count)} is named twice")
+        return self

@@ -7,6 +7,7 @@ output keep their names; inputs and output are float32 and int64 in every varian
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 import warnings
@@ -22,6 +23,7 @@ from trainer.lite_variants import Variant
 
 SIGNATURE = "serving_default"
 Arrays = Mapping[str, np.ndarray]
+_HALF_PRECISION = ("mixed_bfloat16", "mixed_float16")
 
 
 def input_specs(model: keras.Model, features: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
@@ -50,6 +52,25 @@ def input_specs(model: keras.Model, features: Mapping[str, tf.TensorSpec]) -> di
     return {name: features[name] for name in read}
 
 
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same model, or one with the same weights that computes in float32.
+
+    TF Lite has no lookups in half precision. The weights are float32 in any case, whatever is computed from them.
+
+    Args:
+        model: a built model of any precision.
+    """
+    before = json.dumps(keras.saving.serialize_keras_object(model))
+    after = before
+    for policy in _HALF_PRECISION:
+        after = after.replace(json.dumps(policy), json.dumps("float32"))
+    if after == before:
+        return model
+    copy = keras.saving.deserialize_keras_object(json.loads(after))
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def convert(
     *,
     model: keras.Model,
@@ -61,7 +82,7 @@ def convert(
     """Convert a model together with its head, so that the file yields what is served: probabilities or numbers.
 
     Args:
-        model: from transformed features to logits.
+        model: from transformed features to logits, of any precision; the file computes as its variant says.
         head: of the model's task.
         inputs: from `input_specs`.
         variant: ``float32``; ``float16`` weights; ``dynamic_range``, int8 weights with activations quantised as they
@@ -78,12 +99,14 @@ def convert(
     if variant == "int8" and not any(len(array) for batch in batches for array in batch.values()):
         raise ValueError("an int8 model needs representative examples, and there are none.")
 
+    plain = in_float32(model)
+
     def predict(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {head.output: head.predictions(model(features, training=False))}
+        return {head.output: head.predictions(plain(features, training=False))}
 
     specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in inputs.items()}
     archive = keras.export.ExportArchive()
-    archive.track(model)
+    archive.track(plain)
     archive.add_endpoint(SIGNATURE, tf.function(predict, input_signature=[specs], autograph=False))
     with tempfile.TemporaryDirectory() as folder:
         archive.write_out(folder, verbose=False)

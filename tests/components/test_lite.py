@@ -318,6 +318,26 @@ def test_a_feature_that_is_not_there_is_named():
         lite.input_specs(model, {"b_scaled": tf.TensorSpec([None, 1])})
 
 
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("name", ["wide_and_deep", "dnn"])
+def test_a_model_trained_in_half_precision_is_converted_in_float32(name, precision):
+    features = TransformedFeatures(**TABLE)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = models.build(Model(name=name), features=features, units=1)
+    finally:
+        keras.config.set_dtype_policy(before)
+    inputs, head = make_inputs(features), head_of(CASES["binary"].label)
+    specs = {name: tf.TensorSpec([None, 1], array.dtype) for name, array in inputs.items()}
+    content = lite.convert(model=model, head=head, inputs=lite.input_specs(model, specs), variant="float32")
+    exact = models.build(Model(name=name), features=features, units=1)
+    exact.set_weights(model.get_weights())
+    expected = head.predictions(exact(inputs, training=False)).numpy()
+    rough = head.predictions(model(inputs, training=False)).numpy()
+    assert np.max(np.abs(lite.predict(content, inputs) - expected)) < 1e-5 < np.max(np.abs(rough - expected))
+
+
 def test_the_export_describes_its_file(world):
     made = world.export("int8")
     about = description(made.uri)

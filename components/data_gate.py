@@ -1,7 +1,7 @@
 """DataGate: stops the run on data anomalies and on a label that cannot be learnt.
 
 The standard ExampleValidator only reports: its anomalies never fail it, and a model is trained on bad data. It also
-knows nothing of the label, whose missing values would silently become negatives.
+knows nothing of the label, whose missing values would silently become negatives, or the first class, or 0.
 """
 
 from collections.abc import Collection, Sequence
@@ -30,7 +30,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     fail_on: Parameter[str],
     allow: Parameter[str] = "",
 ) -> None:
-    """Refuse the data if ExampleValidator found anomalies, or the label is not 0 and 1 in every split.
+    """Refuse the data if ExampleValidator found anomalies, or the label of a split cannot be learnt.
 
     Args:
         anomalies: from ExampleValidator; one folder per split.

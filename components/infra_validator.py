@@ -4,6 +4,9 @@ The standard InfraValidator needs docker and a TF Serving image. This one starts
 SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard InfraBlessing.
 """
 
+import importlib
+import pkgutil
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -16,21 +19,23 @@ from tfx.utils import path_utils
 
 from components import infra_blessing
 from serving.probe import Answers, ProbeFailed, probing
-from trainer.export import COLUMNAR, TRANSFORM_FEATURES
-from trainer.heads import PROBABILITY
+from trainer import models as networks
+from trainer.export import CLASSIFY, COLUMNAR, REGRESS, TRANSFORM_FEATURES
+from trainer.features import model_inputs
+from trainer.heads import head_of
+from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
 
-# What the client, batch jobs and the Evaluator ask for.
-REQUIRED_SIGNATURES = frozenset({"serving_default", COLUMNAR, TRANSFORM_FEATURES})
+SERVING_DEFAULT = "serving_default"
 
 
 @component
 def InfraValidator(  # noqa: N802 (TFX names components as classes)
     model: InputArtifact[standard_artifacts.Model],
-    model_run: InputArtifact[standard_artifacts.ModelRun],
     transform_graph: InputArtifact[standard_artifacts.TransformGraph],
     examples: InputArtifact[standard_artifacts.Examples],
     blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+    label: Parameter[str],
     split: Parameter[str],
     num_examples: Parameter[int],
     tolerance: Parameter[float],
@@ -40,14 +45,15 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     """Bless the export if every signature answers real examples as the trained model does.
 
     Args:
-        model: the export, from the Trainer.
-        model_run: holds the trained Keras model, as it was before the export.
+        model: from the Trainer: the export, and the trained Keras model as it was before the export.
         transform_graph: from Transform.
         examples: raw examples, from ExampleGen.
         blessing: the verdict; not blessed is a verdict, too, and the Pusher refuses on it.
+        label: a `trainer.parameters.Label` as JSON; its task decides which signatures there must be.
         split: which split the examples come from.
         num_examples: how many to send.
-        tolerance: the largest absolute difference between two probabilities that passes.
+        tolerance: the largest absolute difference of an output that passes; of values above 1, the largest relative
+            one.
         timeout_seconds: for loading and answering together.
         code: a digest of the sources that decide; it is there for the cache key alone.
     """
@@ -59,8 +65,11 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     saved_model = path_utils.serving_model_path(model.uri)
     try:
         with probing(saved_model, records, timeout_seconds=timeout_seconds) as answers:
-            expected = trained_outputs(
-                records, keras_model=f"{model_run.uri}/{KERAS_MODEL}", transform_graph=transform_graph.uri
+            expected = trained_answers(
+                records,
+                label=Label.model_validate_json(label),
+                keras_model=f"{model.uri}/{KERAS_MODEL}",
+                transform_graph=transform_graph.uri,
             )
             reason = compare(answers(), expected, tolerance=tolerance)
     except ProbeFailed as error:
@@ -74,48 +83,95 @@ def read_records(folder: str, *, limit: int) -> list[bytes]:
     return list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(limit).as_numpy_iterator())
 
 
-def trained_outputs(records: list[bytes], *, keras_model: str, transform_graph: str) -> dict[str, np.ndarray]:
+def trained_answers(records: list[bytes], *, label: Label, keras_model: str, transform_graph: str) -> Answers:
     """What the trained model says of ``records``, computed without the export.
 
     Args:
         records: serialized raw tf.Examples.
+        label: whose head turns logits into outputs.
         keras_model: the Keras file that the trainer wrote before it exported.
         transform_graph: the Transform component's output.
 
     Returns:
-        The transformed features by name, and the probability under `PROBABILITY`; each ``[records, 1]``.
+        The outputs of every signature that an export for this label must have.
 
     Raises:
         ProbeFailed: there is no Keras file.
     """
     if not tf.io.gfile.exists(keras_model):
-        raise ProbeFailed(f"the trainer wrote no {KERAS_MODEL} into its model run to compare the export with")
+        raise ProbeFailed(f"the trainer wrote no {KERAS_MODEL} into its model to compare the export with")
     output = tft.TFTransformOutput(transform_graph)
     loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
     raw = tf.io.parse_example(records, output.raw_feature_spec())
-    transformed = dict(loader.apply_transform_model(raw))
+    transformed = {name: tensor.numpy() for name, tensor in loader.apply_transform_model(raw).items()}
+    _register_networks()
     model = keras.models.load_model(keras_model)
-    features = {name: transformed[name] for name in model.input}
-    expected = {name: tensor.numpy() for name, tensor in transformed.items()}
-    return {**expected, PROBABILITY: tf.sigmoid(model(features, training=False)).numpy()}
+    head = head_of(label)
+    predictions = head.predictions(model(model_inputs(transformed), training=False)).numpy()
+    return {
+        SERVING_DEFAULT: {head.output: predictions},
+        COLUMNAR: {head.output: predictions},
+        TRANSFORM_FEATURES: transformed,
+        **_generic_answers(label, predictions),
+    }
 
 
-def compare(answers: Answers, expected: dict[str, np.ndarray], *, tolerance: float) -> str | None:
-    """None where every output of every signature equals the trained model's; else one line that says where not."""
-    missing = REQUIRED_SIGNATURES - set(answers)
+def _register_networks() -> None:
+    """Import every network: Keras finds the custom layers of a file only among those that are registered."""
+    for module in pkgutil.iter_modules(networks.__path__):
+        importlib.import_module(f"{networks.__name__}.{module.name}")
+
+
+def _generic_answers(label: Label, predictions: np.ndarray) -> Answers:
+    """What TF Serving's Classify or Regress call asks for."""
+    if label.task == "regression":
+        return {REGRESS: {tf.saved_model.REGRESS_OUTPUTS: predictions}}
+    scores = np.concatenate([1 - predictions, predictions], axis=1) if label.task == "binary" else predictions
+    names = np.array([name.encode() for name in label.class_names()], dtype=object)
+    return {
+        CLASSIFY: {
+            tf.saved_model.CLASSIFY_OUTPUT_CLASSES: np.tile(names, (len(scores), 1)),
+            tf.saved_model.CLASSIFY_OUTPUT_SCORES: scores,
+        }
+    }
+
+
+def compare(answers: Answers, expected: Answers, *, tolerance: float) -> str | None:
+    """None where every output of every signature equals the trained model's; else one line that says where not.
+
+    A signature that is not expected is one of the user's own, and nothing can be said about it.
+    """
+    missing = expected.keys() - answers.keys()
     if missing:
         return f"the export lacks the signature {min(missing)}; it has {', '.join(sorted(answers)) or 'none'}"
-    for signature, outputs in sorted(answers.items()):
-        wanted = expected.keys() - {PROBABILITY} if signature == TRANSFORM_FEATURES else {PROBABILITY}
-        if set(outputs) != wanted:
+    for signature, wanted in sorted(expected.items()):
+        outputs = answers[signature]
+        if outputs.keys() != wanted.keys():
             return f"signature {signature} returns {sorted(outputs)}, not {sorted(wanted)}"
         for name, array in sorted(outputs.items()):
-            if array.shape != expected[name].shape:
-                return f"{name} of signature {signature} has shape {array.shape}, not {expected[name].shape}"
-            difference = float(np.max(np.abs(array - expected[name]), initial=0.0))
-            if not difference <= tolerance:
-                return (
-                    f"{name} of signature {signature} differs from the trained model by {difference:.3g}, "
-                    f"{tolerance:g} is allowed"
-                )
+            difference = _difference(array, wanted[name], tolerance=tolerance)
+            if difference:
+                return f"{name} of signature {signature} {difference}"
     return None
+
+
+def _difference(array: np.ndarray, wanted: np.ndarray, *, tolerance: float) -> str | None:
+    if array.shape != wanted.shape:
+        return f"has shape {array.shape}, not {wanted.shape}"
+    if array.dtype.kind != wanted.dtype.kind:
+        return f"is of type {array.dtype}, not {wanted.dtype}"
+    if wanted.dtype.kind != "f":
+        # Names and ids are right or wrong; an id may not be off by one, however large it is.
+        different = np.argwhere(array != wanted)
+        if len(different):
+            place = tuple(different[0])
+            return f"is {_plain(array[place])} where the trained model's is {_plain(wanted[place])}"
+        return None
+    largest = float(np.max(np.abs(array - wanted) / np.maximum(1.0, np.abs(wanted)), initial=0.0))
+    if not largest <= tolerance:
+        return f"differs from the trained model by {largest:.3g}, {tolerance:g} is allowed"
+    return None
+
+
+def _plain(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

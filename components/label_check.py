@@ -1,7 +1,8 @@
-"""What the statistics say about the label: whether it is there, a number, and both 0 and 1."""
+"""What the statistics say about the label: whether it is there, and what its task can learn."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -11,6 +12,8 @@ from trainer.parameters import Label
 
 Statistics = statistics_pb2.FeatureNameStatistics
 _NUMERIC = {Statistics.INT, Statistics.FLOAT}
+# Reason and text.
+Problem = tuple[str, str]
 
 
 def label_anomalies(uri: str, *, splits: Sequence[str], label: Label) -> Iterator[tuple[str, frozenset[str]]]:
@@ -19,7 +22,7 @@ def label_anomalies(uri: str, *, splits: Sequence[str], label: Label) -> Iterato
     Args:
         uri: an ExampleStatistics artifact's folder.
         splits: the splits to look at.
-        label: a column of 0 and 1, or two columns to be compared.
+        label: of any task.
     """
     columns = [label.column, *([label.above.column] if label.above else [])]
     for split in splits:
@@ -27,23 +30,69 @@ def label_anomalies(uri: str, *, splits: Sequence[str], label: Label) -> Iterato
             [dataset] = statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read()).datasets
         features = {feature.path.step[0]: feature for feature in dataset.features}
         for column in columns:
-            for reason, text in _problems(features.get(column), rows=int(dataset.num_examples), both=not label.above):
+            for reason, text in _problems(features.get(column), rows=int(dataset.num_examples), label=label):
                 yield f"{split}/{column}: the label {text} ({reason})", frozenset({column, f"{column}:{reason}"})
 
 
-def _problems(feature: Statistics | None, *, rows: int, both: bool) -> Iterator[tuple[str, str]]:
+def _problems(feature: Statistics | None, *, rows: int, label: Label) -> Iterator[Problem]:
     if feature is None:
         yield "LABEL_MISSING", f"is missing in all of {rows} rows"
-        return
+    elif isinstance(label.classes, tuple):
+        yield from _named_class_problems(feature, rows=rows, classes=label.classes)
+    else:
+        yield from _number_problems(feature, rows=rows, label=label)
+
+
+def _number_problems(feature: Statistics, *, rows: int, label: Label) -> Iterator[Problem]:
     if feature.type not in _NUMERIC:
-        yield "LABEL_NOT_NUMERIC", "is not a number; write it as 0 and 1"
+        yield "LABEL_NOT_NUMERIC", f"is not a number; {_advice(label)}"
         return
     numbers = feature.num_stats
-    # Not num_non_missing, which counts features that are there without a value.
-    missing = rows - int(numbers.common_stats.tot_num_values)
-    if missing:
-        yield "LABEL_MISSING", f"is missing in {missing} of {rows} rows, which would count as 0"
-    if both and (numbers.min < 0 or numbers.max > 1):
-        yield "LABEL_NOT_BINARY", f"goes from {numbers.min:g} to {numbers.max:g}; write it as 0 and 1"
-    elif both and numbers.min == numbers.max:
+    yield from _missing(numbers.common_stats, rows=rows, counted_as="0")
+    nan = sum(int(histogram.num_nan) for histogram in numbers.histograms[:1])
+    if nan or math.isinf(numbers.min) or math.isinf(numbers.max):
+        yield "LABEL_NOT_FINITE", "holds NaN or infinite values, from which nothing can be learnt"
+    span = f"goes from {numbers.min:g} to {numbers.max:g}"
+    if label.above is not None:
+        return
+    if label.task == "binary" and (numbers.min < 0 or numbers.max > 1):
+        yield "LABEL_NOT_BINARY", f"{span}; write it as 0 and 1"
+    elif label.task == "multiclass" and feature.type != Statistics.INT:
+        yield "LABEL_NOT_A_CLASS", f"is a fractional number; {_advice(label)}"
+    elif label.task == "multiclass" and not 0 <= numbers.min <= numbers.max < label.classes:
+        yield "LABEL_NOT_A_CLASS", f"{span}; {_advice(label)}"
+    elif numbers.min == numbers.max:
         yield "LABEL_CONSTANT", f"is {numbers.min:g} in every row"
+
+
+def _advice(label: Label) -> str:
+    if label.task == "regression":
+        return "write it as a number"
+    if label.task == "multiclass":
+        return f"the classes are the whole numbers from 0 to {label.classes - 1}, or give label.classes their names"
+    return "write it as 0 and 1"
+
+
+def _named_class_problems(feature: Statistics, *, rows: int, classes: Sequence[str]) -> Iterator[Problem]:
+    if feature.WhichOneof("stats") != "string_stats":
+        yield "LABEL_NOT_A_CLASS", "is not a text, but label.classes has names; give their number, or write the names"
+        return
+    texts = feature.string_stats
+    yield from _missing(texts.common_stats, rows=rows, counted_as=classes[0])
+    # The statistics hold the most frequent values, and the number of all.
+    seen = [bucket.label for bucket in texts.rank_histogram.buckets]
+    unknown = [value for value in seen if value not in classes]
+    if unknown:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        yield "LABEL_NOT_A_CLASS", f"is {unknown[0]!r}{more}; label.classes has {', '.join(classes)}"
+    elif texts.unique > len(classes):
+        yield "LABEL_NOT_A_CLASS", f"has {texts.unique} different values; label.classes has {len(classes)}"
+    elif texts.unique == 1:
+        yield "LABEL_CONSTANT", f"is {seen[0]!r} in every row"
+
+
+def _missing(common: statistics_pb2.CommonStatistics, *, rows: int, counted_as: str) -> Iterator[Problem]:
+    # Not num_non_missing, which counts features that are there without a value.
+    missing = rows - int(common.tot_num_values)
+    if missing:
+        yield "LABEL_MISSING", f"is missing in {missing} of {rows} rows, which would count as {counted_as}"

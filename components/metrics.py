@@ -9,6 +9,9 @@ ALL_EXAMPLES = ""
 EXAMPLE_COUNT = "example_count"
 CANDIDATE, BASELINE = tfma.CANDIDATE_KEY, tfma.BASELINE_KEY
 
+# Keras computes in float32: 7 right of 10 is 0.69999999, and must pass a limit of 0.7.
+_ROUNDING = 1e-7
+
 Table = dict[str, dict[str, float]]
 
 
@@ -42,3 +45,13 @@ def slice_name(slice_key: metrics_for_slice_pb2.SliceKey) -> str:
         value = getattr(single, single.WhichOneof("kind"))
         parts.append(f"{single.column}={value.decode() if isinstance(value, bytes) else value}")
     return ", ".join(parts)
+
+
+def at_least(limit: float) -> float:
+    """The least value that counts as ``limit`` or more."""
+    return limit * (1 - _ROUNDING)
+
+
+def at_most(limit: float) -> float:
+    """The greatest value that counts as ``limit`` or less."""
+    return limit * (1 + _ROUNDING)

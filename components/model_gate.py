@@ -17,10 +17,20 @@ from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
-from components.metrics import BASELINE, CANDIDATE, EXAMPLE_COUNT, Table, metrics_by_slice, slice_name
+from components.metrics import (
+    BASELINE,
+    CANDIDATE,
+    EXAMPLE_COUNT,
+    Table,
+    at_least,
+    at_most,
+    metrics_by_slice,
+    slice_name,
+)
 from components.refusal import GateRefused
 
 _SHOWN_FAILURES = 3
+_NO_VALUE = "cannot be computed (are all labels equal, or is a class missing?)"
 
 
 @component
@@ -37,7 +47,8 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
     Args:
         evaluation: from the Evaluator.
         blessing: the Evaluator's verdict on all examples.
-        slice_thresholds: JSON list of objects with ``metric``, ``slice`` (a feature), ``min`` and ``max_drop``.
+        slice_thresholds: JSON list of objects with ``metric``, ``slice`` (a feature), and the limits ``min``, ``max``,
+            ``max_drop`` and ``max_rise``, each a number or null.
         min_slice_size: slices with fewer examples have no limits.
         first_run: ``absolute_only`` lets a first model pass on its own thresholds, ``refuse`` never does.
         baseline: the last blessed model; absent in a first run.
@@ -99,24 +110,53 @@ def _slice_failures(
     threshold: Mapping[str, object], name: str, metrics: Mapping[str, float], baseline: Mapping[str, float]
 ) -> Iterator[str]:
     metric = threshold["metric"]
-    value, before = metrics[metric], baseline.get(metric)
+    value, before = metrics[metric], baseline.get(metric, math.nan)
+    what = f"{metric} of {name}"
     if math.isnan(value):
-        yield f"{metric} of {name} cannot be computed (are all its labels equal?)"
+        yield f"{what} {_NO_VALUE}"
         return
-    if threshold["min"] is not None and value < threshold["min"]:
-        yield f"{metric} of {name} is {value:.4f}, at least {threshold['min']:g} is wanted"
-    if threshold["max_drop"] is not None and before is not None and value < before - threshold["max_drop"]:
-        yield _dropped(f"{metric} of {name}", value - before, threshold["max_drop"])
+    if threshold["min"] is not None and value < at_least(threshold["min"]):
+        yield f"{what} {_too_low(value, threshold['min'])}"
+    if threshold["max"] is not None and value > at_most(threshold["max"]):
+        yield f"{what} {_too_high(value, threshold['max'])}"
+    # Where the baseline has no value, there is nothing to compare with.
+    if threshold["max_drop"] is not None and value < before - threshold["max_drop"]:
+        yield f"{what} {_fell(value - before, threshold['max_drop'])}"
+    if threshold["max_rise"] is not None and value > before + threshold["max_rise"]:
+        yield f"{what} {_rose(value - before, threshold['max_rise'])}"
 
 
 def _missed(failure: validation_result_pb2.ValidationFailure) -> str:
     value, threshold = failure.metric_value.double_value.value, failure.metric_threshold
-    if threshold.HasField("change_threshold"):
-        return _dropped("", value, -threshold.change_threshold.absolute.value).lstrip()
     if math.isnan(value):
-        return "cannot be computed (are all labels equal?)"
-    return f"is {value:.4f}, at least {threshold.value_threshold.lower_bound.value:g} is wanted"
+        return _NO_VALUE
+    if threshold.HasField("change_threshold"):
+        limit = threshold.change_threshold.absolute.value
+        if threshold.change_threshold.direction == tfma.MetricDirection.LOWER_IS_BETTER:
+            return _rose(value, limit)
+        return _fell(value, -limit)
+    bounds = threshold.value_threshold
+    if bounds.HasField("upper_bound"):
+        return _too_high(value, bounds.upper_bound.value)
+    return _too_low(value, bounds.lower_bound.value)
 
 
-def _dropped(what: str, change: float, allowed: float) -> str:
-    return f"{what} fell by {-change:.4f} against the last blessed model, {allowed:g} is allowed"
+def _too_low(value: float, limit: float) -> str:
+    return f"is {_figure(value)}, at least {limit:g} is wanted"
+
+
+def _too_high(value: float, limit: float) -> str:
+    return f"is {_figure(value)}, at most {limit:g} is wanted"
+
+
+def _fell(change: float, allowed: float) -> str:
+    return f"fell by {_figure(-change)} against the last blessed model, {allowed:g} is allowed"
+
+
+def _rose(change: float, allowed: float) -> str:
+    return f"rose by {_figure(change)} against the last blessed model, {allowed:g} is allowed"
+
+
+def _figure(value: float) -> str:
+    """Four digits after the point; more where those would all be 0, as for the error of a small quantity."""
+    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3g}"

@@ -13,6 +13,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.types import standard_component_specs
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
@@ -25,8 +26,8 @@ class UnsupportedColumn(Exception):
 class Executor(BaseExampleGenExecutor):
     """Reads Parquet in row groups and encodes them column by column.
 
-    Integers and booleans become int64, floating-point numbers float32, texts and binaries bytes; a null becomes a
-    feature without a value.
+    Integers and booleans become int64, floating-point numbers float32, texts and binaries bytes; a list becomes a
+    feature of many values, and a null one without a value.
     """
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802 (named by TFX)
@@ -60,10 +61,17 @@ def table_to_examples(table: pa.Table) -> Iterator[bytes]:
 
 
 def _as_lists(name: str, column: pa.Array) -> pa.Array:
-    """A column of scalars as one of lists with one value, or none for a null."""
-    offsets = np.concatenate([[0], np.cumsum(column.is_valid().to_numpy(zero_copy_only=False))])
-    values = column.drop_null().cast(_example_type(name, column.type))
-    return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values)
+    """A column as one of lists: those that it holds, or one value for each scalar; none for a null."""
+    if isinstance(column, (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)):
+        lengths = pc.fill_null(pc.list_value_length(column), 0)
+        values = column.flatten()
+        if values.null_count:
+            raise UnsupportedColumn(f"column {name!r} has a null inside a list; leave the value or the whole list out")
+    else:
+        lengths = column.is_valid().cast(pa.int64())
+        values = column.drop_null()
+    offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)])
+    return pa.LargeListArray.from_arrays(pa.array(offsets), values.cast(_example_type(name, values.type)))
 
 
 def _example_type(name: str, kind: pa.DataType) -> pa.DataType:
@@ -73,4 +81,6 @@ def _example_type(name: str, kind: pa.DataType) -> pa.DataType:
         return pa.float32()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
         return pa.large_binary()
-    raise UnsupportedColumn(f"column {name!r} has the type {kind}; a tf.Example holds numbers and texts only")
+    raise UnsupportedColumn(
+        f"column {name!r} has the type {kind}; a tf.Example holds numbers, texts and lists of them only"
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.config import Config
 from pipeline.digest import module_file
 from pipeline.loading import ConfigError
+from pipeline.model_options import check_model
 
 _ANY = ("INT", "FLOAT", "BYTES")
 _NUMBER = ("INT", "FLOAT")
@@ -18,6 +19,7 @@ _NUMBER = ("INT", "FLOAT")
 _TYPES = {
     "label.column": _NUMBER,
     "label.above.column": _NUMBER,
+    "example_weight": _NUMBER,
     "features.numeric": _NUMBER,
     "features.bucketized": _NUMBER,
     "features.vocabulary": ("BYTES", "INT"),
@@ -42,16 +44,43 @@ def check(config: Config) -> None:
             )
         if schema is not None and column not in schema:
             raise ConfigError(f"{key}: there is no feature {column!r} in {config.schema_path}; add it or drop the key.")
-        if schema is not None and schema[column] not in _TYPES.get(key, _ANY):
-            wanted = " or ".join(_TYPES[key])
+        types = _types(config, key)
+        if schema is not None and schema[column] not in types:
+            wanted = " or ".join(types)
             raise ConfigError(f"{key}: {column!r} is {schema[column]} in {config.schema_path}; it must be {wanted}.")
         if key.startswith("features.") and column == config.label.column:
             raise ConfigError(f"{key}: {column!r} makes the label, so a model that reads it only repeats it; drop it.")
+        if key.startswith("features.") and column == config.example_weight:
+            raise ConfigError(
+                f"{key}: {column!r} is the example weight, which no request knows; drop it here or there."
+            )
+    check_model(config.trainer.model)
+    check_loop(config)
     for key, path in (
         ("trainer.run_fn", config.trainer.run_fn),
         ("trainer.preprocessing_fn", config.trainer.preprocessing_fn),
     ):
         check_function(key, path)
+
+
+def _types(config: Config, key: str) -> tuple[str, ...]:
+    """The types that a column may have in the schema."""
+    if key == "label.column" and isinstance(config.label.classes, tuple):
+        return ("BYTES",)
+    return _TYPES.get(key, _ANY)
+
+
+def check_loop(config: Config) -> None:
+    """Options of the loop that depend on the label."""
+    label, loop = config.label, config.trainer.loop
+    for key in ("class_weights", "label_smoothing"):
+        if label.task == "regression" and getattr(loop, key):
+            raise ConfigError(f"trainer.loop.{key}: a regression label has no classes; drop it.")
+    known = label.class_names()
+    for name in loop.class_weights:
+        if name not in known:
+            shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+            raise ConfigError(f"trainer.loop.class_weights.{name}: there is no such class; the classes are {shown}.")
 
 
 def check_writable(config: Config) -> None:
@@ -146,8 +175,10 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
     yield "label.column", config.label.column
     if config.label.above:
         yield "label.above.column", config.label.above.column
+    if config.example_weight:
+        yield "example_weight", config.example_weight
     if config.features:
-        for kind in ("numeric", "bucketized", "vocabulary", "identity"):
+        for kind in ("numeric", "bucketized", "vocabulary", "identity", "image"):
             for column in getattr(config.features, kind):
                 yield f"features.{kind}", column
     for column in config.gates.evaluation.slices:

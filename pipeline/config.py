@@ -9,10 +9,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.lite_config import Lite
+from pipeline.metrics import METRICS
 from trainer.parameters import Features, Label, Loop, Model, Parameters, Strict
-
-# Metrics of TFMA by the names that a config uses; every one of them lies in [0, 1] and higher is better.
-Metric = Literal["auc", "auc_precision_recall", "accuracy", "precision", "recall"]
 
 
 def _identifier(name: str) -> str:
@@ -66,22 +64,46 @@ class Threshold(Strict):
     """A limit on one metric, over all examples or in every slice of a feature.
 
     Attributes:
-        metric: its name.
+        metric: its name, among those of the label's task (`pipeline.metrics`).
         slice: a feature among ``slices``; the limit then holds for each of its values. None means all examples.
-        min: the least value that passes.
-        max_drop: how far the metric may fall below that of the last blessed model.
+        min: the least value that passes, for a metric of which more is better.
+        max: the greatest value that passes, for a metric of which less is better.
+        max_drop: how far the metric may fall below that of the last blessed model, where more is better.
+        max_rise: how far it may rise above it, where less is better.
     """
 
-    metric: Metric
+    metric: str
     slice: str | None = None
     min: float | None = Field(default=None, gt=0, le=1)
+    max: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max_drop: float | None = Field(default=None, ge=0, le=1)
+    max_rise: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @property
+    def absolute(self) -> bool:
+        """Whether it can refuse a model that has no other to be compared with."""
+        return self.min is not None or self.max is not None
 
     @model_validator(mode="after")
     def _limits_something(self) -> Threshold:
-        if self.min is None and self.max_drop is None:
-            raise ValueError("a threshold needs min, max_drop or both; as it is, it can never refuse a model")
+        if not self.absolute and self.max_drop is None and self.max_rise is None:
+            raise ValueError("a threshold needs min, max, max_drop or max_rise; as it is, it can never refuse a model")
         return self
+
+    def misfit(self, label: Label) -> str | None:
+        """Why this cannot be a limit for a model of ``label``, as ``key: reason``; None where it can."""
+        known = METRICS[label.task]
+        metric = known.get(self.metric)
+        if metric is None:
+            return f"metric: {self.metric!r} is no metric of a {label.task} label; there are {', '.join(known)}"
+        if metric.per_class and self.slice is not None:
+            return f"slice: {self.metric} is a mean over all classes, which a slice may lack; use accuracy there"
+        wrong = ("max", "max_rise") if metric.higher_is_better else ("min", "max_drop")
+        for key in wrong:
+            if getattr(self, key) is not None:
+                better, use = ("more", "min or max_drop") if metric.higher_is_better else ("less", "max or max_rise")
+                return f"{key}: of {self.metric}, {better} is better; use {use}"
+        return None
 
 
 class EvaluationGate(Strict):
@@ -93,8 +115,8 @@ class EvaluationGate(Strict):
             after the data or the label changed so much that the old model cannot answer.
         slices: features whose values are evaluated one by one.
         min_slice_size: slices with fewer examples are left out.
-        first_run: without a blessed model to compare with, ``absolute_only`` applies the ``min`` limits alone, and
-            ``refuse`` pushes nothing.
+        first_run: without a blessed model to compare with, ``absolute_only`` applies the ``min`` and ``max`` limits
+            alone, and ``refuse`` pushes nothing.
     """
 
     thresholds: tuple[Threshold, ...] = Field(min_length=1)
@@ -114,13 +136,15 @@ class EvaluationGate(Strict):
         overall = [threshold for threshold in self.thresholds if threshold.slice is None]
         if not overall:
             raise ValueError("thresholds: all are for slices; the Evaluator blesses only with one for all examples")
-        if self.first_run == "absolute_only" and all(threshold.min is None for threshold in overall):
-            raise ValueError("thresholds: none has a min, so a first model would pass unseen; add one or refuse it")
+        if self.first_run == "absolute_only" and not any(threshold.absolute for threshold in overall):
+            raise ValueError(
+                "thresholds: none has a min (or max), so a first model would pass unseen; add one or refuse it"
+            )
         return self
 
 
 class InfraGate(Strict):
-    """How the export is tried: examples sent, the largest difference of a probability, and the time limit."""
+    """How the export is tried: examples sent, the largest difference of an output, and the time limit."""
 
     num_examples: int = Field(default=64, gt=0)
     tolerance: float = Field(default=1e-4, gt=0, lt=0.1)
@@ -175,6 +199,7 @@ class Config(Strict):
         schema_path: the curated schema (key ``schema``); None means that SchemaGen infers one from the statistics.
         features: None means that every column is used, by its type.
         lite: None means that no TF Lite files are made.
+        example_weight: the column that says how much each example counts, in training and in evaluation.
         runs: the folder that holds one run folder per pipeline.
         cache: whether nodes whose inputs and code did not change are taken from earlier runs.
     """
@@ -183,6 +208,7 @@ class Config(Strict):
     data: Data
     schema_path: Path | None = Field(default=None, alias="schema")
     label: Label
+    example_weight: str | None = None
     features: Features | None = None
     trainer: Trainer = Trainer()
     gates: Gates
@@ -192,13 +218,31 @@ class Config(Strict):
     cache: bool = True
     beam: Beam = Beam()
 
+    @model_validator(mode="after")
+    def _limits_fit_the_task(self) -> Config:
+        for index, threshold in enumerate(self.gates.evaluation.thresholds):
+            misfit = threshold.misfit(self.label)
+            if misfit:
+                raise ValueError(f"gates.evaluation.thresholds.{index}.{misfit}")
+        for index, limit in enumerate(self.lite.thresholds if self.lite else ()):
+            misfit = limit.misfit(self.label)
+            if misfit:
+                raise ValueError(f"lite.thresholds.{index}.{misfit}")
+        return self
+
     def parameters(self) -> Parameters:
         """What the trainer and preprocessing get to know."""
-        return Parameters(label=self.label, features=self.features, model=self.trainer.model, loop=self.trainer.loop)
+        return Parameters(
+            label=self.label,
+            features=self.features,
+            example_weight=self.example_weight,
+            model=self.trainer.model,
+            loop=self.trainer.loop,
+        )
 
     def preprocessing_parameters(self) -> Parameters:
         """As `parameters`, with model and loop left at their defaults: they must not invalidate Transform."""
-        return Parameters(label=self.label, features=self.features)
+        return Parameters(label=self.label, features=self.features, example_weight=self.example_weight)
 
     @property
     def run_folder(self) -> Path:

@@ -38,6 +38,7 @@ from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest
 from pipeline.evaluation import eval_config
 from pipeline.lite_nodes import PUSHER, gate_id, judged_exports, lite_pusher
+from pipeline.model_options import model_module
 from trainer.lite_variants import Variant
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 
@@ -93,7 +94,10 @@ def nodes(config: Config) -> list[BaseNode]:
         schema=schema,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config=_custom_config(config.parameters(), config.trainer.run_fn),
+        # trainer.models finds the network by its name, so no import leads there.
+        custom_config=_custom_config(
+            config.parameters(), config.trainer.run_fn, model_module(config.trainer.model.name)
+        ),
     )
     return [
         example_gen,
@@ -123,7 +127,7 @@ def _gates_and_push(
         examples=examples,
         model=model,
         baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(gate),
+        eval_config=eval_config(gate, label=config.label, weighted=config.example_weight is not None),
         schema=schema,
     )
     blessing = evaluator.outputs["blessing"]
@@ -140,9 +144,9 @@ def _gates_and_push(
     infra = config.gates.infra
     infra_validator = InfraValidator(
         model=model,
-        model_run=trainer.outputs["model_run"],
         transform_graph=transform.outputs["transform_graph"],
         examples=examples,
+        label=config.label.model_dump_json(),
         split="eval",
         num_examples=infra.num_examples,
         tolerance=infra.tolerance,
@@ -195,9 +199,9 @@ def _by_content(schema: Path, config: Config) -> Path:
     return copy
 
 
-def _custom_config(parameters: Parameters, function_path: str) -> dict[str, str]:
+def _custom_config(parameters: Parameters, *code: str) -> dict[str, str]:
     """What TFX hands to the user module; the digest of its sources is there for the cache key alone."""
-    return {CUSTOM_CONFIG_KEY: parameters.model_dump_json(), "source_digest": source_digest(function_path)}
+    return {CUSTOM_CONFIG_KEY: parameters.model_dump_json(), "source_digest": source_digest(*code)}
 
 
 def beam_args(beam: Beam) -> list[str]:

@@ -13,14 +13,15 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 
-def source_digest(function_path: str) -> str:
-    """SHA-256 over the source of a function's module and all that it imports from the packages beside its own.
+def source_digest(*paths: str) -> str:
+    """SHA-256 over the sources of modules and of all that they import from the packages beside their own.
 
     Args:
-        function_path: dotted path of a module or of a function in one, such as ``trainer.run_fn.run_fn``.
+        paths: dotted paths of modules, or of functions in them, such as ``trainer.run_fn.run_fn``.
     """
     total = hashlib.sha256()
-    for module, file in sorted(imported_files(_module_of(function_path)).items()):
+    files = {module: file for path in paths for module, file in imported_files(_module_of(path)).items()}
+    for module, file in sorted(files.items()):
         total.update(f"{module}\0".encode() + file.read_bytes() + b"\0")
     return total.hexdigest()[:16]
 

@@ -3,70 +3,90 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
-from pipeline.config import EvaluationGate, Metric, Threshold
+from components.metrics import at_least, at_most
+from pipeline.config import EvaluationGate, Threshold
+from pipeline.metrics import METRICS, SHOWN
 from trainer.export import TRANSFORM_FEATURES
-from trainer.features import LABEL_KEY
-from trainer.heads import PROBABILITY
-
-# TFMA's metric class for each name in a config.
-_CLASSES: dict[Metric, str] = {
-    "auc": "AUC",
-    "auc_precision_recall": "AUCPrecisionRecall",
-    "accuracy": "BinaryAccuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-}
-# TFMA's default of 10,000 thresholds costs seconds with many slices; 2,000 give the same four digits.
-_OPTIONS: dict[Metric, dict[str, int]] = {
-    "auc": {"num_thresholds": 2000},
-    "auc_precision_recall": {"num_thresholds": 2000},
-}
-_ALWAYS_SHOWN: tuple[Metric, ...] = ("auc", "accuracy")
+from trainer.features import EXAMPLE_WEIGHT_KEY, LABEL_KEY
+from trainer.heads import head_of
+from trainer.parameters import Label
 
 
-def eval_config(gate: EvaluationGate) -> tfma.EvalConfig:
+def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> tfma.EvalConfig:
     """Metrics, slices and thresholds for the Evaluator.
 
     The label comes from the model's own ``transform_features`` signature and the prediction from
     ``serving_default``, so that what is evaluated is what will be served. Limits per slice are ModelGate's.
+
+    Args:
+        gate: limits and slices.
+        label: decides which metrics there are, and the output that holds the prediction.
+        weighted: whether ``transform_features`` yields an example weight, which all metrics then use.
     """
-    names = dict.fromkeys([*_ALWAYS_SHOWN, *(threshold.metric for threshold in gate.thresholds)])
-    metrics = [tfma.MetricConfig(class_name="ExampleCount")]
-    for name in names:
-        metric = tfma.MetricConfig(
-            class_name=_CLASSES[name], config=json.dumps({"name": name, **_OPTIONS.get(name, {})})
-        )
-        for threshold in gate.thresholds:
-            if threshold.metric == name and threshold.slice is None:
-                _add_threshold(metric, threshold)
-        metrics.append(metric)
     return tfma.EvalConfig(
         model_specs=[
             tfma.ModelSpec(
                 model_type=tfma.TF_GENERIC,
                 signature_name="serving_default",
-                prediction_key=PROBABILITY,
+                prediction_key=head_of(label).output,
                 label_key=LABEL_KEY,
+                example_weight_key=EXAMPLE_WEIGHT_KEY if weighted else "",
                 preprocessing_function_names=[TRANSFORM_FEATURES],
             )
         ],
         slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in gate.slices)],
-        metrics_specs=[tfma.MetricsSpec(metrics=metrics)],
+        metrics_specs=_metrics_specs(gate.thresholds, label),
     )
 
 
-def _add_threshold(metric: tfma.MetricConfig, threshold: Threshold) -> None:
-    limit = tfma.MetricThreshold()
+def _metrics_specs(thresholds: Iterable[Threshold], label: Label) -> list[tfma.MetricsSpec]:
+    table = METRICS[label.task]
+    names = dict.fromkeys([*SHOWN[label.task], *(threshold.metric for threshold in thresholds)])
+    overall = {threshold.metric: threshold for threshold in thresholds if threshold.slice is None}
+
+    def configs(*, per_class: bool) -> list[tfma.MetricConfig]:
+        return [_metric(name, overall.get(name), label) for name in names if table[name].per_class is per_class]
+
+    # The size of a slice is its number of examples, whatever they weigh.
+    count = tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="ExampleCount")])
+    count.example_weights.unweighted = True
+    specs = [count, tfma.MetricsSpec(metrics=configs(per_class=False))]
+    averaged = configs(per_class=True)
+    if averaged:
+        spec = tfma.MetricsSpec(metrics=averaged)
+        spec.aggregate.macro_average = True
+        # With weights by class, and no binarize, TFMA returns the average alone.
+        spec.aggregate.class_weights.update(dict.fromkeys(range(len(label.class_names())), 1.0))
+        specs.append(spec)
+    return specs
+
+
+def _metric(name: str, threshold: Threshold | None, label: Label) -> tfma.MetricConfig:
+    metric = METRICS[label.task][name]
+    config = tfma.MetricConfig(class_name=metric.tfma_class, config=json.dumps({"name": name, **metric.options}))
+    if threshold is not None:
+        # A plain ``threshold`` would hold in every slice; the empty slicing spec stands for all examples.
+        config.per_slice_thresholds.append(
+            config_pb2.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=_limits(threshold))
+        )
+    return config
+
+
+def _limits(threshold: Threshold) -> tfma.MetricThreshold:
+    limits = tfma.MetricThreshold()
     if threshold.min is not None:
-        limit.value_threshold.lower_bound.value = threshold.min
+        limits.value_threshold.lower_bound.value = at_least(threshold.min)
+    if threshold.max is not None:
+        limits.value_threshold.upper_bound.value = at_most(threshold.max)
     if threshold.max_drop is not None:
-        limit.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
-        limit.change_threshold.absolute.value = -threshold.max_drop
-    # A plain ``threshold`` would hold in every slice; the empty slicing spec stands for all examples.
-    metric.per_slice_thresholds.append(
-        config_pb2.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=limit)
-    )
+        limits.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+        limits.change_threshold.absolute.value = -threshold.max_drop
+    if threshold.max_rise is not None:
+        limits.change_threshold.direction = tfma.MetricDirection.LOWER_IS_BETTER
+        limits.change_threshold.absolute.value = threshold.max_rise
+    return limits

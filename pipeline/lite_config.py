@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
+from pipeline.metrics import METRICS
 from trainer.lite_variants import Variant
-from trainer.parameters import Strict
-
-# Metrics of which less is better.
-ERRORS = frozenset({"cross_entropy", "mean_absolute_error", "root_mean_squared_error"})
+from trainer.parameters import Label, Strict
 
 
 class LiteThreshold(Strict):
     """How much worse than the SavedModel a TF Lite file may be, over all examples of the eval split.
 
     Attributes:
-        metric: one by which the SavedModel is evaluated.
+        metric: one of the label's task (`pipeline.metrics`), by which the SavedModel is evaluated, too.
         max_loss: how far it may fall below the SavedModel's; or rise above it, for an error such as
             ``mean_absolute_error``.
     """
@@ -23,10 +21,12 @@ class LiteThreshold(Strict):
     metric: str
     max_loss: float = Field(ge=0, allow_inf_nan=False)
 
-    @property
-    def higher_is_better(self) -> bool:
-        """False for errors."""
-        return self.metric not in ERRORS
+    def misfit(self, label: Label) -> str | None:
+        """Why this cannot be a limit for a model of ``label``, as ``key: reason``; None where it can."""
+        known = METRICS[label.task]
+        if self.metric in known:
+            return None
+        return f"metric: {self.metric!r} is no metric of a {label.task} label; there are {', '.join(known)}"
 
 
 class Lite(Strict):

@@ -20,6 +20,7 @@ from components.lite_pusher import LitePusher
 from pipeline.digest import source_digest
 from pipeline.lite_config import Lite
 from pipeline.lite_evaluation import eval_config
+from pipeline.metrics import METRICS
 from trainer.lite_variants import Variant
 from trainer.parameters import Label
 
@@ -46,7 +47,10 @@ def judged_exports(
     """
     served = json_format.Parse(evaluator.exec_properties[standard_component_specs.EVAL_CONFIG_KEY], tfma.EvalConfig())
     config = eval_config(served, thresholds=lite.thresholds)
-    limits = [{**limit.model_dump(), "higher_is_better": limit.higher_is_better} for limit in lite.thresholds]
+    metrics = METRICS[label.task]
+    limits = [
+        {**limit.model_dump(), "higher_is_better": metrics[limit.metric].higher_is_better} for limit in lite.thresholds
+    ]
     nodes: list[BaseNode] = []
     for variant in lite.variants:
         export = LiteExport(

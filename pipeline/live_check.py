@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Config
 from pipeline.model_server import ServerNotReady
 from serving.client import Client, ServingError
+from trainer.heads import PREDICTION, PROBABILITY, head_of
+from trainer.parameters import Label
 
 _POLL_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One row that was asked: the model's probability and the truth."""
+    """One row that was asked.
 
-    row: dict[str, object]
-    probability: float
-    truth: bool
+    Attributes:
+        row: its raw features.
+        said: what the model said, in words, by what it is: ``probability``; or ``class`` and its ``probability``; or
+            ``prediction``.
+        truth: the label, in the same words.
+    """
+
+    row: Mapping[str, object]
+    said: Mapping[str, str]
+    truth: str
 
 
-def ask(target: str, *, config: Config, version: int, rows: Sequence[dict[str, object]]) -> list[Answer]:
+def ask(target: str, *, config: Config, version: int, rows: Sequence[Mapping[str, object]]) -> list[Answer]:
     """Ask one version about ``rows`` over gRPC, waiting for it to be served.
 
     Raises:
@@ -41,10 +51,28 @@ def ask(target: str, *, config: Config, version: int, rows: Sequence[dict[str, o
                 if time.monotonic() > deadline:
                     raise ServerNotReady(f"version {version} is not served: {error}") from None
                 time.sleep(0.1)
-    return [
-        Answer(row=row, probability=float(value), truth=config.label.of(row))
-        for row, value in zip(rows, outputs["probability"][:, 0], strict=True)
-    ]
+    predictions = outputs[head_of(config.label).output]
+    return [answer(config.label, row, prediction) for row, prediction in zip(rows, predictions, strict=True)]
+
+
+def answer(label: Label, row: Mapping[str, object], prediction: np.ndarray) -> Answer:
+    """Put a prediction in words.
+
+    Args:
+        label: what was asked for.
+        row: that was asked about; it holds the truth.
+        prediction: the served output for it, ``[1]`` or ``[classes]``.
+    """
+    truth = label.of(row)
+    if label.task == "regression":
+        return Answer(row=row, said={PREDICTION: f"{prediction[0]:.4g}"}, truth=f"{truth:.4g}")
+    names = label.class_names()
+    # The data gate may have been told to let labels pass that are no class.
+    known = names[int(truth)] if 0 <= truth < len(names) else f"{truth:g}"
+    if label.task == "binary":
+        return Answer(row=row, said={PROBABILITY: f"{prediction[0]:.3f}"}, truth=known)
+    best = int(np.argmax(prediction))
+    return Answer(row=row, said={"class": names[best], PROBABILITY: f"{prediction[best]:.3f}"}, truth=known)
 
 
 def sample_rows(examples_uri: str, *, split: str, count: int, among: int = 300) -> list[dict[str, object]]:
@@ -61,5 +89,23 @@ def example_row(record: bytes) -> dict[str, object]:
         kind = feature.WhichOneof("kind")
         values = getattr(feature, kind).value if kind else []
         if values:
-            row[name] = values[0].decode() if isinstance(values[0], bytes) else values[0]
+            plain = [_text(value) if isinstance(value, bytes) else value for value in values]
+            row[name] = plain[0] if len(plain) == 1 else plain
     return row
+
+
+def _text(value: bytes) -> str | bytes:
+    """Text where it is one; a picture stays as it is."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def in_words(value: object) -> str:
+    """A raw value, short enough for a line."""
+    if isinstance(value, bytes):
+        return f"({len(value):,} bytes)"
+    if isinstance(value, list):
+        return f"({len(value):,} values)"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

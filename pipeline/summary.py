@@ -9,8 +9,10 @@ from pathlib import Path
 
 from components.metrics import ALL_EXAMPLES, EXAMPLE_COUNT
 from pipeline.config import Config
-from pipeline.live_check import Answer
+from pipeline.live_check import Answer, in_words
+from pipeline.metrics import METRICS, PRIMARY, SHOWN
 from pipeline.results import Results, SliceMetrics
+from trainer.parameters import Task
 
 _LABEL_WIDTH = 12
 _SHOWN_COLUMNS = 4
@@ -30,12 +32,13 @@ def lines(
     """
     rows = ", ".join(f"{count:,} {split}" for split, count in results.rows.items())
     yield _line("data", f"{sum(results.rows.values()):,} rows ({rows}); {_anomalies(results.anomalies)}")
-    yield _line("model", _metrics(results.candidate[ALL_EXAMPLES]) + "  on all eval examples")
-    worst = worst_slice(results.candidate, metric="accuracy", min_slice_size=config.gates.evaluation.min_slice_size)
+    task = config.label.task
+    yield _line("model", _metrics(results.candidate[ALL_EXAMPLES], task) + "  on all eval examples")
+    worst = next(iter(worst_first(results.candidate, task, min_size=config.gates.evaluation.min_slice_size)), None)
     if worst:
         count = results.candidate[worst][EXAMPLE_COUNT]
-        yield _line("worst slice", _metrics(results.candidate[worst]) + f"  where {worst} ({count:,.0f} examples)")
-    yield _line("blessed", _comparison(results))
+        yield _line("worst slice", f"{_metrics(results.candidate[worst], task)}  where {worst} ({count:,.0f} examples)")
+    yield _line("blessed", _comparison(results, task))
     yield _line("pushed", _push(results))
     for answer in answers:
         yield _line("gRPC", _answer(answer, config))
@@ -44,14 +47,18 @@ def lines(
     yield from _paths(config, results, log_file)
 
 
-def worst_slice(table: Mapping[str, SliceMetrics], *, metric: str, min_slice_size: int) -> str | None:
-    """The slice with the lowest value of ``metric`` among those with enough examples; None without any."""
+def worst_first(table: Mapping[str, SliceMetrics], task: Task, *, min_size: int) -> list[str]:
+    """The slices that are large enough to have limits, the worst by the task's primary metric first.
+
+    One of which the metric has no value is left out.
+    """
+    metric = PRIMARY[task]
     values = {
         name: metrics[metric]
         for name, metrics in table.items()
-        if name != ALL_EXAMPLES and metrics[EXAMPLE_COUNT] >= min_slice_size and not math.isnan(metrics[metric])
+        if name != ALL_EXAMPLES and metrics[EXAMPLE_COUNT] >= min_size and not math.isnan(metrics[metric])
     }
-    return min(values, key=values.get) if values else None
+    return sorted(values, key=values.get, reverse=not METRICS[task][metric].higher_is_better)
 
 
 def _line(label: str, text: str) -> str:
@@ -64,16 +71,16 @@ def _anomalies(anomalies: Sequence[str]) -> str:
     return f"{len(anomalies)} anomalies, all allowed: {anomalies[0]}"
 
 
-def _metrics(row: SliceMetrics) -> str:
-    return "  ".join(f"{name} {row[name]:.4f}" for name in ("auc", "accuracy") if name in row)
+def _metrics(row: SliceMetrics, task: Task) -> str:
+    return "  ".join(f"{name} {row[name]:.4f}" for name in SHOWN[task])
 
 
-def _comparison(results: Results) -> str:
+def _comparison(results: Results, task: Task) -> str:
     if not results.baseline:
         return "there was no other model to compare with" + (": the first run" if results.newly_pushed else "")
     return "  ".join(
         f"{name} {results.candidate[ALL_EXAMPLES][name]:.4f} against {results.baseline[ALL_EXAMPLES][name]:.4f}"
-        for name in ("auc", "accuracy")
+        for name in SHOWN[task]
     )
 
 
@@ -83,12 +90,9 @@ def _push(results: Results) -> str:
 
 def _answer(answer: Answer, config: Config) -> str:
     names = [*config.gates.evaluation.slices, *(config.features.numeric if config.features else ())]
-    row = ", ".join(f"{name} {_value(answer.row[name])}" for name in names[:_SHOWN_COLUMNS] if name in answer.row)
-    return f"probability {answer.probability:.3f}  truth {int(answer.truth)}  ({row})"
-
-
-def _value(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    row = ", ".join(f"{name} {in_words(answer.row[name])}" for name in names[:_SHOWN_COLUMNS] if name in answer.row)
+    said = "  ".join(f"{what} {value}" for what, value in answer.said.items())
+    return f"{said}  truth {answer.truth}" + (f"  ({row})" if row else "")
 
 
 def _paths(config: Config, results: Results, log_file: Path) -> Iterator[str]:

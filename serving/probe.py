@@ -16,6 +16,8 @@ from serving.client.columns import column
 from serving.engine import SavedModel, SignatureDef
 from serving.processes import process_context
 
+# The names of an input that takes serialized tf.Examples; the second is that of Classify and Regress.
+_SERIALIZED = ({"examples"}, {"inputs"})
 # Output arrays by signature and output name.
 Answers = dict[str, dict[str, np.ndarray]]
 
@@ -80,14 +82,21 @@ def requests_for(signature: SignatureDef, records: Sequence[bytes]) -> dict[str,
     """The inputs of one signature, made from serialized tf.Examples.
 
     Args:
-        signature: takes either serialized examples in its only input, or one ``[batch]`` column per feature.
+        signature: takes either serialized examples in its only input, or one column per feature.
         records: serialized tf.Examples.
     """
-    if list(signature.inputs) == ["examples"]:
-        return {"examples": np.array(records, dtype=object)}
+    if set(signature.inputs) in _SERIALIZED:
+        return {name: np.array(records, dtype=object) for name in signature.inputs}
     rows = [_row(record) for record in records]
-    dtypes = {name: tf.dtypes.as_dtype(info.dtype).as_numpy_dtype for name, info in signature.inputs.items()}
-    return {name: column(rows, name, np.dtype(dtype)) for name, dtype in dtypes.items()}
+    return {
+        name: column(
+            rows,
+            name,
+            np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype),
+            shape=[dimension.size for dimension in info.tensor_shape.dim[1:]],
+        )
+        for name, info in signature.inputs.items()
+    }
 
 
 def _row(record: bytes) -> dict[str, object]:
@@ -97,5 +106,5 @@ def _row(record: bytes) -> dict[str, object]:
         kind = feature.WhichOneof("kind")
         values = getattr(feature, kind).value if kind else []
         if values:
-            row[name] = values[0]
+            row[name] = values[0] if len(values) == 1 else list(values)
     return row

@@ -150,7 +150,9 @@ def export(
     serving = ServingModel(model=model, transform_output=transform_output, label=label, served=served)
     task = serving.task_signature
     archive = keras.export.ExportArchive()
-    archive.track(serving)
+    # Variables are found through the endpoints, lookup tables only here. Not ``track(serving)``: Keras would try every
+    # layer with a made-up float input, and give up looking for tables, silently, at the first one that wants ids.
+    archive.track(serving.transform_resources)
     # Autograph has nothing to convert here and costs a quarter of the export.
     for name, function, signature in (
         ("serving_default", serving.serve_examples, [_strings("examples")]),

@@ -106,7 +106,6 @@ def convert(
 
     specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in inputs.items()}
     archive = keras.export.ExportArchive()
-    archive.track(plain)
     archive.add_endpoint(SIGNATURE, tf.function(predict, input_signature=[specs], autograph=False))
     with tempfile.TemporaryDirectory() as folder:
         archive.write_out(folder, verbose=False)

@@ -16,7 +16,7 @@ Raw = tf.Tensor | tf.SparseTensor
 
 
 def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    """Turn raw features into model inputs, label and example weight; the Transform component calls it once, to trace a graph.
+    """Turn raw features into model inputs, label and example weight; Transform calls it once, to trace a graph.
 
     Args:
         inputs: raw features, dense ``[batch, 1]`` (a list of pixels ``[batch, n]``), or sparse ``[batch, ?]`` where

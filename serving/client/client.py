@@ -65,7 +65,7 @@ class Client:
             model: the model's name.
             rows: one dict per example, by raw feature name; None, an empty text or an absent key mean missing.
             version: None means the latest.
-            signature: one that takes a ``[batch]`` column per feature; names and types are read from the model.
+            signature: one that takes a column per feature; names, types and shapes are read from the model.
 
         Returns:
             Output name to array, first dimension ``len(rows)``.
@@ -78,7 +78,8 @@ class Client:
         if signature not in inputs:
             raise ValueError(f"model {model} has no signature {signature!r}; it has {', '.join(sorted(inputs))}")
         arrays = {
-            name: column(rows, name, tensors.numpy_dtype(info.dtype)) for name, info in inputs[signature].inputs.items()
+            name: column(rows, name, tensors.numpy_dtype(info.dtype), shape=[d.size for d in info.tensor_shape.dim[1:]])
+            for name, info in inputs[signature].inputs.items()
         }
         return self.predict_arrays(model, arrays, version=version, signature=signature)
 

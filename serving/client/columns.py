@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -13,28 +14,40 @@ MISSING = {"f": np.float32("nan"), "i": np.iinfo(np.int64).min, "O": b""}
 _KINDS = {"f": "number", "i": "whole number", "O": "text"}
 
 
-def column(rows: Sequence[Row], name: str, dtype: np.dtype) -> np.ndarray:
-    """One ``[rows]`` array of a named value, `MISSING` where a row lacks it.
+def column(rows: Sequence[Row], name: str, dtype: np.dtype, *, shape: Sequence[int] = ()) -> np.ndarray:
+    """One array of a named value, ``[rows, *shape]``, `MISSING` where a row lacks it.
 
     Args:
         rows: plain dicts; None and an absent key both mean missing.
         name: the key.
         dtype: float32, int64 or object (bytes).
+        shape: of one row's value: empty for a single value; a list of numbers may be flat or nested.
 
     Raises:
-        ValueError: a value is not of the column's type; names row and key.
+        ValueError: a value is not of the column's type or size; names row and key.
     """
     values = []
     for index, row in enumerate(rows):
         value = row.get(name)
         if value is None or value == "":
-            values.append(MISSING[dtype.kind])
+            values.append(np.full(shape, MISSING[dtype.kind], dtype) if shape else MISSING[dtype.kind])
             continue
         try:
-            values.append(_convert(value, dtype))
+            values.append(_array(value, dtype, shape) if shape else _convert(value, dtype))
         except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"row {index}, {name}: {value!r} is not a {_KINDS[dtype.kind]}") from None
-    return np.array(values, dtype=dtype)
+            wanted = f"a list of {math.prod(shape)} {_KINDS[dtype.kind]}s" if shape else f"a {_KINDS[dtype.kind]}"
+            raise ValueError(f"row {index}, {name}: {_shortened(value)} is not {wanted}") from None
+    return np.array(values, dtype=dtype).reshape([len(rows), *shape])
+
+
+def _array(value: object, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
+    flat = np.array(value, dtype=object).reshape(shape).flat
+    return np.array([_convert(item, dtype) for item in flat], dtype=dtype).reshape(shape)
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _convert(value: object, dtype: np.dtype) -> object:

@@ -8,13 +8,14 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.infra_validator import InfraValidator, compare, trained_outputs
+from components.infra_validator import InfraValidator, compare, trained_answers
 from serving.client import columns as client_columns
 from serving.engine import InvalidRequest, SavedModel
 from serving.probe import ProbeFailed, probing, requests_for
 from tests.components.conftest import PARAMETERS
 from tests.e2e import bad_export
 from trainer import export
+from trainer.run_fn import KERAS_MODEL
 
 
 def answers_of(path, records):
@@ -40,8 +41,11 @@ def test_every_signature_answers_in_a_session_as_the_trained_model_does(small_mo
     records = small_model.records()
     answers = answers_of(small_model.saved_model, records)
     assert set(answers) == {"serving_default", "columnar", "transform_features", "classify"}
-    expected = trained_outputs(
-        records, keras_model=str(small_model.keras_model), transform_graph=str(small_model.transform_graph)
+    expected = trained_answers(
+        records,
+        label=PARAMETERS.label,
+        keras_model=str(small_model.keras_model),
+        transform_graph=str(small_model.transform_graph),
     )
     assert compare(answers, expected, tolerance=1e-5) is None
     assert answers["serving_default"]["probability"].shape == (300, 1)
@@ -109,36 +113,6 @@ def test_a_loader_that_hangs_is_refused(small_model):
             answers()
 
 
-def test_without_the_trained_model_nothing_is_blessed(small_model, tmp_path):
-    with pytest.raises(ProbeFailed, match="the trainer wrote no model.keras"):
-        trained_outputs([], keras_model=str(tmp_path / "model.keras"), transform_graph=str(small_model.transform_graph))
-
-
-def answers_with(**outputs):
-    probability = {"probability": np.array([[0.5]])}
-    answers = {"serving_default": probability, "columnar": probability, "transform_features": {"x": np.array([[1]])}}
-    return {**answers, "serving_default": outputs}
-
-
-def test_differences_name_signature_and_output():
-    expected = {"probability": np.array([[0.51]]), "x": np.array([[1]])}
-    good = answers_with(probability=np.array([[0.515]]))
-    assert compare(good, expected, tolerance=0.1) is None
-    assert "probability of signature columnar differs" in compare(good, expected, tolerance=0.008)
-    wrong = answers_with(score=np.array([[0.5]]))
-    assert "returns ['score'], not ['probability']" in compare(wrong, expected, tolerance=1)
-    assert "differs" in compare(answers_with(probability=np.array([[np.nan]])), expected, tolerance=1)
-    assert "has shape (1,)" in compare(answers_with(probability=np.array([0.5])), expected, tolerance=1)
-
-
-@pytest.mark.parametrize("lacking", ["serving_default", "columnar", "transform_features"])
-def test_an_export_without_a_signature_is_refused(lacking):
-    answers = answers_with(probability=np.array([[0.5]]))
-    del answers[lacking]
-    expected = {"probability": np.array([[0.5]]), "x": np.array([[1]])}
-    assert f"the export lacks the signature {lacking}" in compare(answers, expected, tolerance=1)
-
-
 def test_the_engine_refuses_in_tf_serving_s_words(small_model):
     model = SavedModel(str(small_model.saved_model))
     signature = model.signatures["serving_default"]
@@ -170,6 +144,8 @@ def test_the_component_writes_the_verdict(small_model, broken_model, tmp_path, g
     model.id = 7
     (tmp_path / "model").mkdir()
     (tmp_path / "model/Format-Serving").symlink_to(small_model.saved_model if good else broken_model)
+    (tmp_path / "model" / KERAS_MODEL).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "model" / KERAS_MODEL).symlink_to(small_model.keras_model)
     examples = artifact(standard_artifacts.Examples, tmp_path / "examples")
     examples.split_names = '["eval"]'
     (tmp_path / "examples/Split-eval").mkdir(parents=True)
@@ -179,10 +155,10 @@ def test_the_component_writes_the_verdict(small_model, broken_model, tmp_path, g
     blessing = artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
     InfraValidator.test_call(
         model=model,
-        model_run=artifact(standard_artifacts.ModelRun, small_model.keras_model.parent),
         transform_graph=artifact(standard_artifacts.TransformGraph, small_model.transform_graph),
         examples=examples,
         blessing=blessing,
+        label=PARAMETERS.label.model_dump_json(),
         split="eval",
         num_examples=16,
         tolerance=1e-4,

@@ -28,6 +28,7 @@ from components.refusal import GateRefused
 from pipeline.lite_config import LiteThreshold
 from pipeline.lite_evaluation import eval_config
 from pipeline.loading import ConfigError
+from pipeline.metrics import METRICS
 from trainer import lite, models
 from trainer.features import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures
 from trainer.heads import Head, head_of
@@ -389,7 +390,7 @@ def test_the_gate_passes_a_good_file_and_refuses_another_model_s(world):
     good = world.evaluate(world.export("int8"))
     untrained = models.build(world.case.network, features=world.case.features, units=world.head.units)
     bad = world.evaluate(world.export("int8", model=untrained))
-    better = LiteThreshold(metric=world.case.metric, max_loss=0).higher_is_better
+    better = METRICS[world.case.label.task][world.case.metric].higher_is_better
     limit = {"metric": world.case.metric, "max_loss": 0.05, "higher_is_better": better}
     LiteGate.test_call(evaluation=good, reference=reference, variant="int8", thresholds=json.dumps([limit]))
     with pytest.raises(GateRefused) as refused:

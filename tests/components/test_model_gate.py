@@ -1,5 +1,7 @@
 import math
 
+import numpy as np
+import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import validation_result_pb2
 
 from components.metrics import slice_name
@@ -9,13 +11,18 @@ HOUR = "trip_start_hour"
 
 
 def threshold(**limits):
-    return {"metric": "accuracy", "slice": HOUR, "min": None, "max_drop": None, **limits}
+    none = dict.fromkeys(("min", "max", "max_drop", "max_rise"))
+    return {"metric": "accuracy", "slice": HOUR, **none, **limits}
 
 
 def table(**accuracies):
     return {"": {"accuracy": 0.1, "example_count": 999.0}} | {
         f"{HOUR}={name[1:]}": {"accuracy": value, "example_count": 100.0} for name, value in accuracies.items()
     }
+
+
+def errors(**values):
+    return {f"{HOUR}={name[1:]}": {"error": value, "example_count": 100.0} for name, value in values.items()}
 
 
 def failures(limits, candidate, baseline=None, min_slice_size=1):
@@ -28,6 +35,30 @@ def test_only_the_slices_below_are_named():
         f"accuracy of {HOUR}=2 is 0.7900, at least 0.8 is wanted",
         f"accuracy of {HOUR}=3 is 0.5000, at least 0.8 is wanted",
     ]
+
+
+def test_only_the_slices_above_are_named_where_less_is_better():
+    found = failures(threshold(metric="error", max=2.0), errors(h1=1.5, h2=2.25, h3=2.0))
+    assert found == [f"error of {HOUR}=2 is 2.2500, at most 2 is wanted"]
+
+
+def test_a_rise_against_the_blessed_model_is_named():
+    limits = threshold(metric="error", max_rise=0.5)
+    assert not failures(limits, errors(h1=2.0), errors(h1=1.5))
+    assert not failures(limits, errors(h1=2.0), errors(h1=math.nan))
+    assert failures(limits, errors(h1=2.25), errors(h1=1.5)) == [
+        f"error of {HOUR}=1 rose by 0.7500 against the last blessed model, 0.5 is allowed"
+    ]
+
+
+def test_a_small_figure_keeps_its_digits():
+    [text] = failures(threshold(metric="error", max=1e-5), errors(h1=2.5e-5))
+    assert text == f"error of {HOUR}=1 is 2.5e-05, at most 1e-05 is wanted"
+
+
+def test_a_value_that_float32_rounds_below_its_limit_passes():
+    assert not failures(threshold(min=0.7), table(h1=float(np.float32(0.7))))
+    assert failures(threshold(min=0.7), table(h1=0.6999))
 
 
 def test_small_slices_have_no_limits():
@@ -75,10 +106,26 @@ def test_the_evaluator_s_failures_are_put_in_words():
     worse.metric_key.name, worse.metric_key.is_diff = "accuracy", True
     worse.metric_value.double_value.value = -0.02
     worse.metric_threshold.change_threshold.absolute.value = -0.01
+    high = per_slice.failures.add()
+    high.metric_key.name = "error"
+    high.metric_value.double_value.value = 3.5
+    high.metric_threshold.value_threshold.upper_bound.value = 3.0
+    risen = per_slice.failures.add()
+    risen.metric_key.name, risen.metric_key.is_diff = "error", True
+    risen.metric_value.double_value.value = 0.25
+    risen.metric_threshold.change_threshold.direction = tfma.MetricDirection.LOWER_IS_BETTER
+    risen.metric_threshold.change_threshold.absolute.value = 0.125
+    unknown = per_slice.failures.add()
+    unknown.metric_key.name = "recall"
+    unknown.metric_value.double_value.value = math.nan
+    unknown.metric_threshold.value_threshold.lower_bound.value = 0.5
     assert slice_name(per_slice.slice_key) == ""
     assert evaluator_failures(result) == [
         "auc of all examples is 0.9100, at least 0.93 is wanted",
         "accuracy of all examples fell by 0.0200 against the last blessed model, 0.01 is allowed",
+        "error of all examples is 3.5000, at most 3 is wanted",
+        "error of all examples rose by 0.2500 against the last blessed model, 0.125 is allowed",
+        "recall of all examples cannot be computed (are all labels equal, or is a class missing?)",
     ]
 
 

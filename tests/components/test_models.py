@@ -107,9 +107,7 @@ def test_dropout_acts_in_training_alone(name, features):
 
 
 def test_the_vector_holds_each_feature_in_its_place():
-    layer = dnn.FeatureVector(
-        numeric=("x",), categorical={"k": 2, "h": 2}, images={"p": (1, 2, 1)}, embedding_dim=1
-    )
+    layer = dnn.FeatureVector(numeric=("x",), categorical={"k": 2, "h": 2}, images={"p": (1, 2, 1)}, embedding_dim=1)
     layer.build({})
     layer.embedding.table.assign([[10.0], [11.0], [20.0], [21.0]])
     vector = layer(
@@ -124,13 +122,15 @@ def test_the_vector_holds_each_feature_in_its_place():
     assert layer.compute_output_shape({}) == (None, 5)
 
 
-def test_subsampling_is_the_mean_times_a_factor_plus_a_bias():
-    layer = lenet.Subsampling()
+@pytest.mark.parametrize(("pooling", "expected"), [("mean", 6.5), ("max", 12.5)])
+def test_subsampling_is_one_value_times_a_factor_plus_a_bias(pooling, expected):
+    layer = lenet.Subsampling(pooling=pooling)
     layer.build((None, 2, 2, 1))
     layer.factor.assign([2.0])
     layer.bias.assign([0.5])
     picture = tf.constant([[[[1.0], [2.0]], [[3.0], [6.0]]]])
-    assert layer(picture).numpy().tolist() == [[[[6.5]]]]
+    assert layer(picture).numpy().tolist() == [[[[expected]]]]
+    assert lenet.Subsampling.from_config(layer.get_config()).pooling == pooling
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (33, 9, 3)])
@@ -160,9 +160,10 @@ def test_a_model_says_which_features_it_needs(name, features, message):
         build(name, features)
 
 
-@pytest.mark.parametrize("features", [
-    TransformedFeatures(numeric=("x",), categorical={}), TransformedFeatures(numeric=(), categorical={"k": 3})
-])
+@pytest.mark.parametrize(
+    "features",
+    [TransformedFeatures(numeric=("x",), categorical={}), TransformedFeatures(numeric=(), categorical={"k": 3})],
+)
 @pytest.mark.parametrize("name", ["wide_and_deep", "dnn"])
 def test_one_kind_of_feature_is_enough(name, features):
     assert build(name, features, units=1, hidden_units=())(batch(features)).shape == (7, 1)

@@ -31,6 +31,30 @@ def test_zeros_and_empty_texts_are_values_and_nulls_are_none():
     ]
 
 
+@pytest.mark.parametrize("kind", [pa.list_(pa.uint8()), pa.large_list(pa.uint8()), pa.list_(pa.uint8(), 2)])
+def test_lists_become_features_of_many_values(kind):
+    table = pa.table({"pixels": pa.array([[0, 255], None, [7, 0]], kind), "row": [0, 1, 2]})
+    expected = [{"pixels": [0, 255], "row": [0]}, {"pixels": [], "row": [1]}, {"pixels": [7, 0], "row": [2]}]
+    assert [values(example) for example in table_to_examples(table)] == expected
+    assert [values(example) for example in table_to_examples(table.slice(1))] == expected[1:]
+
+
+def test_lists_may_differ_in_length_and_hold_texts():
+    table = pa.table({"tags": [["a", "", "b"], [], ["c"]], "weights": [[0.5], [0.0, 1.0], []]})
+    assert [values(example) for example in table_to_examples(table)] == [
+        {"tags": [b"a", b"", b"b"], "weights": [0.5]},
+        {"tags": [], "weights": [0.0, 1.0]},
+        {"tags": [b"c"], "weights": []},
+    ]
+
+
+def test_a_null_inside_a_list_and_a_list_of_lists_name_the_column():
+    with pytest.raises(UnsupportedColumn, match="column 'pixels' has a null inside a list"):
+        list(table_to_examples(pa.table({"pixels": [[1, None]]})))
+    with pytest.raises(UnsupportedColumn, match="column 'pixels' has the type list"):
+        list(table_to_examples(pa.table({"pixels": [[[1], [2]]]})))
+
+
 def test_order_is_kept_over_chunks():
     chunks = [pa.table({"x": [1, 2]}), pa.table({"x": [3]})]
     assert [values(example)["x"] for example in table_to_examples(pa.concat_tables(chunks))] == [[1], [2], [3]]

@@ -50,7 +50,9 @@ def test_every_kind_of_feature_and_its_missing_value(tmp_path):
         {"y": 0.0},
         {"y": 0.0, "size": 3.0, "count": 5, "kind": "c", "hour": -4},
     ]
-    output = making.transform(rows, OPTIONAL | LABEL_SPEC, Parameters(label={"column": "y"}, features=FEATURES), tmp_path)
+    output = making.transform(
+        rows, OPTIONAL | LABEL_SPEC, Parameters(label={"column": "y"}, features=FEATURES), tmp_path
+    )
     found = making.transformed_columns(output, tmp_path)
     assert {name: (tensor.dtype.name, tensor.shape[1:].as_list()) for name, tensor in found.items()} == {
         "label": ("float32", [1]),

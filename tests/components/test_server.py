@@ -74,7 +74,7 @@ def test_stock_stubs_understand_the_server(small_model, target):
         metadata.model_spec.name = "small"
         signatures = get_model_metadata_pb2.SignatureDefMap()
         assert stub.GetModelMetadata(metadata, timeout=30).metadata["signature_def"].Unpack(signatures)
-        assert set(signatures.signature_def) == {"serving_default", "columnar", "transform_features"}
+        assert set(signatures.signature_def) == {"serving_default", "columnar", "transform_features", "classify"}
         status = get_model_status_pb2.GetModelStatusRequest()
         status.model_spec.name = "small"
         answer = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(status, timeout=30)

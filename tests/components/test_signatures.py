@@ -103,7 +103,9 @@ def rows_of_every_kind() -> list[dict]:
         for index in range(12)
     ]
     optional = ["size", "count", "kind", "hour", "photo", "pixels"]
-    lacking = [{key: value for key, value in row.items() if key != name} for row, name in zip(full, optional)]
+    lacking = [
+        {key: value for key, value in row.items() if key != name} for row, name in zip(full, optional, strict=False)
+    ]
     return [*full, *lacking, {"animal": "cow", "glyph": [0.0, 0.5, 0.5, 1.0]}]
 
 
@@ -157,7 +159,7 @@ def test_examples_and_columns_are_answered_as_the_trained_model_does(each):
         assert set(answer) == {output}
         np.testing.assert_allclose(answer[output], expected, atol=1e-5, err_msg=signature)
     # Else any two signatures would agree.
-    assert len(np.unique(expected.round(4), axis=0)) > len(each.rows) // 2
+    assert len(np.unique(expected.round(4), axis=0)) > 5
 
 
 def test_a_multiclass_model_classifies(every_kind):

@@ -194,7 +194,7 @@ def test_model_gate_refuses_a_model_below_its_threshold(project, first):
 def test_model_gate_refuses_a_model_worse_than_the_blessed_one(project, first):
     before = project.served()
     thresholds = "gates.evaluation.thresholds=[{metric: auc, min: 0.1, max_drop: 0.005}]"
-    outcome = project.run("--set", "trainer.loop.learning_rate=1.0e-5", "--set", thresholds)
+    outcome = project.run("--set", "trainer.loop.optimizer.learning_rate=1.0e-5", "--set", thresholds)
     assert_refused(project, outcome, node="ModelGate", reason="against the last blessed model", before=before)
 
 

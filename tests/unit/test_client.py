@@ -94,6 +94,21 @@ def test_wrong_values_name_row_and_key(value, dtype):
         column([{"fare": 1}, {"fare": value}], "fare", np.dtype(dtype))
 
 
+def test_a_list_may_be_flat_or_nested_and_missing_as_a_whole():
+    rows = [{"p": [1, 2, 3, 4]}, {"p": [[5, 6], [7, 8]]}, {}]
+    flat = column(rows, "p", np.dtype(np.float32), shape=[4])
+    assert flat[:2].tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    assert np.isnan(flat[2]).all()
+    assert column(rows[:2], "p", np.dtype(np.int64), shape=[2, 2]).tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
+    assert column([], "p", np.dtype(np.float32), shape=[4]).shape == (0, 4)
+
+
+@pytest.mark.parametrize("value", [[1, 2, 3], 7, ["a", "b", "c", "d"], "abcd", [[1, 2], [3]]])
+def test_a_list_of_another_size_or_type_is_named(value):
+    with pytest.raises(ValueError, match=r"row 1, p: .* is not a list of 4 numbers"):
+        column([{"p": [1, 2, 3, 4]}, {"p": value}], "p", np.dtype(np.float32), shape=[4])
+
+
 def test_json_lines_errors_name_the_line(tmp_path):
     file = tmp_path / "rows.jsonl"
     file.write_text('{"a": 1}\n\n{"a": \n')

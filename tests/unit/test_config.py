@@ -7,15 +7,17 @@ from pydantic import ValidationError
 from pipeline.checks import check
 from pipeline.config import Config
 from pipeline.loading import ConfigError, load
+from pipeline.metrics import METRICS, PRIMARY, SHOWN
 
 
 def load_taxi(taxi_config: Path, *overrides: str) -> Config:
     return load(config=taxi_config, profile="local", overrides=overrides)
 
 
-def test_shipped_config_is_valid_in_every_profile(taxi_config):
+@pytest.mark.parametrize("name", ["taxi", "digits"])
+def test_shipped_configs_are_valid_in_every_profile(taxi_config, name):
     for profile in ("local", "ci"):
-        config = load(config=taxi_config, profile=profile)
+        config = load(config=taxi_config.with_stem(name), profile=profile)
         check(config)
     assert config.cache is False
 
@@ -54,16 +56,20 @@ def test_config_is_frozen(taxi_config):
             "thresholds.0.min: Input should be less than or equal",
         ),
         ("gates.evaluation.thresholds=[{metric: auc}]", "can never refuse a model"),
-        ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min"),
+        ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min (or max)"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
         ("features.identity.trip_start_hour=1", "identity.trip_start_hour: must lie between 2 and 1,000,000, got 1"),
         ("serving.model_name=a/b", "serving.model_name: 'a/b' may hold letters"),
         ("trainer.loop.seed=-1", "trainer.loop.seed: Input should be greater than or equal to 0"),
-        ("trainer.model.hidden_units=[0]", "trainer.model.hidden_units.0: Input should be greater than 0"),
-        ("trainer.loop.learning_rate=.inf", "trainer.loop.learning_rate: Input should be a finite number"),
+        (
+            "trainer.loop.optimizer.learning_rate=.inf",
+            "trainer.loop.optimizer.learning_rate: Input should be a finite number",
+        ),
         ("data.splits={Eval/x: 1}", "'Eval/x' may hold letters"),
         ("gates.infra.tolerance=.inf", "gates.infra.tolerance: Input should be less than 0.1"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0}]", "thresholds.0.min: Input should be greater than 0"),
+        ("gates.evaluation.thresholds=[{metric: auc, max: 0}]", "thresholds.0.max: Input should be greater than 0"),
+        ("gates.evaluation.thresholds=[{metric: auc, max_rise: .inf}]", "max_rise: Input should be a finite number"),
         (
             "gates.evaluation.thresholds=[{metric: accuracy, slice: trip_start_hour, min: 0.5}]",
             "the Evaluator blesses only with one for all examples",
@@ -76,6 +82,61 @@ def test_wrong_values_name_key_and_fix(taxi_config, override, message):
         load_taxi(taxi_config, override)
     assert message in str(error.value)
     assert str(taxi_config) in str(error.value)
+
+
+LABELS = {
+    "binary": "label={above: null, column: tips}",
+    "multiclass": "label={above: null, task: multiclass, classes: [none, some, much]}",
+    "regression": "label={above: null, task: regression}",
+}
+GOOD_LIMITS = {
+    "binary": "{metric: auc, min: 0.9, max_drop: 0.01}",
+    "multiclass": "{metric: accuracy, min: 0.9}, {metric: cross_entropy, max: 0.5, max_rise: 0}, {metric: f1, min: .1}",
+    "regression": "{metric: mean_absolute_error, max: 12.5, max_rise: 2}, {metric: squared_correlation, min: 0.2}",
+}
+
+
+@pytest.mark.parametrize("task", list(LABELS))
+def test_each_task_has_limits_of_its_own(taxi_config, task):
+    load_taxi(taxi_config, LABELS[task], f"gates.evaluation.thresholds=[{GOOD_LIMITS[task]}]")
+
+
+@pytest.mark.parametrize("task", list(LABELS))
+def test_what_is_shown_and_compared_is_a_metric_of_the_task(task):
+    assert set(SHOWN[task]) | {PRIMARY[task]} <= set(METRICS[task])
+    assert not METRICS[task][PRIMARY[task]].per_class
+
+
+@pytest.mark.parametrize(
+    ("task", "limits", "message"),
+    [
+        ("binary", "{metric: auc, max: 0.9}", "0.max: of auc, more is better; use min or max_drop"),
+        ("binary", "{metric: auc, min: 0.9, max_rise: 0.1}", "0.max_rise: of auc, more is better; use min or max_drop"),
+        ("regression", "{metric: mean_absolute_error, min: 0.9}", "0.min: of mean_absolute_error, less is better"),
+        (
+            "multiclass",
+            "{metric: accuracy, min: 0.9}, {metric: cross_entropy, max_drop: 0.1}",
+            "1.max_drop: of cross_entropy, less is better; use max or max_rise",
+        ),
+        (
+            "regression",
+            "{metric: auc, min: 0.9}",
+            "0.metric: 'auc' is no metric of a regression label; there are mean_",
+        ),
+        ("binary", "{metric: acuracy, min: 0.9}", "'acuracy' is no metric of a binary label; there are auc, auc_"),
+        (
+            "multiclass",
+            "{metric: f1, min: 0.9}, {metric: f1, min: 0.9, slice: payment_type}",
+            "1.slice: f1 is a mean over all classes, which a slice may lack; use accuracy there",
+        ),
+        ("regression", "{metric: mean_absolute_error, max_rise: 1}", "none has a min (or max)"),
+    ],
+)
+def test_a_limit_must_fit_the_label_s_task(taxi_config, task, limits, message):
+    with pytest.raises(ConfigError) as error:
+        load_taxi(taxi_config, LABELS[task], f"gates.evaluation.thresholds=[{limits}]")
+    assert "gates.evaluation" in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -126,6 +187,11 @@ def test_override_must_be_key_and_value(taxi_config):
         ("features.numeric=[tips]", "features.numeric: 'tips' makes the label"),
         ("label={column: payment_type, above: null}", "label.column: 'payment_type' is BYTES"),
         ("trainer.run_fn=sys.exit", "trainer.run_fn: there is no module 'sys'"),
+        ("label={column: fare, above: null, task: multiclass, classes: [a, b]}", "label.column: .*; it must be BYTES"),
+        ("example_weight=weight", "example_weight: there is no column 'weight'"),
+        ("example_weight=company", "example_weight: 'company' is BYTES in .*; it must be INT or FLOAT"),
+        ("example_weight=trip_miles", "features.numeric: 'trip_miles' is the example weight, which no request knows"),
+        ("features.image={photo: {height: 8, width: 8}}", "features.image: there is no column 'photo'"),
         ("runs=/proc/x", "runs: /proc/x/taxi cannot be created"),
         ("schema=nowhere.pbtxt", "schema: nowhere.pbtxt cannot be read"),
         ("schema=configs/taxi.yaml", "schema: configs/taxi.yaml is not a schema in protobuf text format"),
@@ -136,6 +202,13 @@ def test_override_must_be_key_and_value(taxi_config):
 def test_what_the_config_points_to_is_checked(taxi_config, override, message):
     with pytest.raises(ConfigError, match=message):
         check(load_taxi(taxi_config, override))
+
+
+def test_an_example_weight_reaches_trainer_and_preprocessing(taxi_config):
+    config = load_taxi(taxi_config, "example_weight=trip_start_timestamp")
+    check(config)
+    assert config.parameters().example_weight == "trip_start_timestamp"
+    assert config.preprocessing_parameters().example_weight == "trip_start_timestamp"
 
 
 def test_slices_must_be_columns(taxi_config):

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.digest import imported_files, source_digest
+from pipeline.model_options import known_models, model_module
 
 
 @pytest.fixture
@@ -53,9 +54,24 @@ def test_packages_beside_are_followed_and_installed_ones_are_not(package):
     assert set(imported_files("beside.entry")) == {"beside", "beside.entry", "usermodule", "usermodule.net"}
 
 
-def test_every_file_of_the_trainer_is_in_the_digest_of_run_fn_or_preprocessing():
-    files = {*imported_files("trainer.run_fn").values(), *imported_files("trainer.preprocessing").values()}
+def test_several_modules_share_one_digest(package):
+    (package / "other.py").write_text("y = 1\n")
+    both = source_digest("usermodule.train.run", "usermodule.other")
+    assert both == source_digest("usermodule.other", "usermodule.train.run") != source_digest("usermodule.train.run")
+    (package / "other.py").write_text("y = 2\n")
+    assert source_digest("usermodule.train.run", "usermodule.other") != both
+
+
+def test_every_file_of_the_trainer_is_in_the_digest_of_run_fn_preprocessing_or_a_model():
+    modules = ["trainer.run_fn", "trainer.preprocessing", *map(model_module, known_models())]
+    files = {file for module in modules for file in imported_files(module).values()}
     assert files == set(Path("trainer").resolve().rglob("*.py"))
+
+
+def test_an_edit_of_a_model_concerns_those_that_use_it():
+    digests = {name: set(imported_files(model_module(name))) for name in known_models()}
+    assert {name for name, modules in digests.items() if "trainer.models.lenet" in modules} == {"lenet"}
+    assert "trainer.models.wide_and_deep" in digests["dnn"]
 
 
 def test_preprocessing_does_not_depend_on_the_model():

@@ -2,6 +2,8 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.lite_config import Lite, LiteThreshold
+from pipeline.loading import ConfigError, load
+from trainer.parameters import Label
 
 LIMITS = [{"metric": "auc", "max_loss": 0.005}]
 
@@ -28,6 +30,18 @@ def test_what_could_never_refuse_or_makes_no_sense_is_refused(options, message):
         Lite(**options)
 
 
-def test_of_errors_less_is_better():
-    assert LiteThreshold(metric="auc", max_loss=0).higher_is_better
-    assert not LiteThreshold(metric="mean_absolute_error", max_loss=0).higher_is_better
+def test_a_limit_is_on_a_metric_of_the_task():
+    limit = LiteThreshold(metric="auc", max_loss=0)
+    assert limit.misfit(Label(column="y")) is None
+    assert "there are mean_absolute_error" in limit.misfit(Label(column="y", task="regression"))
+
+
+def test_a_wrong_limit_is_named_by_its_key(taxi_config):
+    with pytest.raises(
+        ConfigError, match=r"lite\.thresholds\.0\.metric: .* is no metric of a binary"
+    ):
+        load(
+            config=taxi_config,
+            profile=None,
+            overrides=["lite.thresholds=[{metric: mean_absolute_error, max_loss: 1}]"],
+        )

@@ -1,0 +1,73 @@
+"""The metrics of each task: what a config may name, how TFMA computes it, and which way is better.
+
+No TensorFlow and no TFMA here, since a wrong name in a config is answered within a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from trainer.parameters import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        tfma_class: the class that computes it, of TFMA or of Keras.
+        options: of that class.
+        higher_is_better: False for errors and losses.
+        per_class: computed for each class against the rest, then averaged with equal weights. It has no value where a
+            class is missing, so it is for all examples only.
+    """
+
+    tfma_class: str
+    options: Mapping[str, int] = field(default_factory=dict)
+    higher_is_better: bool = True
+    per_class: bool = False
+
+
+# TFMA's default of 10,000 thresholds costs seconds with many slices; 2,000 give the same four digits.
+_THRESHOLDS = {"num_thresholds": 2000}
+
+METRICS: Mapping[Task, Mapping[str, Metric]] = {
+    "binary": {
+        "auc": Metric(tfma_class="AUC", options=_THRESHOLDS),
+        "auc_precision_recall": Metric(tfma_class="AUCPrecisionRecall", options=_THRESHOLDS),
+        "accuracy": Metric(tfma_class="BinaryAccuracy"),
+        "precision": Metric(tfma_class="Precision"),
+        "recall": Metric(tfma_class="Recall"),
+    },
+    "multiclass": {
+        "accuracy": Metric(tfma_class="SparseCategoricalAccuracy"),
+        # TFMA's own CategoricalCrossEntropy takes one-hot labels, and returns a wrong number for class ids.
+        "cross_entropy": Metric(tfma_class="SparseCategoricalCrossentropy", higher_is_better=False),
+        "auc": Metric(tfma_class="AUC", options=_THRESHOLDS, per_class=True),
+        "auc_precision_recall": Metric(tfma_class="AUCPrecisionRecall", options=_THRESHOLDS, per_class=True),
+        "precision": Metric(tfma_class="Precision", per_class=True),
+        "recall": Metric(tfma_class="Recall", per_class=True),
+        "f1": Metric(tfma_class="F1Score", per_class=True),
+    },
+    "regression": {
+        "mean_absolute_error": Metric(tfma_class="MeanAbsoluteError", higher_is_better=False),
+        "root_mean_squared_error": Metric(tfma_class="RootMeanSquaredError", higher_is_better=False),
+        # Not R²: TFMA has none, and cannot run Keras' R2Score, whose weights are not there before the first batch.
+        "squared_correlation": Metric(tfma_class="SquaredPearsonCorrelation"),
+    },
+}
+
+# Computed and shown whether they have a limit or not.
+SHOWN: Mapping[Task, tuple[str, ...]] = {
+    "binary": ("auc", "accuracy"),
+    "multiclass": ("accuracy", "cross_entropy"),
+    "regression": ("mean_absolute_error", "root_mean_squared_error"),
+}
+
+# By which slices are compared: it has a value in every slice, be its labels all the same.
+PRIMARY: Mapping[Task, str] = {
+    "binary": "accuracy",
+    "multiclass": "accuracy",
+    "regression": "mean_absolute_error",
+}

@@ -39,7 +39,7 @@ class Lite(Strict):
     """
 
     variants: tuple[Variant, ...] = Field(default=("float32", "int8"), min_length=1)
-    num_representative: int = Field(default=200, gt=0)
+    num_representative: int = Field(default=500, gt=0)
     thresholds: tuple[LiteThreshold, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

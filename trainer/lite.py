@@ -11,7 +11,7 @@ import json
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
 
 import keras
@@ -116,8 +116,15 @@ def convert(
             converter.target_spec.supported_types = [tf.float16]
         if variant == "int8":
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.representative_dataset = lambda: ((SIGNATURE, dict(batch)) for batch in batches)
+            converter.representative_dataset = lambda: ((SIGNATURE, row) for row in _rows(batches))
         return converter.convert()
+
+
+def _rows(batches: Iterable[Arrays]) -> Iterator[dict[str, np.ndarray]]:
+    """Batches of one row: the calibrator takes no two shapes, and keeps all that is computed for a batch in memory."""
+    for batch in batches:
+        for row in range(len(next(iter(batch.values())))):
+            yield {name: array[row : row + 1] for name, array in batch.items()}
 
 
 def interpreter(content: bytes) -> tf.lite.Interpreter:

@@ -156,7 +156,9 @@ class World:
             head=self.head,
             inputs=lite.input_specs(self.model, self.specs()),
             variant=variant,
-            representative=[self.inputs],
+            representative=[
+                {name: array[rows] for name, array in self.inputs.items()} for rows in (slice(300), slice(300, None))
+            ],
         )
 
     def export(self, variant: str, *, model: keras.Model | None = None) -> standard_artifacts.Model:
@@ -349,7 +351,8 @@ def test_the_export_describes_its_file(world):
         for name, array in sorted(world.inputs.items())
     }
     assert about["microseconds_per_row"] > 0
-    assert np.max(np.abs(lite.predict(content, world.inputs) - world.answers())) < 1.0
+    differences = np.abs(lite.predict(content, world.inputs) - world.answers())
+    assert np.mean(differences) < 0.05 * world.answers().std()
 
 
 def test_without_the_keras_file_the_export_says_where_it_should_be(world, tmp_path):

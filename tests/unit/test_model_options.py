@@ -6,7 +6,10 @@ from pipeline.loading import ConfigError, load
 from pipeline.model_options import check_model, known_models
 from trainer.parameters import Model
 
-REGRESSION = "label={column: tips, task: regression, above: null}"
+REGRESSION = [
+    "label={column: tips, task: regression, above: null}",
+    "gates.evaluation.thresholds=[{metric: mean_absolute_error, max: 2}]",
+]
 NAMED = [
     "label={column: company, task: multiclass, above: null, classes: [cab, taxi]}",
     "features.vocabulary.company=null",
@@ -98,8 +101,8 @@ def test_an_option_without_annotation_takes_anything(own_model):
         (["trainer.model.name=resnet"], "trainer.model.name: there is no model 'resnet'"),
         (["trainer.loop.class_weights={'2': 2}"], r"class_weights.2: there is no such class; the classes are 0, 1\."),
         ([*NAMED, "trainer.loop.class_weights={bus: 2}"], "class_weights.bus: .* the classes are cab, taxi"),
-        ([REGRESSION, "trainer.loop.class_weights={'1': 2}"], "class_weights: a regression label has no classes"),
-        ([REGRESSION, "trainer.loop.label_smoothing=0.1"], "label_smoothing: a regression label has no classes"),
+        ([*REGRESSION, "trainer.loop.class_weights={'1': 2}"], "class_weights: a regression label has no classes"),
+        ([*REGRESSION, "trainer.loop.label_smoothing=0.1"], "label_smoothing: a regression label has no classes"),
     ],
 )
 def test_the_whole_configuration_is_checked(taxi_config, overrides, message):

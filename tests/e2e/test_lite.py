@@ -93,7 +93,8 @@ def test_a_variant_that_loses_too_much_stops_the_push_of_everything(first, proje
     outcome = project.run(*words)
     assert outcome.code == 3, outcome.out + outcome.err
     [line] = outcome.err.splitlines()
-    assert line.startswith("LiteGate_int8 refused: the int8 TF Lite model: auc is ")
+    assert line.startswith("LiteGate_int8 refused: the int8 TF Lite model: ")
+    assert "accuracy is " in line
     assert "worse than the SavedModel's" in line
     assert "Pusher" not in outcome.nodes()
     assert (project.served(), digest(lite_folder(project))) == before

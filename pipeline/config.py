@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pipeline.lite_config import Lite
 from pipeline.metrics import METRICS
 from trainer.parameters import Features, Label, Loop, Model, Parameters, Strict
 
@@ -197,6 +198,7 @@ class Config(Strict):
     Attributes:
         schema_path: the curated schema (key ``schema``); None means that SchemaGen infers one from the statistics.
         features: None means that every column is used, by its type.
+        lite: None means that no TF Lite files are made.
         example_weight: the column that says how much each example counts, in training and in evaluation.
         runs: the folder that holds one run folder per pipeline.
         cache: whether nodes whose inputs and code did not change are taken from earlier runs.
@@ -210,6 +212,7 @@ class Config(Strict):
     features: Features | None = None
     trainer: Trainer = Trainer()
     gates: Gates
+    lite: Lite | None = None
     serving: Serving
     runs: Path = Path("runs")
     cache: bool = True
@@ -221,6 +224,10 @@ class Config(Strict):
             misfit = threshold.misfit(self.label)
             if misfit:
                 raise ValueError(f"gates.evaluation.thresholds.{index}.{misfit}")
+        for index, limit in enumerate(self.lite.thresholds if self.lite else ()):
+            misfit = limit.misfit(self.label)
+            if misfit:
+                raise ValueError(f"lite.thresholds.{index}.{misfit}")
         return self
 
     def parameters(self) -> Parameters:
@@ -246,6 +253,11 @@ class Config(Strict):
     def serving_folder(self) -> Path:
         """The base path that a model server watches; its children are the versions."""
         return self.run_folder / "serving" / self.serving.model_name
+
+    @property
+    def lite_folder(self) -> Path:
+        """Where the TF Lite files go; its children are the versions."""
+        return self.run_folder / "serving_lite" / self.serving.model_name
 
     @property
     def metadata_file(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import get_args
 
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_gen.component import FileBasedExampleGen
@@ -36,11 +37,13 @@ from components.pusher import Pusher
 from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest
 from pipeline.evaluation import eval_config
+from pipeline.lite_nodes import PUSHER, gate_id, judged_exports, lite_pusher
 from pipeline.model_options import model_module
+from trainer.lite_variants import Variant
 from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
 
 # Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
-UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher"})
+UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher", PUSHER, *map(gate_id, get_args(Variant))})
 
 
 def build(config: Config) -> Pipeline:
@@ -170,7 +173,16 @@ def _gates_and_push(
         infra_blessing=infra_validator.outputs["blessing"],
         base_directory=str(config.serving_folder),
     )
-    return [baseline, evaluator, model_gate, infra_validator, pusher]
+    nodes = [baseline, evaluator, model_gate, infra_validator]
+    if config.lite is None:
+        return [*nodes, pusher]
+    judged = judged_exports(
+        config.lite, label=config.label, model=model, transform=transform, evaluator=evaluator, after=infra_validator
+    )
+    for node in judged:
+        pusher.add_upstream_node(node)
+    pushed = pusher.outputs["pushed_model"]
+    return [*nodes, *judged, pusher, lite_pusher(judged=judged, pushed_model=pushed, folder=config.lite_folder)]
 
 
 def _example_gen(data: Data) -> BaseComponent:

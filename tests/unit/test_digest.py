@@ -62,8 +62,8 @@ def test_several_modules_share_one_digest(package):
     assert source_digest("usermodule.train.run", "usermodule.other") != both
 
 
-def test_every_file_of_the_trainer_is_in_the_digest_of_run_fn_preprocessing_or_a_model():
-    modules = ["trainer.run_fn", "trainer.preprocessing", *map(model_module, known_models())]
+def test_every_file_of_the_trainer_is_in_the_digest_of_run_fn_preprocessing_lite_or_a_model():
+    modules = ["trainer.run_fn", "trainer.preprocessing", "trainer.lite", *map(model_module, known_models())]
     files = {file for module in modules for file in imported_files(module).values()}
     assert files == set(Path("trainer").resolve().rglob("*.py"))
 

@@ -7,6 +7,7 @@ features to logits ``[batch, units]``. The options' annotations are what the con
 from __future__ import annotations
 
 import importlib
+import pkgutil
 from typing import TYPE_CHECKING
 
 from pydantic import ConfigDict, validate_call
@@ -30,3 +31,18 @@ def build(model: Model, *, features: TransformedFeatures, units: int) -> keras.M
     module = importlib.import_module(f"{__name__}.{model.name}")
     checked = validate_call(module.build, config=ConfigDict(arbitrary_types_allowed=True))
     return checked(features=features, units=units, **model.options)
+
+
+def load(path: str) -> keras.Model:
+    """Load a Keras file.
+
+    Keras finds a layer of ours by its name only once the module that defines it has been imported, so all are.
+
+    Args:
+        path: of a file that ``keras.Model.save`` wrote.
+    """
+    import keras
+
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return keras.models.load_model(path)

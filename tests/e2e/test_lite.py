@@ -1,0 +1,104 @@
+"""The taxi pipeline with TF Lite files: evaluated and pushed beside the SavedModel, or refused, and nothing is pushed.
+
+The tests share one project folder and run in the order of this file.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.infra_validator import read_records
+from components.metrics import ALL_EXAMPLES, CANDIDATE, metrics_by_slice
+from components.pusher import digest
+from tests.e2e.project import Outcome, Project
+from trainer import lite
+from trainer.export import TRANSFORM_FEATURES
+
+pytestmark = pytest.mark.e2e
+
+SWITCH = "lite={thresholds: [{metric: auc, max_loss: 0.005}, {metric: accuracy, max_loss: 0.01}]}"
+NODES = [f"Lite{step}_{variant}" for variant in ("float32", "int8") for step in ("Export", "Eval", "Gate")]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def first(project) -> Outcome:
+    outcome = project.run("--set", SWITCH)
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def lite_folder(project: Project) -> Path:
+    return project.folder / "runs" / "taxi" / "serving_lite" / "taxi"
+
+
+def only(folder: Path) -> Path:
+    [child] = folder.iterdir()
+    return child
+
+
+def test_each_variant_is_judged_before_the_push(first):
+    marks = first.nodes()
+    assert [marks.get(node) for node in [*NODES, "Pusher", "LitePusher"]] == ["✓"] * 8
+    order = list(marks)
+    assert max(order.index(node) for node in NODES) < order.index("Pusher") < order.index("LitePusher")
+
+
+def test_the_evaluator_knows_each_variant_beside_the_savedmodel(first, project):
+    artifacts = project.folder / "runs" / "taxi" / "artifacts"
+    auc = {
+        node: metrics_by_slice(str(only(artifacts / node / "evaluation")), CANDIDATE)[ALL_EXAMPLES]["auc"]
+        for node in ("Evaluator", "LiteEval_float32", "LiteEval_int8")
+    }
+    assert auc["LiteEval_float32"] == pytest.approx(auc["Evaluator"], abs=1e-5)
+    assert auc["LiteEval_int8"] == pytest.approx(auc["Evaluator"], abs=5e-3)
+    assert len(set(auc.values())) > 1
+
+
+def test_the_pushed_files_answer_as_the_served_model_behind_its_own_transform(first, project):
+    pushed = only(lite_folder(project))
+    about = json.loads((pushed / "lite.json").read_text())
+    served = tf.saved_model.load(str(project.serving_folder / about["saved_model_version"]))
+    examples = only(project.folder / "runs" / "taxi" / "artifacts" / "ExampleGen" / "examples") / "Split-eval"
+    records = tf.constant(read_records(str(examples), limit=100))
+    expected = served.signatures["serving_default"](records)["probability"].numpy()
+    transformed = served.signatures[TRANSFORM_FEATURES](records)
+    for name, bound in (("model_float32.tflite", 1e-5), ("model_int8.tflite", 0.2)):
+        features = {feature: transformed[feature].numpy() for feature in about["files"][name]["inputs"]}
+        answers = lite.predict((pushed / name).read_bytes(), features)
+        assert np.max(np.abs(answers - expected)) < bound
+
+
+def test_without_a_change_nothing_is_pushed_again(first, project):
+    before = digest(lite_folder(project))
+    outcome = project.run("--set", SWITCH)
+    assert outcome.code == 0, outcome.err
+    assert outcome.nodes()["LiteExport_int8"] == "="
+    assert digest(lite_folder(project)) == before
+
+
+def test_a_variant_that_loses_too_much_stops_the_push_of_everything(first, project):
+    before = project.served(), digest(lite_folder(project))
+    # One example shows int8 nothing of the range of the values: all others are cut off.
+    words = ["--set", SWITCH, "--set", "lite.num_representative=1", "--set", "trainer.model.dropout=0.2"]
+    outcome = project.run(*words)
+    assert outcome.code == 3, outcome.out + outcome.err
+    [line] = outcome.err.splitlines()
+    assert line.startswith("LiteGate_int8 refused: the int8 TF Lite model: ")
+    assert "accuracy is " in line
+    assert "worse than the SavedModel's" in line
+    assert "Pusher" not in outcome.nodes()
+    assert (project.served(), digest(lite_folder(project))) == before
+    # The baseline of the next run is the SavedModel that was pushed, not what was pushed for devices after it.
+    good = project.run("--set", SWITCH, "--set", "trainer.model.dropout=0.2")
+    assert good.code == 0, good.err
+    assert " against " in good.out

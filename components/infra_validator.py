@@ -4,10 +4,6 @@ The standard InfraValidator needs docker and a TF Serving image. This one starts
 SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard InfraBlessing.
 """
 
-import importlib
-import pkgutil
-
-import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
@@ -19,9 +15,8 @@ from tfx.utils import path_utils
 
 from components import infra_blessing
 from serving.probe import Answers, ProbeFailed, probing
-from trainer import models as networks
+from trainer import models
 from trainer.export import CLASSIFY, COLUMNAR, REGRESS, TRANSFORM_FEATURES
-from trainer.features import model_inputs
 from trainer.heads import head_of
 from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
@@ -104,22 +99,15 @@ def trained_answers(records: list[bytes], *, label: Label, keras_model: str, tra
     loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
     raw = tf.io.parse_example(records, output.raw_feature_spec())
     transformed = {name: tensor.numpy() for name, tensor in loader.apply_transform_model(raw).items()}
-    _register_networks()
-    model = keras.models.load_model(keras_model)
+    model = models.load(keras_model)
     head = head_of(label)
-    predictions = head.predictions(model(model_inputs(transformed), training=False)).numpy()
+    predictions = head.predictions(models.apply(model, transformed, training=False)).numpy()
     return {
         SERVING_DEFAULT: {head.output: predictions},
         COLUMNAR: {head.output: predictions},
         TRANSFORM_FEATURES: transformed,
         **_generic_answers(label, predictions),
     }
-
-
-def _register_networks() -> None:
-    """Import every network: Keras finds the custom layers of a file only among those that are registered."""
-    for module in pkgutil.iter_modules(networks.__path__):
-        importlib.import_module(f"{networks.__name__}.{module.name}")
 
 
 def _generic_answers(label: Label, predictions: np.ndarray) -> Answers:

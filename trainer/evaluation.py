@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from trainer import models
 from trainer.columns import Columns
 from trainer.features import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.heads import Head
@@ -52,4 +53,4 @@ class Evaluation:
 
 
 def _logits(model: keras.Model, features: dict[str, tf.Tensor]) -> tf.Tensor:
-    return model(features, training=False)
+    return models.apply(model, features, training=False)

@@ -17,7 +17,8 @@ import tensorflow_transform as tft
 from tensorflow.python.saved_model import fingerprinting_utils
 from tensorflow_transform.saved import saved_transform_io_v2
 
-from trainer.features import image, model_inputs
+from trainer import models
+from trainer.features import image
 from trainer.heads import head_of
 from trainer.parameters import Label
 
@@ -117,8 +118,7 @@ class ServingModel(tf.Module):
         return self._predict(tf.io.parse_example(examples, spec))
 
     def _predict(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
-        features = model_inputs(self._apply_transform(raw))
-        return self._head.predictions(self.model(features, training=False))
+        return self._head.predictions(models.apply(self.model, self._apply_transform(raw), training=False))
 
 
 def _drop_missing(values: tf.Tensor) -> tf.SparseTensor:

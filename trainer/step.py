@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from trainer import models
 from trainer.columns import Layout
 from trainer.features import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.heads import Head
@@ -163,7 +164,7 @@ class StepRunner:
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            logits = self.model(features, training=True)
+            logits = models.apply(self.model, features, training=True)
             losses = self._head.losses(label, logits, smoothing=self._options.label_smoothing)
             # Gradients are summed over replicas and micro-batches, so each divides by the weight of all of them.
             loss = tf.math.divide_no_nan(tf.reduce_sum(losses * weight), total)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer import models
 from trainer.models.wide_and_deep import JointEmbedding
 
 
@@ -53,7 +54,7 @@ def transfer(
     Returns:
         How many variables took values, and how many there are.
     """
-    earlier = keras.models.load_model(keras_file, compile=False)
+    earlier = models.load(keras_file)
     values = {variable.path: variable.numpy() for variable in earlier.variables}
     tables = _tables(model, earlier, old=old, new=new, first_word_id=first_word_id)
     taken = 0

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, validate_call
 
+from trainer.features import model_inputs
 from trainer.parameters import Model
 
 if TYPE_CHECKING:
@@ -31,6 +33,24 @@ def build(model: Model, *, features: TransformedFeatures, units: int) -> keras.M
     module = importlib.import_module(f"{__name__}.{model.name}")
     checked = validate_call(module.build, config=ConfigDict(arbitrary_types_allowed=True))
     return checked(features=features, units=units, **model.options)
+
+
+def apply(model: keras.Model, transformed: Mapping[str, Any], *, training: bool) -> Any:
+    """Logits ``[batch, units]`` of transformed features.
+
+    A functional model takes a dict with more keys than it has inputs, but pairs them by their order, and so silently
+    mixes the features up. So it is given what it reads and nothing else.
+
+    Args:
+        model: from `build` or `load`.
+        transformed: features by name; label and example weight may be among them.
+        training: whether dropout and the like are at work.
+    """
+    features = model_inputs(transformed)
+    known = getattr(model, "input", None)
+    if isinstance(known, Mapping):
+        features = {name: features[name] for name in known}
+    return model(features, training=training)
 
 
 def load(path: str) -> keras.Model:

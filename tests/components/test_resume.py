@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -14,62 +13,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from serving.processes import process_context
+from tests.components.kills import KILLS, OPTIONS
 from tests.components.processes import run_python
 from tests.components.training import fit, make_columns
 from trainer.preemption import RESUMABLE_EXIT_CODE, Preempted
 
-OPTIONS = {
-    "epochs": None,
-    "steps": 600,
-    "steps_per_loop": 4,
-    "evaluate_every_steps": 40,
-    "dropout": 0.3,
-    "jit_compile": False,
-    "checkpoints": {"every_steps": 4},
-    "early_stopping": {"metric": "auc", "patience": 100},
-    "optimizer": {"learning_rate": 0.01, "ema": 0.9, "weight_decay": 0.01},
-}
-
-
-def train(folder, out, kill_after) -> None:
-    """In a child process: train, and after a while be killed at once."""
-
-    def report(first=[]):  # noqa: B006 (remembers whether the training has begun)
-        if not first and kill_after is not None:
-            first.append(threading.Timer(kill_after, os.kill, (os.getpid(), signal.SIGKILL)))
-            first[0].start()
-
-    import trainer.loop
-
-    original = trainer.loop.Controller._check
-    trainer.loop.Controller._check = lambda self, meter: (report(), original(self, meter))
-    trained, reports = fit(make_columns(100), folder, **OPTIONS)
-    steps = [report.step for report in reports]
-    np.savez(out, *trained.model.get_weights(), steps=np.array(steps), evaluation=trained.evaluation["auc"])
-
-
-def run_child(folder, out, kill_after=None) -> int:
-    process = process_context().Process(target=train, args=(folder, str(out), kill_after))
-    process.start()
-    process.join(120)
-    return process.exitcode
-
 
 @pytest.mark.timeout(600)
 def test_twenty_kills_at_random_moments_change_nothing(tmp_path):
-    whole, killed = tmp_path / "whole.npz", tmp_path / "killed.npz"
-    assert run_child(tmp_path / "whole", whole) == 0
-    generator, kills = random.Random(1), 0
-    while kills < 20 and run_child(tmp_path / "killed", killed, generator.uniform(0.0, 0.12)) != 0:
-        kills += 1
-    assert kills == 20, "the training ended before it was killed 20 times"
-    assert run_child(tmp_path / "killed", killed) == 0
-    with np.load(whole) as expected, np.load(killed) as got:
-        assert got["steps"][0] > 4, "it started over"
-        weights = [name for name in expected if name.startswith("arr_")]
-        assert weights
-        for name in [*weights, "evaluation"]:
+    done = json.loads(run_python("tests.components.kills", str(tmp_path), timeout=500).stdout.splitlines()[-1])
+    assert done["kills"] == KILLS
+    assert 0 < done["checkpoint_before_the_last"] < 600
+    whole, killed = (json.loads((tmp_path / name / "end.json").read_text()) for name in ("whole", "killed"))
+    assert killed["evaluation"] == whole["evaluation"]
+    assert killed["first_report"] > done["checkpoint_before_the_last"]
+    with np.load(tmp_path / "whole" / "weights.npz") as expected, np.load(tmp_path / "killed" / "weights.npz") as got:
+        assert expected.files
+        for name in expected:
             np.testing.assert_array_equal(got[name], expected[name])
 
 
@@ -196,7 +156,7 @@ def test_one_replica_equals_two_replicas_equals_two_workers(tmp_path):
 
 @pytest.mark.timeout(600)
 def test_sigterm_to_one_worker_stops_all_and_they_continue(tmp_path):
-    options = {**STRATEGY_OPTIONS, "folder": "shared", "epochs": None, "steps": 3000}
+    options = {**STRATEGY_OPTIONS, "folder": "shared", "epochs": None, "steps": 400, "checkpoints": {"every_steps": 20}}
     workers = run_workers(tmp_path, json.dumps(options))
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("shared/checkpoints/last/*.index")) and time.monotonic() < deadline:
@@ -206,8 +166,8 @@ def test_sigterm_to_one_worker_stops_all_and_they_continue(tmp_path):
     assert codes == [RESUMABLE_EXIT_CODE] * 2, (tmp_path / "worker0.log").read_text()[-2000:]
     saved = tf.train.latest_checkpoint(str(tmp_path / "shared" / "checkpoints" / "last"))
     step = int(saved.rpartition("-")[2])
-    assert 0 < step < 3000
-    workers = run_workers(tmp_path, json.dumps({**options, "steps": 3000}))
+    assert 0 < step < 400
+    workers = run_workers(tmp_path, json.dumps(options))
     assert [worker.wait(200) for worker in workers] == [0, 0]
     run_python("tests.components.strategies", str(tmp_path / "one.npz"), "1", json.dumps({**options, "folder": "one"}))
     with np.load(tmp_path / "one.npz") as one, np.load(tmp_path / "worker0.npz") as two:

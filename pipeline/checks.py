@@ -50,6 +50,7 @@ def check(config: Config) -> None:
     for key, path in (
         ("trainer.run_fn", config.trainer.run_fn),
         ("trainer.preprocessing_fn", config.trainer.preprocessing_fn),
+        ("trainer.tuner_fn", config.trainer.tuner_fn),
     ):
         check_function(key, path)
 

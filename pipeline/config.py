@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from trainer.parameters import Features, Label, Loop, Model, Parameters, Strict
+from trainer.search import Search
 
 # Metrics of TFMA by the names that a config uses; every one of them lies in [0, 1] and higher is better.
 Metric = Literal["auc", "auc_precision_recall", "accuracy", "precision", "recall"]
@@ -140,10 +141,14 @@ class Trainer(Strict):
     Attributes:
         run_fn: dotted path of the function that trains and exports.
         preprocessing_fn: dotted path of the Transform function.
+        tuner_fn: dotted path of the function that makes the tuner, where there is one.
+        tuner: the search for hyperparameters that comes before the training; None trains with what is configured.
     """
 
     run_fn: str = "trainer.run_fn.run_fn"
     preprocessing_fn: str = "trainer.preprocessing.preprocessing_fn"
+    tuner_fn: str = "trainer.tuner_fn.tuner_fn"
+    tuner: Search | None = None
     model: Model = Model()
     loop: Loop = Loop()
 
@@ -188,6 +193,15 @@ class Config(Strict):
     runs: Path = Path("runs")
     cache: bool = True
     beam: Beam = Beam()
+
+    @model_validator(mode="after")
+    def _search_fits(self) -> Config:
+        if self.trainer.tuner:
+            try:
+                self.trainer.tuner.check(self.parameters())
+            except ValueError as error:
+                raise ValueError(f"trainer.tuner.{error}") from None
+        return self
 
     def parameters(self) -> Parameters:
         """What the trainer and preprocessing get to know."""

@@ -16,6 +16,7 @@ from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGe
 from tfx.components.statistics_gen.component import StatisticsGen
 from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
+from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
@@ -36,7 +37,8 @@ from components.pusher import Pusher
 from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest
 from pipeline.evaluation import eval_config
-from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
+from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
+from trainer.search import SEARCH_KEY
 
 # Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
 UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher"})
@@ -83,11 +85,13 @@ def nodes(config: Config) -> list[BaseNode]:
         custom_config=_custom_config(config.preprocessing_parameters(), config.trainer.preprocessing_fn),
     )
     transform.add_upstream_node(data_gate)
+    tuner = [_tuner(config, schema=schema, transform=transform)] if config.trainer.tuner else []
     trainer = Trainer(
         run_fn=config.trainer.run_fn,
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema,
+        hyperparameters=tuner[0].outputs["best_hyperparameters"] if tuner else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
         custom_config=_custom_config(config.parameters(), config.trainer.run_fn),
@@ -99,9 +103,26 @@ def nodes(config: Config) -> list[BaseNode]:
         example_validator,
         data_gate,
         transform,
+        *tuner,
         trainer,
         *_gates_and_push(config, examples=examples, schema=schema, transform=transform, trainer=trainer),
     ]
+
+
+def _tuner(config: Config, *, schema: Channel, transform: BaseComponent) -> Tuner:
+    return Tuner(
+        tuner_fn=config.trainer.tuner_fn,
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
+        custom_config={
+            **_custom_config(config.parameters(), config.trainer.tuner_fn),
+            CHECKPOINTS_KEY: str(config.run_folder / "checkpoints"),
+            SEARCH_KEY: config.trainer.tuner.model_dump_json(),
+        },
+    )
 
 
 def _gates_and_push(

@@ -47,14 +47,17 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         fn_args: from the Tuner component; ``custom_config`` carries `Parameters` and `Search` as JSON, and where
             checkpoints go.
     """
-    parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
-    search = Search.model_validate_json(fn_args.custom_config[SEARCH_KEY])
-    where = replicas.choose(parameters.loop.strategy)
-    if isinstance(where.strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict()
+    if len(cluster.get("worker", [])) > 1:
         raise ValueError("trainer.tuner: a search runs on one machine; unset TF_CONFIG or switch the tuner off.")
-    return TunerFnResult(
-        tuner=LoopTuner(fn_args=fn_args, parameters=parameters, search=search, where=where), fit_kwargs={}
+    parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
+    tuner = LoopTuner(
+        fn_args=fn_args,
+        parameters=parameters,
+        search=Search.model_validate_json(fn_args.custom_config[SEARCH_KEY]),
+        where=replicas.choose(parameters.loop.strategy),
     )
+    return TunerFnResult(tuner=tuner, fit_kwargs={})
 
 
 class LoopTuner(BaseTuner):
@@ -82,9 +85,10 @@ class LoopTuner(BaseTuner):
             project_name=_STATE_FOLDER,
             overwrite=True,
         )
-        # A trial is the same in whatever search it comes up.
+        # A trial is the same in whatever search it comes up. And what the Trainer's executor calls transform_output,
+        # the Tuner's leaves out.
         custom_config = {key: value for key, value in fn_args.custom_config.items() if key != SEARCH_KEY}
-        self._fn_args = attr.evolve(fn_args, custom_config=custom_config)
+        self._fn_args = attr.evolve(fn_args, custom_config=custom_config, transform_output=fn_args.transform_graph_path)
         self._parameters = parameters
         self._trials = search.trials
         self._where = where

@@ -33,9 +33,9 @@ def play(search, folder, score=lambda values: 0.0):
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian"])
 def test_values_lie_in_the_space_and_follow_from_the_seed(tmp_path, algorithm):
-    search = Search(algorithm=algorithm, trials=12, space=SPACE)
+    search = Search(algorithm=algorithm, trials=8, space=SPACE)
     played = play(search, tmp_path)
-    assert len(played) == 12
+    assert len(played) == 8
     assert play(search, tmp_path) == played
     assert play(search.model_copy(update={"seed": 1}), tmp_path) != played
     seen = {path: {str(values[path]) for values in played} for path in SPACE}
@@ -49,7 +49,7 @@ def test_values_lie_in_the_space_and_follow_from_the_seed(tmp_path, algorithm):
     assert all(1e-3 <= values["rate"] <= 1 for values in played)
     assert all(type(values["wide"]) is int and 1 <= values["wide"] <= 100 for values in played)
     # Half of the magnitudes lie below the root of both ends; without log sampling hardly any would.
-    assert 2 <= sum(values["rate"] < 1e-3**0.5 for values in played) <= 10
+    assert 2 <= sum(values["rate"] < 1e-3**0.5 for values in played) <= 7
 
 
 def test_bayesian_comes_nearer_than_random(tmp_path):

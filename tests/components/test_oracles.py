@@ -33,9 +33,9 @@ def play(search, folder, score=lambda values: 0.0):
 
 @pytest.mark.parametrize("algorithm", ["random", "bayesian"])
 def test_values_lie_in_the_space_and_follow_from_the_seed(tmp_path, algorithm):
-    search = Search(algorithm=algorithm, trials=8, space=SPACE)
+    search = Search(algorithm=algorithm, trials=6, space=SPACE)
     played = play(search, tmp_path)
-    assert len(played) == 8
+    assert len(played) == 6
     assert play(search, tmp_path) == played
     assert play(search.model_copy(update={"seed": 1}), tmp_path) != played
     seen = {path: {str(values[path]) for values in played} for path in SPACE}
@@ -49,24 +49,19 @@ def test_values_lie_in_the_space_and_follow_from_the_seed(tmp_path, algorithm):
     assert all(1e-3 <= values["rate"] <= 1 for values in played)
     assert all(type(values["wide"]) is int and 1 <= values["wide"] <= 100 for values in played)
     # Half of the magnitudes lie below the root of both ends; without log sampling hardly any would.
-    assert 2 <= sum(values["rate"] < 1e-3**0.5 for values in played) <= 7
+    assert 1 <= sum(values["rate"] < 1e-3**0.5 for values in played) <= 5
 
 
 def test_bayesian_comes_nearer_than_random(tmp_path):
-    space = {name: {"min": 0.0, "max": 1.0} for name in ("a", "b")}
-
     def score(values):
-        return 1 - (values["a"] - 0.3) ** 2 - (values["b"] - 0.8) ** 2
+        return 1 - (values["a"] - 0.3) ** 2
 
-    best = {
-        algorithm: [
-            max(map(score, play(Search(algorithm=algorithm, trials=12, seed=seed, space=space), tmp_path, score)))
-            for seed in range(3)
-        ]
-        for algorithm in ("random", "bayesian")
-    }
-    assert sum(best["bayesian"]) > sum(best["random"])
-    assert min(best["bayesian"]) > 0.99
+    def best(algorithm, seed):
+        search = Search(algorithm=algorithm, trials=8, seed=seed, space={"a": {"min": 0.0, "max": 1.0}})
+        return max(map(score, play(search, tmp_path, score)))
+
+    for seed in range(3):
+        assert best("bayesian", seed) > best("random", seed)
 
 
 def test_a_grid_is_walked_in_order_once(tmp_path):

@@ -14,12 +14,15 @@ RUNTIME = [
     # tf.summary raises TBNotInstalledError without it since TensorFlow 2.21.
     "tensorboard==2.21.*",
     "keras==3.*",
+    "keras-tuner==1.4.*",
     "grpcio",
     "jinja2",
     "matplotlib",
     "pydantic==2.*",
     "pyyaml",
     "rich",
+    # The Bayesian search of keras-tuner needs it and does not say so.
+    "scikit-learn",
 ]
 
 # Everything that tests, benchmarks and `make lint` need on top.
@@ -30,7 +33,6 @@ DEV = [
     "pytest",
     "pytest-timeout",
     "ruff",
-    "scikit-learn",
     "setuptools",
     "uv",
 ]

@@ -55,10 +55,12 @@ def check(config: Config) -> None:
                 f"{key}: {column!r} is the example weight, which no request knows; drop it here or there."
             )
     check_model(config.trainer.model)
+    check_search(config)
     check_loop(config)
     for key, path in (
         ("trainer.run_fn", config.trainer.run_fn),
         ("trainer.preprocessing_fn", config.trainer.preprocessing_fn),
+        ("trainer.tuner_fn", config.trainer.tuner_fn),
     ):
         check_function(key, path)
 
@@ -81,6 +83,16 @@ def check_loop(config: Config) -> None:
         if name not in known:
             shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
             raise ConfigError(f"trainer.loop.class_weights.{name}: there is no such class; the classes are {shown}.")
+
+
+def check_search(config: Config) -> None:
+    """The models that a search would build must exist, with their options."""
+    search = config.trainer.tuner
+    for path, candidate in search.candidates(config.parameters()) if search else ():
+        try:
+            check_model(candidate.model)
+        except ConfigError as error:
+            raise ConfigError(f"trainer.tuner.space.{path}: {error}") from None
 
 
 def check_writable(config: Config) -> None:

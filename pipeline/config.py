@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pipeline.lite_config import Lite
 from pipeline.metrics import METRICS
 from trainer.parameters import Features, Label, Loop, Model, Parameters, Strict
+from trainer.search import Search
 
 
 def _identifier(name: str) -> str:
@@ -165,10 +166,14 @@ class Trainer(Strict):
     Attributes:
         run_fn: dotted path of the function that trains and exports.
         preprocessing_fn: dotted path of the Transform function.
+        tuner_fn: dotted path of the function that makes the tuner, where there is one.
+        tuner: the search for hyperparameters that comes before the training; None trains with what is configured.
     """
 
     run_fn: str = "trainer.run_fn.run_fn"
     preprocessing_fn: str = "trainer.preprocessing.preprocessing_fn"
+    tuner_fn: str = "trainer.tuner_fn.tuner_fn"
+    tuner: Search | None = None
     model: Model = Model()
     loop: Loop = Loop()
 
@@ -228,6 +233,15 @@ class Config(Strict):
             misfit = limit.misfit(self.label)
             if misfit:
                 raise ValueError(f"lite.thresholds.{index}.{misfit}")
+        return self
+
+    @model_validator(mode="after")
+    def _search_fits(self) -> Config:
+        if self.trainer.tuner:
+            try:
+                self.trainer.tuner.check(self.parameters())
+            except ValueError as error:
+                raise ValueError(f"trainer.tuner.{error}") from None
         return self
 
     def parameters(self) -> Parameters:

@@ -15,7 +15,6 @@ from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
 from tfx.components.statistics_gen.component import StatisticsGen
-from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
@@ -23,7 +22,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
-from tfx.proto import example_gen_pb2, trainer_pb2
+from tfx.proto import example_gen_pb2
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Model as ModelArtifact
 from tfx.types.standard_artifacts import PushedModel
@@ -38,9 +37,8 @@ from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest
 from pipeline.evaluation import eval_config
 from pipeline.lite_nodes import PUSHER, gate_id, judged_exports, lite_pusher
-from pipeline.model_options import model_module
+from pipeline.training_nodes import custom_config, training_nodes
 from trainer.lite_variants import Variant
-from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
 
 # Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
 UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher", PUSHER, *map(gate_id, get_args(Variant))})
@@ -84,24 +82,10 @@ def nodes(config: Config) -> list[BaseNode]:
         disable_statistics=True,
         # It pays when spans are added to spans; with one span it is a third of the node's time.
         disable_analyzer_cache=True,
-        custom_config=_custom_config(config.preprocessing_parameters(), config.trainer.preprocessing_fn),
+        custom_config=custom_config(config.preprocessing_parameters(), config.trainer.preprocessing_fn),
     )
     transform.add_upstream_node(data_gate)
-    warm_start = _warm_start() if config.trainer.loop.warm_start else None
-    trainer = Trainer(
-        run_fn=config.trainer.run_fn,
-        base_model=warm_start.outputs["model"] if warm_start else None,
-        examples=transform.outputs["transformed_examples"],
-        transform_graph=transform.outputs["transform_graph"],
-        schema=schema,
-        train_args=trainer_pb2.TrainArgs(splits=["train"]),
-        eval_args=trainer_pb2.EvalArgs(splits=["eval"]),
-        custom_config={
-            # trainer.models finds the network by its name, so no import leads there.
-            **_custom_config(config.parameters(), config.trainer.run_fn, model_module(config.trainer.model.name)),
-            CHECKPOINTS_KEY: str(config.run_folder / "checkpoints"),
-        },
-    )
+    *before, trainer = training_nodes(config, schema=schema, transform=transform)
     return [
         example_gen,
         statistics_gen,
@@ -109,19 +93,10 @@ def nodes(config: Config) -> list[BaseNode]:
         example_validator,
         data_gate,
         transform,
-        *([warm_start] if warm_start else []),
+        *before,
         trainer,
         *_gates_and_push(config, examples=examples, schema=schema, transform=transform, trainer=trainer),
     ]
-
-
-def _warm_start() -> BaseNode:
-    """The model that was pushed last, for the trainer to start from."""
-    return Resolver(
-        strategy_class=LatestPushedModelStrategy,
-        model=Channel(type=ModelArtifact),
-        pushed_model=Channel(type=PushedModel),
-    ).with_id("WarmStart")
 
 
 def _gates_and_push(
@@ -210,11 +185,6 @@ def _by_content(schema: Path, config: Config) -> Path:
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_bytes(content)
     return copy
-
-
-def _custom_config(parameters: Parameters, *code: str) -> dict[str, str]:
-    """What TFX hands to the user module; the digest of its sources is there for the cache key alone."""
-    return {CUSTOM_CONFIG_KEY: parameters.model_dump_json(), "source_digest": source_digest(*code)}
 
 
 def beam_args(beam: Beam) -> list[str]:

@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.data_gate import find_anomalies
 from components.metrics import BASELINE, CANDIDATE, metrics_by_slice
 from pipeline import history
+from pipeline.tuned import chosen
 
 SliceMetrics = Mapping[str, float]
 
@@ -30,6 +31,7 @@ class Results:
         model_uri: the Model artifact's folder.
         model_run_uri: the ModelRun artifact's folder.
         examples_uri: the Examples artifact's folder.
+        tuned: the hyperparameters that the Tuner chose, in one line; None where there was no search.
     """
 
     rows: Mapping[str, int]
@@ -41,6 +43,7 @@ class Results:
     model_uri: str
     model_run_uri: str
     examples_uri: str
+    tuned: str | None = None
 
 
 def read(metadata_file: Path, *, run_id: str) -> Results:
@@ -61,6 +64,7 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
         model_uri=outputs["Trainer", "model"].uri,
         model_run_uri=outputs["Trainer", "model_run"].uri,
         examples_uri=outputs["ExampleGen", "examples"].uri,
+        tuned=chosen(outputs),
     )
 
 

@@ -39,6 +39,8 @@ def lines(
         count = results.candidate[worst][EXAMPLE_COUNT]
         yield _line("worst slice", f"{_metrics(results.candidate[worst], task)}  where {worst} ({count:,.0f} examples)")
     yield _line("blessed", _comparison(results, task))
+    if results.tuned:
+        yield _line("tuned", results.tuned)
     yield _line("pushed", _push(results))
     for answer in answers:
         yield _line("gRPC", _answer(answer, config))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from pathlib import Path, PurePosixPath
 
@@ -12,9 +10,9 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from trainer import export, replicas, tuning
 from trainer.features import resolve_features
-from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
+from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.progress import Journal, progress_logger
-from trainer.training import KERAS_FILE, Training
+from trainer.training import KERAS_FILE, Training, checkpoint_folder
 
 # Inside the Model artifact, beside the export's Format-Serving.
 KERAS_FOLDER = "Format-Keras"
@@ -77,23 +75,3 @@ def base_model(fn_args: FnArgs, parameters: Parameters) -> str | None:
         progress_logger.warning("warm_start has no effect: no model was pushed yet.")
         return None
     return keras_folder(fn_args.base_model)
-
-
-def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:
-    """A folder for the checkpoints of this training: the same for the same data, parameters, code and first weights.
-
-    Returns:
-        None where the component names no place for checkpoints: then a killed training starts over.
-    """
-    root = fn_args.custom_config.get(CHECKPOINTS_KEY)
-    if root is None:
-        return None
-    identity = [
-        parameters.model_dump_json(),
-        {key: value for key, value in sorted(fn_args.custom_config.items()) if key != CHECKPOINTS_KEY},
-        fn_args.train_files,
-        fn_args.eval_files,
-        fn_args.transform_output,
-        fn_args.base_model,
-    ]
-    return str(PurePosixPath(root) / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16])

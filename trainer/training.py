@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,7 +18,7 @@ from trainer import loop, models, warm_start
 from trainer.columns import Columns, read_columns
 from trainer.features import FIRST_WORD_ID, TransformedFeatures, read_vocabularies
 from trainer.heads import class_weight_table, head_of
-from trainer.parameters import Parameters
+from trainer.parameters import CHECKPOINTS_KEY, Parameters
 from trainer.progress import Progress, progress_logger
 from trainer.replicas import Replicas
 from trainer.warm_start import Vocabularies
@@ -115,3 +117,23 @@ class Training:
             first_word_id=FIRST_WORD_ID,
         )
         progress_logger.warning(f"warm start: {taken} of {count} variables come from the model pushed last.")
+
+
+def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:
+    """A folder for the checkpoints of this training: the same for the same data, parameters, code and first weights.
+
+    Returns:
+        None where the component names no place for checkpoints: then a killed training starts over.
+    """
+    root = fn_args.custom_config.get(CHECKPOINTS_KEY)
+    if root is None:
+        return None
+    identity = [
+        parameters.model_dump_json(),
+        {key: value for key, value in sorted(fn_args.custom_config.items()) if key != CHECKPOINTS_KEY},
+        fn_args.train_files,
+        fn_args.eval_files,
+        fn_args.transform_output,
+        fn_args.base_model,
+    ]
+    return str(PurePosixPath(root) / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16])

@@ -14,7 +14,7 @@ def with_hyperparameters(parameters: Parameters, values: Mapping[str, Any]) -> P
 
     Args:
         parameters: as configured.
-        values: by dotted path; text that is JSON of a list stands for it, since KerasTuner's choices are scalars.
+        values: by dotted path, as `decoded` takes them.
     """
     changed = parameters.model_dump()
     for path, value in values.items():
@@ -22,5 +22,23 @@ def with_hyperparameters(parameters: Parameters, values: Mapping[str, Any]) -> P
         target = changed
         for parent in parents:
             target = target[parent]
-        target[key] = json.loads(value) if isinstance(value, str) and value.startswith("[") else value
+        target[key] = decoded(value)
     return Parameters.model_validate(changed)
+
+
+def decoded(value: Any) -> Any:
+    """What text stands for that is JSON: KerasTuner's choices are scalars, so lists, null and the like come as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def described(values: Mapping[str, Any]) -> str:
+    """Values by path in one line; each is what ``--set trainer.`` takes."""
+    decoded_values = {path: decoded(value) for path, value in sorted(values.items())}
+    return "  ".join(
+        f"{path}={value if isinstance(value, str) else json.dumps(value)}" for path, value in decoded_values.items()
+    )

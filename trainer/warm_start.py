@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import models
-from trainer.models.wide_and_deep import JointEmbedding
+from trainer.layers import JointEmbedding
 
 
 @dataclass(frozen=True)

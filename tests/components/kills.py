@@ -80,8 +80,8 @@ def main() -> None:
     assert in_a_child(folder / "whole") == 0
     generator, kills, begun = random.Random(1), 0, 0
     for _ in range(KILLS):
-        # At most 6 saves of 4 steps at a time: 20 kills fit into 600 steps.
-        code = in_a_child(folder / "killed", Kill(save=generator.randint(1, 6), seconds=generator.uniform(0, 0.04)))
+        # At most 5 saves of 4 steps and what fits into 30 ms at a time: 20 kills fit into 600 steps.
+        code = in_a_child(folder / "killed", Kill(save=generator.randint(1, 5), seconds=generator.uniform(0, 0.03)))
         assert code == -signal.SIGKILL, code
         kills += 1
         begun = max(begun, *(int(path.stem[5:]) for path in folder.glob("killed/checkpoints/last/*.index")), 0)

@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from trainer import models
 from trainer.features import TransformedFeatures
-from trainer.models import dnn, lenet, wide_and_deep
+from trainer.layers import HashDropout, JointEmbedding
+from trainer.models import dnn, lenet
 from trainer.parameters import Model
 
 TABLE = TransformedFeatures(numeric=("a_scaled", "b_scaled"), categorical={"h_identity": 6, "k_token": 4})
@@ -100,7 +101,7 @@ def test_half_precision_computes_in_half_and_keeps_float32_weights(name, feature
 def test_dropout_acts_in_training_alone(name, features):
     model = build(name, features, dropout=0.5)
     if name == "wide_and_deep":
-        assert model.get_layer("wide").table.shape == (10, 3)
+        assert model.get_layer("embedding").units == 3
     inputs = batch(features)
     np.testing.assert_array_equal(model(inputs, training=False), model(inputs, training=False))
     assert not np.array_equal(model(inputs, training=True), model(inputs, training=True))
@@ -177,10 +178,30 @@ def test_wrong_options_are_refused():
 
 
 def test_joint_embedding_gives_each_feature_rows_of_its_own():
-    layer = wide_and_deep.JointEmbedding(sizes=(2, 3), dim=1)
+    layer = JointEmbedding(sizes={"a": 2, "b": 3}, dim=1, units=1)
     layer.build((None, 2))
-    layer.table.assign([[0.0], [1.0], [10.0], [11.0], [12.0]])
-    ids = tf.constant([[0, 0], [1, 2], [9, -4]], tf.int64)
-    assert layer(ids).numpy().tolist() == [[0.0, 10.0], [1.0, 12.0], [1.0, 10.0]]
-    clone = wide_and_deep.JointEmbedding.from_config(layer.get_config())
-    assert (clone.sizes, clone.dim) == ((2, 3), 1)
+    layer.table.assign([[0.0, 1], [1.0, 2], [10.0, 3], [11.0, 4], [12.0, 5]])
+    deep, wide = layer(tf.constant([[0, 0], [1, 2], [9, -4]], tf.int64))
+    assert deep.numpy().tolist() == [[0.0, 10.0], [1.0, 12.0], [1.0, 10.0]]
+    assert wide.numpy().tolist() == [[4.0], [7.0], [5.0]]
+    clone = JointEmbedding.from_config(layer.get_config())
+    assert (clone.sizes, clone.dim, clone.units) == ({"a": 2, "b": 3}, 1, 1)
+    assert layer.split(layer.table.numpy())["b"].tolist() == [[10.0, 3.0], [11.0, 4.0], [12.0, 5.0]]
+
+
+def test_hash_dropout_leaves_out_its_share_and_never_the_same_twice():
+    layer = HashDropout(0.3, seed=5)
+    ones = tf.ones([1000, 64])
+    np.testing.assert_array_equal(layer(ones), ones)
+    first, second = layer(ones, training=True).numpy(), layer(ones, training=True).numpy()
+    assert set(np.unique(first)) == {0.0, np.float32(1 / 0.7)}
+    left_out = first == 0, second == 0
+    # Each column of 1000 has a standard deviation of 0.0145, the correlation of 64,000 pairs one of 0.004.
+    assert abs(left_out[0].mean() - 0.3) < 0.01
+    assert np.abs(left_out[0].mean(axis=0) - 0.3).max() < 0.07
+    assert abs(np.corrcoef(left_out[0].ravel(), left_out[1].ravel())[0, 1]) < 0.02
+    assert abs(np.corrcoef(left_out[0].ravel()[:-1], left_out[0].ravel()[1:])[0, 1]) < 0.02
+    layer.count.assign(0)
+    np.testing.assert_array_equal(layer(ones, training=True), first)
+    compiled = tf.function(lambda values: layer(values, training=True), jit_compile=True)
+    np.testing.assert_array_equal(compiled(ones), second)

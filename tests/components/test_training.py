@@ -13,8 +13,8 @@ from trainer import optimizers
 from trainer.columns import Columns
 from trainer.heads import head_of
 from trainer.input import Batches, Call
+from trainer.layers import JointEmbedding
 from trainer.loop import TrainingDiverged
-from trainer.models import wide_and_deep
 from trainer.options import Loop
 from trainer.parameters import Label
 
@@ -272,4 +272,4 @@ def test_the_registry_builds_by_name():
 
     model = models.build(Model(name="wide_and_deep", hidden_units=[4]), features=FEATURES, units=2)
     assert model.output_shape == (None, 2)
-    assert isinstance(model.get_layer("embedding"), wide_and_deep.JointEmbedding)
+    assert isinstance(model.get_layer("embedding"), JointEmbedding)

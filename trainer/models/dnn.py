@@ -11,8 +11,7 @@ from keras import ops
 from pydantic import Field, PositiveInt
 
 from trainer.features import TransformedFeatures
-from trainer.models.dropout import HashDropout
-from trainer.models.wide_and_deep import JointEmbedding
+from trainer.layers import HashDropout, JointEmbedding
 
 Shapes = Mapping[str, tuple[int | None, ...]]
 

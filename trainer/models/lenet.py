@@ -10,7 +10,7 @@ from keras import ops
 from pydantic import Field, PositiveInt
 
 from trainer.features import TransformedFeatures
-from trainer.models.dropout import HashDropout
+from trainer.layers import HashDropout
 
 # Three blocks halve a picture three times.
 _LEAST_SIDE = 8

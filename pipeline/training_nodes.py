@@ -1,0 +1,75 @@
+"""The nodes that make a model of the transformed examples: the Trainer, and WarmStart and Tuner where configured."""
+
+from __future__ import annotations
+
+from tfx.components.trainer.component import Trainer
+from tfx.components.tuner.component import Tuner
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.proto import trainer_pb2
+from tfx.types.channel import Channel
+from tfx.types.standard_artifacts import Model as ModelArtifact
+from tfx.types.standard_artifacts import PushedModel
+
+from components.champion import LatestPushedModelStrategy
+from pipeline.config import Config
+from pipeline.digest import source_digest
+from pipeline.model_options import model_module
+from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
+from trainer.search import SEARCH_KEY
+
+
+def training_nodes(config: Config, *, schema: Channel, transform: BaseComponent) -> list[BaseNode]:
+    """The nodes in order; the Trainer is the last."""
+    inputs = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "schema": schema,
+        "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+        "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
+    }
+    nodes: list[BaseNode] = []
+    optional = {}
+    if config.trainer.loop.warm_start:
+        nodes.append(_warm_start())
+        optional["base_model"] = nodes[-1].outputs["model"]
+    if config.trainer.tuner:
+        search = {SEARCH_KEY: config.trainer.tuner.model_dump_json()}
+        nodes.append(
+            Tuner(
+                tuner_fn=config.trainer.tuner_fn,
+                custom_config={**_custom_config(config, config.trainer.tuner_fn), **search},
+                **inputs,
+            )
+        )
+        optional["hyperparameters"] = nodes[-1].outputs["best_hyperparameters"]
+    trainer = Trainer(
+        run_fn=config.trainer.run_fn, custom_config=_custom_config(config, config.trainer.run_fn), **optional, **inputs
+    )
+    return [*nodes, trainer]
+
+
+def custom_config(parameters: Parameters, *modules: str) -> dict[str, str]:
+    """What TFX hands to the user module; the digest of its sources is there for the cache key alone."""
+    return {CUSTOM_CONFIG_KEY: parameters.model_dump_json(), "source_digest": source_digest(*modules)}
+
+
+def _custom_config(config: Config, function: str) -> dict[str, str]:
+    # trainer.models finds a network by its name, so no import leads to it.
+    searched = config.trainer.tuner.space.get("model.name") if config.trainer.tuner else None
+    names = {config.trainer.model.name, *(searched.points() if searched else ())}
+    modules = [model_module(name) for name in sorted(names)]
+    return {
+        **custom_config(config.parameters(), function, *modules),
+        CHECKPOINTS_KEY: str(config.run_folder / "checkpoints"),
+    }
+
+
+def _warm_start() -> BaseNode:
+    """The model that was pushed last, for the trainer to start from."""
+    return Resolver(
+        strategy_class=LatestPushedModelStrategy,
+        model=Channel(type=ModelArtifact),
+        pushed_model=Channel(type=PushedModel),
+    ).with_id("WarmStart")

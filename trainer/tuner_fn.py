@@ -1,0 +1,212 @@
+"""TFX's entry point for the Tuner: trainings with other hyperparameters on the same data, of which the best is kept."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import attr
+import keras
+import keras_tuner
+import tensorflow as tf
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import Trial
+from keras_tuner.errors import FailedTrialError, FatalError
+from pydantic import ValidationError
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.components.tuner.component import TunerFnResult
+
+from trainer import replicas
+from trainer.heads import head_of
+from trainer.loop import TrainingDiverged
+from trainer.oracles import make_oracle
+from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
+from trainer.progress import progress_logger
+from trainer.replicas import Replicas
+from trainer.search import SEARCH_KEY, Search, first_error
+from trainer.training import Training, checkpoint_folder
+from trainer.tuning import described, with_hyperparameters
+
+# What a trial came to, in its folder: the eval split's figures, or why it failed.
+RECORD_FILE = "trial.json"
+_FAILURE = "failure"
+_STATE_FOLDER = "keras_tuner"
+
+
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
+    """Make the tuner that ``custom_config`` describes.
+
+    Args:
+        fn_args: from the Tuner component; ``custom_config`` carries `Parameters` and `Search` as JSON, and where
+            checkpoints go.
+    """
+    cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict()
+    if len(cluster.get("worker", [])) > 1:
+        raise ValueError("trainer.tuner: a search runs on one machine; unset TF_CONFIG or switch the tuner off.")
+    parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
+    tuner = LoopTuner(
+        fn_args=fn_args,
+        parameters=parameters,
+        search=Search.model_validate_json(fn_args.custom_config[SEARCH_KEY]),
+        where=replicas.choose(parameters.loop.strategy),
+    )
+    return TunerFnResult(tuner=tuner, fit_kwargs={})
+
+
+class LoopTuner(BaseTuner):
+    """Runs each trial with the training loop.
+
+    What a trial came to is kept by its data, parameters and code. Since the oracle comes to the same values again
+    from the same seed and the same results, a search that was killed repeats no trial that is done, and goes on in
+    the midst of the one that was not. KerasTuner's own files are thrown away: it writes them in place, so that a kill
+    can leave half a file, and takes up some searches elsewhere than it left them.
+
+    Args:
+        fn_args: name the data and the folders.
+        parameters: as configured.
+        search: what to try.
+        where: where to train.
+    """
+
+    def __init__(self, *, fn_args: FnArgs, parameters: Parameters, search: Search, where: Replicas):
+        head = head_of(parameters.label)
+        self._objective = search.objective or head.monitor
+        maximize = head.higher_is_better and self._objective != "loss"
+        super().__init__(
+            make_oracle(search, keras_tuner.Objective(self._objective, "max" if maximize else "min")),
+            directory=fn_args.working_dir,
+            project_name=_STATE_FOLDER,
+            overwrite=True,
+        )
+        # A trial is the same in whatever search it comes up. And what the Trainer's executor calls transform_output,
+        # the Tuner's leaves out.
+        custom_config = {key: value for key, value in fn_args.custom_config.items() if key != SEARCH_KEY}
+        self._fn_args = attr.evolve(fn_args, custom_config=custom_config, transform_output=fn_args.transform_graph_path)
+        self._parameters = parameters
+        self._trials = search.trials
+        self._where = where
+        self._failures: list[str] = []
+
+    def search(self) -> None:
+        """Run all trials on data that is read once.
+
+        Raises:
+            Preempted: SIGTERM came; the same search goes on when it is run again.
+            ValueError: all trials failed.
+        """
+        with tempfile.TemporaryDirectory(prefix="tuner-") as scratch:
+            training = Training.read(self._fn_args, self._parameters, scratch=scratch)
+            try:
+                super().search(training=training, scratch=scratch)
+            except FatalError as error:
+                raise error.__cause__ or error from None
+        done = len(self.oracle.trials) - len(self._failures)
+        if not done:
+            raise ValueError(f"no trial of {len(self._failures)} came to an end: {'; '.join(self._failures)}")
+        [best] = self.oracle.get_best_trials()
+        progress_logger.warning(
+            f"trial {self._number(best)} is the best of {done}: {self._objective} {best.score:.4f} with "
+            f"{described(best.hyperparameters.values)}"
+        )
+
+    def run_trial(self, trial: Trial, *, training: Training, scratch: str) -> dict[str, float]:
+        """Train once.
+
+        Returns:
+            The objective.
+
+        Raises:
+            FailedTrialError: the values do not work; the search goes on with others.
+            FatalError: anything else; the search ends.
+        """
+        name = f"trial {self._number(trial)}/{self._trials}"
+        values = trial.hyperparameters.values
+        try:
+            with _messages_begin_with(name):
+                progress_logger.info(described(values))
+                figures = self._figures(values, training, str(Path(scratch, trial.trial_id)))
+            if not math.isfinite(figures[self._objective]):
+                raise ValueError(f"{self._objective} is {figures[self._objective]}")
+        except (ValueError, tf.errors.ResourceExhaustedError) as error:
+            reason = f"{name} failed: {_reason(error)}"
+            progress_logger.warning(f"{reason} ({described(values)})")
+            self._failures.append(reason)
+            raise FailedTrialError(reason) from error
+        except Exception as error:
+            # KerasTuner would take any other exception for an invalid trial.
+            raise FatalError(str(error)) from error
+        finally:
+            # The model's layers are known to Keras by name until then.
+            keras.utils.clear_session()
+        return {self._objective: figures[self._objective]}
+
+    def _figures(self, values: Mapping[str, Any], training: Training, scratch: str) -> Mapping[str, float]:
+        parameters = with_hyperparameters(self._parameters, values)
+        folder = checkpoint_folder(self._fn_args, parameters) or scratch
+        record = _read(folder)
+        if record is None:
+            checkpoints = str(PurePosixPath(folder, "checkpoints"))
+            try:
+                record = training.fit(
+                    parameters,
+                    replicas=self._where,
+                    checkpoints=checkpoints,
+                    report=lambda progress: progress_logger.info(progress.line()),
+                ).evaluation
+            except TrainingDiverged as error:
+                record = {_FAILURE: str(error)}
+                if tf.io.gfile.exists(checkpoints):
+                    tf.io.gfile.rmtree(checkpoints)
+            _write(folder, record)
+        if _FAILURE in record:
+            raise TrainingDiverged(record[_FAILURE])
+        return record
+
+    @staticmethod
+    def _number(trial: Trial) -> int:
+        return int(trial.trial_id) + 1
+
+
+def _reason(error: Exception) -> str:
+    """In one line."""
+    if isinstance(error, ValidationError):
+        return first_error(error)
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _read(folder: str) -> Mapping[str, Any] | None:
+    file = str(PurePosixPath(folder, RECORD_FILE))
+    if not tf.io.gfile.exists(file):
+        return None
+    with tf.io.gfile.GFile(file) as stream:
+        return json.loads(stream.read())
+
+
+def _write(folder: str, record: Mapping[str, Any]) -> None:
+    tf.io.gfile.makedirs(folder)
+    file = str(PurePosixPath(folder, RECORD_FILE))
+    with tf.io.gfile.GFile(f"{file}.part", "w") as stream:
+        stream.write(json.dumps(dict(record)))
+    tf.io.gfile.rename(f"{file}.part", file, overwrite=True)
+
+
+@contextmanager
+def _messages_begin_with(name: str) -> Iterator[None]:
+    """While open, what a training tells names its trial, and its warnings do not stay on the screen."""
+
+    def prefix(record: logging.LogRecord) -> bool:
+        record.msg, record.args = f"{name}  {record.getMessage()}", ()
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        return True
+
+    progress_logger.addFilter(prefix)
+    try:
+        yield
+    finally:
+        progress_logger.removeFilter(prefix)

@@ -1,0 +1,132 @@
+"""Whole pipelines whose training is interrupted, starts warm, is searched for, or learns something else.
+
+The tests share one project folder and run in the order of this file.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.e2e.project import Outcome, Project
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Project:
+    return Project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def first(project) -> Outcome:
+    outcome = project.run()
+    assert outcome.code == 0, outcome.err
+    return outcome
+
+
+def stop_while_training(project: Project, number: signal.Signals, *words: str) -> subprocess.Popen:
+    """Start a run and send it a signal once the training has saved a checkpoint or two."""
+    process = project.start(*words)
+    deadline = time.monotonic() + 120
+    while len(list(project.folder.glob("runs/taxi/checkpoints/*/last/*.index"))) < 2:
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    return process
+
+
+def history(project: Project) -> list[dict]:
+    """The newest training's reports."""
+    files = project.folder.glob("runs/taxi/artifacts/Trainer/model_run/*/history.jsonl")
+    newest = max(files, key=lambda path: int(path.parent.name))
+    return [json.loads(line) for line in newest.read_text().splitlines()]
+
+
+def test_a_preempted_training_saves_itself_and_the_next_run_continues_it(project, first):
+    words = ("--set", "trainer.loop.epochs=200", "--to", "Trainer")
+    before = project.served()
+    process = stop_while_training(project, signal.SIGTERM, *words)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 75, out + err
+    assert err.startswith("preempted at step ")
+    step = err.split()[3].rstrip(";")
+    assert f"preempted at step {step}" in project.status()
+    outcome = project.run(*words)
+    assert outcome.code == 0, outcome.err
+    assert f"Trainer: continues at step {int(step):,} of 15,800." in outcome.out
+    assert history(project)[-1]["step"] == 15_800
+    assert history(project)[0]["step"] > int(step)
+    assert project.served() == before
+    assert not list(project.folder.glob("runs/taxi/checkpoints/*"))
+
+
+def test_a_killed_training_is_continued_and_another_one_is_not_mixed_in(project, first):
+    words = ("--set", "trainer.loop.epochs=200", "--set", "trainer.loop.seed=1", "--to", "Trainer")
+    process = stop_while_training(project, signal.SIGKILL, *words)
+    process.communicate()
+    other = project.run("--set", "trainer.loop.seed=2", "--to", "Trainer")
+    assert other.code == 0, other.err
+    assert "continues" not in other.out
+    outcome = project.run(*words)
+    assert outcome.code == 0, outcome.err
+    assert "Trainer: continues at step" in outcome.out
+
+
+def test_sigterm_before_the_training_can_be_resumed_as_well(project, first):
+    process = project.start("--set", "cache=false")
+    while "StatisticsGen" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert err.startswith("interrupted; nothing is half-pushed")
+
+
+def test_a_warm_start_begins_with_the_weights_that_were_pushed(project, first):
+    cold = project.run("--set", "trainer.loop.seed=5", "--to", "Trainer")
+    assert cold.code == 0, cold.err
+    cold_loss = history(project)[0]["loss"]
+    outcome = project.run("--set", "trainer.loop.seed=5", "--set", "trainer.loop.warm_start=true", "--to", "Trainer")
+    assert outcome.code == 0, outcome.err
+    assert outcome.nodes()["WarmStart"] == "✓"
+    assert "variables come from the model pushed last" in outcome.out
+    assert history(project)[0]["loss"] < cold_loss / 2
+
+
+def test_a_search_feeds_the_trainer(project, first):
+    rates = "trainer.tuner={trials: 2, algorithm: grid, space: {loop.optimizer.learning_rate: {choices: [0.01, 1e-7]}}}"
+    limits = "gates.evaluation.thresholds=[{metric: auc, min: 0.8}]"
+    outcome = project.run("--set", rates, "--set", limits, "--set", "trainer.loop.epochs=2")
+    assert outcome.code == 0, outcome.err
+    assert (outcome.nodes()["Tuner"], outcome.nodes()["Trainer"]) == ("✓", "✓")
+    assert "tuned       loop.optimizer.learning_rate=0.01" in outcome.out
+    assert max(report["learning_rate"] for report in history(project)) > 0.005
+
+
+def test_a_number_instead_of_a_class(project, first):
+    outcome = project.run(
+        "--set",
+        "label={column: tips, task: regression}",
+        "--set",
+        "gates.evaluation={baseline: none, slices: [payment_type], min_slice_size: 50, "
+        "thresholds: [{metric: mean_absolute_error, max: 0.8}, "
+        "{metric: mean_absolute_error, slice: payment_type, max: 1.5}]}",
+    )
+    assert outcome.code == 0, outcome.err
+    assert "mean_absolute_error 0." in outcome.out
+    assert "prediction" in outcome.out
+
+
+def test_pictures_and_several_classes(project):
+    outcome = project.run("--config", "configs/digits.yaml")
+    assert outcome.code == 0, outcome.err
+    assert "probability" in outcome.out
+    assert "truth" in outcome.out
+    page = (project.folder / "runs/digits/report/index.html").read_text()
+    assert "digit=8" in page

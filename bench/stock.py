@@ -23,19 +23,14 @@ def run_fn(fn_args: FnArgs, parameters: Parameters) -> dict[str, float]:
     """Train and export; returns the seconds of both."""
     output = tft.TFTransformOutput(fn_args.transform_output)
     options = parameters.loop
-    rows = (
-        sum(
-            1
-            for _ in tf.data.TFRecordDataset(tf.io.gfile.glob(fn_args.train_files), compression_type="GZIP").batch(8192)
-        )
-        * 8192
-    )
+    records = tf.data.TFRecordDataset(tf.io.gfile.glob(fn_args.train_files), compression_type="GZIP")
+    rows = sum(len(batch) for batch in records.batch(8192).as_numpy_iterator())
 
     def dataset(pattern: str) -> tf.data.Dataset:
-        records = tfxio.TFExampleRecord(
+        source = tfxio.TFExampleRecord(
             pattern, schema=output.transformed_metadata.schema, telemetry_descriptors=["bench"]
         )
-        return records.TensorFlowDataset(
+        return source.TensorFlowDataset(
             tfxio.TensorFlowDatasetOptions(batch_size=options.global_batch_size, label_key=LABEL_KEY)
         ).repeat()
 

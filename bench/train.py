@@ -3,7 +3,7 @@
 All ways train the same network on the same transformed trips with the same batch size, in turns, in one process:
 
 - stock: ``TFExampleRecord`` of tfx_bsl as a dataset and ``model.fit``, as TFX's template does;
-- plain Keras: ``fit`` with ``steps_per_execution`` and ``jit_compile`` on columns that are decoded already;
+- keras: ``fit`` with ``steps_per_execution`` and ``jit_compile`` on columns that are decoded already;
 - ours: the controller of `trainer.loop` with metrics, summaries, a history file and checkpoints switched on;
 - streamed: ours, with the columns in a mapped file ten times the memory bound;
 - floor: the compiled steps alone, on a block of batches that is there already.
@@ -16,39 +16,17 @@ import os
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
-import numpy as np
-import tensorflow as tf
-import tensorflow_transform as tft
-from tfx_bsl.public import tfxio
-
-import trainer  # noqa: F401 (pins Keras 3)
 from bench import report, trainer_node, transformed
+from bench.ways import STEPS, STEPS_PER_CALL, Bench
 from pipeline.loading import load
-from trainer import models, optimizers, replicas
-from trainer.cadence import Cadence
-from trainer.checkpoints import Checkpoints, State
-from trainer.columns import Columns, read_columns
-from trainer.evaluation import Evaluation
-from trainer.features import LABEL_KEY, TransformedFeatures
-from trainer.heads import head_of
-from trainer.input import Batches, Block, Call
-from trainer.loop import Controller
 from trainer.parameters import Parameters
-from trainer.progress import Journal
-from trainer.step import StepRunner
 
 _ROOT = Path(__file__).resolve().parent.parent
-_STEPS_PER_CALL = 32
-# How many steps each way is timed for in one turn, about half a second or more.
-_STEPS = {"stock": 48, "keras": 1024, "ours": 2048, "streamed": 1024, "floor": 2048}
-_STREAM_COPIES, _STREAM_MEMORY_MB = 150, 16
 _STREAMED_BATCH = _HEADLINE_BATCH = 512
 _PEERS = {
     "stock": "tfxio and model.fit",
@@ -57,196 +35,14 @@ _PEERS = {
 }
 
 
-class Bench:
-    """Builds each way for one batch size, and times it.
-
-    Args:
-        parameters: of the taxi pipeline.
-        data: the transformed examples.
-        batch_size: examples per step.
-        folder: for summaries, checkpoints and mapped files.
-    """
-
-    def __init__(self, parameters: Parameters, data: transformed.Transformed, *, batch_size: int, folder: Path):
-        self._parameters = parameters
-        self._data = data
-        self._batch_size = batch_size
-        self._folder = folder
-        self._output = tft.TFTransformOutput(data.graph)
-        self._head = head_of(parameters.label)
-
-    def stock(self) -> Callable[[], float]:
-        """Seconds a step."""
-        options = tfxio.TensorFlowDatasetOptions(batch_size=self._batch_size, label_key=LABEL_KEY)
-        record = tfxio.TFExampleRecord(
-            self._data.train, schema=self._output.transformed_metadata.schema, telemetry_descriptors=["bench"]
-        )
-        batches = record.TensorFlowDataset(options).repeat()
-        model = self._model()
-        model.compile(optimizer=self._optimizer(), **_compile_options())
-        return _fit_timer(model, batches, steps=_STEPS["stock"])
-
-    def keras(self) -> Callable[[], float]:
-        """Seconds a step."""
-        columns = self._columns(self._data, memory_mb=4096)
-        features = columns.layout.unpack(
-            {name: matrix.take(np.arange(columns.rows)) for name, matrix in columns.matrices.items()}
-        )
-        label = features.pop(LABEL_KEY)
-        batch_size, rows = self._batch_size, columns.rows
-        order = tf.random.shuffle(tf.range(rows))
-
-        def gather(step: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-            positions = (tf.cast(step, tf.int64) * batch_size + tf.range(batch_size, dtype=tf.int64)) % rows
-            chosen = tf.gather(order, positions)
-            return {name: tf.gather(values, chosen) for name, values in features.items()}, tf.gather(label, chosen)
-
-        batches = tf.data.Dataset.range(2**40).map(gather).prefetch(tf.data.AUTOTUNE)
-        model = self._model()
-        model.compile(
-            optimizer=self._optimizer(), steps_per_execution=_STEPS_PER_CALL, jit_compile=True, **_compile_options()
-        )
-        return _fit_timer(model, batches, steps=_STEPS["keras"])
-
-    def ours(self) -> Callable[[], float]:
-        """Seconds a step."""
-        return self._loop_timer(self._data, name="ours", memory_mb=4096)
-
-    def streamed(self) -> Callable[[], float]:
-        """Seconds a step."""
-        data = self._data.repeated(_STREAM_COPIES, self._folder / "repeated")
-        return self._loop_timer(data, name="streamed", memory_mb=_STREAM_MEMORY_MB)
-
-    def floor(self) -> Callable[[], float]:
-        """Seconds a step."""
-        columns = self._columns(self._data, memory_mb=4096)
-        runner = self._runner(columns)
-        batches = Batches(columns, batch_size=self._batch_size, replicas=1, seed=0)
-        # One epoch has too few steps for a block of large batches; what is in it does not matter here.
-        calls = [Call(start=0, steps=1)] * _STEPS_PER_CALL
-        blocks = [batches.block(call, replica=0, steps=1) for call in calls]
-        block = Block(
-            matrices={
-                name: tf.constant(np.concatenate([block.matrices[name] for block in blocks]))
-                for name in columns.matrices
-            },
-            valid=tf.constant(np.concatenate([block.valid for block in blocks])),
-        )
-
-        def run() -> float:
-            start = time.perf_counter()
-            for _ in range(_STEPS["floor"] // _STEPS_PER_CALL):
-                runner.run(block, steps=_STEPS_PER_CALL, stop=False)
-            return (time.perf_counter() - start) / _STEPS["floor"]
-
-        return run
-
-    def _loop_timer(self, data: transformed.Transformed, *, name: str, memory_mb: int) -> Callable[[], float]:
-        columns = self._columns(data, memory_mb=memory_mb)
-        assert columns.in_memory == (name == "ours")
-        runner, folder, where = self._runner(columns), self._folder / name, replicas.choose("one_device")
-        batches = Batches(columns, batch_size=self._batch_size, replicas=1, seed=0)
-        weights = [variable.value for variable in runner.model.variables]
-        checkpoints = Checkpoints(
-            folder=str(folder / "checkpoints"),
-            keep=2,
-            variables={"model": weights, "optimizer": [variable.value for variable in runner.optimizer.variables]},
-            weights=weights,
-            chief=True,
-        )
-        # Each turn ends with an evaluation, of one example, and a checkpoint.
-        one_example = Columns.from_arrays(
-            {name: values.numpy() for name, values in columns.layout.unpack(columns.take(np.arange(1))).items()}
-        )
-        folder.mkdir(parents=True)
-        journal = Journal(history=str(folder / "history.jsonl"), tensorboard=str(folder / "tensorboard"))
-        state, steps = State(), _STEPS[name]
-
-        def run() -> float:
-            nonlocal state
-            options = self._parameters.loop.model_copy(
-                update={
-                    "steps": state.step + steps,
-                    "epochs": None,
-                    "evaluate_every_steps": 2**40,
-                    "memory_mb": memory_mb,
-                }
-            )
-            controller = Controller(
-                runner=runner,
-                batches=batches,
-                evaluation=Evaluation(model=runner.model, columns=one_example, head=self._head, eager=False),
-                checkpoints=checkpoints,
-                cadence=Cadence.of(options, batches),
-                options=options,
-                head=self._head,
-                replicas=where,
-                report=journal.report,
-            )
-            start = time.perf_counter()
-            state = controller.run(state)
-            return (time.perf_counter() - start) / steps
-
-        return run
-
-    def _columns(self, data: transformed.Transformed, *, memory_mb: int) -> Columns:
-        return read_columns(
-            [data.train],
-            self._output.transformed_feature_spec(),
-            memory_bytes=memory_mb * 2**20,
-            scratch=str(self._folder / "mapped"),
-        )
-
-    def _runner(self, columns: Columns) -> StepRunner:
-        where = replicas.choose("one_device")
-        with where.strategy.scope():
-            return StepRunner(
-                model=self._model(),
-                optimizer=self._optimizer(),
-                head=self._head,
-                layout=columns.layout,
-                options=self._parameters.loop,
-                class_weights=None,
-                replicas=where,
-            )
-
-    def _model(self) -> keras.Model:
-        features = TransformedFeatures.read(self._parameters, self._output)
-        return models.build(self._parameters.model, features=features, units=self._head.units)
-
-    def _optimizer(self) -> keras.optimizers.Optimizer:
-        return optimizers.build(self._parameters.loop, steps=10**6)
-
-
-def _compile_options() -> dict[str, object]:
-    return {"loss": keras.losses.BinaryCrossentropy(from_logits=True), "metrics": ["binary_accuracy"]}
-
-
-def _fit_timer(model: keras.Model, batches: tf.data.Dataset, *, steps: int) -> Callable[[], float]:
-    """Times ``fit`` from the first to the last batch, without what it does before and after."""
-
-    class Clock(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-            self.marks.append((batch, time.perf_counter()))
-
-    def run() -> float:
-        clock = Clock()
-        clock.marks = []
-        model.fit(batches, steps_per_epoch=steps, epochs=1, verbose=0, callbacks=[clock])
-        (first, start), (last, end) = clock.marks[0], clock.marks[-1]
-        return (end - start) / (last - first)
-
-    return run
-
-
 def time_steps(
     parameters: Parameters, data: transformed.Transformed, *, batch_size: int, repeats: int
 ) -> dict[str, list[float]]:
     """Microseconds a step of every way, in turns."""
     with tempfile.TemporaryDirectory() as folder:
-        loop = parameters.loop.model_copy(update={"global_batch_size": batch_size, "steps_per_loop": _STEPS_PER_CALL})
+        loop = parameters.loop.model_copy(update={"global_batch_size": batch_size, "steps_per_loop": STEPS_PER_CALL})
         bench = Bench(parameters.model_copy(update={"loop": loop}), data, batch_size=batch_size, folder=Path(folder))
-        ways = [name for name in _STEPS if name != "streamed" or batch_size == _STREAMED_BATCH]
+        ways = [name for name in STEPS if name != "streamed" or batch_size == _STREAMED_BATCH]
         timers = {name: getattr(bench, name)() for name in ways}
         times: dict[str, list[float]] = {name: [] for name in ways}
         for repeat in range(repeats + 1):
@@ -268,22 +64,44 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 512, 4096])
+    parser.add_argument("--plot", type=Path, help="draw the steps into this SVG file")
     parser.add_argument("--skip-node", action="store_true", help="time the steps alone")
     options = parser.parse_args()
     parameters = load(config=_ROOT / "configs" / "taxi.yaml", profile="local").parameters()
-    headline = ""
+    headline, medians = "", {}
     with tempfile.TemporaryDirectory() as runs:
         data = transformed.make(Path(runs))
         if not options.skip_node:
             trainer_node.compare(data, Path(runs), repeats=3)
         for batch_size in options.batch_sizes:
             times = time_steps(parameters, data, batch_size=batch_size, repeats=options.repeats)
+            medians[batch_size] = {name: statistics.median(values) for name, values in times.items()}
             for name in ("ours", "streamed"):
                 for peer in ("keras", "floor", "stock") if name in times else ():
                     line = _line(name, peer, times, batch_size=batch_size)
                     headline = line if (name, peer, batch_size) == ("ours", "stock", _HEADLINE_BATCH) else headline
                     print(line, flush=True)
+    if options.plot:
+        plot(medians, options.plot)
     print(headline or line)
+
+
+def plot(medians: Mapping[int, Mapping[str, float]], path: Path) -> None:
+    """Microseconds a step by batch size and way, on a logarithmic scale."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    panels: Sequence = figure.subplots(1, len(medians), squeeze=False)[0]
+    for axes, (batch_size, times) in zip(panels, medians.items(), strict=True):
+        names = list(times)
+        colors = ["#1769aa" if name in ("ours", "streamed") else "#9aa7b4" for name in names]
+        axes.bar(names, list(times.values()), color=colors)
+        axes.bar_label(axes.containers[0], fmt="{:,.0f}", fontsize=8)
+        axes.set(yscale="log", title=f"batch {batch_size:,}")
+        axes.tick_params(axis="x", rotation=45)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("microseconds a step")
+    figure.savefig(path, format="svg", metadata={"Date": None})
 
 
 def _line(name: str, peer: str, times: dict[str, list[float]], *, batch_size: int) -> str:

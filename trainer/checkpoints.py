@@ -88,10 +88,9 @@ class Checkpoints:
         self._best.save(checkpoint_number=step)
 
     def restore_best(self) -> None:
-        """Give the model the best weights back."""
-        self._best.checkpoint.restore(
-            tf.train.latest_checkpoint(tf.io.gfile.join(self._folder, "best"))
-        ).expect_partial()
+        """Give the model the best weights back: what this process kept, or what an earlier run left."""
+        path = self._best.latest_checkpoint or tf.train.latest_checkpoint(tf.io.gfile.join(self._folder, "best"))
+        self._best.checkpoint.restore(path).expect_partial()
 
     def remove(self) -> None:
         """Remove what this process wrote: the training is over."""

@@ -118,6 +118,8 @@ def fit(
         report=report,
     )
     state = controller.run(saved.restore())
+    # The others may still be reading what the chief removes.
+    replicas.barrier()
     saved.remove()
     return Trained(model=runner.model, steps=state.step, evaluation=state.evaluation)
 

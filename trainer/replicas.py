@@ -34,6 +34,12 @@ class Replicas:
         """Whether the replicas are TPU cores, which compile every step."""
         return isinstance(self.strategy, tf.distribute.TPUStrategy)
 
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
+        if self.count > self.local:
+            ones = self.strategy.run(lambda: tf.constant(1.0))
+            self.strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
+
     def put(self, make: Callable[[int], Any]) -> Any:
         """A value for each local replica, as ``strategy.run`` takes them.
 

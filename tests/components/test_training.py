@@ -28,6 +28,13 @@ def weights_differ(first, second) -> float:
     return max(float(np.max(np.abs(a - b), initial=0.0)) for a, b in pairs)
 
 
+def with_dense_gradients(optimizer):
+    """Keras squares a sparse gradient before it adds up the rows that occur twice, which is not Adam's formula."""
+    apply = optimizer.apply
+    optimizer.apply = lambda gradients, variables=None: apply([tf.convert_to_tensor(g) for g in gradients], variables)
+    return optimizer
+
+
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
 def test_the_loss_of_each_step_is_that_of_model_fit(tmp_path, optimizer):
     columns, steps = make_columns(100), 200
@@ -39,7 +46,7 @@ def test_the_loss_of_each_step_is_that_of_model_fit(tmp_path, optimizer):
     keras.utils.set_random_seed(7)
     model = build_model()
     model.compile(
-        optimizer=optimizers.build(Loop(optimizer=options), steps=steps),
+        optimizer=with_dense_gradients(optimizers.build(Loop(optimizer=options), steps=steps)),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
     )
     batches = Batches(columns, batch_size=32, replicas=1, seed=7)

@@ -22,7 +22,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bench import report, trainer_node, transformed
-from bench.ways import STEPS, STEPS_PER_CALL, Bench
+from bench.ways import EXAMPLES, STEPS_PER_CALL, Bench
 from pipeline.loading import load
 from trainer.parameters import Parameters
 
@@ -42,7 +42,7 @@ def time_steps(
     with tempfile.TemporaryDirectory() as folder:
         loop = parameters.loop.model_copy(update={"global_batch_size": batch_size, "steps_per_loop": STEPS_PER_CALL})
         bench = Bench(parameters.model_copy(update={"loop": loop}), data, batch_size=batch_size, folder=Path(folder))
-        ways = [name for name in STEPS if name != "streamed" or batch_size == _STREAMED_BATCH]
+        ways = [name for name in EXAMPLES if name != "streamed" or batch_size == _STREAMED_BATCH]
         timers = {name: getattr(bench, name)() for name in ways}
         times: dict[str, list[float]] = {name: [] for name in ways}
         for repeat in range(repeats + 1):

@@ -28,8 +28,8 @@ from trainer.progress import Journal
 from trainer.step import StepRunner
 
 STEPS_PER_CALL = 32
-# How many steps each way is timed for in one turn, about half a second or more.
-STEPS = {"stock": 48, "keras": 1024, "ours": 2048, "streamed": 1024, "floor": 2048}
+# How many examples each way is timed for in one turn, half a second or more.
+EXAMPLES = {"stock": 2**15, "keras": 2**20, "ours": 2**21, "streamed": 2**20, "floor": 2**21}
 _STREAM_COPIES, _STREAM_MEMORY_MB = 150, 16
 
 
@@ -60,7 +60,7 @@ class Bench:
         batches = record.TensorFlowDataset(options).repeat()
         model = self._model()
         model.compile(optimizer=self._optimizer(), **_compile_options())
-        return _fit_timer(model, batches, steps=STEPS["stock"])
+        return _fit_timer(model, batches, steps=self._steps("stock"))
 
     def keras(self) -> Callable[[], float]:
         """Seconds a step."""
@@ -82,7 +82,7 @@ class Bench:
         model.compile(
             optimizer=self._optimizer(), steps_per_execution=STEPS_PER_CALL, jit_compile=True, **_compile_options()
         )
-        return _fit_timer(model, batches, steps=STEPS["keras"])
+        return _fit_timer(model, batches, steps=self._steps("keras"))
 
     def ours(self) -> Callable[[], float]:
         """Seconds a step."""
@@ -111,9 +111,9 @@ class Bench:
 
         def run() -> float:
             start = time.perf_counter()
-            for _ in range(STEPS["floor"] // STEPS_PER_CALL):
+            for _ in range(self._steps("floor") // STEPS_PER_CALL):
                 runner.run(block, steps=STEPS_PER_CALL, stop=False)
-            return (time.perf_counter() - start) / STEPS["floor"]
+            return (time.perf_counter() - start) / self._steps("floor")
 
         return run
 
@@ -136,7 +136,7 @@ class Bench:
         )
         folder.mkdir(parents=True)
         journal = Journal(history=str(folder / "history.jsonl"), tensorboard=str(folder / "tensorboard"))
-        state, steps = State(), STEPS[name]
+        state, steps = State(), self._steps(name)
 
         def run() -> float:
             nonlocal state
@@ -164,6 +164,9 @@ class Bench:
             return (time.perf_counter() - start) / steps
 
         return run
+
+    def _steps(self, way: str) -> int:
+        return max(EXAMPLES[way] // self._batch_size, STEPS_PER_CALL)
 
     def _columns(self, data: transformed.Transformed, *, memory_mb: int) -> Columns:
         return read_columns(

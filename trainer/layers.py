@@ -47,11 +47,12 @@ class JointEmbedding(keras.layers.Layer):
 
     def call(self, ids: Any) -> tuple[Any, Any]:
         """Int ids ``[batch, features]`` to embeddings ``[batch, features * dim]`` and sums ``[batch, units]``."""
-        offsets = ops.cast(ops.array(self._offsets()), ids.dtype)
-        rows = ops.clip(ids, 0, ops.cast(ops.array(list(self.sizes.values())) - 1, ids.dtype)) + offsets
-        found = ops.take(self.table, rows, axis=0)
-        deep = ops.reshape(found[..., : self.dim], (-1, len(self.sizes) * self.dim))
-        return deep, ops.sum(found[..., self.dim :], axis=1)
+        clipped = ops.clip(ids, 0, ops.cast(ops.array(list(self.sizes.values())) - 1, ids.dtype))
+        rows = ops.cast(clipped, "int32") + ops.array(self._offsets(), "int32")
+        # Two lookups, since the converter to TF Lite leaves the second half of a single one in float.
+        deep = ops.take(self.table[:, : self.dim], rows, axis=0)
+        wide = ops.take(self.table[:, self.dim :], rows, axis=0)
+        return ops.reshape(deep, (-1, len(self.sizes) * self.dim)), ops.sum(wide, axis=1)
 
     def split(self, table: Any) -> dict[str, Any]:
         """The rows of each feature in a table."""

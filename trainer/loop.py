@@ -243,7 +243,7 @@ class Controller:
         return stopping is not None and state.waited >= stopping.patience
 
     def _progress(self, meter: Meter, state: State) -> Progress:
-        sums, rate = meter.take()
+        sums, steps, rate = meter.take()
         weight = sums.weight or 1.0
         left = (self._cadence.total - state.step) * self._options.global_batch_size / rate
         return Progress(
@@ -253,7 +253,7 @@ class Controller:
             loss=sums.loss / weight,
             metrics={self._head.score_name: sums.score / weight},
             examples_per_second=rate,
-            learning_rate=self._runner.learning_rate(),
+            learning_rate=sums.rate / (steps * self._replicas.count),
             seconds_left=left,
         )
 

@@ -9,7 +9,7 @@ from trainer.step import Sums
 
 # A long training reports each second, a short one so many times.
 _SECONDS_PER_REPORT = 1.0
-_REPORTS = 200
+_REPORTS = 50
 
 
 class Meter:
@@ -45,9 +45,10 @@ class Meter:
         late = time.perf_counter() - self._since > _SECONDS_PER_REPORT
         return late or (step - self._since_step) * _REPORTS >= total
 
-    def take(self) -> tuple[Sums, float]:
-        """The sums since the last report, and examples per second; begins anew."""
+    def take(self) -> tuple[Sums, int, float]:
+        """The sums since the last report, over how many steps, and examples per second; begins anew."""
         rate = self._steps * self._batch_size / max(time.perf_counter() - self._since, 1e-9)
-        sums, self.sums, self._steps, self._since_step = self.sums, Sums(), 0, self.step
+        taken = self.sums, self._steps, rate
+        self.sums, self._steps, self._since_step = Sums(), 0, self.step
         self.restart()
-        return sums, rate
+        return taken

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import tensorflow as tf
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.scalar.summary import scalar_pb
 
 # Whoever wants to show the training's progress listens here; warnings are to be kept on the screen.
 progress_logger = logging.getLogger("trainer.progress")
@@ -24,7 +26,7 @@ class Progress:
         loss: the weighted mean since the last report.
         metrics: the head's training metric, likewise.
         examples_per_second: since the last report.
-        learning_rate: of the last step.
+        learning_rate: the mean since the last report.
         seconds_left: at this pace.
         eval: the figures of the eval split where it was just looked at, else None.
     """
@@ -91,9 +93,12 @@ class Journal:
         progress_logger.info(progress.line())
 
     def _write(self, split: str, values: Mapping[str, float], *, step: int) -> None:
-        with self._writers[split].as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
+        # One record for all; tf.summary.scalar runs an operation for each.
+        summary = Summary()
+        for name, value in values.items():
+            summary.MergeFrom(scalar_pb(name, value))
+        with self._writers[split].as_default():
+            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
 
 
 def _duration(seconds: float) -> str:

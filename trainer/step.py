@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import keras
 import tensorflow as tf
@@ -34,17 +34,17 @@ class Sums:
         score: of the head's cheap metric times the weights.
         weight: of the weights.
         stop: more than 0 if any process asked to stop.
+        rate: of the learning rate, once for each step and replica.
     """
 
     loss: float = 0.0
     score: float = 0.0
     weight: float = 0.0
     stop: float = 0.0
+    rate: float = 0.0
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(
-            self.loss + other.loss, self.score + other.score, self.weight + other.weight, self.stop + other.stop
-        )
+        return Sums(*(mine + yours for mine, yours in zip(astuple(self), astuple(other), strict=True)))
 
 
 class StepRunner:
@@ -114,14 +114,9 @@ class StepRunner:
             sums = self._run(*arguments)
         return Sums(*sums.numpy().tolist())
 
-    def learning_rate(self) -> float:
-        """Of the last step."""
-        inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-        return float(inner.learning_rate)
-
     def _steps(self, matrices: Tensors, valid: tf.Tensor, steps: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         strategy = self._replicas.strategy
-        sums, step = tf.zeros([4]), tf.constant(0)
+        sums, step = tf.zeros([5]), tf.constant(0)
         # With ``for step in tf.range(steps)`` XLA would compile anew for every number of steps.
         while step < steps:
             parts = strategy.run(self._step, args=(matrices, valid, step, stop))
@@ -139,8 +134,9 @@ class StepRunner:
             weight *= tf.gather(self._class_weights, tf.cast(label[:, 0], tf.int32))
         total = self._sum_over_replicas(tf.reduce_sum(weight))
         sums, gradients = self._accumulate(features, label, weight, total)
+        rate = getattr(self.optimizer, "inner_optimizer", self.optimizer).learning_rate
         self.optimizer.apply(self._clipped(gradients), self.model.trainable_variables)
-        return tf.concat([sums, [stop]], axis=0)
+        return tf.concat([sums, [stop, tf.cast(rate, tf.float32)]], axis=0)
 
     def _accumulate(
         self, features: Tensors, label: tf.Tensor, weight: tf.Tensor, total: tf.Tensor

@@ -112,7 +112,7 @@ def test_a_search_feeds_the_trainer(project, first):
 def test_a_number_instead_of_a_class(project, first):
     outcome = project.run(
         "--set",
-        "label={column: tips, task: regression}",
+        "label={column: tips, task: regression, above: null}",
         "--set",
         "gates.evaluation={baseline: none, slices: [payment_type], min_slice_size: 50, "
         "thresholds: [{metric: mean_absolute_error, max: 0.8}, "

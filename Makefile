@@ -13,7 +13,7 @@ lint: $(READY)             ## style and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 bench: $(READY)            ## every benchmark, JSON lines on stdout
-	@for name in quality pipeline; do $(BIN)/python -m bench.$$name || exit 1; done
+	@for name in quality pipeline train; do $(BIN)/python -m bench.$$name || exit 1; done
 
 lock: $(READY)             ## renew requirements.lock from setup.py
 	@$(BIN)/uv pip compile setup.py --extra dev --upgrade --generate-hashes --quiet --no-header --no-annotate \

@@ -38,7 +38,7 @@ class Cadence:
         evaluate = options.evaluate_every_steps or epoch
         save = options.checkpoints.every_steps or evaluate
         most = max(1, options.memory_mb * 2**20 // 2 // _BLOCKS_IN_FLIGHT // batches.batch_bytes)
-        call = min(options.steps_per_loop, most, total, epoch, evaluate, save)
+        call = min(options.steps_per_loop, most, total, evaluate, save)
         return cls(total=total, epoch=epoch, evaluate=evaluate, save=save, call=call)
 
     def without_effect(self, options: Loop, replicas: Replicas) -> list[str]:
@@ -57,6 +57,6 @@ class Cadence:
             texts.append("strategy: mirrored has no effect: there is one device.")
         if options.eager and options.jit_compile:
             texts.append("jit_compile has no effect in eager mode.")
-        if self.call < min(options.steps_per_loop, self.total, self.epoch, self.evaluate, self.save):
+        if self.call < min(options.steps_per_loop, self.total, self.evaluate, self.save):
             texts.append(f"steps_per_loop is cut to {self.call}: more batches do not fit into memory_mb.")
         return texts

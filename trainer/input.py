@@ -15,7 +15,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from trainer.columns import Columns, Matrices
+from trainer.columns import Columns
+from trainer.storage import Matrices
 
 T = TypeVar("T")
 
@@ -57,7 +58,7 @@ def plan(*, start: int, total: int, per_call: int, stops: Sequence[int]) -> list
         start: steps that are done.
         total: steps in all.
         per_call: the most steps in a call.
-        stops: no call reaches over a multiple of any of these (epochs, evaluations, checkpoints).
+        stops: no call reaches over a multiple of any of these (evaluations, checkpoints).
     """
     calls = []
     step = start
@@ -99,19 +100,20 @@ class Batches:
         """The part of one replica in a call's batches.
 
         Args:
-            call: lies within one epoch.
+            call: which steps; they may reach over the end of an epoch.
             replica: its index among all replicas.
             steps: how many steps the block holds, so that all blocks have one shape; those beyond the call's are void.
         """
-        epoch, first = divmod(call.start, self.steps_per_epoch)
-        starts = (first + np.arange(steps)) * self._batch_size + replica * self._share
+        epochs, within = np.divmod(call.start + np.arange(steps), self.steps_per_epoch)
+        starts = within * self._batch_size + replica * self._share
         positions = starts[:, None] + np.arange(self._share)
         valid = (positions < self._columns.rows) & (np.arange(steps) < call.steps)[:, None]
-        indices = self._order(epoch)[np.minimum(positions, self._columns.rows - 1)]
+        positions = np.minimum(positions, self._columns.rows - 1)
+        indices = np.concatenate([self._order(epoch)[positions[epochs == epoch]] for epoch in np.unique(epochs)])
         return Block(matrices=self._columns.take(indices), valid=valid.astype(np.float32))
 
     def _new_order(self, epoch: int) -> np.ndarray:
-        generator = np.random.Generator(np.random.Philox(key=[self._seed, epoch]))
+        generator = np.random.Generator(np.random.Philox(key=[self._seed, int(epoch)]))
         kind = np.int32 if self._columns.rows < 2**31 else np.int64
         order = np.arange(self._columns.rows, dtype=kind)
         generator.shuffle(order)

@@ -171,7 +171,7 @@ class Controller:
             start=state.step,
             total=cadence.total,
             per_call=cadence.call,
-            stops=[cadence.epoch, cadence.evaluate, cadence.save],
+            stops=[cadence.evaluate, cadence.save],
         )
         meter = Meter(state.step, batch_size=self._options.global_batch_size)
         with Preemption() as preemption:

@@ -47,7 +47,8 @@ class Replicas:
             make: called with the index of each local replica among all.
         """
         if self.count == 1:
-            return make(0)
+            # On the device already when the step begins: this runs in the input's thread.
+            return tf.nest.map_structure(tf.convert_to_tensor, make(0))
         made = iter([make(self.first + index) for index in range(self.local)])
         return self.strategy.experimental_distribute_values_from_function(lambda context: next(made))
 

@@ -41,16 +41,25 @@ def test_columns_are_what_was_written(tmp_path, memory_bytes):
     columns = read(tmp_path, memory_bytes)
     assert columns.in_memory == (memory_bytes > 1000)
     assert columns.rows == 9070
-    assert columns.row_bytes == 8 + 4 * 8
+    assert columns.row_bytes == 4 + 4 * 8
     rows = np.array([[0, 9069], [8999, 1]])
     matrices = columns.take(rows)
-    assert {name: matrix.shape for name, matrix in matrices.items()} == {"int64": (2, 2, 1), "float32": (2, 2, 8)}
+    assert {name: matrix.shape for name, matrix in matrices.items()} == {"int32": (2, 2, 1), "float32": (2, 2, 8)}
     found = columns.layout.unpack({name: tf.constant(matrix[1]) for name, matrix in matrices.items()})
     assert found["id"].numpy().tolist() == [[8999], [1]]
+    assert found["id"].dtype == tf.int64
     assert found["x"].numpy().tolist() == [[4499.5], [0.5]]
     assert found["picture"].shape == (2, 2, 3, 1)
     np.testing.assert_allclose(found["picture"][1, :, :, 0], [[1.0, 1.1, 1.2], [1.3, 1.4, 1.5]], rtol=1e-6)
     assert found["label"].numpy().tolist() == [[1.0], [1.0]]
+
+
+def test_ids_beyond_32_bits_are_kept(tmp_path):
+    write(tmp_path / "a.gz", 10)
+    write(tmp_path / "b.gz", 2, start=2**40)
+    columns = read(tmp_path, 10**9)
+    found = columns.layout.unpack({name: tf.constant(matrix) for name, matrix in columns.take(np.arange(12)).items()})
+    assert found["id"].numpy()[:, 0].tolist() == [*range(10), 2**40, 2**40 + 1]
 
 
 def test_what_cannot_be_read_is_named(tmp_path):
@@ -88,14 +97,16 @@ def ids(columns, *, replicas=1, seed=5, per_call=3, start=0, total=6):
     """The ids that each step sees, by step."""
     batches = Batches(columns, batch_size=32, replicas=replicas, seed=seed)
     steps = []
-    for call in plan(start=start, total=total, per_call=per_call, stops=[batches.steps_per_epoch]):
+    for call in plan(start=start, total=total, per_call=per_call, stops=[]):
         blocks = [batches.block(call, replica=replica, steps=4) for replica in range(replicas)]
         for step in range(call.steps):
             steps.append(
                 [
                     int(value)
                     for block in blocks
-                    for value, valid in zip(block.matrices["int64"][step, :, 0], block.valid[step], strict=True)
+                    for value, valid in zip(
+                        next(iter(block.matrices.values()))[step, :, 0], block.valid[step], strict=True
+                    )
                     if valid
                 ]
             )
@@ -120,7 +131,12 @@ def test_only_the_seed_and_the_step_decide_what_a_step_sees(tmp_path):
     assert ids(columns, start=2) == expected[2:]
     assert ids(columns, seed=6) != expected
     write(tmp_path / "a.gz", 70)
-    assert ids(read(tmp_path, 10)) == ids(read(tmp_path, 10**9)) == expected
+    only_ids = {"id": SPEC["id"]}
+    files = [f"{tmp_path}/*.gz"]
+    kept, mapped = (
+        read_columns(files, only_ids, memory_bytes=size, scratch=str(tmp_path / "scratch")) for size in (10**9, 10)
+    )
+    assert ids(kept) == ids(mapped) == expected
 
 
 def test_a_training_from_a_file_equals_one_from_memory(tmp_path):

@@ -23,8 +23,6 @@ def run_fn(fn_args: FnArgs, parameters: Parameters) -> dict[str, float]:
     """Train and export; returns the seconds of both."""
     output = tft.TFTransformOutput(fn_args.transform_output)
     options = parameters.loop
-    records = tf.data.TFRecordDataset(tf.io.gfile.glob(fn_args.train_files), compression_type="GZIP")
-    rows = sum(len(batch) for batch in records.batch(8192).as_numpy_iterator())
 
     def dataset(pattern: str) -> tf.data.Dataset:
         source = tfxio.TFExampleRecord(
@@ -42,10 +40,9 @@ def run_fn(fn_args: FnArgs, parameters: Parameters) -> dict[str, float]:
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
         metrics=["binary_accuracy"],
     )
-    steps = options.epochs * rows // options.global_batch_size
     model.fit(
         dataset(fn_args.train_files[0]),
-        steps_per_epoch=steps,
+        steps_per_epoch=fn_args.train_steps,
         validation_data=dataset(fn_args.eval_files[0]),
         validation_steps=10,
         verbose=0,

@@ -27,12 +27,13 @@ _SIZES = {"15k rows": (1, 3, 5), "1.5M rows": (150, 1, 2)}
 
 def compare(data: Transformed, folder: Path, *, repeats: int) -> None:
     """Print wall and CPU ratios for both sizes, and where our time goes."""
+    rows = data.rows()
     for size, (copies, epochs, most) in _SIZES.items():
         some = data if copies == 1 else data.repeated(copies, folder / "large")
         runs: dict[str, list[dict]] = {"ours": [], "stock": []}
         for repeat in range(min(repeats, most)):
             for way in runs:
-                runs[way].append(_run(way, some, epochs=epochs))
+                runs[way].append(_run(way, some, epochs=epochs, examples=rows * copies * epochs))
                 seconds = {name: round(value, 1) for name, value in runs[way][-1].items()}
                 print(f"{size}, repeat {repeat + 1}, {way}: {json.dumps(seconds)}", file=sys.stderr)
         phases = {name: round(statistics.median(run[name] for run in runs["ours"]), 2) for name in runs["ours"][0]}
@@ -49,11 +50,21 @@ def compare(data: Transformed, folder: Path, *, repeats: int) -> None:
             print(line, flush=True)
 
 
-def _run(way: str, data: Transformed, *, epochs: int) -> dict[str, float]:
+def _run(way: str, data: Transformed, *, epochs: int, examples: int) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "bench.trainer_node", way, data.graph, data.train, data.eval, str(epochs)],
+        [
+            sys.executable,
+            "-m",
+            "bench.trainer_node",
+            way,
+            data.graph,
+            data.train,
+            data.eval,
+            str(epochs),
+            str(examples),
+        ],
         cwd=_ROOT,
         capture_output=True,
         text=True,
@@ -73,6 +84,7 @@ def main() -> None:
     for name in ("way", "graph", "train", "eval"):
         parser.add_argument(name)
     parser.add_argument("epochs", type=int)
+    parser.add_argument("examples", type=int, help="to see in all, for the stock way's number of steps")
     options = parser.parse_args()
 
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -87,6 +99,7 @@ def main() -> None:
         fn_args = FnArgs(
             train_files=[options.train],
             eval_files=[options.eval],
+            train_steps=options.examples // _BATCH,
             transform_graph_path=options.graph,
             transform_output=options.graph,
             serving_model_dir=f"{folder}/model/Format-Serving",

@@ -26,6 +26,13 @@ class Transformed:
     train: str
     eval: str
 
+    def rows(self) -> int:
+        """How many examples the training split has."""
+        import tensorflow as tf
+
+        records = tf.data.TFRecordDataset(tf.io.gfile.glob(self.train), compression_type="GZIP")
+        return sum(len(batch) for batch in records.batch(8192).as_numpy_iterator())
+
     def repeated(self, times: int, folder: Path) -> Transformed:
         """As many copies of the training split, in files of their own."""
         folder.mkdir(parents=True)

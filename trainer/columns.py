@@ -117,7 +117,7 @@ class Columns:
     """
 
     layout: Layout
-    matrices: Mapping[str, ArrayMatrix | MappedMatrix]
+    matrices: Mapping[str, ArrayMatrix]
     rows: int
 
     @classmethod
@@ -132,7 +132,7 @@ class Columns:
     @property
     def in_memory(self) -> bool:
         """Whether the matrices are arrays, not maps of files."""
-        return all(isinstance(matrix, ArrayMatrix) for matrix in self.matrices.values())
+        return not any(isinstance(matrix, MappedMatrix) for matrix in self.matrices.values())
 
     @property
     def row_bytes(self) -> int:

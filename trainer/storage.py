@@ -12,45 +12,6 @@ import numpy as np
 Matrices = dict[str, np.ndarray]
 
 
-class MappedMatrix:
-    """A matrix in a file, of which never more than a bound is resident.
-
-    Every row that is taken pulls in the page it lies on. What was touched is counted, and before it can exceed the
-    bound the pages are given back; the operating system keeps them cached for as long as it has memory to spare.
-
-    Args:
-        file: raw numbers, row by row.
-        dtype: of the numbers.
-        width: numbers per row.
-        resident_bytes: the bound.
-    """
-
-    def __init__(self, file: Path, *, dtype: str, width: int, resident_bytes: int):
-        with file.open("rb") as stream:
-            self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        self._map.madvise(mmap.MADV_RANDOM)
-        self._rows = np.frombuffer(self._map, dtype=np.dtype(dtype)).reshape(-1, width)
-        self._resident_bytes = resident_bytes
-        self._touched = 0
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @property
-    def row_bytes(self) -> int:
-        """The size of one row."""
-        return self._rows.shape[1] * self._rows.itemsize
-
-    def take(self, indices: np.ndarray) -> np.ndarray:
-        """Rows by index, ``[*indices.shape, width]``."""
-        pages = indices.size * (mmap.PAGESIZE + self.row_bytes)
-        if self._touched + pages > self._resident_bytes:
-            self._map.madvise(mmap.MADV_DONTNEED)
-            self._touched = 0
-        self._touched += pages
-        return np.take(self._rows, indices, axis=0)
-
-
 class ArrayMatrix:
     """A matrix in memory.
 
@@ -72,6 +33,37 @@ class ArrayMatrix:
     def take(self, indices: np.ndarray) -> np.ndarray:
         """Rows by index, ``[*indices.shape, width]``."""
         return np.take(self._rows, indices, axis=0)
+
+
+class MappedMatrix(ArrayMatrix):
+    """A matrix in a file, of which never more than a bound is resident.
+
+    Every row that is taken pulls in the page it lies on. What was touched is counted, and before it can exceed the
+    bound the pages are given back; the operating system keeps them cached for as long as it has memory to spare.
+
+    Args:
+        file: raw numbers, row by row.
+        dtype: of the numbers.
+        width: numbers per row.
+        resident_bytes: the bound.
+    """
+
+    def __init__(self, file: Path, *, dtype: str, width: int, resident_bytes: int):
+        with file.open("rb") as stream:
+            self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._map.madvise(mmap.MADV_RANDOM)
+        super().__init__(np.frombuffer(self._map, dtype=np.dtype(dtype)).reshape(-1, width))
+        self._resident_bytes = resident_bytes
+        self._touched = 0
+
+    def take(self, indices: np.ndarray) -> np.ndarray:
+        """Rows by index, ``[*indices.shape, width]``."""
+        pages = indices.size * (mmap.PAGESIZE + self.row_bytes)
+        if self._touched + pages > self._resident_bytes:
+            self._map.madvise(mmap.MADV_DONTNEED)
+            self._touched = 0
+        self._touched += pages
+        return super().take(indices)
 
 
 class Store:
@@ -99,7 +91,7 @@ class Store:
         if self._files or 2 * self._bytes > self._memory_bytes:
             self._spill()
 
-    def finish(self) -> dict[str, ArrayMatrix | MappedMatrix]:
+    def finish(self) -> dict[str, ArrayMatrix]:
         """All rows as one matrix per dtype; there is at least one row."""
         if not self._files:
             return {

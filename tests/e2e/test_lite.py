@@ -89,7 +89,7 @@ def test_without_a_change_nothing_is_pushed_again(first, project):
 def test_a_variant_that_loses_too_much_stops_the_push_of_everything(first, project):
     before = project.served(), digest(lite_folder(project))
     # One example shows int8 nothing of the range of the values: all others are cut off.
-    words = ["--set", SWITCH, "--set", "lite.num_representative=1", "--set", "trainer.model.dropout=0.2"]
+    words = ["--set", SWITCH, "--set", "lite.num_representative=1", "--set", "trainer.model.dropout=0.3"]
     outcome = project.run(*words)
     assert outcome.code == 3, outcome.out + outcome.err
     [line] = outcome.err.splitlines()
@@ -99,6 +99,6 @@ def test_a_variant_that_loses_too_much_stops_the_push_of_everything(first, proje
     assert "Pusher" not in outcome.nodes()
     assert (project.served(), digest(lite_folder(project))) == before
     # The baseline of the next run is the SavedModel that was pushed, not what was pushed for devices after it.
-    good = project.run("--set", SWITCH, "--set", "trainer.model.dropout=0.2")
+    good = project.run("--set", SWITCH, "--set", "trainer.model.dropout=0.3")
     assert good.code == 0, good.err
     assert " against " in good.out

@@ -12,6 +12,7 @@ from pipeline.config import Config
 from pipeline.digest import module_file
 from pipeline.loading import ConfigError
 from pipeline.model_options import check_model
+from trainer.search import OBJECTIVES
 
 _ANY = ("INT", "FLOAT", "BYTES")
 _NUMBER = ("INT", "FLOAT")
@@ -78,6 +79,12 @@ def check_loop(config: Config) -> None:
     for key in ("class_weights", "label_smoothing"):
         if label.task == "regression" and getattr(loop, key):
             raise ConfigError(f"trainer.loop.{key}: a regression label has no classes; drop it.")
+    metric = loop.early_stopping.metric if loop.early_stopping else None
+    if metric is not None and metric not in OBJECTIVES[label.task]:
+        raise ConfigError(
+            f"trainer.loop.early_stopping.metric: there is no {metric!r} while training; there are "
+            f"{', '.join(OBJECTIVES[label.task])}."
+        )
     known = label.class_names()
     for name in loop.class_weights:
         if name not in known:

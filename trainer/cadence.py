@@ -48,9 +48,15 @@ class Cadence:
         evaluations = -(-self.total // self.evaluate)
         if stopping and stopping.patience >= evaluations:
             texts.append(
-                f"early_stopping has no effect: its patience of {stopping.patience} is not used up in "
-                f"{evaluations} evaluations."
+                f"early_stopping will not stop the training: its patience of {stopping.patience} is not used up in "
+                f"{evaluations} evaluations." + (" The best weights are still taken." if stopping.restore_best else "")
             )
+        if options.evaluate_every_steps and options.evaluate_every_steps >= self.total:
+            texts.append("evaluate_every_steps has no effect: the training is over before; it is evaluated at the end.")
+        if options.checkpoints.every_steps and options.checkpoints.every_steps >= self.total:
+            texts.append("checkpoints.every_steps has no effect: the training is over before; it is saved at the end.")
+        if options.optimizer.schedule.decay == "constant" and options.optimizer.schedule.final:
+            texts.append("optimizer.schedule.final has no effect on a constant learning rate.")
         if warmup >= self.total:
             texts.append(f"optimizer.schedule has no effect: its warm-up of {warmup} steps outlasts the training.")
         if options.strategy == "mirrored" and replicas.count == 1:

@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 # Odd multipliers of a 32-bit integer hash with two rounds (Wellons 2018, "lowbias32", public domain).
@@ -112,6 +113,7 @@ class HashDropout(keras.layers.Layer):
         for length in shape:
             size = size * length
         key = _hash(ops.cast(self.count, "uint32") + ops.cast(self.seed, "uint32"))
+        key = _hash(key + ops.cast(_replica(), "uint32"))
         self.count.assign_add(1)
         bits = _hash(ops.reshape(ops.cast(ops.arange(size), "uint32"), shape) ^ key)
         limit = ops.cast(int(self.rate * 2**24), "uint32")
@@ -125,6 +127,12 @@ class HashDropout(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """What a saved model needs to rebuild the layer."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+
+
+def _replica() -> Any:
+    """The number of the replica that computes this, so that replicas draw masks of their own."""
+    context = tf.distribute.get_replica_context()
+    return context.replica_id_in_sync_group if context else 0
 
 
 def _hash(values: Any) -> Any:

@@ -7,7 +7,6 @@ output keep their names; inputs and output are float32 and int64 in every varian
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 import warnings
@@ -20,10 +19,10 @@ import tensorflow as tf
 
 from trainer.heads import Head
 from trainer.lite_variants import Variant
+from trainer.precision import in_float32
 
 SIGNATURE = "serving_default"
 Arrays = Mapping[str, np.ndarray]
-_HALF_PRECISION = ("mixed_bfloat16", "mixed_float16")
 
 
 def input_specs(model: keras.Model, features: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
@@ -50,25 +49,6 @@ def input_specs(model: keras.Model, features: Mapping[str, tf.TensorSpec]) -> di
     # The graph's inputs come in the order of their names; what is left of them are the model's variables.
     read = [spec.name for spec, tensor in zip(specs, function.inputs, strict=False) if tensor.consumers()]
     return {name: features[name] for name in read}
-
-
-def in_float32(model: keras.Model) -> keras.Model:
-    """The same model, or one with the same weights that computes in float32.
-
-    TF Lite has no lookups in half precision. The weights are float32 in any case, whatever is computed from them.
-
-    Args:
-        model: a built model of any precision.
-    """
-    before = json.dumps(keras.saving.serialize_keras_object(model))
-    after = before
-    for policy in _HALF_PRECISION:
-        after = after.replace(json.dumps(policy), json.dumps("float32"))
-    if after == before:
-        return model
-    copy = keras.saving.deserialize_keras_object(json.loads(after))
-    copy.set_weights(model.get_weights())
-    return copy
 
 
 def convert(

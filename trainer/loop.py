@@ -40,11 +40,14 @@ class Trained:
         model: with the final weights: the best, or the averaged, where the options ask for that.
         steps: that were run; fewer than planned after an early stop.
         evaluation: the eval split's loss and metrics with these weights.
+        discard_checkpoints: to be called once the model is safe elsewhere; until then a killed process goes on from the
+            last checkpoint, though it be at the last step.
     """
 
     model: keras.Model
     steps: int
     evaluation: Mapping[str, float]
+    discard_checkpoints: Callable[[], None]
 
 
 def fit(
@@ -69,7 +72,7 @@ def fit(
         evaluation: the eval split.
         options: of the loop.
         replicas: where to train.
-        checkpoints: a folder of this training alone; removed when the training is done.
+        checkpoints: a folder of this training alone.
         report: called with every report.
 
     Raises:
@@ -118,10 +121,18 @@ def fit(
         report=report,
     )
     state = controller.run(saved.restore())
-    # The others may still be reading what the chief removes.
-    replicas.barrier()
-    saved.remove()
-    return Trained(model=runner.model, steps=state.step, evaluation=state.evaluation)
+
+    def discard_checkpoints() -> None:
+        # The others may still be reading what the chief removes.
+        replicas.barrier()
+        saved.remove()
+
+    return Trained(
+        model=runner.model,
+        steps=state.step,
+        evaluation=state.evaluation,
+        discard_checkpoints=discard_checkpoints,
+    )
 
 
 class Controller:
@@ -177,6 +188,8 @@ class Controller:
         with Preemption() as preemption:
             for call, block in prefetched(self._block, [] if self._out_of_patience(state) else calls):
                 meter.add(call, self._runner.run(block, steps=call.steps, stop=preemption.requested))
+                # Several processes have to stop at the same step, so they agree on it in the next call's sums.
+                leave = meter.stop or (preemption.requested and self._replicas.count == self._replicas.local)
                 state = dataclasses.replace(state, step=call.end)
                 self._check(meter)
                 finished = call.end == cadence.total
@@ -185,9 +198,9 @@ class Controller:
                 elif meter.is_due(call.end, cadence.total):
                     self._report(self._progress(meter, state))
                 stop = self._out_of_patience(state)
-                if call.end % cadence.save == 0 or finished or stop or meter.stop:
+                if call.end % cadence.save == 0 or finished or stop or leave:
                     self._checkpoints.save(state)
-                if meter.stop and not (finished or stop):
+                if leave and not (finished or stop):
                     raise Preempted(state.step)
                 if stop:
                     progress_logger.warning(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
 DEFAULT_EPOCHS = 3
 
@@ -131,6 +131,11 @@ class Loop(Strict):
     warm_start: bool = False
     memory_mb: PositiveInt = 2048
     checkpoints: Checkpoints = Checkpoints()
+
+    @field_validator("class_weights", mode="before")
+    @classmethod
+    def _names_are_text(cls, weights: object) -> object:
+        return {str(name): weight for name, weight in weights.items()} if isinstance(weights, Mapping) else weights
 
     @model_validator(mode="after")
     def _consistent(self) -> Loop:

@@ -39,6 +39,9 @@ class Preemption:
     ) -> None:
         if self._main:
             signal.signal(signal.SIGTERM, self._former)
+            if self.requested and error is None:
+                # It came too late to stop the training; whoever listened before us has to know.
+                signal.raise_signal(signal.SIGTERM)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.requested = True

@@ -55,7 +55,7 @@ class Progress:
 class Journal:
     """Writes every report to a history file (JSON lines) and to TensorBoard, and logs it.
 
-    Use as a context manager. A training that continues appends to what is there.
+    Use as a context manager. A training that continues begins a new history where it goes on.
 
     Args:
         history: the history file; None writes none.

@@ -71,8 +71,14 @@ def choose(name: Name) -> Replicas:
     return _all_local(tf.distribute.OneDeviceStrategy(devices[0].name))
 
 
+def cluster_size() -> int:
+    """How many processes TF_CONFIG says train together, the chief among them; 0 where it is not set."""
+    tasks = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict()
+    return len(tasks.get("chief", [])) + len(tasks.get("worker", []))
+
+
 def _found() -> Name:
-    if len(tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict().get("worker", [])) > 1:
+    if cluster_size() > 1:
         return "multi_worker"
     if tf.config.list_physical_devices("TPU"):
         return "tpu"

@@ -11,6 +11,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from trainer import export, replicas, tuning
 from trainer.features import resolve_features
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
+from trainer.precision import in_float32
 from trainer.progress import Journal, progress_logger
 from trainer.training import KERAS_FILE, Training, checkpoint_folder
 
@@ -52,14 +53,17 @@ def run_fn(fn_args: FnArgs) -> None:
                 report=journal.report,
                 base_model=base_model(fn_args, parameters),
             )
-        training.save(trained.model, keras_folder(model_dir))
+        # Half precision is for training; TF Serving computes in float32, and so does what it is compared with.
+        model = in_float32(trained.model)
+        training.save(model, keras_folder(model_dir))
         export.export(
-            model=trained.model,
+            model=model,
             transform_output=transform_output,
             label=parameters.label,
             served=resolve_features(parameters, transform_output.raw_feature_spec()).names(),
             path=model_dir,
         )
+        trained.discard_checkpoints()
 
 
 def keras_folder(serving_model_dir: str) -> str:

@@ -46,8 +46,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         fn_args: from the Tuner component; ``custom_config`` carries `Parameters` and `Search` as JSON, and where
             checkpoints go.
     """
-    cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict()
-    if len(cluster.get("worker", [])) > 1:
+    if replicas.cluster_size() > 1:
         raise ValueError("trainer.tuner: a search runs on one machine; unset TF_CONFIG or switch the tuner off.")
     parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
     tuner = LoopTuner(
@@ -152,18 +151,22 @@ class LoopTuner(BaseTuner):
         record = _read(folder)
         if record is None:
             checkpoints = str(PurePosixPath(folder, "checkpoints"))
+            trained = None
             try:
-                record = training.fit(
+                trained = training.fit(
                     parameters,
                     replicas=self._where,
                     checkpoints=checkpoints,
                     report=lambda progress: progress_logger.info(progress.line()),
-                ).evaluation
+                )
+                record = trained.evaluation
             except TrainingDiverged as error:
                 record = {_FAILURE: str(error)}
                 if tf.io.gfile.exists(checkpoints):
                     tf.io.gfile.rmtree(checkpoints)
             _write(folder, record)
+            if trained is not None:
+                trained.discard_checkpoints()
         if _FAILURE in record:
             raise TrainingDiverged(record[_FAILURE])
         return record

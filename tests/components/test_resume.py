@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
@@ -33,8 +32,15 @@ def test_twenty_kills_at_random_moments_change_nothing(tmp_path):
             np.testing.assert_array_equal(got[name], expected[name])
 
 
-def test_checkpoints_are_removed_when_the_training_is_done(tmp_path):
-    fit(make_columns(64), tmp_path, epochs=1)
+def test_checkpoints_stay_until_the_model_is_safe(tmp_path):
+    columns = make_columns(64)
+    trained, _ = fit(columns, tmp_path, epochs=2, keep_checkpoints=True)
+    # As if the process had been killed while it exported.
+    again, reports = fit(columns, tmp_path, epochs=2)
+    assert reports == []
+    assert again.evaluation == trained.evaluation
+    for one, other in zip(trained.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
     assert not (tmp_path / "checkpoints").exists()
 
 
@@ -70,29 +76,49 @@ def stop_at_second_call():
     return run
 
 
+def sigterm_at(step):
+    """Sends SIGTERM to this process when a report has come so far."""
+
+    def watch(report):
+        if report.step == step and report.eval is None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return watch
+
+
 def test_sigterm_saves_and_says_that_it_can_go_on(tmp_path):
     columns = make_columns(100)
     options = {**OPTIONS, "checkpoints": {"every_steps": 600}}
     whole, _ = fit(columns, tmp_path / "whole", **options)
-    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
     former = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Preempted) as stopped:
-        train_again_and_again(columns, tmp_path / "stopped", options)
+        fit(columns, tmp_path / "stopped", watch=sigterm_at(200), **options)
     assert signal.getsignal(signal.SIGTERM) == former
-    assert 0 < stopped.value.step < 600
-    assert tf.train.latest_checkpoint(str(tmp_path / "stopped" / "checkpoints" / "last")).endswith(
-        f"ckpt-{stopped.value.step}"
-    )
+    # The report of step 200 comes before that step's evaluation, so no further call runs but the next.
+    assert stopped.value.step == 204
+    assert tf.train.latest_checkpoint(str(tmp_path / "stopped" / "checkpoints" / "last")).endswith("ckpt-204")
     resumed, reports = fit(columns, tmp_path / "stopped", **options)
-    assert reports[0].step > stopped.value.step
+    assert reports[0].step > 204
     for got, wanted in zip(resumed.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(got, wanted)
 
 
-def train_again_and_again(columns, folder, options):
-    """Long enough for a signal to come."""
-    for _ in range(20):
-        fit(columns, folder, **options)
+def test_sigterm_after_the_last_step_is_passed_on(tmp_path):
+    class Told(Exception):
+        pass
+
+    def tell(number, frame):
+        raise Told
+
+    columns = make_columns(64)
+    former = signal.signal(signal.SIGTERM, tell)
+    try:
+        with pytest.raises(Told):
+            fit(columns, tmp_path, epochs=2, watch=sigterm_at(4))
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    again, reports = fit(columns, tmp_path, epochs=2)
+    assert (again.steps, reports) == (4, [])
 
 
 def free_ports(count: int) -> list[int]:
@@ -110,15 +136,18 @@ STRATEGY_OPTIONS = {
 }
 
 
-def run_workers(folder, options) -> list[subprocess.Popen]:
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+def run_workers(folder, options, *, chief: bool = False) -> list[subprocess.Popen]:
+    """Two processes: two workers of which the first is the chief, or one worker beside a chief."""
+    first, second = (f"localhost:{port}" for port in free_ports(2))
+    cluster = {"chief": [first], "worker": [second]} if chief else {"worker": [first, second]}
+    tasks = [{"type": name, "index": index} for name in cluster for index in range(len(cluster[name]))]
     return [
         subprocess.Popen(
             [sys.executable, "-m", "tests.components.strategies", str(folder / f"worker{index}.npz"), "1", options],
             env={
                 **os.environ,
                 "TF_CPP_MIN_LOG_LEVEL": "3",
-                "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}}),
+                "TF_CONFIG": json.dumps({"cluster": cluster, "task": tasks[index]}),
             },
             stderr=(folder / f"worker{index}.log").open("w"),
         )
@@ -147,7 +176,7 @@ def test_one_replica_equals_two_replicas_equals_two_workers(tmp_path):
         run_python("tests.components.strategies", str(file), "2", json.dumps({**STRATEGY_OPTIONS, **options}))
         assert_same(tmp_path / "one.npz", file, tolerance=1e-6)
     # "auto" finds the cluster in TF_CONFIG.
-    workers = run_workers(tmp_path, json.dumps({**STRATEGY_OPTIONS, "folder": "shared"}))
+    workers = run_workers(tmp_path, json.dumps({**STRATEGY_OPTIONS, "folder": "shared"}), chief=True)
     assert [worker.wait(200) for worker in workers] == [0, 0], (tmp_path / "worker0.log").read_text()[-2000:]
     for index in range(2):
         assert_same(tmp_path / "one.npz", tmp_path / f"worker{index}.npz", tolerance=1e-6)

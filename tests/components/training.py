@@ -41,10 +41,24 @@ def build_model(*, units: int = 1, dropout: float = 0.0):
 
 
 def fit(
-    columns: Columns, folder, *, label: Label | None = None, dropout: float = 0.0, build=None, where=None, **options
+    columns: Columns,
+    folder,
+    *,
+    label: Label | None = None,
+    dropout: float = 0.0,
+    build=None,
+    where=None,
+    watch=lambda report: None,
+    keep_checkpoints=False,
+    **options,
 ):
-    """Train and return the result and all reports."""
+    """Train and return the result and all reports; ``watch`` sees each report as it comes."""
     reports = []
+
+    def report(progress):
+        reports.append(progress)
+        watch(progress)
+
     label = label or Label(column="label")
     loop_options = Loop(**{**DEFAULTS, **options})
     head = head_of(label)
@@ -59,6 +73,8 @@ def fit(
             options=loop_options,
             replicas=where or replicas.choose(loop_options.strategy),
             checkpoints=str(folder / "checkpoints"),
-            report=reports.append,
+            report=report,
         )
+    if not keep_checkpoints:
+        trained.discard_checkpoints()
     return trained, reports

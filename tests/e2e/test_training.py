@@ -99,6 +99,12 @@ def test_a_warm_start_begins_with_the_weights_that_were_pushed(project, first):
     assert history(project)[0]["loss"] < cold_loss / 2
 
 
+def test_what_was_trained_in_half_precision_is_served_in_float32(project, first):
+    outcome = project.run("--set", "trainer.loop.precision=bfloat16", "--set", "trainer.loop.seed=6")
+    assert outcome.code == 0, outcome.err
+    assert outcome.nodes()["Pusher"] == "✓"
+
+
 def test_a_search_feeds_the_trainer(project, first):
     rates = "trainer.tuner={trials: 2, algorithm: grid, space: {loop.optimizer.learning_rate: {choices: [0.01, 1e-7]}}}"
     limits = "gates.evaluation.thresholds=[{metric: auc, min: 0.8}]"

@@ -5,15 +5,15 @@ READY := .venv/.ready
 run: $(READY)              ## the main job: data to a gated, pushed and queried model
 	@$(BIN)/python -m pipeline run
 
-test: $(READY)             ## unit tests, then components, then whole pipelines
+test: $(READY)             ## unit tests, then the server, components and whole pipelines
 	@$(BIN)/python -m pytest tests/unit --durations=0 --durations-min=2
-	@$(BIN)/python -m pytest tests/components tests/e2e
+	@$(BIN)/python -m pytest tests/serving tests/conformance tests/components tests/e2e
 
 lint: $(READY)             ## style and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 bench: $(READY)            ## every benchmark, JSON lines on stdout
-	@for name in quality pipeline train; do $(BIN)/python -m bench.$$name || exit 1; done
+	@for name in quality pipeline train serving; do $(BIN)/python -m bench.$$name || exit 1; done
 
 lock: $(READY)             ## renew requirements.lock from setup.py
 	@$(BIN)/uv pip compile setup.py --extra dev --upgrade --generate-hashes --quiet --no-header --no-annotate \

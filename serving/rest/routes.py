@@ -1,0 +1,206 @@
+"""REST's URLs: from a method, a path and a body to the `Api` and back; no HTTP library is needed here.
+
+The URLs, texts and status codes are those of TF Serving's model_servers/http_rest_api_handler.cc,
+http_rest_api_util.cc and http_server.cc.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+from google.protobuf import json_format
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    predict_pb2,
+    regression_pb2,
+)
+
+from serving.api import REST, Api
+from serving.client import tensors
+from serving.errors import StatusError, invalid_argument
+from serving.inference.calls import DEFAULT_SIGNATURE
+from serving.metrics import Metrics
+from serving.rest import output as rest_output
+from serving.rest import requests as rest_json
+from serving.rest.values import JsonError
+
+logger = logging.getLogger(__name__)
+
+_INFERENCE = re.compile(
+    r"/v1/models/([^/:]+)(?:/versions/([0-9]+)|/labels/([^/:]+))?:(classify|regress|predict)", re.IGNORECASE
+)
+_MODEL = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/([0-9]+)|/labels/([^/:]+))?(?:/(metadata))?", re.IGNORECASE)
+_INT64_MAX = 2**63 - 1
+# http_server.cc, ToHTTPStatusCode; what is not listed is 500.
+_HTTP_STATUS = {
+    grpc.StatusCode.CANCELLED: 499,
+    grpc.StatusCode.INVALID_ARGUMENT: 400,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+    grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.ALREADY_EXISTS: 409,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.FAILED_PRECONDITION: 400,
+    grpc.StatusCode.ABORTED: 409,
+    grpc.StatusCode.OUT_OF_RANGE: 400,
+    grpc.StatusCode.UNIMPLEMENTED: 501,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What goes back to the caller."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+def error_reply(status: int, text: str) -> Reply:
+    """An error as TF Serving writes it: ``{"error": "..."}``."""
+    return Reply(status=status, body=json.dumps({"error": text}, indent=4).encode() + b"\n")
+
+
+class Routes:
+    """Answers requests. Thread-safe.
+
+    Args:
+        api: runs the models.
+        metrics: what the prometheus path shows.
+        prometheus_path: where the metrics are; None: nowhere.
+    """
+
+    def __init__(self, api: Api, *, metrics: Metrics, prometheus_path: str | None):
+        self._api = api
+        self._metrics = metrics
+        self._prometheus_path = prometheus_path
+
+    def answer(self, method: str, path: str, body: bytes, *, timeout_seconds: float) -> Reply:
+        """Answer one request; nothing is raised.
+
+        Args:
+            method: ``GET``, ``POST`` or another.
+            path: percent-encoded, with the query.
+            body: uncompressed.
+            timeout_seconds: for the run of the model.
+        """
+        try:
+            return self._answer(method, path, body, timeout_seconds)
+        except StatusError as error:
+            return error_reply(_HTTP_STATUS.get(error.code, 500), error.text)
+        except JsonError as error:
+            return error_reply(_HTTP_STATUS[error.code], StatusError(error.code, str(error)).text)
+        except rest_output.OutputError as error:
+            return error_reply(400, str(error))
+        except Exception as error:  # noqa: BLE001 (no request may end without an answer, or with a traceback)
+            logger.error("%s %s failed", method, path, exc_info=error)
+            return error_reply(500, f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+    def _answer(self, method: str, path: str, body: bytes, timeout_seconds: float) -> Reply:
+        if self._prometheus_path and path.partition("?")[0] == self._prometheus_path:
+            text = self._metrics.exposition()
+            return Reply(status=200, body=text.encode("utf-8", "surrogateescape"), content_type="text/plain")
+        if not path.lower().startswith("/v1/"):
+            return error_reply(404, f"Not Found: {path}")
+        if method == "POST" and (match := _INFERENCE.fullmatch(path)):
+            return self._infer(_spec(*match.groups()[:3]), match[4], body, timeout_seconds, _malformed(method, path))
+        if method == "GET" and (match := _MODEL.fullmatch(path)):
+            if not match[1]:
+                raise invalid_argument("Missing model name in request.")
+            spec = _spec(*match.groups()[:3])
+            return self._metadata(spec) if match[4] == "metadata" else self._status(spec)
+        raise _malformed(method, path)
+
+    def _infer(
+        self, spec: model_pb2.ModelSpec, verb: str, body: bytes, timeout_seconds: float, malformed: StatusError
+    ) -> Reply:
+        if verb == "predict":
+            json_body = self._predict(spec, rest_json.parse(body), timeout_seconds)
+        elif verb == "classify":
+            request = classification_pb2.ClassificationRequest(model_spec=spec)
+            _fill_examples(request, rest_json.parse(body))
+            response = self._api.classify(request, timeout_seconds=timeout_seconds, entrypoint=REST)
+            json_body = rest_output.classifications(response.result)
+        elif verb == "regress":
+            request = regression_pb2.RegressionRequest(model_spec=spec)
+            _fill_examples(request, rest_json.parse(body))
+            response = self._api.regress(request, timeout_seconds=timeout_seconds, entrypoint=REST)
+            json_body = rest_output.regressions(response.result)
+        else:
+            # The URL is matched in any case, the verb is not.
+            raise malformed
+        return Reply(status=200, body=json_body)
+
+    def _predict(self, spec: model_pb2.ModelSpec, document: Mapping[str, Any], timeout_seconds: float) -> bytes:
+        request = predict_pb2.PredictRequest(model_spec=spec)
+        request.model_spec.signature_name = rest_json.signature_name(document)
+        for name, array in rest_json.predict_inputs(document, self._dtypes(request.model_spec)).items():
+            tensors.fill(request.inputs[name], array)
+        response = self._api.predict(request, timeout_seconds=timeout_seconds, entrypoint=REST)
+        outputs = {name: tensors.to_array(proto) for name, proto in response.outputs.items()}
+        return rest_output.predictions(outputs) if rest_json.is_row(document) else rest_output.columns(outputs)
+
+    def _dtypes(self, spec: model_pb2.ModelSpec) -> dict[str, int]:
+        """The DataType number of every input of the signature."""
+        name = spec.signature_name or DEFAULT_SIGNATURE
+        with self._api.core.acquire(spec) as handle:
+            signature = handle.servable.signatures.get(name)
+        if signature is None:
+            raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
+        if not signature.inputs:
+            raise invalid_argument(f"Failed to get input map for signature: {spec.signature_name or 'DEFAULT'}")
+        return {alias: tensor.dtype for alias, tensor in signature.inputs.items()}
+
+    def _status(self, spec: model_pb2.ModelSpec) -> Reply:
+        response = self._api.get_model_status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))
+        return _json(_dict(response))
+
+    def _metadata(self, spec: model_pb2.ModelSpec) -> Reply:
+        request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=spec, metadata_field=["signature_def"])
+        response = self._api.get_model_metadata(request)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(signatures)
+        # An Any would be written with its type; TF Serving leaves that out.
+        return _json({"model_spec": _dict(response.model_spec), "metadata": {"signature_def": _dict(signatures)}})
+
+
+def _malformed(method: str, path: str) -> StatusError:
+    return invalid_argument(f"Malformed request: {method} {path}")
+
+
+def _spec(name: str, version: str | None, label: str | None) -> model_pb2.ModelSpec:
+    spec = model_pb2.ModelSpec(name=unquote(name))
+    if version:
+        if len(version) > 19 or int(version) > _INT64_MAX:
+            raise invalid_argument(f"Failed to convert version: {version} to numeric.")
+        spec.version.value = int(version)
+    if label:
+        spec.version_label = unquote(label)
+    return spec
+
+
+def _fill_examples(request: Any, document: Mapping[str, Any]) -> None:
+    request.model_spec.signature_name = rest_json.signature_name(document)
+    rest_json.fill_input(document, request.input)
+
+
+def _dict(message: Any) -> dict[str, Any]:
+    return json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+
+
+def _json(value: Mapping[str, Any]) -> Reply:
+    return Reply(status=200, body=json.dumps(value, indent=1).encode() + b"\n")

@@ -1,0 +1,271 @@
+"""The HTTP server of the REST API: bodies, threads, limits, an orderly end. `rest_routes` knows what to answer."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent import futures
+from typing import Any
+
+import uvicorn
+
+from serving.api import Api
+from serving.metrics import Metrics
+from serving.rest.routes import Reply, Routes, error_reply
+
+_Scope = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+_Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+# http_rest_api_util.cc, AddCORSHeaders.
+_CORS = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-methods", b"POST, GET"),
+    (b"access-control-allow-headers", b"Content-Type"),
+]
+_KEEP_ALIVE_SECONDS = 75
+# How long an idle connection is kept at the end, for a request that is on its way on it.
+_LINGER_SECONDS = 3.0
+_POLL_SECONDS = 0.01
+# zlib: a gzip header and trailer.
+_GZIP = 31
+
+
+class RestServer:
+    """TF Serving's REST API on a port.
+
+    The port is bound at once and accepts connections from `start` on.
+
+    Args:
+        api: answers.
+        metrics: what the prometheus path shows.
+        host: the address to bind.
+        port: the port; 0 takes a free one.
+        num_threads: requests that are worked on at the same time.
+        timeout_seconds: for one request, from its arrival on.
+        prometheus_path: where the metrics are; None: nowhere.
+        cors: whether pages of other origins may call.
+        max_body_bytes: a longer body is refused, before and after it is uncompressed.
+        max_concurrent_requests: under way or waiting; more are refused with 429. 0: no limit.
+
+    Attributes:
+        address: ``host:port``.
+
+    Raises:
+        OSError: the port cannot be bound; one line.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        metrics: Metrics,
+        host: str,
+        port: int,
+        num_threads: int,
+        timeout_seconds: float,
+        prometheus_path: str | None,
+        cors: bool,
+        max_body_bytes: int,
+        max_concurrent_requests: int = 0,
+    ):
+        self._socket = _bind(host, port)
+        self.address = f"{host}:{self._socket.getsockname()[1]}"
+        routes = Routes(api, metrics=metrics, prometheus_path=prometheus_path)
+        self._app = _App(
+            routes,
+            num_threads=num_threads,
+            timeout_seconds=timeout_seconds,
+            cors=cors,
+            max_body_bytes=max_body_bytes,
+            max_concurrent_requests=max_concurrent_requests,
+        )
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._app,
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                log_level="error",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            )
+        )
+        self._thread = threading.Thread(target=self._run, name="rest", daemon=True)
+
+    def start(self) -> None:
+        """Accept requests."""
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self, grace_seconds: float) -> None:
+        """Accept no more connections, finish what was accepted, cancel what is left after ``grace_seconds``.
+
+        Every answer from now on ends its connection, so that clients turn to another server.
+        """
+        if not self._server.started:
+            self._socket.close()
+            return
+        end = time.monotonic() + grace_seconds
+        linger = time.monotonic() + min(grace_seconds, _LINGER_SECONDS)
+        self._app.draining = True
+        self._loop.call_soon_threadsafe(self._stop_listening, linger)
+        while self._server.server_state.connections and time.monotonic() < linger:
+            time.sleep(_POLL_SECONDS)
+        self._server.config.timeout_graceful_shutdown = max(0, end - time.monotonic())
+        self._server.should_exit = True
+        self._thread.join()
+        self._app.pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve(sockets=[self._socket])
+
+    def _stop_listening(self, latest: float) -> None:
+        """Close the port once no connection waits to be accepted, for the kernel resets those that do.
+
+        One that arrives between the last look and the end is reset all the same; clients may safely ask again.
+        """
+        self._socket.listen(0)
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
+        if waiting.poll(0) and time.monotonic() < latest:
+            self._loop.call_soon(self._stop_listening, latest)
+            return
+        for listener in self._server.servers:
+            listener.close()
+
+
+class _App:
+    """The ASGI application: reads a body, has a thread answer, writes the answer."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        *,
+        num_threads: int,
+        timeout_seconds: float,
+        cors: bool,
+        max_body_bytes: int,
+        max_concurrent_requests: int,
+    ):
+        self._routes = routes
+        self._timeout_seconds = timeout_seconds
+        self._cors = cors
+        self._max_body_bytes = max_body_bytes
+        self._max_concurrent_requests = max_concurrent_requests
+        self._under_way = 0
+        self.pool = futures.ThreadPoolExecutor(num_threads, thread_name_prefix="rest")
+        self.draining = False
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        deadline = time.monotonic() + self._timeout_seconds
+        self._under_way += 1
+        try:
+            reply = await self._reply(scope, receive, deadline)
+        except ConnectionAbortedError:
+            return
+        except asyncio.CancelledError:
+            reply = error_reply(503, "the server has shut down before the request was answered")
+        finally:
+            self._under_way -= 1
+        headers = [
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", str(len(reply.body)).encode()),
+            *(_CORS if self._cors else ()),
+            *([(b"connection", b"close")] if self.draining else ()),
+        ]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    async def _reply(self, scope: _Scope, receive: _Receive, deadline: float) -> Reply:
+        if self._cors and scope["method"] == "OPTIONS":
+            return Reply(status=200, body=b"")
+        if 0 < self._max_concurrent_requests < self._under_way:
+            return error_reply(429, "more requests at a time than --max_concurrent_requests; try again later")
+        headers = dict(scope["headers"])
+        body = await self._read(headers, receive)
+        if body is None:
+            return self._too_large()
+        # TF Serving looks for the word anywhere in the header (net_http/server/internal/evhttp_request.cc).
+        zipped = b"gzip" in headers.get(b"content-encoding", b"").lower()
+        query = scope["query_string"].decode("latin-1")
+        path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.pool, self._answer, scope["method"], path, body, zipped, deadline)
+
+    async def _read(self, headers: Mapping[bytes, bytes], receive: _Receive) -> bytes | None:
+        """The body; None where it is too long.
+
+        Raises:
+            ConnectionAbortedError: the client has gone.
+        """
+        if int(headers.get(b"content-length", b"0")) > self._max_body_bytes:
+            return None
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ConnectionAbortedError
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self._max_body_bytes:
+                return None
+            more = message.get("more_body", False)
+        return b"".join(parts)
+
+    def _answer(self, method: str, path: str, body: bytes, zipped: bool, deadline: float) -> Reply:
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            return error_reply(504, "the request's time was over before a thread was free; see --rest_api_num_threads")
+        if zipped:
+            try:
+                body = self._unzip(body)
+            except zlib.error:
+                return error_reply(400, "the body is no gzip stream, as its Content-Encoding says")
+            if len(body) > self._max_body_bytes:
+                return self._too_large()
+        return self._routes.answer(method, path, body, timeout_seconds=seconds)
+
+    def _unzip(self, body: bytes) -> bytes:
+        unzip = zlib.decompressobj(_GZIP)
+        content = unzip.decompress(body, self._max_body_bytes + 1)
+        if not unzip.eof and len(content) <= self._max_body_bytes:
+            raise zlib.error("the stream ends early")
+        return content
+
+    def _too_large(self) -> Reply:
+        return error_reply(413, f"the body is longer than {self._max_body_bytes} bytes; see --max_message_bytes")
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            # Connections of an earlier server that are still winding down must not hold the port.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        raise OSError(
+            f"--rest_api_port: {host}:{port} cannot be bound ({error.strerror}); is another server running?"
+        ) from None
+    return bound

@@ -56,7 +56,7 @@ class ModelServer:
         """
         try:
             if self._ready.poll(_START_SECONDS):
-                return self._ready.recv()
+                return self._ready.recv().grpc
         except EOFError:
             pass
         raise ServerNotReady(f"the model server did not start within {_START_SECONDS:.0f} s")

@@ -27,7 +27,7 @@ def build() -> bytes:
         files[name] = descriptor_pb2.FileDescriptorProto.FromString(descriptor.serialized_pb)
 
     for module in MODULES:
-        add(importlib.import_module(f"tensorflow_serving.apis.{module}_pb2").DESCRIPTOR.name)
+        add(importlib.import_module(f"{module}_pb2").DESCRIPTOR.name)
     return descriptor_pb2.FileDescriptorSet(file=files.values()).SerializeToString(deterministic=True)
 
 

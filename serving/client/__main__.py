@@ -1,105 +1,153 @@
-"""The client's command line: ``python -m serving.client predict|status|metadata``."""
+"""The client's command line: ``python -m serving.client predict|classify|regress|status|metadata``."""
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import sys
-from collections.abc import Collection, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from serving.client import Client, ServingError
-from serving.client.tensors import numpy_dtype
-
-
-def read_rows(source: str) -> list[dict[str, object]]:
-    """Rows of a ``.csv`` file with a header, of a JSON-lines file, or of standard input (``-``, JSON lines).
-
-    Raises:
-        ValueError: a line is not a JSON object; names the line.
-    """
-    if source.endswith(".csv"):
-        with Path(source).open(newline="") as stream:
-            return list(csv.DictReader(stream))
-    lines = sys.stdin if source == "-" else Path(source).read_text().splitlines()
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{source}, line {number}: is not JSON ({error.msg}); give one object a line") from None
-        if not isinstance(row, dict):
-            raise ValueError(f"{source}, line {number}: must be a JSON object, one row")
-        rows.append(row)
-    return rows
+from serving.client import Client, Connection, ServingError, Tls, features_of_schema
+from serving.client.rows import read_rows
+from serving.client.steps import COLUMNAR
+from serving.client.tensors import TensorError, numpy_dtype
 
 
 def predict(client: Client, options: argparse.Namespace) -> None:
-    """Print one JSON object per row, in the order of the input."""
-    rows = read_rows(options.input)
-    if not rows:
-        raise ValueError(f"{options.input} holds no row")
-    unknown = {key for row in rows for key in row} - set(_inputs(client, options))
-    if unknown:
-        print(f"ignored, since the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)
-    outputs = client.predict(options.model, rows, version=options.version, signature=options.signature)
+    """Print the outputs for each row, one JSON object a line, in the order of the input."""
+    rows, how = _rows(client, options)
+    outputs = client.predict(options.model, rows, **how)
     for index in range(len(rows)):
         print(json.dumps({name: _plain(array[index]) for name, array in outputs.items()}))
 
 
-def _inputs(client: Client, options: argparse.Namespace) -> Collection[str]:
-    signature = client.signatures(options.model, version=options.version).get(options.signature)
-    return signature.inputs if signature else ()
+def classify(client: Client, options: argparse.Namespace) -> None:
+    """Print score by class for each row, one JSON object a line."""
+    rows, how = _rows(client, options)
+    for classes in client.classify(options.model, rows, **how):
+        print(json.dumps(dict(classes)))
+
+
+def regress(client: Client, options: argparse.Namespace) -> None:
+    """Print a number for each row, one a line."""
+    rows, how = _rows(client, options)
+    for value in client.regress(options.model, rows, **how).tolist():
+        print(json.dumps(value))
 
 
 def status(client: Client, options: argparse.Namespace) -> None:
-    """Print version and state, one a line."""
-    for version, state in sorted(client.status(options.model).items()):
-        print(f"{version}  {state}")
+    """Print version and state, one a line, and why a version could not be loaded."""
+    states, errors = client.status(options.model), client.load_errors(options.model)
+    for version, state in sorted(states.items()):
+        print(f"{version}  {state}" + (f"  {errors[version]}" if version in errors else ""))
 
 
 def metadata(client: Client, options: argparse.Namespace) -> None:
     """Print signatures with the names and types of their inputs and outputs."""
-    for name, signature in sorted(client.signatures(options.model, version=options.version).items()):
+    for name, signature in sorted(client.signatures(options.model, **_version(options)).items()):
         print(name)
         for title, infos in (("in", signature.inputs), ("out", signature.outputs)):
             for key, info in sorted(infos.items()):
                 shape = [dim.size for dim in info.tensor_shape.dim]
-                kind = "string" if numpy_dtype(info.dtype).hasobject else numpy_dtype(info.dtype).name
-                print(f"  {title:<4}{key:<28}{kind:<9}{shape}")
+                print(f"  {title:<4}{key:<28}{_type_name(info):<9}{shape}")
+
+
+def _type_name(info: Any) -> str:
+    """As numpy has it, else as TensorFlow does: metadata may name types that no request can carry."""
+    try:
+        dtype = numpy_dtype(info.dtype)
+    except TensorError:
+        known = info.DESCRIPTOR.fields_by_name["dtype"].enum_type.values_by_number.get(info.dtype)
+        return known.name if known else str(info.dtype)
+    return "string" if dtype.hasobject else dtype.name
+
+
+_COMMANDS: tuple[Callable[[Client, argparse.Namespace], None], ...] = (predict, classify, regress, status, metadata)
+
+
+def _rows(client: Client, options: argparse.Namespace) -> tuple[list[dict[str, object]], dict[str, Any]]:
+    """The input and how to ask; keys that the model has no use for are named on standard error."""
+    rows = read_rows(options.input)
+    schema = features_of_schema(options.schema) if options.schema else None
+    known = schema
+    if known is None:
+        signatures = client.signatures(options.model, **_version(options))
+        name = options.signature if options.command == "predict" and options.signature else COLUMNAR
+        known = signatures[name].inputs if name in signatures else None
+    unknown = {key for row in rows for key in row} - set(known) if known is not None else set()
+    if unknown:
+        print(f"ignored, since the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)
+    how = {"signature": options.signature, "schema": schema, "chunk_rows": options.chunk_rows}
+    return rows, how | _version(options)
+
+
+def _version(options: argparse.Namespace) -> dict[str, Any]:
+    return {"version": options.version, "label": options.label}
 
 
 def _plain(value: np.ndarray) -> object:
-    plain = np.asarray(value).tolist()
-    return plain[0] if isinstance(plain, list) and len(plain) == 1 else plain
+    """JSON has no bytes: what is no text is shown by its escapes."""
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    if isinstance(value, np.ndarray):
+        items = [_plain(item) for item in value]
+        return items[0] if len(items) == 1 else items
+    return value.item()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m serving.client", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    for function in _COMMANDS:
+        command = commands.add_parser(function.__name__, help=function.__doc__.splitlines()[0])
+        command.set_defaults(function=function)
+        _add_server(command)
+        if function is not status:
+            which = command.add_mutually_exclusive_group()
+            which.add_argument("--version", type=int, help="default: the latest")
+            which.add_argument("--label", help="of a version, such as stable")
+        if function not in (status, metadata):
+            _add_rows(command)
+    return parser
+
+
+def _add_server(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--target", required=True, action="append", help="host:port; several: repeat, or commas")
+    command.add_argument("--model", required=True)
+    command.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="of one request (default: 10)")
+    command.add_argument("--tls-ca", metavar="FILE", help="who signed the server's certificate; switches TLS on")
+    command.add_argument("--tls-cert", metavar="FILE", help="of this client, for a server that asks for one")
+    command.add_argument("--tls-key", metavar="FILE", help="of --tls-cert")
+    command.add_argument("--tls-server-name", metavar="NAME", help="in the certificate, if it is not --target's")
+
+
+def _add_rows(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--input", required=True, help=".csv or JSON-lines file, or - for standard input")
+    command.add_argument("--signature", help="default: the usual one of the command")
+    command.add_argument("--schema", metavar="FILE", help="schema.pbtxt, for models that do not name their features")
+    command.add_argument("--chunk-rows", type=int, metavar="N", help="at most N rows in one request")
+
+
+def _connection(options: argparse.Namespace) -> Connection:
+    given = (options.tls_ca, options.tls_cert, options.tls_key, options.tls_server_name)
+    if options.tls_ca is None and any(given):
+        raise ValueError("--tls-cert, --tls-key and --tls-server-name need --tls-ca")
+    tls = Tls(ca=given[0], certificate=given[1], key=given[2], server_name=given[3]) if options.tls_ca else None
+    return Connection(addresses=Connection.of(",".join(options.target)).addresses, tls=tls)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 done, 1 the server refused, 2 bad usage or input."""
-    parser = argparse.ArgumentParser(prog="python -m serving.client", description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name, function in (("predict", predict), ("status", status), ("metadata", metadata)):
-        command = commands.add_parser(name, help=function.__doc__.splitlines()[0])
-        command.set_defaults(function=function)
-        command.add_argument("--target", required=True, help="host:port")
-        command.add_argument("--model", required=True)
-        if name != "status":
-            command.add_argument("--version", type=int, help="default: the latest")
-        if name == "predict":
-            command.add_argument("--input", required=True, help=".csv or JSON-lines file, or - for standard input")
-            command.add_argument("--signature", default="columnar")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     try:
-        with Client(options.target) as client:
+        with Client(_connection(options), timeout=options.timeout) as client:
             options.function(client, options)
     except ServingError as error:
-        print(f"{options.target}: {error}", file=sys.stderr)
+        print(f"{','.join(options.target)}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader, such as head, has seen enough; what is left in the buffer must not raise again at exit.

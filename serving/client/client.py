@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import numpy as np
 
-from serving.client import tensors
-from serving.client.columns import Row, column
+from serving.client import requests, steps
+from serving.client.asking import Asking, Defaults, How
+from serving.client.columns import Row
+from serving.client.connection import Connection
+from serving.client.errors import ServingError, Unavailable, error_of
 from serving.client.protos import message
+from serving.client.requests import Call
+from serving.client.steps import SignatureCache, Steps
 
-_PREDICTION = "/tensorflow.serving.PredictionService"
-_MODEL = "/tensorflow.serving.ModelService"
-COLUMNAR = "columnar"
-# gRPC's default of 4 MB is far below what the server sends and takes.
-_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-
-class ServingError(Exception):
-    """The server refused or could not be reached.
-
-    Attributes:
-        code: the gRPC status code.
-        details: the server's own text.
-    """
-
-    def __init__(self, code: grpc.StatusCode, details: str):
-        super().__init__(f"{code.name}: {details}")
-        self.code = code
-        self.details = details
+T = TypeVar("T")
 
 
 class Client:
-    """Calls one model server. Use as a context manager.
+    """Calls model servers. Thread-safe; use as a context manager.
+
+    The keyword arguments of every method are those of `How`. Every method may raise `ServingError` with the server's
+    code and text, of the class that says what to do about it (see `serving.client.errors`), and `ValueError` where
+    rows or arguments cannot become a request.
 
     Args:
-        target: ``host:port``.
-        timeout: seconds allowed for one call.
+        target: ``host:port``, several with commas between them, or a `Connection`.
+        timeout: seconds allowed for one request, where a call names no other.
+        strict: whether a key of a row that is no feature of the model is an error; it is left out otherwise.
+        requests_in_flight: most chunks of one call under way at a time.
     """
 
-    def __init__(self, target: str, *, timeout: float = 10.0):
-        self._channel = grpc.insecure_channel(target, options=_UNLIMITED)
-        self._timeout = timeout
-        self._signatures: dict[tuple[str, int | None], Any] = {}
+    def __init__(
+        self, target: str | Connection, *, timeout: float = 10.0, strict: bool = False, requests_in_flight: int = 4
+    ):
+        connection = Connection.of(target)
+        again = connection.retry.attempts > 1
+        self._defaults = Defaults(timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, again=again)
+        self._cache: SignatureCache = {}
+        address, options = connection.target(), connection.options()
+        if connection.tls:
+            self._channel = grpc.secure_channel(address, connection.tls.credentials(), options=options)
+        else:
+            self._channel = grpc.insecure_channel(address, options=options)
+        self._methods = methods(self._channel)
 
     def __enter__(self) -> Client:
         return self
@@ -53,84 +60,131 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
         self._channel.close()
 
-    def predict(
-        self, model: str, rows: Sequence[Row], *, version: int | None = None, signature: str = COLUMNAR
-    ) -> dict[str, np.ndarray]:
-        """Ask the model about plain dicts.
+    def predict(self, model: str, rows: Sequence[Row], **how: Unpack[How]) -> dict[str, np.ndarray]:
+        """Ask about plain dicts, one per example, by raw feature name.
 
-        Args:
-            model: the model's name.
-            rows: one dict per example, by raw feature name; None, an empty text or an absent key mean missing.
-            version: None means the latest.
-            signature: one that takes a column per feature; names, types and shapes are read from the model.
+        None, an empty text, NaN and an absent key mean a missing value.
 
         Returns:
             Output name to array, first dimension ``len(rows)``.
-
-        Raises:
-            ServingError: with the server's code and text.
-            ValueError: a value is not of its column's type.
         """
-        inputs = self.signatures(model, version=version)
-        if signature not in inputs:
-            raise ValueError(f"model {model} has no signature {signature!r}; it has {', '.join(sorted(inputs))}")
-        arrays = {
-            name: column(rows, name, tensors.numpy_dtype(info.dtype), shape=[d.size for d in info.tensor_shape.dim[1:]])
-            for name, info in inputs[signature].inputs.items()
-        }
-        return self.predict_arrays(model, arrays, version=version, signature=signature)
+        asking = self._defaults.asking(model, **how)
+        return self._run(steps.predict(self._cache, asking, rows), asking)
 
-    def predict_arrays(
-        self, model: str, inputs: dict[str, np.ndarray], *, version: int | None = None, signature: str
-    ) -> dict[str, np.ndarray]:
-        """Ask any signature with arrays as they are; see `predict` for the rest."""
-        request = message("tensorflow.serving.PredictRequest")()
-        self._name(request.model_spec, model, version)
-        request.model_spec.signature_name = signature
-        for name, array in inputs.items():
-            tensors.fill(request.inputs[name], array)
-        response = self._call(f"{_PREDICTION}/Predict", request, "tensorflow.serving.PredictResponse")
-        return {name: tensors.to_array(proto) for name, proto in response.outputs.items()}
+    def predict_arrays(self, model: str, inputs: Mapping[str, np.ndarray], **how: Unpack[How]) -> dict[str, np.ndarray]:
+        """Ask any signature, ``serving_default`` by default, with arrays as they are; there is no ``schema``."""
+        asking = self._defaults.asking(model, **how)
+        return self._run(steps.predict_arrays(asking, inputs), asking)
 
-    def signatures(self, model: str, *, version: int | None = None) -> dict[str, Any]:
-        """The model's signatures (SignatureDef messages) by name; asked once per model and version."""
-        key = (model, version)
-        if key not in self._signatures:
-            request = message("tensorflow.serving.GetModelMetadataRequest")(metadata_field=["signature_def"])
-            self._name(request.model_spec, model, version)
-            response = self._call(
-                f"{_PREDICTION}/GetModelMetadata", request, "tensorflow.serving.GetModelMetadataResponse"
-            )
-            signatures = message("tensorflow.serving.SignatureDefMap")()
-            signatures.ParseFromString(response.metadata["signature_def"].value)
-            self._signatures[key] = dict(signatures.signature_def)
-        return self._signatures[key]
+    def classify(self, model: str, rows: Sequence[Row], **how: Unpack[How]) -> list[list[tuple[str, float]]]:
+        """For each row its classes and their scores, in the model's order."""
+        asking = self._defaults.asking(model, **how)
+        return self._run(steps.classify(self._cache, asking, rows), asking)
 
-    def status(self, model: str) -> dict[int, str]:
+    def regress(self, model: str, rows: Sequence[Row], **how: Unpack[How]) -> np.ndarray:
+        """A number per row, float32 ``[rows]``."""
+        asking = self._defaults.asking(model, **how)
+        return self._run(steps.regress(self._cache, asking, rows), asking)
+
+    def multi_inference(
+        self,
+        model: str,
+        rows: Sequence[Row],
+        *,
+        classify: Sequence[str] = (),
+        regress: Sequence[str] = (),
+        **how: Unpack[How],
+    ) -> dict[str, Any]:
+        """What `classify` and `regress` return, by signature, from one run over the rows.
+
+        ``classify`` and ``regress`` name the signatures; there is no ``signature``.
+        """
+        asking = self._defaults.asking(model, **how)
+        return self._run(steps.multi_inference(self._cache, asking, rows, classify=classify, regress=regress), asking)
+
+    def signatures(self, model: str, **how: Unpack[How]) -> dict[str, Any]:
+        """The model's signatures (SignatureDef messages) by name; of `How`, version, label and timeout."""
+        asking = self._defaults.asking(model, **how)
+        return self._run(steps.signatures(self._cache, asking.model), asking)
+
+    def status(self, model: str, *, timeout: float | None = None) -> dict[int, str]:
         """The state of every version: ``AVAILABLE``, ``LOADING``, ``END`` and so on."""
-        request = message("tensorflow.serving.GetModelStatusRequest")()
-        self._name(request.model_spec, model, None)
-        response = self._call(f"{_MODEL}/GetModelStatus", request, "tensorflow.serving.GetModelStatusResponse")
-        field = response.model_version_status
-        names = message("tensorflow.serving.ModelVersionStatus").DESCRIPTOR.fields_by_name["state"].enum_type
-        return {status.version: names.values_by_number[status.state].name for status in field}
+        asking = self._defaults.asking(model, timeout=timeout)
+        return self._run(steps.one(requests.status(asking.model), requests.states), asking)
 
-    @staticmethod
-    def _name(spec: Any, model: str, version: int | None) -> None:
-        spec.name = model
-        if version is not None:
-            spec.version.value = version
+    def load_errors(self, model: str, *, timeout: float | None = None) -> dict[int, str]:
+        """The server's text for every version that it could not load."""
+        asking = self._defaults.asking(model, timeout=timeout)
+        return self._run(steps.one(requests.status(asking.model), requests.load_errors), asking)
 
-    def _call(self, method: str, request: Any, response_name: str) -> Any:
-        call = self._channel.unary_unary(
+    def reload_config(self, config: Any, *, timeout: float | None = None) -> None:
+        """Have the server serve the models of ``config`` and no others; returns when the new ones are available.
+
+        ``config`` is a ModelServerConfig message or its text format. One server is told, of several any.
+        """
+        asking = self._defaults.asking("", timeout=timeout)
+        self._run(steps.one(requests.reload_config(config), requests.reloaded), asking)
+
+    def health(self, service: str = "", *, timeout: float | None = None) -> str:
+        """``SERVING``, ``NOT_SERVING`` and so on, from a server whose health service is on."""
+        asking = self._defaults.asking("", timeout=timeout)
+        return self._run(steps.one(requests.health(service), requests.healthy), asking)
+
+    def _run(self, asked: Steps[T], asking: Asking) -> T:
+        """Drive a generator of `steps` to its end."""
+        try:
+            calls = next(asked)
+            while True:
+                try:
+                    responses = self._persistently(calls, asking.timeout)
+                except (ServingError, ValueError) as error:
+                    calls = asked.throw(error)
+                else:
+                    calls = asked.send(responses)
+        except StopIteration as end:
+            return end.value
+
+    def _persistently(self, calls: Callable[[], Iterable[Call]], timeout: float) -> list[Any]:
+        try:
+            return self._responses(calls(), timeout)
+        except Unavailable as error:
+            if not (self._defaults.again and error.interrupted):
+                raise
+        return self._responses(calls(), timeout)
+
+    def _responses(self, calls: Iterable[Call], timeout: float) -> list[Any]:
+        """The responses in order; some calls are under way at a time, and none after an error."""
+        responses, pending = [], deque()
+        try:
+            calls = iter(calls)
+            first, second = next(calls), next(calls, None)
+            if second is None:
+                # A plain call is cheaper than a future.
+                return [self._methods[first.method](first.request, timeout=timeout)]
+            for call in chain((first, second), calls):
+                pending.append(self._methods[call.method].future(call.request, timeout=timeout))
+                if len(pending) >= self._defaults.requests_in_flight:
+                    responses.append(pending.popleft().result())
+            while pending:
+                responses.append(pending.popleft().result())
+        except grpc.RpcError as error:
+            raise error_of(error.code(), error.details()) from None
+        finally:
+            for each in pending:
+                each.cancel()
+        return responses
+
+
+def methods(channel: Any) -> dict[str, Any]:
+    """A callable per method of `requests.RESPONSES`, on a channel of either kind."""
+    return {
+        method: channel.unary_unary(
             method,
             request_serializer=lambda request: request.SerializeToString(),
-            response_deserializer=message(response_name).FromString,
+            response_deserializer=message(response).FromString,
         )
-        try:
-            return call(request, timeout=self._timeout)
-        except grpc.RpcError as error:
-            raise ServingError(error.code(), error.details()) from None
+        for method, response in requests.RESPONSES.items()
+    }

@@ -1,9 +1,11 @@
-"""Rows to tensors: tf.Examples and columnar inputs, with missing values as the model was trained with."""
+"""Rows to columnar inputs, with missing values as the model was trained with."""
 
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 
@@ -11,14 +13,23 @@ Row = Mapping[str, object]
 
 # How the columnar signature spells a missing value, by the input's numpy kind; the exporter's convention.
 MISSING = {"f": np.float32("nan"), "i": np.iinfo(np.int64).min, "O": b""}
-_KINDS = {"f": "number", "i": "whole number", "O": "text"}
+_KINDS = {"f": "number", "i": "whole number", "O": "text", "b": "yes or no"}
+
+
+def is_missing(value: object) -> bool:
+    """Whether a row's value stands for none: None, an empty text, or NaN as pandas has it."""
+    if value is None:
+        return True
+    if isinstance(value, (str, bytes)):
+        return not value
+    return isinstance(value, Real) and value != value
 
 
 def column(rows: Sequence[Row], name: str, dtype: np.dtype, *, shape: Sequence[int] = ()) -> np.ndarray:
     """One array of a named value, ``[rows, *shape]``, `MISSING` where a row lacks it.
 
     Args:
-        rows: plain dicts; None and an absent key both mean missing.
+        rows: plain dicts; an absent key and what `is_missing` says mean missing.
         name: the key.
         dtype: float32, int64 or object (bytes).
         shape: of one row's value: empty for a single value; a list of numbers may be flat or nested.
@@ -29,40 +40,61 @@ def column(rows: Sequence[Row], name: str, dtype: np.dtype, *, shape: Sequence[i
     values = []
     for index, row in enumerate(rows):
         value = row.get(name)
-        if value is None or value == "":
+        if is_missing(value):
+            if dtype.kind not in MISSING or dtype.kind == "i" and dtype.itemsize < 8:
+                raise ValueError(f"row {index}, {name}: is missing, and an input of {dtype} has no word for that")
             values.append(np.full(shape, MISSING[dtype.kind], dtype) if shape else MISSING[dtype.kind])
             continue
         try:
-            values.append(_array(value, dtype, shape) if shape else _convert(value, dtype))
+            values.append(_array(value, dtype, shape) if shape else convert(value, dtype))
         except (TypeError, ValueError, OverflowError):
-            wanted = f"a list of {math.prod(shape)} {_KINDS[dtype.kind]}s" if shape else f"a {_KINDS[dtype.kind]}"
-            raise ValueError(f"row {index}, {name}: {_shortened(value)} is not {wanted}") from None
+            raise ValueError(wrong(index, name, value, dtype, math.prod(shape) if shape else None)) from None
     return np.array(values, dtype=dtype).reshape([len(rows), *shape])
+
+
+def wrong(index: int, name: str, value: object, dtype: np.dtype, count: int | None) -> str:
+    """What to tell of a value that is not what its feature takes.
+
+    Args:
+        index: of the row.
+        name: of the feature.
+        value: of the feature.
+        dtype: what it should be.
+        count: how many it should be; None: one.
+    """
+    kind = _KINDS.get(dtype.kind, dtype.name)
+    wanted = f"a {kind}" if count is None else f"a list of {count} {kind}s"
+    text = repr(value)
+    return f"row {index}, {name}: {text if len(text) <= 60 else f'{text[:57]}...'} is not {wanted}"
 
 
 def _array(value: object, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
     flat = np.array(value, dtype=object).reshape(shape).flat
-    return np.array([_convert(item, dtype) for item in flat], dtype=dtype).reshape(shape)
+    return np.array([convert(item, dtype) for item in flat], dtype=dtype).reshape(shape)
 
 
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _convert(value: object, dtype: np.dtype) -> object:
-    """The value as the column holds it; TypeError, ValueError or OverflowError where it cannot."""
+def convert(value: object, dtype: np.dtype) -> object:
+    """A single value as the column holds it; TypeError, ValueError or OverflowError where it cannot."""
     if dtype.kind == "O":
-        if isinstance(value, (dict, list, tuple)):
+        if isinstance(value, (dict, list, tuple, np.ndarray)):
             raise TypeError
         return value if isinstance(value, bytes) else str(value).encode()
-    if dtype.kind == "i":
-        if isinstance(value, int) or (isinstance(value, str) and value.strip().lstrip("+-").isdigit()):
-            return dtype.type(int(value))
-        if float(value) != int(float(value)):
-            raise ValueError
-        return dtype.type(int(float(value)))
+    if dtype.kind in "iu":
+        return dtype.type(_whole(value))
+    if dtype.kind == "b":
+        return bool(operator.index(value))
     number = float(value)
-    if abs(number) > np.finfo(dtype).max and not np.isinf(number):
+    if abs(number) > float(np.finfo(dtype).max) and not np.isinf(number):
         raise OverflowError
     return number
+
+
+def _whole(value: object) -> int:
+    """An integer without the detour over a float, which would round beyond 2**53."""
+    if hasattr(value, "__index__"):
+        return operator.index(value)
+    if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
+        return int(value)
+    if float(value) != int(float(value)):
+        raise ValueError
+    return int(float(value))

@@ -1,14 +1,19 @@
-"""TensorProto to numpy and back, without TensorFlow.
+"""TensorProto to numpy and back, without TensorFlow; the server and the client share it.
 
-Field names and the meaning of a short value list (its last value repeats) are those of
-``tensorflow/core/framework/tensor.proto``.
+What a proto means is what TensorFlow's ``Tensor::FromProto`` (tensorflow/core/framework/tensor.cc) makes of it: raw
+bytes must fill the shape, a short list of values repeats its last one, an empty list means zeros or empty strings,
+values beyond the shape are ignored, and so is ``unknown_rank``.
 """
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 # DataType numbers of tensorflow/core/framework/types.proto: numpy dtype and the typed field that may hold values.
 _DTYPES = {
@@ -22,69 +27,191 @@ _DTYPES = {
     9: (np.dtype(np.int64), "int64_val"),
     10: (np.dtype(np.bool_), "bool_val"),
     17: (np.dtype(np.uint16), "int_val"),
+    19: (np.dtype(np.float16), "half_val"),
     22: (np.dtype(np.uint32), "uint32_val"),
     23: (np.dtype(np.uint64), "uint64_val"),
 }
 _NUMBERS = {dtype: number for number, (dtype, _) in _DTYPES.items()}
+_REFUSED = {8: "complex64", 14: "bfloat16", 18: "complex128", 20: "resource", 21: "variant"}
+# Field numbers of tensorflow/core/framework/tensor.proto.
+_FIELDS = {
+    "float_val": 5,
+    "double_val": 6,
+    "int_val": 7,
+    "int64_val": 10,
+    "bool_val": 11,
+    "half_val": 13,
+    "uint32_val": 16,
+    "uint64_val": 17,
+}
+# Values of these fields lie on the wire as in memory; the others are varints of several bytes.
+_FIXED_WIDTH = ("float_val", "double_val", "bool_val")
+# From this many values on, whole buffers beat lists of Python numbers.
+_MANY = 32
+# A few bytes may not ask the receiver for gigabytes.
+_MOST_REPEATED = 1 << 24
 
 
 class TensorError(ValueError):
-    """A TensorProto whose dtype is unknown or whose values do not fill its shape."""
+    """A TensorProto, or an array, whose dtype is not supported or whose values do not fill its shape."""
 
 
 def numpy_dtype(number: int) -> np.dtype:
     """The numpy dtype of a DataType number; strings are ``object``.
 
     Raises:
-        TensorError: the type has no numpy counterpart here.
+        TensorError: the type is not supported: complex, bfloat16, quantized and reference types.
     """
     if number not in _DTYPES:
-        raise TensorError(f"data type {number} is not supported")
+        name = f" ({_REFUSED[number]})" if number in _REFUSED else ""
+        raise TensorError(f"data type {number}{name} is not supported")
     return _DTYPES[number][0]
 
 
-def fill(proto: Any, array: np.ndarray) -> None:
-    """Write ``array`` into an empty TensorProto, numbers as ``tensor_content``."""
+def fill(proto: Any, array: np.ndarray, *, tensor_content: bool = False) -> None:
+    """Write ``array`` into an empty TensorProto.
+
+    Args:
+        proto: the TensorProto.
+        array: numbers, booleans, bytes or text; text is encoded as UTF-8.
+        tensor_content: numbers travel as one raw buffer instead of in the typed field of their dtype. Strings have
+            no such form.
+
+    Raises:
+        TensorError: the array's dtype is not supported.
+    """
     if array.dtype.kind in "SU":
-        array = np.char.encode(array).astype(object) if array.dtype.kind == "U" else array.astype(object)
-    if array.dtype not in _NUMBERS:
+        array = array.astype(object)
+    number = _NUMBERS.get(array.dtype)
+    if number is None:
         raise TensorError(f"numpy dtype {array.dtype} is not supported")
-    proto.dtype = _NUMBERS[array.dtype]
+    proto.dtype = number
+    dimensions = proto.tensor_shape.dim
     for size in array.shape:
-        proto.tensor_shape.dim.add().size = size
-    if array.dtype == object:
-        proto.string_val.extend(value if isinstance(value, bytes) else str(value).encode() for value in array.flat)
+        dimensions.add().size = size
+    if number == 7:
+        proto.string_val.extend([value if type(value) is bytes else _bytes(value) for value in array.ravel().tolist()])
+    elif tensor_content:
+        proto.tensor_content = array.tobytes()
     else:
-        proto.tensor_content = np.ascontiguousarray(array).tobytes()
+        _fill_field(proto, _DTYPES[number][1], array)
 
 
 def to_array(proto: Any) -> np.ndarray:
-    """The values of a TensorProto in its shape; strings as an object array of bytes.
+    """The values of a TensorProto in its shape, which may be read-only; strings as an object array of bytes.
 
     Raises:
-        TensorError: unknown dtype, unknown rank or a negative size, or too few or too many values.
+        TensorError: the dtype is not supported, the shape is not fully known, or the raw bytes do not fill it.
     """
     dtype = numpy_dtype(proto.dtype)
-    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
-    if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
-        raise TensorError("the shape of a value must be fully known")
-    count = int(np.prod([int(size) for size in shape], dtype=object)) if shape else 1
+    shape = [dimension.size for dimension in proto.tensor_shape.dim]
+    if shape and min(shape) < 0:
+        raise TensorError(f"the shape {shape} of a value is not fully known")
+    count = math.prod(shape)
+    content = proto.tensor_content
     if not count:
-        return np.empty(shape, dtype)
-    if proto.tensor_content and not dtype.hasobject:
-        if len(proto.tensor_content) != count * dtype.itemsize:
-            raise TensorError(f"{len(proto.tensor_content)} bytes of tensor_content do not fill the shape {shape}")
-        return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
-    values = getattr(proto, _DTYPES[proto.dtype][1])
-    if len(values) > count or not values:
-        raise TensorError(f"{len(values)} values do not fill the shape {shape}")
-    if len(values) < count and count > _MOST_REPEATED:
-        raise TensorError(f"a shape of {count} elements with {len(values)} values is refused")
-    array = np.empty(count, dtype)
-    array[: len(values)] = values
-    array[len(values) :] = values[-1]
-    return array.reshape(shape)
+        flat = np.empty(0, dtype)
+    elif not content:
+        flat = _typed(proto, _DTYPES[proto.dtype][1], dtype, count)
+    elif dtype.hasobject:
+        flat = np.array(_strings(content, count), dtype)
+    elif len(content) != count * dtype.itemsize:
+        raise TensorError(f"{len(content)} bytes of tensor_content do not fill the shape {shape}")
+    else:
+        flat = np.frombuffer(content, dtype)
+    try:
+        return flat.reshape(shape)
+    except ValueError as error:
+        raise TensorError(f"the shape {shape} is not supported ({error})") from None
 
 
-# A few bytes may not ask the receiver for gigabytes.
-_MOST_REPEATED = 1 << 24
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+def _fill_field(proto: Any, field: str, array: np.ndarray) -> None:
+    if field == "half_val":
+        array = array.view(np.uint16)
+    if array.size >= _MANY:
+        if field in _FIXED_WIDTH:
+            _merge(proto, field, array.tobytes())
+            return
+        # A varint below 128 is the byte itself.
+        if array.min() >= 0 and array.max() < 128:
+            _merge(proto, field, array.astype(np.uint8).tobytes())
+            return
+    getattr(proto, field).extend(array.ravel().tolist())
+
+
+def _merge(proto: Any, field: str, packed: bytes) -> None:
+    """Set a repeated field from its packed bytes (the protobuf encoding of a packed list)."""
+    proto.MergeFromString(_varint(_FIELDS[field] << 3 | 2) + _varint(len(packed)) + packed)
+
+
+def _varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 127:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def _typed(proto: Any, field: str, dtype: np.dtype, count: int) -> np.ndarray:
+    """``count`` values out of a typed field."""
+    values = getattr(proto, field)
+    given = len(values)
+    if given < count and count > _MOST_REPEATED:
+        raise TensorError(f"{count} elements of {given} values are refused")
+    if not given:
+        return np.full(count, b"", dtype) if dtype.hasobject else np.zeros(count, dtype)
+    if given >= _MANY and field in _FIXED_WIDTH:
+        flat = np.frombuffer(getattr(_packed_message().FromString(proto.SerializeToString()), field), dtype)
+    else:
+        flat = _from_list(values[:], field, dtype)
+    if given == count:
+        return flat
+    return flat[:count] if given > count else np.concatenate([flat, np.repeat(flat[-1:], count - given)])
+
+
+def _from_list(values: Sequence[Any], field: str, dtype: np.dtype) -> np.ndarray:
+    if field == "half_val":
+        return np.array(values, np.int32).astype(np.uint16).view(dtype)
+    # Narrow integers travel in a wider field; what does not fit wraps round as in C++.
+    return np.array(values, np.int32).astype(dtype) if field == "int_val" else np.array(values, dtype)
+
+
+@functools.cache
+def _packed_message() -> Any:
+    """A message that reads TensorProto's lists of fixed width as bytes, which have the same wire type."""
+    file = descriptor_pb2.FileDescriptorProto(name="packed.proto", syntax="proto3")
+    message = file.message_type.add(name="Packed")
+    for field in _FIXED_WIDTH:
+        message.field.add(name=field, number=_FIELDS[field], type="TYPE_BYTES", label="LABEL_OPTIONAL")
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("Packed"))
+
+
+def _strings(content: bytes, count: int) -> list[bytes]:
+    """Strings as ``EncodeStringList`` of tensorflow/core/lib/core/coding writes them: all lengths, then all bytes."""
+    sizes, position = [], 0
+    while len(sizes) < count:
+        size = shift = 0
+        while True:
+            if position >= len(content) or shift > 28:
+                raise TensorError(f"{len(content)} bytes of tensor_content hold fewer than {count} strings")
+            byte = content[position]
+            position += 1
+            size |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        sizes.append(size)
+    if position + sum(sizes) != len(content):
+        raise TensorError(f"{len(content)} bytes of tensor_content do not fill {count} strings")
+    strings = []
+    for size in sizes:
+        strings.append(content[position : position + size])
+        position += size
+    return strings

@@ -1,0 +1,36 @@
+"""Rows from files for the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+
+def read_rows(source: str) -> list[dict[str, object]]:
+    """Rows of a ``.csv`` file with a header, of a JSON-lines file, or of standard input (``-``, JSON lines).
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: there is no row, or a line is not a JSON object; names the line.
+    """
+    if source.endswith(".csv"):
+        with Path(source).open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    else:
+        lines = sys.stdin if source == "-" else Path(source).read_text().splitlines()
+        rows = [_row(source, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not rows:
+        raise ValueError(f"{source} holds no row")
+    return rows
+
+
+def _row(source: str, number: int, line: str) -> dict[str, object]:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{source}, line {number}: is not JSON ({error.msg}); give one object a line") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"{source}, line {number}: must be a JSON object, one row")
+    return row

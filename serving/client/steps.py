@@ -1,0 +1,205 @@
+"""What has to be asked in which order, without asking: generators that both clients drive.
+
+A generator yields a function that makes the calls, to be sent one after the other or at the same time, and is sent the
+responses in the order of the calls. An error is thrown into it. What it returns is the caller's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from serving.client import requests, tensors
+from serving.client.asking import Asking
+from serving.client.columns import Row
+from serving.client.errors import InvalidRequest
+from serving.client.examples import Features, columns, features_of_signature, serialize
+from serving.client.requests import Call, ModelRef
+
+T = TypeVar("T")
+Steps = Generator[Callable[[], Iterable[Call]], list[Any], T]
+SignatureCache = dict[ModelRef, dict[str, Any]]
+COLUMNAR = "columnar"
+DEFAULT = "serving_default"
+# The names of an input that takes serialized tf.Examples, by convention.
+_SERIALIZED = ("examples", "inputs")
+
+
+def one(call: Call, read: Callable[[Any], T]) -> Steps[T]:
+    """A single question."""
+    (response,) = yield lambda: [call]
+    return read(response)
+
+
+def signatures(cache: SignatureCache, model: ModelRef) -> Steps[dict[str, Any]]:
+    """Ask for the signatures, whatever the cache has, and keep them there."""
+    cache[model] = yield from one(requests.metadata(model), requests.signatures)
+    return cache[model]
+
+
+def predict_arrays(asking: Asking, inputs: Mapping[str, np.ndarray]) -> Steps[dict[str, np.ndarray]]:
+    """Arrays as they are, in chunks of their first dimension."""
+    if asking.schema is not None:
+        raise ValueError("arrays are sent as they are: a schema is for rows")
+    arrays = {name: np.asarray(array) for name, array in inputs.items()}
+    signature = asking.signature or DEFAULT
+    if asking.chunk_rows is None:
+        return (yield from one(requests.predict(asking.model, signature, arrays), requests.predicted))
+    counts = {array.shape[0] if array.ndim else None for array in arrays.values()}
+    if len(counts) != 1 or None in counts:
+        raise ValueError("inputs in chunks need one first dimension, the same for all")
+    (count,) = counts
+
+    def calls() -> Iterator[Call]:
+        for part in _parts(count, asking.chunk_rows):
+            yield requests.predict(asking.model, signature, {name: array[part] for name, array in arrays.items()})
+
+    return joined([requests.predicted(response) for response in (yield calls)])
+
+
+def predict(cache: SignatureCache, asking: Asking, rows: Sequence[Row]) -> Steps[dict[str, np.ndarray]]:
+    """Rows to a signature that takes columns, or to one that takes tf.Examples where there is a schema."""
+
+    def calls(signatures: dict[str, Any]) -> Iterator[Call]:
+        name = asking.signature or (COLUMNAR if asking.schema is None and COLUMNAR in signatures else DEFAULT)
+        signature = _signature(asking.model, signatures, name)
+        serialized = [key for key, info in signature.inputs.items() if tensors.numpy_dtype(info.dtype).hasobject]
+        if asking.schema is not None:
+            if len(signature.inputs) != 1 or not serialized:
+                raise ValueError(f"signature {name!r} takes no tf.Examples, which a schema is for")
+            for part in _chunks(rows, asking, asking.schema):
+                yield requests.predict(
+                    asking.model, name, {serialized[0]: np.array(serialize(part, asking.schema), object)}
+                )
+            return
+        if len(signature.inputs) == 1 and serialized and serialized[0] in _SERIALIZED:
+            raise ValueError(f"signature {name!r} takes serialized tf.Examples: give the schema to make them by")
+        features = features_of_signature(signature)
+        for part in _chunks(rows, asking, features):
+            yield requests.predict(asking.model, name, columns(part, features))
+
+    responses = yield from _asked(cache, asking.model, calls)
+    return joined([requests.predicted(response) for response in responses])
+
+
+def classify(cache: SignatureCache, asking: Asking, rows: Sequence[Row]) -> Steps[list[list[tuple[str, float]]]]:
+    """Rows as tf.Examples to a classify signature."""
+    responses = yield from _asked(
+        cache, asking.model, lambda found: _inference(asking, rows, found, requests.CLASSIFY, requests.classify)
+    )
+    return [row for response in responses for row in requests.classified(response.result)]
+
+
+def regress(cache: SignatureCache, asking: Asking, rows: Sequence[Row]) -> Steps[np.ndarray]:
+    """Rows as tf.Examples to a regress signature."""
+    responses = yield from _asked(
+        cache, asking.model, lambda found: _inference(asking, rows, found, requests.REGRESS, requests.regress)
+    )
+    return np.concatenate([requests.regressed(response.result) for response in responses])
+
+
+def multi_inference(
+    cache: SignatureCache, asking: Asking, rows: Sequence[Row], *, classify: Sequence[str], regress: Sequence[str]
+) -> Steps[dict[str, Any]]:
+    """Rows as tf.Examples to several signatures at once."""
+    if asking.signature is not None:
+        raise ValueError("several signatures are asked: name them in classify and regress")
+    methods = {name: requests.CLASSIFY for name in classify} | {name: requests.REGRESS for name in regress}
+
+    def calls(signatures: dict[str, Any]) -> Iterator[Call]:
+        features = _example_features(asking, signatures)
+        for part in _chunks(rows, asking, features):
+            yield requests.multi_inference(asking.model, methods, serialize(part, features))
+
+    parts = [requests.multi_inferred(response) for response in (yield from _asked(cache, asking.model, calls))]
+    return {
+        name: np.concatenate([part[name] for part in parts])
+        if isinstance(first, np.ndarray)
+        else [row for part in parts for row in part[name]]
+        for name, first in parts[0].items()
+    }
+
+
+def _asked(
+    cache: SignatureCache, model: ModelRef, calls: Callable[[dict[str, Any]], Iterable[Call]]
+) -> Steps[list[Any]]:
+    """The responses to calls made by the cached signatures; once more where these turn out to be out of date."""
+    known = cache.get(model)
+    if known is None:
+        fresh = yield from signatures(cache, model)
+        return (yield lambda: calls(fresh))
+    try:
+        return (yield lambda: calls(known))
+    except (InvalidRequest, ValueError):
+        fresh = yield from signatures(cache, model)
+        if fresh == known:
+            raise
+    return (yield lambda: calls(fresh))
+
+
+def _inference(
+    asking: Asking,
+    rows: Sequence[Row],
+    signatures: dict[str, Any],
+    method: str,
+    make: Callable[[ModelRef, str, Sequence[bytes]], Call],
+) -> Iterator[Call]:
+    name = asking.signature or _of_method(asking.model, signatures, method)
+    features = _example_features(asking, signatures)
+    for part in _chunks(rows, asking, features):
+        yield make(asking.model, name, serialize(part, features))
+
+
+def _signature(model: ModelRef, signatures: Mapping[str, Any], name: str) -> Any:
+    if name not in signatures:
+        raise ValueError(f"model {model.name} has no signature {name!r}; it has {', '.join(sorted(signatures))}")
+    return signatures[name]
+
+
+def _of_method(model: ModelRef, signatures: Mapping[str, Any], method: str) -> str:
+    names = sorted(name for name, signature in signatures.items() if signature.method_name == method)
+    if DEFAULT in names:
+        return DEFAULT
+    if len(names) != 1:
+        raise ValueError(f"model {model.name} has {len(names)} signatures of {method}: name one {names or ''}".rstrip())
+    return names[0]
+
+
+def _example_features(asking: Asking, signatures: Mapping[str, Any]) -> Features:
+    if asking.schema is not None:
+        return asking.schema
+    if COLUMNAR not in signatures:
+        raise ValueError(
+            f"model {asking.model.name} does not name its features: give the schema to make tf.Examples by"
+        )
+    return features_of_signature(signatures[COLUMNAR])
+
+
+def _chunks(rows: Sequence[Row], asking: Asking, features: Features) -> Iterator[Sequence[Row]]:
+    if asking.strict:
+        for index, row in enumerate(rows):
+            unknown = sorted(set(row) - set(features))
+            if unknown:
+                raise ValueError(f"row {index}: {', '.join(unknown)}: the model has no such feature")
+    for part in _parts(len(rows), asking.chunk_rows):
+        yield rows[part]
+
+
+def _parts(count: int, size: int | None) -> Iterator[slice]:
+    """Slices of at most ``size``; a single empty one of nothing, since the shape of an empty answer is the model's."""
+    if size is None or not count:
+        yield slice(0, count)
+        return
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
+
+
+def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The outputs of several requests as if of one."""
+    if len(parts) == 1:
+        return parts[0]
+    if any(not array.ndim for array in parts[0].values()):
+        raise ValueError("an output has no row dimension: such a model cannot be asked in chunks")
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

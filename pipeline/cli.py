@@ -1,4 +1,4 @@
-"""The command line: ``python -m pipeline run|status``.
+"""The command line: ``python -m pipeline run|status|deploy-files``.
 
 Exit codes: 0 done, 2 bad usage or config, 3 a gate refused, 75 told to stop by SIGTERM (run it again to go on), 1
 anything else.
@@ -32,6 +32,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--from", dest="from_node", metavar="NODE", help="start here; what comes before is reused")
     run.add_argument("--to", dest="to_node", metavar="NODE", help="stop after this node")
     commands.add_parser("status", parents=[common], help="what the last run did, and which versions are served")
+    deploy = commands.add_parser(
+        "deploy-files", parents=[common], help="write files for docker, Kubernetes and Grafana"
+    )
+    deploy.add_argument("--output", type=Path, metavar="FOLDER", help="(default: deploy in the run folder)")
     return parser
 
 
@@ -44,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from pipeline.status import show
 
             return show(config)
+        if options.command == "deploy-files":
+            from pipeline.deploy_files import make
+
+            return make(config, output=options.output)
         checks.check(config)
         _quiet_tensorflow(verbose=options.verbose)
         from pipeline.job import run

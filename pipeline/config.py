@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.lite_config import Lite
 from pipeline.metrics import METRICS
+from serving.deploy.options import Deploy
 from trainer.parameters import Features, Label, Loop, Model, Parameters, Strict
 from trainer.search import Search
 
@@ -145,11 +146,16 @@ class EvaluationGate(Strict):
 
 
 class InfraGate(Strict):
-    """How the export is tried: examples sent, the largest difference of an output, and the time limit."""
+    """How the export is tried: examples sent, the largest difference of an output, and the time limit.
+
+    Attributes:
+        warmup: whether the examples that were sent go with the model into the serving folder, for a server to warm up.
+    """
 
     num_examples: int = Field(default=64, gt=0)
     tolerance: float = Field(default=1e-4, gt=0, lt=0.1)
     timeout_seconds: int = Field(default=120, gt=0)
+    warmup: bool = True
 
 
 class Gates(Strict):
@@ -179,9 +185,15 @@ class Trainer(Strict):
 
 
 class Serving(Strict):
-    """The name under which the model is served, and its folder below the run folder."""
+    """How the model is served.
+
+    Attributes:
+        model_name: the name that requests use, and the folder's name below the run folder.
+        deploy: what ``deploy-files`` writes for TF Serving.
+    """
 
     model_name: Name
+    deploy: Deploy = Deploy()
 
 
 class Beam(Strict):

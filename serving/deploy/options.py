@@ -1,0 +1,260 @@
+"""How a model is deployed: the options, strict and frozen, and what belongs to one set of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+_CPU = re.compile(r"(?P<number>[0-9]+(\.[0-9]{1,3})?)(?P<unit>m?)")
+_MEMORY = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>Ki|Mi|Gi)")
+_KIBIBYTES = {"Ki": 1, "Mi": 1024, "Gi": 1024 * 1024}
+
+
+def cpu_cores(quantity: str) -> float:
+    """``500m`` is 0.5, ``2`` is 2.0."""
+    parts = _CPU.fullmatch(quantity)
+    if parts is None or float(parts["number"]) == 0:
+        raise ValueError(f"{quantity!r} is no amount of CPU; write cores, such as 2 or 0.5, or 500m")
+    return float(parts["number"]) / (1000 if parts["unit"] else 1)
+
+
+def memory_kibibytes(quantity: str) -> int:
+    """``1Gi`` is 1048576."""
+    parts = _MEMORY.fullmatch(quantity)
+    if parts is None:
+        raise ValueError(f"{quantity!r} is no amount of memory; write it as 512Mi or 2Gi")
+    return int(parts["number"]) * _KIBIBYTES[parts["unit"]]
+
+
+def _number_as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _cpu(quantity: str) -> str:
+    cpu_cores(quantity)
+    return quantity
+
+
+def _memory(quantity: str) -> str:
+    memory_kibibytes(quantity)
+    return quantity
+
+
+def _pinned(image: str) -> str:
+    name, _, digest = image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if digest and not _DIGEST.fullmatch(digest):
+        raise ValueError(f"{image!r}: a digest is sha256: and 64 hexadecimal digits")
+    if tag == "latest" or not (tag or digest):
+        raise ValueError(f"{image!r} is another server every month; name a version, such as :2.19.1, or a digest")
+    return image
+
+
+def _object_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} must be up to 40 lower-case letters, digits and '-', and begin with a letter")
+    return name
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError(f"{path!r} must be an absolute path on the node")
+    return path.rstrip("/") or "/"
+
+
+def _readable_by_the_server(uri: str) -> str:
+    if uri.startswith("s3://"):
+        raise ValueError(
+            "the official image has no s3:// since 2.7 (tensorflow/serving#1963); use a claim or gs://, "
+            "and for KServe, which copies the model first, kserve_storage_uri"
+        )
+    if not uri.startswith("gs://") or len(uri) == len("gs://"):
+        raise ValueError(f"{uri!r} must begin with gs:// and name a bucket")
+    return uri.rstrip("/")
+
+
+Cpu = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_cpu)]
+Memory = Annotated[str, AfterValidator(_memory)]
+ObjectName = Annotated[str, AfterValidator(_object_name)]
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class Models(Strict):
+    """Where the pods find the models: one of the three. Below it lies ``MODEL_NAME/VERSION/``.
+
+    Attributes:
+        claim: an existing PersistentVolumeClaim that many nodes can read.
+        host_path: a folder that every node has, for a cluster of one machine.
+        uri: a ``gs://`` folder, which the server reads by itself.
+    """
+
+    claim: str | None = None
+    host_path: Annotated[str, AfterValidator(_absolute)] | None = None
+    uri: Annotated[str, AfterValidator(_readable_by_the_server)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Models:
+        given = [key for key in ("claim", "host_path", "uri") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"needs one of claim, host_path and uri, got {' and '.join(given) or 'none'}")
+        return self
+
+
+class Versions(Strict):
+    """Which versions are served at the start.
+
+    Attributes:
+        latest: so many of the newest; not together with ``specific``.
+        specific: these and no others.
+        labels: names for versions among ``specific``, such as ``{stable: 1700000000}``.
+    """
+
+    latest: PositiveInt | None = None
+    specific: tuple[PositiveInt, ...] = ()
+    labels: Mapping[Annotated[str, Field(min_length=1)], PositiveInt] = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Versions:
+        if self.latest and self.specific:
+            raise ValueError("latest and specific exclude each other")
+        for label, version in self.labels.items():
+            if version not in self.specific:
+                raise ValueError(
+                    f"labels.{label}: {version} is not among specific; a label needs a version that stays served"
+                )
+        return self
+
+
+class Batching(Strict):
+    """TF Serving's BatchingParameters, under its names."""
+
+    max_batch_size: PositiveInt
+    batch_timeout_micros: int = Field(default=1000, ge=0)
+    max_enqueued_batches: PositiveInt = 100
+    num_batch_threads: PositiveInt = 2
+    allowed_batch_sizes: tuple[PositiveInt, ...] = ()
+    pad_variable_length_inputs: bool = False
+
+    @model_validator(mode="after")
+    def _sizes_end_at_the_maximum(self) -> Batching:
+        sizes = self.allowed_batch_sizes
+        if sizes and (list(sizes) != sorted(set(sizes)) or sizes[-1] != self.max_batch_size):
+            raise ValueError("allowed_batch_sizes must ascend, and the last must equal max_batch_size")
+        return self
+
+
+class Replicas(Strict):
+    """How many servers: between ``min`` and ``max``, so that their CPU is used to ``cpu_percent`` of the request."""
+
+    min: PositiveInt = 2
+    max: PositiveInt = 6
+    cpu_percent: int = Field(default=70, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Replicas:
+        if self.max < self.min:
+            raise ValueError(f"max: {self.max} is below min, {self.min}")
+        return self
+
+
+class Amounts(Strict):
+    """CPU in cores and memory in Mi or Gi, as Kubernetes writes them."""
+
+    cpu: Cpu
+    memory: Memory
+
+
+class Resources(Strict):
+    """What a server is promised, and what it may use at most; while versions change, two are in memory."""
+
+    requests: Amounts = Amounts(cpu="1", memory="2Gi")
+    limits: Amounts = Amounts(cpu="2", memory="2Gi")
+
+    @model_validator(mode="after")
+    def _promise_fits(self) -> Resources:
+        if cpu_cores(self.requests.cpu) > cpu_cores(self.limits.cpu):
+            raise ValueError("requests.cpu is above limits.cpu")
+        if memory_kibibytes(self.requests.memory) > memory_kibibytes(self.limits.memory):
+            raise ValueError("requests.memory is above limits.memory")
+        return self
+
+
+class Deploy(Strict):
+    """The deploy files of one model.
+
+    Attributes:
+        image: TF Serving with a version or a digest; ``latest`` is refused.
+        name: of the Kubernetes objects; None makes it from the model's name.
+        models: where the pods find the models. docker compose mounts the run's own serving folder instead.
+        versions: which versions are served at the start; later, ``serving.versions`` changes that.
+        batching: None runs every request by itself.
+        replicas: how many servers.
+        resources: what each of them gets.
+        user: numeric user and group of the server; it must be able to read the models.
+        service_account: the pods' account, for ``gs://``; its token is not mounted.
+        prometheus_namespace: where Prometheus runs: adds scrape annotations, and lets that namespace in.
+        host_address: where docker compose publishes the ports.
+        kserve_storage_uri: the base path for KServe, which knows more schemes; None takes it from ``models``.
+        drain_seconds: between a pod's leaving the Services and its end; clients have moved on by then.
+        start_seconds: how long a server may take to load its models.
+    """
+
+    image: Annotated[str, AfterValidator(_pinned)] = "tensorflow/serving:2.19.1"
+    name: ObjectName | None = None
+    models: Models = Models(claim="models")
+    versions: Versions = Versions()
+    batching: Batching | None = None
+    replicas: Replicas = Replicas()
+    resources: Resources = Resources()
+    user: int = Field(default=65532, gt=0)
+    service_account: str | None = None
+    prometheus_namespace: str | None = None
+    host_address: Literal["127.0.0.1", "0.0.0.0"] = "127.0.0.1"
+    kserve_storage_uri: str | None = None
+    drain_seconds: int = Field(default=60, ge=60)
+    start_seconds: int = Field(default=300, ge=10)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one set of files is made of.
+
+    Attributes:
+        model_name: as requests name it.
+        serving_folder: on this machine; holds ``MODEL_NAME/VERSION/``.
+        options: the ``serving.deploy`` section of the config.
+    """
+
+    model_name: str
+    serving_folder: Path
+    options: Deploy
+
+    @property
+    def model_object(self) -> str:
+        """The model's name as Kubernetes allows it.
+
+        Raises:
+            ValueError: it cannot be made from the model's name.
+        """
+        return _object_name(self.model_name.lower().replace("_", "-"))
+
+    @property
+    def name(self) -> str:
+        """Of the Kubernetes objects.
+
+        Raises:
+            ValueError: none is set, and it cannot be made from the model's name.
+        """
+        return self.options.name or f"{self.model_object}-serving"

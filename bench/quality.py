@@ -43,7 +43,7 @@ def our_auc(saved_model: Path, records: list[bytes], labels: np.ndarray) -> floa
     """Of the export, through the signature that is served."""
     from sklearn.metrics import roc_auc_score
 
-    from serving.engine import SavedModel
+    from serving.models.engine import SavedModel
 
     model = SavedModel(str(saved_model))
     outputs = model.run(model.signatures["serving_default"], {"examples": np.array(records, object)})

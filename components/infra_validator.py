@@ -1,8 +1,11 @@
 """InfraValidator: loads the export as TF Serving would, asks it real examples, compares with the trained model.
 
 The standard InfraValidator needs docker and a TF Serving image. This one starts another process that loads the
-SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard InfraBlessing.
+SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard
+InfraBlessing. The requests that the served model will be warmed up with are made and tried in the same process.
 """
+
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +17,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components import infra_blessing
-from serving.probe import Answers, ProbeFailed, probing
+from serving.probe import Answers, ProbeFailed, WarmUp, probing
 from trainer import models
 from trainer.export import CLASSIFY, COLUMNAR, REGRESS, TRANSFORM_FEATURES
 from trainer.heads import head_of
@@ -22,6 +25,8 @@ from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
 
 SERVING_DEFAULT = "serving_default"
+# What callers of a served model ask; the evaluation alone asks for transformed features.
+_WARMED_UP = (SERVING_DEFAULT, COLUMNAR, CLASSIFY, REGRESS)
 
 
 @component
@@ -35,6 +40,7 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     num_examples: Parameter[int],
     tolerance: Parameter[float],
     timeout_seconds: Parameter[int],
+    warmup: Parameter[int],
     code: Parameter[str],
 ) -> None:
     """Bless the export if every signature answers real examples as the trained model does.
@@ -43,13 +49,15 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
         model: from the Trainer: the export, and the trained Keras model as it was before the export.
         transform_graph: from Transform.
         examples: raw examples, from ExampleGen.
-        blessing: the verdict; not blessed is a verdict, too, and the Pusher refuses on it.
+        blessing: the verdict; not blessed is a verdict, too, and the Pusher refuses on it. Holds the warm-up file that
+            the Pusher puts into the served version.
         label: a `trainer.parameters.Label` as JSON; its task decides which signatures there must be.
         split: which split the examples come from.
         num_examples: how many to send.
         tolerance: the largest absolute difference of an output that passes; of values above 1, the largest relative
             one.
         timeout_seconds: for loading and answering together.
+        warmup: 1 to write a warm-up file of the examples, 0 for none.
         code: a digest of the sources that decide; it is there for the cache key alone.
     """
     [split_uri] = artifact_utils.get_split_uris([examples], split)
@@ -58,8 +66,9 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
         infra_blessing.write(blessing, model_id=model.id, reason=f"split {split} has no example to send")
         return
     saved_model = path_utils.serving_model_path(model.uri)
+    warm_up = WarmUp(signatures=_WARMED_UP, folder=Path(blessing.uri)) if warmup else None
     try:
-        with probing(saved_model, records, timeout_seconds=timeout_seconds) as answers:
+        with probing(saved_model, records, timeout_seconds=timeout_seconds, warm_up=warm_up) as answers:
             expected = trained_answers(
                 records,
                 label=Label.model_validate_json(label),

@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tfx.utils import path_utils
 
 from components import infra_blessing as infra
 from components.refusal import GateRefused
+from serving.models.warmup import WARMUP_FILE
 
 # TF Serving parses the names of version folders as integers and ignores all others.
 _STAGE_PREFIX = ".stage-"
@@ -43,7 +44,7 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     Args:
         model: from the Trainer.
         model_blessing: the Evaluator's verdict.
-        infra_blessing: the InfraValidator's verdict.
+        infra_blessing: the InfraValidator's verdict, and its warm-up file.
         pushed_model: marked with model, destination and version; ``newly_pushed`` is 0 where the newest version already
             holds the same files.
         base_directory: the serving folder of this model; versions are its children.
@@ -56,7 +57,8 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     if not infra.is_blessed(infra_blessing):
         raise GateRefused(infra.reason(infra_blessing))
     source = Path(path_utils.serving_model_path(model.uri))
-    version, new = push(source=source, base_directory=Path(base_directory))
+    warmup = Path(infra_blessing.uri) / WARMUP_FILE
+    version, new = push(source=source, base_directory=Path(base_directory), warmup=warmup if warmup.exists() else None)
     pushed_model.set_int_custom_property("pushed", 1)
     pushed_model.set_int_custom_property(MODEL_ID_PROPERTY, model.id)
     pushed_model.set_int_custom_property("newly_pushed", int(new))
@@ -64,7 +66,7 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     pushed_model.set_string_custom_property("pushed_version", str(version))
 
 
-def push(*, source: Path, base_directory: Path) -> tuple[int, bool]:
+def push(*, source: Path, base_directory: Path, warmup: Path | None = None) -> tuple[int, bool]:
     """Copy ``source`` beside the versions, sync it to disk, and rename it to a new, higher version.
 
     A reader sees the version whole or not at all; a kill at any point leaves the former versions untouched
@@ -73,19 +75,24 @@ def push(*, source: Path, base_directory: Path) -> tuple[int, bool]:
     Args:
         source: a SavedModel.
         base_directory: the serving folder; created where it does not exist.
+        warmup: a warm-up file for the version; a model that brings its own keeps it.
 
     Returns:
-        The version, and whether it is new: a model equal to the newest version is not pushed again.
+        The version, and whether it is new: a model equal to the newest version is not pushed again. Its warm-up file
+        does not count, since other examples make no other model.
     """
     base_directory.mkdir(parents=True, exist_ok=True)
     with _locked(base_directory):
         for stale in base_directory.glob(f"{_STAGE_PREFIX}*"):
             shutil.rmtree(stale)
         newest = max(versions(base_directory), default=0)
-        if newest and digest(base_directory / str(newest)) == digest(source):
+        if newest and _model_digest(base_directory / str(newest)) == _model_digest(source):
             return newest, False
         stage = base_directory / f"{_STAGE_PREFIX}{uuid.uuid4().hex}"
         shutil.copytree(source, stage)
+        if warmup and not (stage / WARMUP_FILE).exists():
+            (stage / WARMUP_FILE).parent.mkdir(exist_ok=True)
+            shutil.copyfile(warmup, stage / WARMUP_FILE)
         for path in [*stage.rglob("*"), stage]:
             _sync(path)
         version = max(int(time.time()), newest + 1)
@@ -99,13 +106,18 @@ def versions(base_directory: Path) -> list[int]:
     return sorted(int(path.name) for path in base_directory.iterdir() if path.name.isdigit() and path.is_dir())
 
 
-def digest(folder: Path) -> str:
-    """SHA-256 over the names and bytes of all files below ``folder``."""
+def digest(folder: Path, *, without: Collection[str] = ()) -> str:
+    """SHA-256 over the names and bytes of all files below ``folder``, but for those named in ``without``."""
+    left_out = {folder / name for name in without}
     total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path not in left_out):
         total.update(str(path.relative_to(folder)).encode() + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
+
+
+def _model_digest(version: Path) -> str:
+    return digest(version, without=[WARMUP_FILE])
 
 
 def _sync(path: Path) -> None:

@@ -139,6 +139,7 @@ def _gates_and_push(
         num_examples=infra.num_examples,
         tolerance=infra.tolerance,
         timeout_seconds=infra.timeout_seconds,
+        warmup=int(infra.warmup),
         code=source_digest("components.infra_validator"),
     )
     infra_validator.add_upstream_node(model_gate)

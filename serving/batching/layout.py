@@ -1,0 +1,75 @@
+"""What a signature says, read once, so that a request can be checked before it joins others in a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from serving.models.servable import SignatureDef
+
+
+@dataclass(frozen=True)
+class _Input:
+    """What a signature says of one input: its tensor, numpy dtype and row's shape (None: anything)."""
+
+    tensor: str
+    dtype: np.dtype
+    row: tuple[int | None, ...] | None
+
+    def fits(self, array: np.ndarray) -> bool:
+        """Whether the rows have the shape that is declared."""
+        if self.row is None:
+            return True
+        lengths = array.shape[1:]
+        return len(lengths) == len(self.row) and all(
+            wanted in (None, length) for wanted, length in zip(self.row, lengths, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A signature, read once.
+
+    Attributes:
+        signature: itself.
+        tensors: the names of its input and output tensors: what makes two signatures the same to a queue.
+        inputs: by name.
+        outputs: the tensors by name.
+    """
+
+    signature: SignatureDef
+    tensors: tuple[frozenset[str], frozenset[str]]
+    inputs: Mapping[str, _Input]
+    outputs: Mapping[str, str]
+
+    @classmethod
+    def of(cls, signature: SignatureDef) -> Layout:
+        """Read a signature."""
+        inputs = {}
+        for name, info in signature.inputs.items():
+            shape = tf.TensorShape(info.tensor_shape)
+            row = None if shape.rank is None else tuple(shape.as_list()[1:])
+            inputs[name] = _Input(info.name, np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype), row)
+        outputs = {name: info.name for name, info in signature.outputs.items()}
+        tensors = (frozenset(entry.tensor for entry in inputs.values()), frozenset(outputs.values()))
+        return cls(signature, tensors, inputs, outputs)
+
+    def names_fit(self, inputs: Mapping[str, np.ndarray], output_filter: Collection[str]) -> bool:
+        """Whether the inputs' names and dtypes and the outputs' names are those of the signature."""
+        return (
+            inputs.keys() == self.inputs.keys()
+            and all(array.dtype == self.inputs[name].dtype for name, array in inputs.items())
+            and all(name in self.outputs for name in output_filter)
+            and len(set(output_filter)) == len(output_filter)
+        )
+
+    def shapes_fit(self, inputs: Mapping[str, np.ndarray]) -> bool:
+        """Whether the rows have the shapes that the signature declares."""
+        return all(self.inputs[name].fits(array) for name, array in inputs.items())
+
+    def by_tensor(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The inputs under the names of their tensors."""
+        return {self.inputs[name].tensor: array for name, array in inputs.items()}

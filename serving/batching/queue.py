@@ -1,0 +1,214 @@
+"""Queues of tasks that are formed into batches and run by a few threads, round robin.
+
+The rules are those of TensorFlow's SharedBatchScheduler (tensorflow/core/kernels/batching_util), and TF Serving's
+BatchSchedulerRetrier before it. A queue holds some batches; the last is open and takes tasks, the others are full.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+import grpc
+
+from serving.batching.parameters import BatchingParameters
+from serving.errors import StatusError, invalid_argument
+
+# How long a task waits for room in a full queue. TF Serving looks each 100 us; here the wait ends with a notification.
+_RETRY_SECONDS = 0.01
+
+
+class Task(Protocol):
+    """What is batched.
+
+    Attributes:
+        size: how many rows of a batch it takes.
+    """
+
+    size: int
+
+    def split(self, sizes: Sequence[int]) -> Sequence[Task]:
+        """Tasks of these sizes, which add up to its own; called only where large batches are split."""
+
+
+T = TypeVar("T", bound=Task)
+
+
+class _Batch(Generic[T]):
+    def __init__(self):
+        self.tasks: list[T] = []
+        self.size = 0
+        self.opened = 0.0
+
+    def add(self, task: T) -> None:
+        if not self.tasks:
+            self.opened = time.monotonic()
+        self.tasks.append(task)
+        self.size += task.size
+
+
+class _Queue(Generic[T]):
+    """Batches of one kind, oldest first; the last is open. Not thread-safe."""
+
+    def __init__(self, key: Hashable, parameters: BatchingParameters):
+        self.key = key
+        self._batches: deque[_Batch[T]] = deque([_Batch()])
+        self._limit = parameters.execution_limit
+        self._longest = parameters.queue_limit
+        self._splits = parameters.enable_large_batch_splitting
+        self._timeout = parameters.batch_timeout_micros / 1e6
+
+    def refusal(self, size: int) -> str | None:
+        """Why there is no room for a task of this size; None where there is."""
+        count, filled = len(self._batches), self._batches[-1].size
+        full = "The batch scheduling queue to which this task was submitted is full; "
+        if self._splits:
+            capacity = (self._longest - count) * self._limit + self._limit - filled
+            if size > capacity:
+                return (
+                    f"{full}task size is {size} but scheduling capacity is only {capacity} "
+                    f"(num_enqueued_batches={count}, max_enqueued_batches={self._longest}, open_batch_size={filled}, "
+                    f"max_execution_batch_size={self._limit})"
+                )
+        elif filled + size > self._limit and count >= self._longest:
+            return f"{full}currently {count} batches enqueued and max_enqueued_batches is {self._longest}"
+        return None
+
+    def add(self, task: T) -> bool:
+        """Put a task into the open batch, or into new ones; whether a thread has to look at the queue for it."""
+        parts = [task]
+        room = self._limit - self._batches[-1].size
+        if self._splits and task.size > room:
+            parts = list(task.split(_part_sizes(task.size, first=room, limit=self._limit)))
+        opens = False
+        for part in parts:
+            if self._batches[-1].size + part.size > self._limit:
+                self._batches.append(_Batch())
+            opens |= not self._batches[-1].tasks
+            self._batches[-1].add(part)
+        return opens or self._batches[-1].size >= self._limit
+
+    def seconds_until_due(self, now: float) -> float | None:
+        """0 or less where a batch may run; None where there is no task."""
+        oldest = self._batches[0]
+        if not oldest.tasks:
+            return None
+        if len(self._batches) > 1 or oldest.size >= self._limit:
+            return 0.0
+        return oldest.opened + self._timeout - now
+
+    def take(self) -> list[T]:
+        """The tasks of the oldest batch, which leaves the queue."""
+        if len(self._batches) == 1:
+            self._batches.append(_Batch())
+        return self._batches.popleft().tasks
+
+
+def _part_sizes(size: int, *, first: int, limit: int) -> list[int]:
+    """Fill the open batch, then as many whole batches as it takes."""
+    sizes = [first] if first else []
+    left = size - first
+    return [*sizes, *(min(limit, left - done) for done in range(0, left, limit))]
+
+
+class BatchScheduler(Generic[T]):
+    """Forms batches of the tasks of each queue and runs them. Thread-safe.
+
+    Args:
+        parameters: how large batches are, how long they wait, how many run at a time.
+        run: gets a queue's key and the tasks of one batch, in a thread of the scheduler; must not raise.
+        name: begins the threads' names.
+    """
+
+    def __init__(self, *, parameters: BatchingParameters, run: Callable[[Hashable, list[T]], None], name: str):
+        self._parameters = parameters
+        self._run = run
+        self._queues: dict[Hashable, _Queue[T]] = {}
+        self._turns: deque[_Queue[T]] = deque()
+        self._closed = False
+        lock = threading.Lock()
+        self._work = threading.Condition(lock)
+        self._room = threading.Condition(lock)
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"{name}_{index}", daemon=True)
+            for index in range(parameters.threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def schedule(self, key: Hashable, task: T) -> None:
+        """Put a task into the queue of this key; returns before it runs.
+
+        Raises:
+            StatusError: INVALID_ARGUMENT where it is larger than a request may be; UNAVAILABLE where the queue is
+                full and stays so for 10 ms.
+        """
+        largest = self._parameters.max_batch_size
+        if task.size > largest:
+            raise invalid_argument(f"Task size {task.size} is larger than maximum input batch size {largest}")
+        with self._work:
+            queue = self._queue(key)
+            self._wait_for_room(queue, task.size)
+            if queue.add(task):
+                self._work.notify()
+
+    def close(self) -> None:
+        """Run what is queued and end the threads; nothing may be scheduled any more."""
+        with self._work:
+            self._closed = True
+            self._work.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _queue(self, key: Hashable) -> _Queue[T]:
+        if key not in self._queues:
+            self._queues[key] = _Queue(key, self._parameters)
+            self._turns.append(self._queues[key])
+        return self._queues[key]
+
+    def _wait_for_room(self, queue: _Queue[T], size: int) -> None:
+        give_up: float | None = None
+        while (text := queue.refusal(size)) is not None:
+            now = time.monotonic()
+            give_up = give_up or now + _RETRY_SECONDS
+            if now >= give_up:
+                raise StatusError(grpc.StatusCode.UNAVAILABLE, text)
+            self._room.wait(give_up - now)
+
+    def _serve(self) -> None:
+        while batch := self._next():
+            self._run(*batch)
+
+    def _next(self) -> tuple[Hashable, list[T]] | None:
+        """Wait for the next batch; None once the scheduler is closed and the queues are empty."""
+        with self._work:
+            while (seconds := self._seconds_until_due()) is None or seconds > 0:
+                if self._closed:
+                    return None
+                self._work.wait(seconds)
+            batch = self._take()
+            self._room.notify_all()
+            if self._seconds_until_due() is not None:
+                # This thread is busy from here on; another has to look after what is left.
+                self._work.notify()
+            return batch
+
+    def _seconds_until_due(self) -> float | None:
+        """Until some batch may run; None where nothing is queued."""
+        return min((seconds for queue in self._turns if (seconds := self._due(queue)) is not None), default=None)
+
+    def _due(self, queue: _Queue[T]) -> float | None:
+        seconds = queue.seconds_until_due(time.monotonic())
+        return 0.0 if self._closed and seconds is not None else seconds
+
+    def _take(self) -> tuple[Hashable, list[T]]:
+        """The next queue in turn whose batch may run gives it; there is one."""
+        while True:
+            queue = self._turns[0]
+            self._turns.rotate(-1)
+            seconds = self._due(queue)
+            if seconds is not None and seconds <= 0:
+                return queue.key, queue.take()

@@ -1,0 +1,105 @@
+"""The rows of several requests as one array, and the answers apart again (batching/batching_session.cc)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from serving.errors import failed_precondition, invalid_argument
+
+Tensors = Mapping[str, np.ndarray]
+_LARGEST_PADDED_RANK = 6
+
+
+def rows_of(inputs: Tensors) -> int:
+    """The size of dimension 0, which all inputs of a request share.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT where they don't, or have none.
+    """
+    if not inputs:
+        raise invalid_argument("Batching Run() must have at least one input tensor")
+    if any(array.ndim == 0 for array in inputs.values()):
+        raise invalid_argument("Batching Run() input tensors must have at least one dimension")
+    sizes = {array.shape[0] for array in inputs.values()}
+    if len(sizes) > 1:
+        raise invalid_argument("Batching Run() input tensors must have equal 0th-dimension size")
+    return sizes.pop()
+
+
+def merge(requests: Sequence[Tensors], *, rows: int, pad_lengths: bool) -> dict[str, np.ndarray]:
+    """One array for each input, the requests' rows after one another.
+
+    Args:
+        requests: inputs by name, the same names in each.
+        rows: of the result; rows that are missing repeat the first row of the last request.
+        pad_lengths: whether requests of unequal shapes are padded to the largest, with their own first value.
+
+    Raises:
+        StatusError: FAILED_PRECONDITION where shapes differ that must not; INVALID_ARGUMENT where one cannot be padded.
+    """
+    merged = {}
+    for name in requests[0]:
+        arrays = [request[name] for request in requests]
+        if pad_lengths:
+            arrays = _of_one_shape(name, arrays)
+        elif any(array.shape[1:] != arrays[0].shape[1:] for array in arrays):
+            raise failed_precondition(
+                f"Tensors with name '{name}' from different tasks have different shapes and padding is turned off."
+                "Set pad_variable_length_inputs to true, or ensure that all tensors with the same name"
+                "have equal dimensions starting with the first dim."
+            )
+        missing = rows - sum(len(array) for array in arrays)
+        if missing:
+            arrays.append(np.repeat(arrays[-1][:1], missing, axis=0))
+        merged[name] = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return merged
+
+
+def split(outputs: Tensors, *, sizes: Sequence[int], rows: int) -> list[dict[str, np.ndarray]]:
+    """The outputs of each request: views of the batch's arrays, without the rows of padding.
+
+    Args:
+        outputs: of the batch.
+        sizes: rows of each request, in the order of `merge`.
+        rows: of the batch, padding included.
+
+    Raises:
+        StatusError: FAILED_PRECONDITION where an output has not one row for each row of the inputs.
+    """
+    for value in outputs.values():
+        if np.ndim(value) == 0:
+            raise failed_precondition("Batched output tensor has 0 dimensions")
+        if len(value) != rows:
+            raise failed_precondition(
+                "Batched output tensor's 0th dimension does not equal the sum of the 0th dimension sizes of the input "
+                "tensors"
+            )
+    parts, start = [], 0
+    for size in sizes:
+        parts.append({name: array[start : start + size] for name, array in outputs.items()})
+        start += size
+    return parts
+
+
+def _of_one_shape(name: str, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Every array padded after its values, in all dimensions but the first, to the largest of all."""
+    if len({array.ndim for array in arrays}) > 1:
+        raise failed_precondition(f"Tensors with name '{name}' from different tasks have different ranks")
+    if arrays[0].ndim > _LARGEST_PADDED_RANK:
+        raise invalid_argument(f"Only tensors with rank from 1 to {_LARGEST_PADDED_RANK} can be padded.")
+    longest = tuple(max(lengths) for lengths in zip(*(array.shape[1:] for array in arrays), strict=True))
+    return [_padded(array, (len(array), *longest)) for array in arrays]
+
+
+def _padded(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if array.size == np.prod(shape, dtype=int):
+        return array.reshape(shape)
+    if not array.size:
+        raise invalid_argument("Got empty tensor in batch of non-empty tensors.")
+    padded = np.empty(shape, array.dtype)
+    # Not np.pad or np.full: both cut the zero bytes off the end of a string.
+    padded.fill(array.flat[0])
+    padded[tuple(slice(length) for length in array.shape)] = array
+    return padded

@@ -1,0 +1,256 @@
+"""Versions of one model: found on disk by polling, loaded before the old ones are unloaded.
+
+The rules are TF Serving's (core/availability_preserving_policy.cc), except that a failed load is retried as often as
+it takes: at once when somebody writes to the version's folder, else after a time that doubles up to a longest one.
+TF Serving gives a version up for good after five retries of a minute each, and one missing folder there keeps the
+server from looking after all other models; here every model has a thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow_serving.apis import get_model_status_pb2
+
+from serving.errors import StatusError, not_found
+from serving.models import versions_on_disk
+from serving.models.servable import Handle, Servable
+from serving.models.versions_on_disk import VersionPolicy
+
+logger = logging.getLogger(__name__)
+
+State = get_model_status_pb2.ModelVersionStatus.State
+# A folder that is only looked at once has no next poll that could start the doubling.
+_SHORTEST_RETRY_SECONDS = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionStatus:
+    """Where one version stands; ``error`` is empty and ``error_code`` 0 unless its last load failed."""
+
+    version: int
+    state: State
+    error_code: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retries:
+    """How failed loads are tried again.
+
+    Attributes:
+        most: after the first failure, without the folder having changed; None: for ever.
+        longest_seconds: between two of them.
+    """
+
+    most: int | None = None
+    longest_seconds: float = 60.0
+
+
+@dataclass
+class _Loaded:
+    handle: Handle
+    calls: int = 0
+
+
+@dataclass(frozen=True)
+class _Failed:
+    folder: tuple
+    retries: int
+    due: float
+    delay: float
+
+
+class Lease:
+    """Holds a version for the time of a ``with`` block, so that it is not unloaded meanwhile."""
+
+    __slots__ = ("_loaded", "_lock")
+
+    def __init__(self, loaded: _Loaded, lock: threading.Condition):
+        self._loaded = loaded
+        self._lock = lock
+
+    def __enter__(self) -> Handle:
+        return self._loaded.handle
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._loaded.calls -= 1
+            if not self._loaded.calls:
+                self._lock.notify_all()
+
+
+class ModelManager:
+    """Serves the versions of one model that its policy wants, and keeps the old ones until a new one is ready.
+
+    Args:
+        name: the model's name.
+        base_path: its versions are the children whose names are integers.
+        policy: which of them to serve.
+        load: makes a servable of the model's name and a version's folder; whatever it raises is that version's error.
+        poll_seconds: between two looks at the folder; 0: look once, at the start and at each `configure`.
+        retries: of failed loads.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        base_path: Path,
+        policy: VersionPolicy,
+        load: Callable[[str, Path], Servable],
+        poll_seconds: float = 1.0,
+        retries: Retries | None = None,
+    ):
+        self.name = name
+        self._base_path, self._policy = base_path, policy
+        self._load_servable = load
+        self._poll_seconds = poll_seconds
+        self._retries = retries or Retries()
+        self._loaded: dict[int, _Loaded] = {}
+        self._latest: int | None = None
+        self._status: dict[int, VersionStatus] = {}
+        self._failed: dict[int, _Failed] = {}
+        self._lock = threading.Condition()
+        self._stopping = False
+        self._wake = threading.Event()
+        self._poller = threading.Thread(target=self._poll, name=f"poll-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Look once, so that versions that are there are served at once, then keep polling."""
+        self._try_refresh()
+        self._poller.start()
+
+    def configure(self, *, base_path: Path, policy: VersionPolicy) -> None:
+        """Look elsewhere or for other versions from now on; returns before they are loaded."""
+        self._base_path, self._policy = base_path, policy
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop polling and unload, each version after its last call."""
+        self._stopping = True
+        self._wake.set()
+        if self._poller.is_alive():
+            self._poller.join()
+        for version in list(self._loaded):
+            self._unload(version)
+
+    def acquire(self, version: int | None) -> Lease:
+        """Hold a version, None meaning the newest that is available.
+
+        Raises:
+            StatusError: it is not loaded.
+        """
+        with self._lock:
+            chosen = self._latest if version is None else version
+            loaded = self._loaded.get(chosen)
+            if loaded is None:
+                raise servable_not_found(self.name, version)
+            loaded.calls += 1
+        return Lease(loaded, self._lock)
+
+    def available(self) -> list[int]:
+        """The versions that are served, ascending."""
+        with self._lock:
+            return sorted(self._loaded)
+
+    def status(self) -> list[VersionStatus]:
+        """Every version seen, newest first."""
+        with self._lock:
+            return [self._status[version] for version in sorted(self._status, reverse=True)]
+
+    def _poll(self) -> None:
+        while not self._stopping:
+            self._wake.wait(self._poll_seconds or None)
+            self._wake.clear()
+            if not self._stopping:
+                self._try_refresh()
+
+    def _try_refresh(self) -> None:
+        try:
+            folders = versions_on_disk.find(self._base_path)
+        except OSError as error:
+            logger.warning("%s: cannot look for versions of %s (%s)", self._base_path, self.name, error.strerror)
+            return
+        try:
+            self._refresh(versions_on_disk.aspired(folders, self._policy))
+        except Exception:
+            logger.exception("looking after the versions of %s failed; trying again", self.name)
+
+    def _refresh(self, aspired: Mapping[int, Path]) -> None:
+        """Load what is aspired and not there, newest first; then unload what is not aspired any more."""
+        for version, folder in aspired.items():
+            if version not in self._loaded and not self._stopping:
+                self._load(version, folder)
+        if aspired and not any(version in self._loaded for version in aspired):
+            return
+        for version in [version for version in self._loaded if version not in aspired]:
+            self._unload(version)
+        for version in [version for version in self._failed if version not in aspired]:
+            del self._failed[version]
+
+    def _load(self, version: int, folder: Path) -> None:
+        failed = self._failed.get(version)
+        written = versions_on_disk.fingerprint(folder)
+        if failed and failed.folder == written and time.monotonic() < failed.due:
+            return
+        self._set(VersionStatus(version=version, state=State.LOADING))
+        try:
+            servable = self._load_servable(self.name, folder)
+        except Exception as error:  # noqa: BLE001 (whatever the loader raises must not end the server)
+            self._note_failure(version, written, failed if failed and failed.folder == written else None, error)
+            return
+        with self._lock:
+            self._loaded[version] = _Loaded(Handle(name=self.name, version=version, servable=servable))
+            self._latest = max(self._loaded)
+            self._status[version] = VersionStatus(version=version, state=State.AVAILABLE)
+        self._failed.pop(version, None)
+
+    def _note_failure(self, version: int, written: tuple, failed: _Failed | None, error: Exception) -> None:
+        retries = failed.retries + 1 if failed else 0
+        delay = min(2 * failed.delay if failed else max(self._poll_seconds, _SHORTEST_RETRY_SECONDS), self._longest())
+        given_up = self._retries.most is not None and retries >= self._retries.most
+        due = float("inf") if given_up else time.monotonic() + delay
+        self._failed[version] = _Failed(written, retries, due, delay)
+        code, text = _reason(error)
+        self._set(VersionStatus(version=version, state=State.END, error_code=code, error=text))
+        logger.warning("version %d of %s does not load: %s", version, self.name, text)
+
+    def _longest(self) -> float:
+        return self._retries.longest_seconds
+
+    def _unload(self, version: int) -> None:
+        with self._lock:
+            loaded = self._loaded.pop(version)
+            self._latest = max(self._loaded, default=None)
+            self._status[version] = replace(self._status[version], state=State.UNLOADING)
+            self._lock.wait_for(lambda: loaded.calls == 0)
+        loaded.handle.servable.close()
+        self._set(VersionStatus(version=version, state=State.END))
+
+    def _set(self, status: VersionStatus) -> None:
+        with self._lock:
+            self._status[status.version] = status
+
+
+def servable_not_found(name: str, version: int | None) -> StatusError:
+    """The status for a model or a version that is not loaded."""
+    wanted = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+    return not_found(f"Servable not found for request: {wanted}")
+
+
+def _reason(error: Exception) -> tuple[int, str]:
+    """Status code number and text of a failed load."""
+    if isinstance(error, StatusError):
+        return error.code.value[0], error.text
+    if isinstance(error, tf.errors.OpError):
+        return error.error_code, " ".join(error.message.split())
+    if isinstance(error, OSError):
+        return tf.errors.NOT_FOUND, " ".join(str(error).split())
+    return tf.errors.UNKNOWN, " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,61 @@
+"""What one loaded version of a model can do; batching wraps one in another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from tensorflow.core.protobuf import meta_graph_pb2
+
+SignatureDef = meta_graph_pb2.SignatureDef
+
+
+class Servable(Protocol):
+    """One loaded version of a model. Thread-safe.
+
+    Attributes:
+        signatures: what can be asked, by name.
+    """
+
+    signatures: Mapping[str, SignatureDef]
+
+    def run(
+        self,
+        signature: SignatureDef,
+        inputs: Mapping[str, np.ndarray],
+        *,
+        output_filter: Collection[str] = (),
+        timeout_seconds: float | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Run one signature.
+
+        Args:
+            signature: one of ``signatures``, or one made of their tensors.
+            inputs: an array for every input of the signature, strings as object arrays of bytes.
+            output_filter: the outputs wanted; empty means all.
+            timeout_seconds: the run is cancelled after this time; None: never.
+
+        Raises:
+            StatusError: INVALID_ARGUMENT where inputs are missing or too many, of the wrong dtype, or an output is
+                unknown or named twice; DEADLINE_EXCEEDED; else the graph's own status.
+        """
+
+    def close(self) -> None:
+        """Free it; no call may be under way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handle:
+    """A version that is held for one request.
+
+    Attributes:
+        name: the model's name.
+        version: the version's number.
+        servable: to be run.
+    """
+
+    name: str
+    version: int
+    servable: Servable

@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,7 +11,9 @@ import tensorflow_transform as tft
 
 from components.infra_validator import InfraValidator, compare, trained_answers
 from serving.client import columns as client_columns
-from serving.engine import InvalidRequest, SavedModel
+from serving.errors import StatusError
+from serving.models.engine import SavedModel
+from serving.models.warmup import WARMUP_FILE
 from serving.probe import ProbeFailed, probing, requests_for
 from tests.components.conftest import PARAMETERS
 from tests.e2e import bad_export
@@ -117,15 +120,15 @@ def test_the_engine_refuses_in_tf_serving_s_words(small_model):
     model = SavedModel(str(small_model.saved_model))
     signature = model.signatures["serving_default"]
     inputs = requests_for(signature, small_model.records()[:1])
-    with pytest.raises(InvalidRequest, match=r"input size does not match signature: 0!=1.*required: \{examples\}"):
+    with pytest.raises(StatusError, match=r"input size does not match signature: 0!=1.*required: \{examples\}"):
         model.run(signature, {})
-    with pytest.raises(InvalidRequest, match=r"Expects arg\[0\] to be string but float is provided"):
+    with pytest.raises(StatusError, match=r"Expects arg\[0\] to be string but float is provided"):
         model.run(signature, {"examples": np.zeros(1, np.float32)})
-    with pytest.raises(InvalidRequest, match=r"input examples has shape \[1, 1\]; \(None,\) is wanted"):
+    with pytest.raises(StatusError, match="serialized.*(vector|scalar)"):
         model.run(signature, {"examples": inputs["examples"].reshape(1, 1)})
-    with pytest.raises(InvalidRequest, match="output tensor alias not found in signature: score"):
+    with pytest.raises(StatusError, match="output tensor alias not found in signature: score"):
         model.run(signature, inputs, output_filter=["score"])
-    with pytest.raises(InvalidRequest, match="duplicate output tensor alias: probability"):
+    with pytest.raises(StatusError, match="duplicate output tensor alias: probability"):
         model.run(signature, inputs, output_filter=["probability", "probability"])
 
 
@@ -163,8 +166,10 @@ def test_the_component_writes_the_verdict(small_model, broken_model, tmp_path, g
         num_examples=16,
         tolerance=1e-4,
         timeout_seconds=60,
+        warmup=0,
         code="",
     )
     assert infra_blessing.is_blessed(blessing) is good
     assert blessing.get_int_custom_property("current_model_id") == 7
+    assert not (Path(blessing.uri) / WARMUP_FILE).exists()
     assert bool(infra_blessing.reason(blessing)) is not good

@@ -1,6 +1,7 @@
 """Infra validation of real exports of every task, and of exports that are wrong in one place."""
 
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,13 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow_serving.apis import prediction_log_pb2
 from tfx.types import standard_artifacts
 
 from components import infra_blessing
 from components.infra_validator import InfraValidator, compare, trained_answers
-from serving.probe import ProbeFailed, probing
+from components.pusher import push
+from serving.models import warmup
+from serving.models.engine import SavedModel
+from serving.probe import ProbeFailed, WarmUp, probing
 from tests.components import making, stand_ins
-from tests.components.conftest import serialize
+from tests.components.conftest import PARAMETERS, serialize
 from trainer.parameters import Parameters
 from trainer.run_fn import KERAS_MODEL
 
@@ -55,6 +61,7 @@ def verdict(graphs, tmp_path):
             num_examples=16,
             tolerance=1e-4,
             timeout_seconds=60,
+            warmup=1,
             code="",
         )
         reason = infra_blessing.reason(blessing)
@@ -153,6 +160,71 @@ answers = trained_answers(
     assert expected["columnar"]["probabilities"].shape == (8, 2)
     with probing(str(tmp_path / "saved_model"), records, timeout_seconds=60) as answers:
         assert compare(answers(), expected, tolerance=1e-4) is None
+
+
+class Counted:
+    """A model that tells what was run: the inputs' names and the rows."""
+
+    def __init__(self, path):
+        self._model = SavedModel(str(path))
+        self.signatures = self._model.signatures
+        self.runs: list[tuple[set[str], int]] = []
+
+    def run(self, signature, inputs, **options):
+        self.runs.append((set(inputs), len(next(iter(inputs.values())))))
+        return self._model.run(signature, inputs, **options)
+
+
+def test_a_pushed_model_has_answered_real_requests_before_its_first_caller_comes(small_model, tmp_path):
+    saved_model, keras_model = tmp_path / "model" / "Format-Serving", tmp_path / "model" / KERAS_MODEL
+    shutil.copytree(small_model.saved_model, saved_model)
+    keras_model.parent.mkdir(exist_ok=True)
+    shutil.copyfile(small_model.keras_model, keras_model)
+    blessing = stand_ins.artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
+    InfraValidator.test_call(
+        model=stand_ins.artifact(standard_artifacts.Model, tmp_path / "model", identity=7),
+        transform_graph=stand_ins.artifact(standard_artifacts.TransformGraph, small_model.transform_graph),
+        examples=stand_ins.write_examples(tmp_path / "examples", small_model.rows[:20]),
+        blessing=blessing,
+        label=PARAMETERS.label.model_dump_json(),
+        split="eval",
+        num_examples=16,
+        tolerance=1e-4,
+        timeout_seconds=60,
+        warmup=1,
+        code="",
+    )
+    assert infra_blessing.is_blessed(blessing), infra_blessing.reason(blessing)
+    file = Path(blessing.uri) / warmup.WARMUP_FILE
+    version, _ = push(source=saved_model, base_directory=tmp_path / "serving", warmup=file)
+    pushed = tmp_path / "serving" / str(version)
+    model = Counted(pushed)
+    assert warmup.replay(model, pushed) == 6
+    columns = set(model.signatures["columnar"].inputs)
+    assert model.runs == [(names, rows) for names in ({"inputs"}, columns, {"examples"}) for rows in (1, 16)]
+    logs = map(prediction_log_pb2.PredictionLog.FromString, tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+    kinds = [log.WhichOneof("log_type") for log in logs]
+    assert kinds == ["classify_log"] * 2 + ["predict_log"] * 4
+    # The same model and the same examples again: nothing new to serve.
+    assert push(source=saved_model, base_directory=tmp_path / "serving", warmup=file) == (version, False)
+
+
+def test_warm_up_requests_that_fail_are_found_before_the_push(tmp_path):
+    model = Path(stand_ins.write_model(tmp_path / "model", stand_ins.LABELS["binary"]).uri) / "Format-Serving"
+    # The graph answers as before, but a Regress call, and so the warm-up, wants an output of another name.
+    saved = saved_model_pb2.SavedModel.FromString((model / "saved_model.pb").read_bytes())
+    signature = saved.meta_graphs[0].signature_def["classify"]
+    signature.method_name = tf.saved_model.REGRESS_METHOD_NAME
+    (model / "saved_model.pb").write_bytes(saved.SerializeToString())
+    records = [serialize(row) for row in rows_of("binary")]
+    with probing(str(model), records, timeout_seconds=60) as answers:
+        assert "classify" in answers()
+    warm_up = WarmUp(signatures=["classify"], folder=tmp_path / "blessing")
+    with (
+        probing(str(model), records, timeout_seconds=60, warm_up=warm_up) as answers,
+        pytest.raises(ProbeFailed, match="the export fails as TF Serving would load it: StatusError: "),
+    ):
+        answers()
 
 
 def answers_with(**outputs):

@@ -14,6 +14,7 @@ from tfx.types import standard_artifacts
 from components import infra_blessing
 from components.pusher import Pusher, digest, push, versions
 from components.refusal import GateRefused
+from serving.models.warmup import WARMUP_FILE
 
 
 def write_model(folder: Path, *, files: int = 3, size: int = 10, seed: int = 0) -> Path:
@@ -56,6 +57,28 @@ def test_the_same_model_is_not_pushed_twice(model, tmp_path):
     (base / str(version) / "saved_model.pb").write_bytes(b"damaged")
     repaired, new = push(source=model, base_directory=base)
     assert (new, repaired > version) == (True, True)
+
+
+def test_the_warm_up_file_is_pushed_with_the_model_and_makes_no_other_model_of_it(model, tmp_path):
+    base, warmup = tmp_path / "serving", tmp_path / "requests"
+    warmup.write_bytes(b"requests")
+    version, new = push(source=model, base_directory=base, warmup=warmup)
+    assert new
+    assert (base / str(version) / WARMUP_FILE).read_bytes() == b"requests"
+    assert digest(base / str(version), without=[WARMUP_FILE]) == digest(model)
+    warmup.write_bytes(b"other requests")
+    assert push(source=model, base_directory=base, warmup=warmup) == (version, False)
+    assert push(source=model, base_directory=base) == (version, False)
+    assert (base / str(version) / WARMUP_FILE).read_bytes() == b"requests"
+
+
+def test_a_warm_up_file_of_the_models_own_is_kept(model, tmp_path):
+    warmup, own = tmp_path / "requests", model / WARMUP_FILE
+    warmup.write_bytes(b"requests")
+    own.parent.mkdir()
+    own.write_bytes(b"its own")
+    version, _ = push(source=model, base_directory=tmp_path / "serving", warmup=warmup)
+    assert (tmp_path / "serving" / str(version) / WARMUP_FILE).read_bytes() == b"its own"
 
 
 def test_what_a_killed_push_left_is_swept(model, tmp_path):
@@ -107,7 +130,7 @@ def test_sigkill_at_any_moment_leaves_whole_versions_only(tmp_path):
     assert interrupted
 
 
-def call(tmp_path, model, *, model_blessed: bool, reason: str | None):
+def call(tmp_path, model, *, model_blessed: bool, reason: str | None, warmup: bytes = b""):
     artifact = standard_artifacts.Model()
     artifact.uri = str(tmp_path / "trained")
     target = tmp_path / "trained" / "Format-Serving"
@@ -119,6 +142,9 @@ def call(tmp_path, model, *, model_blessed: bool, reason: str | None):
     infra = standard_artifacts.InfraBlessing()
     infra.uri = str(tmp_path / "infra")
     infra_blessing.write(infra, model_id=1, reason=reason)
+    if warmup:
+        (tmp_path / "infra" / WARMUP_FILE).parent.mkdir()
+        (tmp_path / "infra" / WARMUP_FILE).write_bytes(warmup)
     pushed = standard_artifacts.PushedModel()
     Pusher.test_call(
         model=artifact,
@@ -136,6 +162,12 @@ def test_a_blessed_model_is_pushed_and_marked(model, tmp_path):
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_version") == str(version)
     assert pushed.get_string_custom_property("pushed_destination") == str(tmp_path / "serving" / str(version))
+
+
+def test_the_infra_validators_warm_up_file_is_pushed(model, tmp_path):
+    call(tmp_path, model, model_blessed=True, reason=None, warmup=b"requests")
+    [version] = versions(tmp_path / "serving")
+    assert (tmp_path / "serving" / str(version) / WARMUP_FILE).read_bytes() == b"requests"
 
 
 @pytest.mark.parametrize(

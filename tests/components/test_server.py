@@ -54,8 +54,14 @@ def test_rows_are_answered_as_examples_are(small_model, target):
         examples = client.predict_arrays(
             "small", {"examples": np.array(small_model.records()[:20], object)}, signature="serving_default"
         )["probability"]
+        by_schema = client.predict("small", rows, schema=small_model.transform_graph / "metadata" / "schema.pbtxt")
+        classes = client.classify("small", rows)
     assert columnar.shape == (20, 1)
     np.testing.assert_allclose(columnar, examples, atol=1e-6)
+    np.testing.assert_allclose(by_schema["probability"], examples, atol=1e-6)
+    np.testing.assert_allclose(
+        [[score for _, score in row] for row in classes], np.hstack([1 - examples, examples]), atol=1e-6
+    )
 
 
 def test_stock_stubs_understand_the_server(small_model, target):
@@ -194,7 +200,7 @@ def test_the_command_line_server_prints_its_address_and_drains_on_sigterm(base_p
     taken = start_server(base_path, "--port", port)
     _, error = taken.communicate(timeout=60)
     assert taken.returncode == 1
-    assert f"--port {port}: cannot be bound" in error
+    assert f"127.0.0.1:{port} cannot be bound; is another server running?" in error
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 0
     assert process.stderr.read() == ""

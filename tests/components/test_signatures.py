@@ -12,7 +12,7 @@ import tensorflow_transform as tft
 from PIL import Image as Pillow
 from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
 
-from serving.engine import SavedModel
+from serving.models.engine import SavedModel
 from tests.components import making
 from tests.components.conftest import PARAMETERS, serialize
 from trainer import export

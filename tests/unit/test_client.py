@@ -1,63 +1,20 @@
+"""The parts of the client that need no model server."""
+
 import subprocess
 import sys
+from concurrent import futures
 
+import grpc
 import numpy as np
 import pytest
+from google.protobuf import text_format
 
-from serving.client.__main__ import read_rows
+from serving.client import Client, Connection, InvalidRequest, Refused, Retry, ServingError, Tls, Unavailable
 from serving.client.columns import MISSING, column
-from serving.client.protos import message
-from serving.client.tensors import TensorError, fill, to_array
-
-TensorProto = message("tensorflow.TensorProto")
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.array([[1.5, -2.0]], np.float32),
-        np.array([2**62, -1]),
-        np.array([b"a", b"", b"\xff"], object),
-        np.array(["ä", "b"]),
-        np.array(7, np.int32),
-        np.zeros((0, 3), np.float64),
-        np.zeros((0,), object),
-        np.array([True, False]),
-    ],
-)
-def test_tensors_survive_the_wire(array):
-    proto = TensorProto()
-    fill(proto, array)
-    back = to_array(TensorProto.FromString(proto.SerializeToString()))
-    assert back.shape == array.shape
-    expected = [str(v).encode() for v in array] if array.dtype.kind == "U" else array.tolist()
-    assert back.tolist() == expected
-
-
-def test_typed_values_are_read_and_the_last_one_repeats():
-    proto = TensorProto(dtype=1, float_val=[1.0, 2.0])
-    proto.tensor_shape.dim.add().size = 4
-    assert to_array(proto).tolist() == [1.0, 2.0, 2.0, 2.0]
-
-
-@pytest.mark.parametrize(
-    ("fields", "sizes", "message_"),
-    [
-        ({"dtype": 1, "tensor_content": b"abc"}, [1], "3 bytes of tensor_content do not fill"),
-        ({"dtype": 1, "float_val": [1, 2, 3]}, [2], "3 values do not fill"),
-        ({"dtype": 1}, [2], "0 values do not fill"),
-        ({"dtype": 1, "float_val": [1]}, [-1], "must be fully known"),
-        ({"dtype": 1, "float_val": [1]}, [2**31, 2**31], "is refused"),
-        ({"dtype": 7}, [3], "0 values do not fill"),
-        ({"dtype": 20, "int_val": [1]}, [1], "data type 20 is not supported"),
-    ],
-)
-def test_malformed_tensors_are_refused(fields, sizes, message_):
-    proto = TensorProto(**fields)
-    for size in sizes:
-        proto.tensor_shape.dim.add().size = size
-    with pytest.raises(TensorError, match=message_):
-        to_array(proto)
+from serving.client.errors import error_of
+from serving.client.examples import features_of_schema, serialize
+from serving.client.protos import message, parse_text
+from serving.client.rows import read_rows
 
 
 def test_missing_values_have_their_spelling():
@@ -116,12 +73,20 @@ def test_json_lines_errors_name_the_line(tmp_path):
         read_rows(str(file))
 
 
-def test_client_starts_without_tensorflow():
-    code = (
-        "import sys, serving.client.__main__ as m; m.Client('localhost:1').close(); print('tensorflow' in sys.modules)"
-    )
+def test_the_client_starts_small_and_without_tensorflow():
+    code = """
+import psutil, sys
+from serving.client import AsyncClient, Client, __main__
+from serving.client.protos import message
+with Client("localhost:1") as client:
+    message("tensorflow.serving.PredictRequest")(), message("tensorflow.metadata.v0.Schema")()
+print([name for name in sys.modules if name.startswith(("tensorflow", "keras"))])
+print(psutil.Process().memory_info().rss)
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    modules, resident = done.stdout.splitlines()
+    assert modules == "[]"
+    assert int(resident) < 100 * 2**20
 
 
 def test_command_line_reports_an_unreachable_server():
@@ -130,3 +95,178 @@ def test_command_line_reports_an_unreachable_server():
     assert done.returncode == 1
     assert done.stderr.startswith("localhost:1: UNAVAILABLE")
     assert "Traceback" not in done.stderr
+
+
+def test_nan_of_a_table_is_missing_in_every_column():
+    rows = [{"v": float("nan")}, {"v": np.float32("nan")}]
+    assert np.isnan(column(rows, "v", np.dtype(np.float32))).all()
+    assert column(rows, "v", np.dtype(np.int64)).tolist() == [MISSING["i"]] * 2
+    assert column(rows, "v", np.dtype(object)).tolist() == [b""] * 2
+    with pytest.raises(ValueError, match="row 0, v: is missing, and an input of int32 has no word for that"):
+        column(rows, "v", np.dtype(np.int32))
+
+
+SCHEMA = """
+feature { name: "f" type: FLOAT value_count { max: 1 } }
+feature { name: "i" type: INT shape { dim { size: 1 } } }
+feature { name: "s" type: BYTES }
+feature { name: "p" type: INT shape { dim { size: 2 } } }
+"""
+
+
+@pytest.fixture
+def schema(tmp_path):
+    (tmp_path / "schema.pbtxt").write_text(SCHEMA)
+    return features_of_schema(tmp_path / "schema.pbtxt")
+
+
+def test_rows_become_examples_of_the_schema_s_types(schema):
+    rows = [
+        {"f": 1, "i": "2", "s": ["a", b"\xff"], "p": [[1], [2]], "other": 3},
+        {"f": None, "i": [7], "s": "x", "p": None},
+        {"f": float("nan"), "i": "", "s": ""},
+    ]
+    first, second, third = (message("tensorflow.Example").FromString(each) for each in serialize(rows, schema))
+    assert first.features.feature["f"].float_list.value == [1.0]
+    assert first.features.feature["i"].int64_list.value == [2]
+    assert first.features.feature["s"].bytes_list.value == [b"a", b"\xff"]
+    assert first.features.feature["p"].int64_list.value == [1, 2]
+    assert sorted(first.features.feature) == ["f", "i", "p", "s"]
+    assert sorted(second.features.feature) == ["i", "s"]
+    assert not third.features.feature
+
+
+@pytest.mark.parametrize(
+    ("row", "text"),
+    [
+        ({"f": [1, 2]}, r"row 1, f: \[1, 2\] is not a number"),
+        ({"i": 1.5}, "row 1, i: 1.5 is not a whole number"),
+        ({"i": 2**70}, "row 1, i: .* is not a whole number"),
+        ({"p": [1, 2, 3]}, "row 1, p: .* is not a list of 2 whole numbers"),
+        ({"s": {"a": 1}}, "row 1, s: .* is not a text"),
+    ],
+)
+def test_examples_name_the_row_and_key_that_do_not_fit(schema, row, text):
+    with pytest.raises(ValueError, match=text):
+        serialize([{}, row], schema)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("feature { nmae: 'x' }", "is no tensorflow.metadata.v0.Schema in text format: 1:11"),
+        ("", "the schema has no features"),
+        ("feature { name: 'x' type: STRUCT }", "feature x: type STRUCT is not INT, FLOAT or BYTES"),
+    ],
+)
+def test_a_schema_that_is_none_is_told(tmp_path, text, problem):
+    (tmp_path / "schema.pbtxt").write_text(text)
+    with pytest.raises(ValueError, match=f"schema.pbtxt: {problem}"):
+        features_of_schema(tmp_path / "schema.pbtxt")
+
+
+def test_a_models_config_is_read_and_written_as_text():
+    text = 'model_config_list { config { name: "a" base_path: "/m" version_labels { key: "stable" value: 3 } } }'
+    config = parse_text(text, "tensorflow.serving.ModelServerConfig")
+    assert config.model_config_list.config[0].version_labels["stable"] == 3
+    assert parse_text(text_format.MessageToString(config), "tensorflow.serving.ModelServerConfig") == config
+
+
+@pytest.mark.parametrize(
+    ("addresses", "target"),
+    [
+        ("localhost:8500", "dns:///localhost:8500"),
+        ("dns:///models:8500", "dns:///models:8500"),
+        ("unix:/tmp/socket", "unix:/tmp/socket"),
+        ("127.0.0.1:1,127.0.0.2:2", "ipv4:127.0.0.1:1,127.0.0.2:2"),
+        ("127.0.0.1:1, localhost:1", "ipv4:127.0.0.1:1"),
+        ("[::1]:1,127.0.0.1:2", "ipv6:[::1]:1,[::ffff:127.0.0.1]:2"),
+    ],
+)
+def test_addresses_become_a_grpc_target(addresses, target):
+    assert Connection.of(addresses).target() == target
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: Connection.of(""), "no address was given"),
+        (lambda: Connection.of("localhost"), "'localhost' is not host:port"),
+        (lambda: Connection.of("a:1,dns:///b:1"), "'dns:///b:1': a gRPC target must be the only address"),
+        (lambda: Connection(addresses=("a:1", "b:1"), tls=Tls()), "need server_name"),
+        (lambda: Connection(addresses=("a:1",), max_message_bytes=2**31), "max_message_bytes: 2147483648 is not"),
+        (lambda: Retry(attempts=6), "attempts: 6 is not between 1 and 5"),
+        (lambda: Retry(initial_seconds=0), "must be above 0"),
+        (lambda: Tls(certificate="a"), "both or not at all"),
+        (lambda: Client("a:1", requests_in_flight=0), "requests_in_flight: 0 is not above 0"),
+    ],
+)
+def test_connections_that_cannot_be_are_refused(make, text):
+    with pytest.raises(ValueError, match=text):
+        make()
+
+
+def test_an_unknown_name_among_several_is_told():
+    with pytest.raises(OSError, match="nowhere.invalid:1: the name is unknown"):
+        Connection.of("localhost:1,nowhere.invalid:1").target()
+
+
+@pytest.mark.parametrize(
+    ("code", "details", "kind"),
+    [
+        ("FAILED_PRECONDITION", "x", InvalidRequest),
+        ("UNAVAILABLE", "Connection refused", Unavailable),
+        ("UNAVAILABLE", "Ssl handshake failed", Refused),
+        ("UNAUTHENTICATED", None, Refused),
+        ("UNIMPLEMENTED", "x", ServingError),
+    ],
+)
+def test_errors_are_sorted_by_what_can_be_done(code, details, kind):
+    error = error_of(grpc.StatusCode[code], details)
+    assert type(error) is kind
+    assert (error.code.name, error.details) == (code, details or "")
+
+
+class Moody(grpc.GenericRpcHandler):
+    """A server that ends its first calls in given status codes and has no opinion on models."""
+
+    def __init__(self, *moods):
+        self.moods, self.asked = list(moods), 0
+
+    def service(self, _):
+        def answer(_, context):
+            self.asked += 1
+            if self.moods:
+                context.abort(self.moods.pop(0), "not now")
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+@pytest.mark.parametrize(
+    ("moods", "attempts", "asked", "end"),
+    [
+        (["UNAVAILABLE", "CANCELLED"], 3, 3, None),
+        (["UNAVAILABLE"] * 3, 3, 3, "UNAVAILABLE"),
+        (["UNAVAILABLE"], 1, 1, "UNAVAILABLE"),
+        (["INTERNAL"], 3, 1, "INTERNAL"),
+        (["RESOURCE_EXHAUSTED"], 3, 1, "RESOURCE_EXHAUSTED"),
+    ],
+)
+def test_only_a_server_that_is_not_there_is_asked_again(moods, attempts, asked, end):
+    handler = Moody(*(grpc.StatusCode[mood] for mood in moods))
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers((handler,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    retry = Retry(attempts=attempts, initial_seconds=0.01)
+    try:
+        with Client(Connection(addresses=(f"127.0.0.1:{port}",), retry=retry)) as client:
+            if end:
+                with pytest.raises(ServingError, match=f"{end}: not now"):
+                    client.status("any")
+            else:
+                assert client.status("any") == {}
+    finally:
+        server.stop(None).wait()
+    assert handler.asked == asked

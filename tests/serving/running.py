@@ -1,0 +1,64 @@
+"""An embedded server in a process of its own, started with the flags a person would give."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from serving import server
+from serving.processes import process_context
+
+_START_SECONDS = 60.0
+
+
+class RunningServer:
+    """``serving.server`` on free ports of this machine. Use as a context manager; it stops by SIGTERM.
+
+    Args:
+        flags: as on the command line; ``--port 0`` is put before them.
+        log: gets what the server prints.
+    """
+
+    def __init__(self, *flags: str, log: Path | None = None):
+        self._flags = ["--port", "0", *map(str, flags)]
+        self._log = log
+
+    def __enter__(self) -> RunningServer:
+        context = process_context()
+        receiver, sender = context.Pipe(duplex=False)
+        self.process = context.Process(target=_serve, args=(self._flags, self._log, sender), daemon=True)
+        self.process.start()
+        sender.close()
+        try:
+            assert receiver.poll(_START_SECONDS), "the server did not start in time"
+            listening = receiver.recv()
+        except BaseException:
+            self.process.kill()
+            raise
+        self.target: str = listening.grpc
+        self.rest: str | None = listening.rest
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.process.is_alive():
+            self.terminate()
+        self.process.join(30)
+        self.process.kill()
+
+    def terminate(self) -> None:
+        """SIGTERM; returns at once."""
+        os.kill(self.process.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        self.process.kill()
+        self.process.join()
+
+
+def _serve(flags, log, sender) -> None:
+    if log:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+    raise SystemExit(server.main(flags, sender.send))

@@ -1,0 +1,78 @@
+"""The two gRPC servers that ours is compared with, written as one would without this project.
+
+``naive``: what a tutorial would show: `tf.saved_model.load`, the eager signature, ``make_ndarray`` and
+``make_tensor_proto``, one thread pool. ``empty``: bytes in, a response that is ready in memory out; nothing is parsed,
+so it is the floor of what any server on ``grpc.server`` costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent import futures
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+_SERVICE = "tensorflow.serving.PredictionService"
+_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1), ("grpc.so_reuseport", 0)]
+# As many as the embedded server takes by default on two cores.
+_THREADS = 8
+
+
+def _naive(models: dict[str, Path]) -> grpc.RpcMethodHandler:
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2
+
+    loaded = {name: tf.saved_model.load(str(path)) for name, path in models.items()}
+
+    def predict(request: Any, context: grpc.ServicerContext) -> Any:
+        signature = loaded[request.model_spec.name].signatures[request.model_spec.signature_name or "serving_default"]
+        inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in request.inputs.items()}
+        response = predict_pb2.PredictResponse(model_spec=request.model_spec)
+        for name, value in signature(**inputs).items():
+            response.outputs[name].CopyFrom(tf.make_tensor_proto(value.numpy()))
+        return response
+
+    return grpc.unary_unary_rpc_method_handler(
+        predict,
+        request_deserializer=predict_pb2.PredictRequest.FromString,
+        response_serializer=predict_pb2.PredictResponse.SerializeToString,
+    )
+
+
+def _empty(models: dict[str, Path]) -> grpc.RpcMethodHandler:
+    # A PredictResponse for one row: 60 bytes, as the taxi model's.
+    response = b"\x0a\x0d\x0a\x0bprobability" * 4
+    return grpc.unary_unary_rpc_method_handler(lambda request, context: response)
+
+
+_KINDS: dict[str, Callable[[dict[str, Path]], grpc.RpcMethodHandler]] = {"naive": _naive, "empty": _empty}
+
+
+def main() -> None:
+    """Serve until SIGTERM; prints ``ready`` and the address."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kind", choices=_KINDS)
+    parser.add_argument("--models", nargs="*", default=[], metavar="NAME=FOLDER", help="SavedModels, by name")
+    options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    models = {name: Path(path) for name, _, path in (pair.partition("=") for pair in options.models)}
+    server = grpc.server(futures.ThreadPoolExecutor(_THREADS), options=_OPTIONS)
+    handler = grpc.method_handlers_generic_handler(_SERVICE, {"Predict": _KINDS[options.kind](models)})
+    server.add_generic_rpc_handlers((handler,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    server.start()
+    print(f"ready 127.0.0.1:{port}", flush=True)
+    stop.wait()
+    server.stop(grace=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -52,6 +53,9 @@ class ServerCore:
         self._started = False
         self._managers: dict[str, ModelManager] = {}
         self._labels: Labels = {}
+        # Models that are not in the config any more, but have requests under way.
+        self._left: list[ModelManager] = []
+        self._ready_once: set[str] = set()
 
     def reload(self, config: ModelServerConfig) -> None:
         """Serve the models of ``config`` and no others; return once the new ones are available.
@@ -60,24 +64,16 @@ class ServerCore:
         told to allow labels for versions that are not available.
 
         Raises:
-            StatusError: the config is refused, and nothing changed; or a new model did not become available.
+            StatusError: the config is refused, and nothing changed; UNAVAILABLE where another reload is under way (TF
+                Serving waits, and callers that repeat themselves fill its threads); or a new model did not become
+                available.
         """
-        with self._reloading:
-            if config.WhichOneof("config") == "custom_model_config":
-                raise failed_precondition(
-                    "Cannot transition to requested config. It is only legal to transition from one ModelConfigList "
-                    "to another."
-                )
-            if config.WhichOneof("config") is None:
-                return
-            models = check_config(config, served=self._managers)
-            if self._started:
-                self._labels = self._checked_labels(models)
-            new = self._apply(models)
-            if not self._started:
-                self._labels = self._labels_at_start(models)
-                self._started = True
-            self._require_available(new)
+        if not self._reloading.acquire(blocking=False):
+            raise StatusError(grpc.StatusCode.UNAVAILABLE, "Another reload of the config is under way; try again later")
+        try:
+            self._reload(config)
+        finally:
+            self._reloading.release()
 
     def acquire(self, spec: model_pb2.ModelSpec) -> Lease:
         """Hold the version that a request names, by number, by label or as the latest, so that it is not unloaded.
@@ -116,14 +112,51 @@ class ServerCore:
         """Whether the config names this model."""
         return name in self._managers
 
-    def is_ready(self) -> bool:
-        """Whether every model of the config has a version that is served."""
-        return self._started and all(manager.available() for manager in self._managers.values())
+    def serves(self, name: str) -> bool:
+        """Whether a version of this model is available."""
+        return name in self._managers and bool(self._managers[name].available())
 
-    def stop(self) -> None:
-        """Stop looking for versions and unload, each version after its last request."""
+    def is_ready(self) -> bool:
+        """Whether every model of the first config has been served, and what has been served still is.
+
+        A model that a reload adds and that never loads is no reason to send requests for the others elsewhere.
+        """
+        available = {name: bool(manager.available()) for name, manager in self._managers.items()}
+        if self._started and not self._ready_once and not all(available.values()):
+            return False
+        self._ready_once = {name for name, is_there in available.items() if is_there or name in self._ready_once}
+        return self._started and all(available[name] for name in self._ready_once)
+
+    def stop(self, *, timeout_seconds: float = 10.0) -> bool:
+        """Stop looking for versions and unload, each version after its last request.
+
+        Returns:
+            Whether that was done within the time; if not, a request is still running.
+        """
         for manager in self._managers.values():
             manager.stop()
+        end = time.monotonic() + timeout_seconds
+        return all(
+            manager.wait_unloaded(max(0.0, end - time.monotonic()))
+            for manager in [*self._managers.values(), *self._left]
+        )
+
+    def _reload(self, config: ModelServerConfig) -> None:
+        if config.WhichOneof("config") == "custom_model_config":
+            raise failed_precondition(
+                "Cannot transition to requested config. It is only legal to transition from one ModelConfigList "
+                "to another."
+            )
+        if config.WhichOneof("config") is None:
+            return
+        models = check_config(config, served=self._managers)
+        if self._started:
+            self._labels = self._checked_labels(models)
+        new = self._apply(models)
+        if not self._started:
+            self._labels = self._labels_at_start(models)
+            self._started = True
+        self._require_available(new)
 
     def _acquire(self, name: str, version: int | None) -> Lease:
         manager = self._managers.get(name)
@@ -156,8 +189,10 @@ class ServerCore:
         for name in new:
             managers[name].start()
         self._managers = managers
-        for name in before.keys() - managers.keys():
-            before[name].stop()
+        left = [before[name] for name in before.keys() - managers.keys()]
+        for manager in left:
+            manager.stop()
+        self._left = [*(manager for manager in self._left if not manager.wait_unloaded(0.0)), *left]
         return new
 
     def _manager(self, config: ModelConfig) -> ModelManager:

@@ -27,6 +27,8 @@ _LOOPS = frozenset({"While", "StatelessWhile", "LoopCond"})
 _MOST_FILTERS = 32
 # A run is trusted to end in time, and need not be cancellable, where the deadline is this many times what it took.
 _SAFE_FACTOR, _SAFE_SECONDS = 10.0, 0.1
+# TensorFlow's own words.
+_TIMED_OUT = "Timed out waiting for notification"
 
 
 class SavedModel:
@@ -130,9 +132,12 @@ class _Run:
         else:
             milliseconds = int(1000 * timeout_seconds)
             if milliseconds <= 0:
-                raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, "Timed out waiting for notification")
+                raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, _TIMED_OUT)
             values = self._within(arrays, milliseconds)
-        self._note(time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        self._note(seconds)
+        if timeout_seconds is not None and seconds > timeout_seconds:
+            raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, _TIMED_OUT)
         return values
 
     def _surely_ends_in(self, timeout_seconds: float) -> bool:
@@ -168,8 +173,9 @@ class _Plan:
                 arrays = []
             if arrays and all(array.dtype == dtype for array, (_, dtype) in zip(arrays, self._expected, strict=True)):
                 return arrays
+        check_names(self._signature, inputs)
         complete = with_defaults(self._signature, inputs)
-        check_inputs(self._signature, complete)
+        check_dtypes(self._signature, complete)
         return [complete[name] for name, _ in self._expected]
 
     def named(self, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -204,25 +210,34 @@ def with_defaults(signature: SignatureDef, inputs: Mapping[str, np.ndarray]) -> 
     return {**defaults, **inputs}
 
 
-def check_inputs(signature: SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
-    """Raise StatusError, in TF Serving's words, where names or dtypes of ``inputs`` do not fit ``signature``.
+def check_names(signature: SignatureDef, sent: Collection[str]) -> None:
+    """Raise StatusError where inputs are missing that have no default value, or are too many.
 
-    The words are those of servables/tensorflow/predict_util.cc and tensorflow/cc/saved_model/util.cc. A shape is left
-    to the graph, as there.
+    The words are those of servables/tensorflow/predict_util.cc and tensorflow/cc/saved_model/util.cc.
     """
-    wanted, sent = set(signature.inputs), set(inputs)
-    if len(wanted) != len(sent):
+    wanted, sent = signature.inputs.keys(), set(sent)
+    if sent == wanted:
+        return
+    missing, extra = wanted - sent, sent - wanted
+    if len(sent) > len(wanted) or (len(sent) < len(wanted) and not signature.defaults):
         raise invalid_argument(
             f"input size does not match signature: {len(sent)}!={len(wanted)} len({{{_join(sent)}}}) != "
-            f"len({{{_join(wanted)}}}). Sent extra: {{{_join(sent - wanted)}}}. Missing but required: "
-            f"{{{_join(wanted - sent)}}}."
+            f"len({{{_join(wanted)}}}). Sent extra: {{{_join(extra)}}}. Missing but required: {{{_join(missing)}}}."
         )
-    for name in sorted(wanted - sent):
+    for name in sorted(missing - signature.defaults.keys()):
         raise invalid_argument(
             f"Signature input alias: {name}(feed name: {signature.inputs[name].name}) not found in request and no "
             f"default value provided. Inputs expected to be in the request {{{_join(sent)}}}, or default input alias "
             f"set: {_join(signature.defaults)}"
         )
+    if extra:
+        raise invalid_argument(
+            f"Inputs contains invalid name. Used request inputs: {_join(sent - extra)}, request input: {_join(sent)}"
+        )
+
+
+def check_dtypes(signature: SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
+    """Raise StatusError where an input is of another dtype than ``signature`` says; a shape is left to the graph."""
     for index, name in enumerate(sorted(inputs)):
         dtype, sent_dtype = tf.dtypes.as_dtype(signature.inputs[name].dtype), tf.dtypes.as_dtype(inputs[name].dtype)
         if sent_dtype != dtype:

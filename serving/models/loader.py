@@ -53,9 +53,9 @@ class Loader:
             intra_op_parallelism_threads=self.intra_op_threads, inter_op_parallelism_threads=self.inter_op_threads
         )
         servable: Servable = SavedModel(str(folder), tags=self.tags, session_config=session_config)
-        if parameters:
-            servable = BatchedServable(servable, parameters=parameters, metrics=self.metrics, name=name)
         try:
+            if parameters:
+                servable = BatchedServable(servable, parameters=parameters, metrics=self.metrics, name=name)
             if self.warmup_iterations:
                 warmup.replay(servable, folder, iterations=self.warmup_iterations, metrics=self.metrics)
         except BaseException:

@@ -109,7 +109,7 @@ class ModelManager:
         retries: Retries | None = None,
     ):
         self.name = name
-        self._base_path, self._policy = base_path, policy
+        self._wanted = (base_path, policy)
         self._load_servable = load
         self._poll_seconds = poll_seconds
         self._retries = retries or Retries()
@@ -119,6 +119,8 @@ class ModelManager:
         self._failed: dict[int, _Failed] = {}
         self._lock = threading.Condition()
         self._stopping = False
+        self._trouble = ""
+        self._unloaders: list[threading.Thread] = []
         self._wake = threading.Event()
         self._poller = threading.Thread(target=self._poll, name=f"poll-{name}", daemon=True)
 
@@ -129,17 +131,25 @@ class ModelManager:
 
     def configure(self, *, base_path: Path, policy: VersionPolicy) -> None:
         """Look elsewhere or for other versions from now on; returns before they are loaded."""
-        self._base_path, self._policy = base_path, policy
+        # One assignment: the poller must never see the old folder with the new policy.
+        self._wanted = (base_path, policy)
         self._wake.set()
 
     def stop(self) -> None:
-        """Stop polling and unload, each version after its last call."""
+        """Stop polling and begin to unload, each version after its last call; see `wait_unloaded`."""
         self._stopping = True
         self._wake.set()
         if self._poller.is_alive():
             self._poller.join()
         for version in list(self._loaded):
             self._unload(version)
+
+    def wait_unloaded(self, timeout_seconds: float) -> bool:
+        """After `stop`: whether every version was unloaded within this time."""
+        end = time.monotonic() + timeout_seconds
+        for thread in self._unloaders:
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._unloaders)
 
     def acquire(self, version: int | None) -> Lease:
         """Hold a version, None meaning the newest that is available.
@@ -173,13 +183,18 @@ class ModelManager:
                 self._try_refresh()
 
     def _try_refresh(self) -> None:
+        base_path, policy = self._wanted
         try:
-            folders = versions_on_disk.find(self._base_path)
+            folders = versions_on_disk.find(base_path)
         except OSError as error:
-            logger.warning("%s: cannot look for versions of %s (%s)", self._base_path, self.name, error.strerror)
+            # Once, not at each poll.
+            if str(error) != self._trouble:
+                logger.warning("%s: cannot look for versions of %s (%s)", base_path, self.name, error.strerror)
+            self._trouble = str(error)
             return
+        self._trouble = ""
         try:
-            self._refresh(versions_on_disk.aspired(folders, self._policy))
+            self._refresh(versions_on_disk.aspired(folders, policy))
         except Exception:
             logger.exception("looking after the versions of %s failed; trying again", self.name)
 
@@ -214,7 +229,8 @@ class ModelManager:
 
     def _note_failure(self, version: int, written: tuple, failed: _Failed | None, error: Exception) -> None:
         retries = failed.retries + 1 if failed else 0
-        delay = min(2 * failed.delay if failed else max(self._poll_seconds, _SHORTEST_RETRY_SECONDS), self._longest())
+        delay = 2 * failed.delay if failed else max(self._poll_seconds, _SHORTEST_RETRY_SECONDS)
+        delay = min(delay, self._retries.longest_seconds)
         given_up = self._retries.most is not None and retries >= self._retries.most
         due = float("inf") if given_up else time.monotonic() + delay
         self._failed[version] = _Failed(written, retries, due, delay)
@@ -222,17 +238,24 @@ class ModelManager:
         self._set(VersionStatus(version=version, state=State.END, error_code=code, error=text))
         logger.warning("version %d of %s does not load: %s", version, self.name, text)
 
-    def _longest(self) -> float:
-        return self._retries.longest_seconds
-
     def _unload(self, version: int) -> None:
+        """Take a version out of service at once, and free it after its last call, however long that takes."""
         with self._lock:
             loaded = self._loaded.pop(version)
             self._latest = max(self._loaded, default=None)
             self._status[version] = replace(self._status[version], state=State.UNLOADING)
+        thread = threading.Thread(target=self._free, args=(loaded,), name=f"unload-{self.name}", daemon=True)
+        self._unloaders = [*(thread for thread in self._unloaders if thread.is_alive()), thread]
+        thread.start()
+
+    def _free(self, loaded: _Loaded) -> None:
+        with self._lock:
             self._lock.wait_for(lambda: loaded.calls == 0)
         loaded.handle.servable.close()
-        self._set(VersionStatus(version=version, state=State.END))
+        with self._lock:
+            # Somebody may have wanted the version back meanwhile.
+            if loaded.handle.version not in self._loaded:
+                self._status[loaded.handle.version] = VersionStatus(version=loaded.handle.version, state=State.END)
 
     def _set(self, status: VersionStatus) -> None:
         with self._lock:

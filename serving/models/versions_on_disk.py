@@ -45,7 +45,8 @@ def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
     for path in sorted(folder.rglob("*")):
         try:
             status = path.stat()
-        except FileNotFoundError:
+        except OSError:
+            # Gone meanwhile, a link to nowhere, not ours to read: the loader will say what is wrong with it.
             continue
         found.append((str(path.relative_to(folder)), status.st_size, status.st_mtime_ns))
     return tuple(found)

@@ -267,3 +267,84 @@ def test_reloads_and_requests_at_the_same_time(make_core, base_path):
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_a_request_without_end_holds_up_nothing_but_itself(make_core, base_path, half_plus, tmp_path):
+    core = make_core()
+    core.reload(config(entry(base_path), entry(base_path, name="other")))
+    with core.acquire(spec()), core.acquire(spec(name="other")):
+        half_plus(base_path / "4", constant=5.0)
+        wait_for(lambda: ask(core, spec())[0] == 4)
+        half_plus(base_path / "5", constant=6.0)
+        wait_for(lambda: ask(core, spec())[0] == 5)
+        assert states(core)[3] == State.UNLOADING
+        # A reload that leaves the model out does not wait for its requests, nor does the next one.
+        core.reload(config(entry(base_path)))
+        core.reload(config(entry(base_path), entry(base_path, name="third")))
+        assert not core.stop(timeout_seconds=0.1)
+    assert core.stop(timeout_seconds=10)
+
+
+def test_a_reload_is_refused_while_another_one_loads(make_core, base_path):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def load(name, folder):
+        if name == "slow":
+            begun.set()
+            assert go_on.wait(20)
+        return SavedModel(str(folder))
+
+    core = make_core(load=load)
+    core.reload(config(entry(base_path)))
+    first = threading.Thread(target=core.reload, args=[config(entry(base_path), entry(base_path, name="slow"))])
+    first.start()
+    assert begun.wait(20)
+    with pytest.raises(StatusError, match="Another reload of the config is under way") as refused:
+        core.reload(config(entry(base_path)))
+    assert refused.value.code == grpc.StatusCode.UNAVAILABLE
+    assert ask(core, spec())[0] == 3
+    go_on.set()
+    first.join()
+    assert ask(core, spec(name="slow"))[0] == 3
+
+
+def test_folder_and_policy_change_together(make_core, base_path, half_plus, tmp_path):
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    half_plus(other / "7", constant=6.0)
+    core = make_core()
+    core.reload(config(entry(base_path)))
+    seen, stop = set(), threading.Event()
+
+    def look():
+        while not stop.is_set():
+            seen.add(bool(core.serves("m")))
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    for _ in range(10):
+        core.reload(config(entry(other, "model_version_policy { specific { versions: 7 } }")))
+        wait_for(lambda: ask(core, spec())[0] == 7)
+        core.reload(config(entry(base_path, "model_version_policy { specific { versions: 3 } }")))
+        wait_for(lambda: ask(core, spec())[0] == 3)
+    stop.set()
+    looker.join()
+    assert seen == {True}
+
+
+def test_a_version_that_cannot_even_be_looked_at_keeps_no_other_from_being_served(make_core, base_path):
+    (base_path / "9").mkdir()
+    (base_path / "9" / "saved_model.pb").symlink_to(base_path / "9" / "saved_model.pb")
+    core = make_core()
+    core.reload(config(entry(base_path, "model_version_policy { all {} }")))
+    assert ask(core, spec())[0] == 3
+    assert core.status(spec(version=9))[0].state == State.END
+
+
+def test_a_model_that_never_loads_leaves_a_server_ready_that_was(make_core, base_path, tmp_path):
+    core = make_core()
+    core.reload(config(entry(base_path)))
+    assert core.is_ready()
+    with pytest.raises(StatusError):
+        core.reload(config(entry(base_path), entry(tmp_path / "lost", name="lost")))
+    assert core.is_ready()

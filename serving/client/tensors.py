@@ -48,8 +48,8 @@ _FIELDS = {
 _FIXED_WIDTH = ("float_val", "double_val", "bool_val")
 # From this many values on, whole buffers beat lists of Python numbers.
 _MANY = 32
-# A few bytes may not ask the receiver for gigabytes.
-_MOST_REPEATED = 1 << 24
+# A few bytes may not ask the receiver for gigabytes: how many elements may come of repeating the last value.
+MOST_REPEATED = 1 << 22
 
 
 class TensorError(ValueError):
@@ -97,8 +97,12 @@ def fill(proto: Any, array: np.ndarray, *, tensor_content: bool = False) -> None
         _fill_field(proto, _DTYPES[number][1], array)
 
 
-def to_array(proto: Any) -> np.ndarray:
+def to_array(proto: Any, *, most_repeated: int = MOST_REPEATED) -> np.ndarray:
     """The values of a TensorProto in its shape, which may be read-only; strings as an object array of bytes.
+
+    Args:
+        proto: a TensorProto.
+        most_repeated: the largest tensor that is made of fewer values than it has elements.
 
     Raises:
         TensorError: the dtype is not supported, the shape is not fully known, or the raw bytes do not fill it.
@@ -112,7 +116,7 @@ def to_array(proto: Any) -> np.ndarray:
     if not count:
         flat = np.empty(0, dtype)
     elif not content:
-        flat = _typed(proto, _DTYPES[proto.dtype][1], dtype, count)
+        flat = _typed(proto, _DTYPES[proto.dtype][1], dtype, count, most_repeated)
     elif dtype.hasobject:
         flat = np.array(_strings(content, count), dtype)
     elif len(content) != count * dtype.itemsize:
@@ -157,11 +161,11 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def _typed(proto: Any, field: str, dtype: np.dtype, count: int) -> np.ndarray:
+def _typed(proto: Any, field: str, dtype: np.dtype, count: int, most_repeated: int) -> np.ndarray:
     """``count`` values out of a typed field."""
     values = getattr(proto, field)
     given = len(values)
-    if given < count and count > _MOST_REPEATED:
+    if given < count and count > most_repeated:
         raise TensorError(f"{count} elements of {given} values are refused")
     if not given:
         return np.full(count, b"", dtype) if dtype.hasobject else np.zeros(count, dtype)

@@ -19,10 +19,13 @@ from serving.client import tensors
 from serving.errors import StatusError, failed_precondition, invalid_argument
 from serving.inference import heads
 from serving.inference.examples import serialized_examples
+from serving.models.engine import check_names
 from serving.models.servable import Servable, SignatureDef
 
 DEFAULT_SIGNATURE = "serving_default"
 _PREDICT = "tensorflow/serving/predict"
+# Tensors of so few elements need not be looked at twice.
+_FEW = 1024
 
 # Gets the microseconds of the run alone.
 OnRun = Callable[[float], object]
@@ -45,7 +48,7 @@ def predict(
     signature = servable.signatures.get(name)
     if signature is None:
         raise failed_precondition(f'Serving signature key "{name}" not found.')
-    inputs = {alias: _parse(alias, proto) for alias, proto in request.inputs.items()}
+    inputs = _arrays(signature, request.inputs)
     outputs = _run(servable, signature, inputs, request.output_filter, timeout_seconds, on_run)
     response = predict_pb2.PredictResponse()
     response.model_spec.signature_name = name
@@ -168,11 +171,18 @@ def _head(servable: Servable, requested: str) -> tuple[str, SignatureDef]:
     return name, signature
 
 
-def _parse(alias: str, proto: Any) -> np.ndarray:
-    try:
-        return tensors.to_array(proto)
-    except tensors.TensorError:
-        raise invalid_argument(f"tensor parsing error: {alias}") from None
+def _arrays(signature: SignatureDef, protos: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The values of a request; names come first, and what values may be repeated to is limited for all together."""
+    check_names(signature, protos)
+    arrays, left = {}, tensors.MOST_REPEATED
+    for alias, proto in protos.items():
+        try:
+            arrays[alias] = tensors.to_array(proto, most_repeated=left)
+        except tensors.TensorError:
+            raise invalid_argument(f"tensor parsing error: {alias}") from None
+        if arrays[alias].size > _FEW and arrays[alias].nbytes > proto.ByteSize():
+            left -= arrays[alias].size
+    return arrays
 
 
 def _run(

@@ -145,7 +145,10 @@ def huge(model: str) -> Iterator[Malformed]:
 
 
 def _huge_claim(choice: random.Random, model: str) -> Malformed:
-    """A few bytes that ask for terabytes, or for more elements than 64 bits count."""
+    """A few bytes that ask for terabytes, for more elements than 64 bits count, or for a little of it many times."""
+    if choice.random() < 0.3:
+        many = {f"x{index}": tensor([b"2"], types_pb2.DT_STRING, shape=[2**22]) for index in range(20)}
+        return Malformed(f"{_PREDICTION}/Predict", predict_request(spec(model), **many).SerializeToString(), _INVALID)
     shape = choice.choice([[2**40], [2**31, 2**31], [2**62, 2**62], [2**63 - 1, 2]])
     return _predict(model, tensor([2.0], shape=shape))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
+import urllib.request
 
 import grpc
 import numpy as np
@@ -113,10 +115,10 @@ def test_without_the_flag_there_is_no_health_service(base_path):
 
 
 def test_a_unix_socket_and_gRPC_s_own_options(base_path, tmp_path):  # noqa: N802
-    socket = tmp_path / "grpc.sock"
-    more = [f"--grpc_socket_path={socket}", "--grpc_channel_arguments=grpc.max_receive_message_length=2000"]
+    path = tmp_path / "grpc.sock"
+    more = [f"--grpc_socket_path={path}", "--grpc_channel_arguments=grpc.max_receive_message_length=2000"]
     with RunningServer(*flags(base_path), *more) as running:
-        with grpc.insecure_channel(f"unix:{socket}") as channel:
+        with grpc.insecure_channel(f"unix:{path}") as channel:
             assert ask(channel) == [3.0]
         with grpc.insecure_channel(running.target) as channel:
             assert ask(channel, rows=10) == [3.0] * 10
@@ -131,21 +133,74 @@ def test_messages_may_be_far_larger_than_grpc_s_default(base_path):
             assert ask(channel, rows=rows, timeout=60) == [3.0] * rows
 
 
-def test_more_requests_than_allowed_are_refused(tmp_path):
+@pytest.fixture(scope="module")
+def slow_path(tmp_path_factory):
+    """A model that takes as many turns as it is told."""
     from tests.conformance.several import Slow
 
-    slow = Slow()
-    tf.saved_model.save(slow, str(tmp_path / "slow" / "1"), signatures={"serving_default": slow.loop})
+    slow, folder = Slow(), tmp_path_factory.mktemp("slow")
+    tf.saved_model.save(slow, str(folder / "1"), signatures={"serving_default": slow.loop})
+    return folder
+
+
+def endless_request() -> predict_pb2.PredictRequest:
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "m"
+    request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0]))
+    request.inputs["turns"].CopyFrom(tf.make_tensor_proto(10**12, tf.int64))
+    return request
+
+
+def test_a_run_without_end_does_not_keep_the_server(slow_path):
+    with (
+        RunningServer(*flags(slow_path), "--shutdown_grace_seconds=0.5") as running,
+        grpc.insecure_channel(running.target) as channel,
+    ):
+        # Without a deadline nothing can cancel the run.
+        call = prediction_service_pb2_grpc.PredictionServiceStub(channel).Predict.future(endless_request())
+        time.sleep(0.5)
+        running.terminate()
+        running.process.join(20)
+        assert running.process.exitcode == 0
+        assert call.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_ipv6_addresses(base_path, host):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with RunningServer(*flags(base_path), f"--host={host}", "--rest_api_port=0") as running:
+        assert running.target.startswith("[::1]:")
+        assert running.rest.startswith("[::1]:")
+        with grpc.insecure_channel(running.target) as channel:
+            assert ask(channel) == [3.0]
+        with urllib.request.urlopen(f"http://{running.rest}/v1/models/m", timeout=20) as response:
+            assert response.status == 200
+
+
+def test_health_is_told_when_it_changes_and_no_more(base_path):
+    with (
+        RunningServer(*flags(base_path), "--enable_grpc_healthcheck_service") as running,
+        grpc.insecure_channel(running.target) as channel,
+    ):
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=1.5)
+        first = next(watch)
+        assert first.status == SERVING
+        with pytest.raises(grpc.RpcError, match="Deadline Exceeded"):
+            next(watch)
+
+
+def test_more_requests_than_allowed_are_refused(slow_path):
     limits = ["--max_concurrent_requests=2", "--grpc_max_threads=2"]
     with (
-        RunningServer("--model_name=m", f"--model_base_path={tmp_path / 'slow'}", *limits) as running,
+        RunningServer(*flags(slow_path), *limits) as running,
         grpc.insecure_channel(running.target) as channel,
     ):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        request = predict_pb2.PredictRequest()
-        request.model_spec.name = "m"
-        request.inputs["x"].CopyFrom(tf.make_tensor_proto([1.0]))
-        request.inputs["turns"].CopyFrom(tf.make_tensor_proto(10**12, tf.int64))
+        request = endless_request()
         long = [stub.Predict.future(request, timeout=5) for _ in range(2)]
         time.sleep(0.5)
         deadline = time.monotonic() + 4

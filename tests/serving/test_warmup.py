@@ -169,10 +169,11 @@ def test_requests_made_of_examples_ask_each_signature_through_its_own_api(saved_
     records = [small_saved_model.example(float(number)).SerializeToString() for number in range(3)]
     logs = prediction_logs(model.signatures, records, names=["regress", "classify", "double", "not there"])
     kinds = [log.WhichOneof("log_type") for log in logs]
-    assert kinds == ["classify_log"] * 2 + ["predict_log"] * 2 + ["regress_log"] * 2
+    assert kinds == ["classify_log", "predict_log", "regress_log"]
     warmup.write(logs, saved_model)
-    assert warmup.replay(model, saved_model) == 6
-    assert model.asked == [(name, rows) for name in ("inputs", "x", "inputs") for rows in (1, 3)]
+    assert warmup.replay(model, saved_model) == 3
+    # One row each, so that no server's largest batch is too small for it.
+    assert model.asked == [(name, 1) for name in ("inputs", "x", "inputs")]
     before = (saved_model / warmup.WARMUP_FILE).read_bytes()
     warmup.write(prediction_logs(model.signatures, records, names=["classify", "double", "regress"]), saved_model)
     assert (saved_model / warmup.WARMUP_FILE).read_bytes() == before

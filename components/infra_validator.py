@@ -57,7 +57,7 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
         tolerance: the largest absolute difference of an output that passes; of values above 1, the largest relative
             one.
         timeout_seconds: for loading and answering together.
-        warmup: 1 to write a warm-up file of the examples, 0 for none.
+        warmup: 1 to write a warm-up file of one example, 0 for none.
         code: a digest of the sources that decide; it is there for the cache key alone.
     """
     [split_uri] = artifact_utils.get_split_uris([examples], split)

@@ -103,7 +103,11 @@ def push(*, source: Path, base_directory: Path, warmup: Path | None = None) -> t
 
 def versions(base_directory: Path) -> list[int]:
     """The versions in a serving folder, ascending."""
-    return sorted(int(path.name) for path in base_directory.iterdir() if path.name.isdigit() and path.is_dir())
+    return sorted(
+        int(path.name)
+        for path in base_directory.iterdir()
+        if path.name.isascii() and path.name.isdigit() and path.is_dir()
+    )
 
 
 def digest(folder: Path, *, without: Collection[str] = ()) -> str:

@@ -149,7 +149,7 @@ class InfraGate(Strict):
     """How the export is tried: examples sent, the largest difference of an output, and the time limit.
 
     Attributes:
-        warmup: whether the examples that were sent go with the model into the serving folder, for a server to warm up.
+        warmup: whether one of the examples goes with the model into the serving folder, for a server to warm up.
     """
 
     num_examples: int = Field(default=64, gt=0)

@@ -50,18 +50,17 @@ def _row(record: bytes) -> dict[str, object]:
 def prediction_logs(
     signatures: Mapping[str, SignatureDef], records: Sequence[bytes], *, names: Collection[str]
 ) -> list[prediction_log_pb2.PredictionLog]:
-    """One request with the first record alone, and one with all records, for each signature.
+    """One request of one record for each signature: few enough for any server's batches, and the graph is the same.
 
     A signature with the method of Classify or Regress is asked through that API, any other through Predict. The
     requests name no model: a server that warms up knows which it is.
 
     Args:
         signatures: of the model.
-        records: serialized tf.Examples, at least one.
+        records: serialized tf.Examples, at least one; the first is sent.
         names: of the signatures to ask; those that the model does not have are left out.
     """
-    samples = [records[:1], records] if len(records) > 1 else [records]
-    return [_log(name, signatures[name], sample) for name in sorted(names) if name in signatures for sample in samples]
+    return [_log(name, signatures[name], records[:1]) for name in sorted(names) if name in signatures]
 
 
 def _log(name: str, signature: SignatureDef, records: Sequence[bytes]) -> prediction_log_pb2.PredictionLog:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ from serving.transport import GrpcServer
 
 logger = logging.getLogger(__name__)
 
+# For runs that were cancelled at the end of the grace; one that goes on regardless does not keep the process.
+_LAST_RUNS_SECONDS = 1.0
 _PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
 ModelServerConfig = model_server_config_pb2.ModelServerConfig
 
@@ -48,6 +51,7 @@ class Running:
     rest: RestServer | None
     request_log: RequestLog | None
     _next_look: float = field(default=0.0, init=False)
+    _said: str = field(default="", init=False)
 
     def start(self) -> None:
         """Load the models, then accept requests; a model that does not load keeps no other from being served."""
@@ -63,7 +67,10 @@ class Running:
     def listening(self) -> Listening:
         """Where it can be reached."""
         models = tuple(model.name for model in self.config.model_config_list.config)
-        return Listening(models=models, grpc=self.grpc.address, rest=self.rest.address if self.rest else None)
+        missing = tuple(name for name in models if not self.core.serves(name))
+        return Listening(
+            models=models, missing=missing, grpc=self.grpc.address, rest=self.rest.address if self.rest else None
+        )
 
     def look_after(self) -> None:
         """What is to be done every now and then: health, and the models config file if it is to be watched."""
@@ -73,8 +80,12 @@ class Running:
             self._next_look = time.monotonic() + wait
             self._reload_if_changed()
 
-    def stop(self) -> None:
-        """Accept no more, answer what was accepted, write the request log, unload."""
+    def stop(self) -> bool:
+        """Accept no more, answer what was accepted, write the request log, unload.
+
+        Returns:
+            Whether every request has ended; one that outlives the grace is still running.
+        """
         grace = self.options.shutdown_grace_seconds
         stopped = self.grpc.stop(grace)
         if self.rest:
@@ -82,16 +93,21 @@ class Running:
         stopped.wait()
         if self.request_log:
             self.request_log.close()
-        self.core.stop()
+        return self.core.stop(timeout_seconds=_LAST_RUNS_SECONDS)
 
     def _reload_if_changed(self) -> None:
+        """What was refused is tried again, since a label may wait for its version; what is wrong is said once."""
+        said = ""
         try:
             config = read_text(self.options.model_config_file, ModelServerConfig)
             if config != self.config:
-                self.config = config
                 self.core.reload(config)
+                self.config = config
         except (OSError, ValueError, StatusError) as error:
-            logger.warning("the models config stays as it was: %s", error)
+            said = f"the models config is not applied: {error}"
+        if said and said != self._said:
+            logger.warning("%s", said)
+        self._said = said
 
 
 def assemble(options: Options) -> Running:
@@ -148,6 +164,12 @@ def _loader(options: Options, metrics: Metrics) -> Loader:
 def _request_log(options: Options, metrics: Metrics) -> RequestLog | None:
     if options.request_log_folder is None:
         return None
+    try:
+        options.request_log_folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=options.request_log_folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"--request_log_folder: {error.strerror}: {options.request_log_folder}") from None
     return RequestLog(
         folder=options.request_log_folder,
         sampling_rate=options.request_log_sampling_rate,

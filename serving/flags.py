@@ -13,6 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _INT32_MAX = 2**31 - 1
+_LONGEST_SECONDS = 1_000_000
+_USAGE = "%(prog)s --model_name NAME --model_base_path FOLDER [flags]; --help lists all flags"
+_RANGES = (
+    ("port", 0, 65535),
+    ("rest_api_port", 0, 65535),
+    ("file_system_poll_wait_seconds", 0, _LONGEST_SECONDS),
+    ("model_config_file_poll_wait_seconds", 0, _LONGEST_SECONDS),
+    ("shutdown_grace_seconds", 0, _LONGEST_SECONDS),
+    ("max_message_bytes", 1, _INT32_MAX),
+    ("request_log_sampling_rate", 0, 1),
+)
 _REQUEST_LOG_LIMITS = ("request_log_rotate_bytes", "request_log_rotate_seconds", "request_log_max_files")
 
 
@@ -62,7 +73,9 @@ class Options:
 
 def parse(arguments: Sequence[str] | None, *, description: str) -> Options:
     """Read the command line; a wrong flag ends the process with code 2 and one line that says what is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m serving.server", description=description, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.server", usage=_USAGE, description=description, allow_abbrev=False
+    )
     for add in (_add_transport, _add_rest, _add_models, _add_running, _add_request_log):
         add(parser)
     options = parser.parse_args(arguments)
@@ -71,6 +84,7 @@ def parse(arguments: Sequence[str] | None, *, description: str) -> Options:
         parser.error(problem)
     if options.max_num_load_retries < 0:
         options.max_num_load_retries = None
+    options.host = options.host.strip("[]")
     return Options(**vars(options))
 
 
@@ -80,7 +94,12 @@ def _add_transport(parser: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="address to bind; 0.0.0.0: all (default: this machine only)")
     add("--port", type=int, default=8500, help="gRPC port; 0 takes a free one (default: 8500)")
     add("--grpc_socket_path", default="", help="listen on this UNIX socket, too")
-    add("--grpc_max_threads", type=int, default=4 * (os.cpu_count() or 1), help="requests worked on at a time")
+    add(
+        "--grpc_max_threads",
+        type=int,
+        default=4 * (os.cpu_count() or 1),
+        help="requests worked on at a time (default: 4 per core)",
+    )
     add("--grpc_channel_arguments", type=_channel_arguments, default=(), metavar="KEY=VALUE,...")
     add("--max_message_bytes", type=int, default=_INT32_MAX, help="largest request and response (default: 2 GiB)")
     add(
@@ -98,8 +117,8 @@ def _add_rest(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("REST and metrics")
     add = group.add_argument
     add("--rest_api_port", type=int, help="HTTP port; 0 takes a free one (default: no REST)")
-    add("--rest_api_num_threads", type=int, default=4 * (os.cpu_count() or 1))
-    add("--rest_api_timeout_in_ms", type=int, default=30000)
+    add("--rest_api_num_threads", type=int, default=4 * (os.cpu_count() or 1), help="as --grpc_max_threads")
+    add("--rest_api_timeout_in_ms", type=int, default=30000, help="of one request (default: 30000)")
     add("--rest_api_enable_cors_support", type=_bool, nargs="?", const=True, default=False, metavar="BOOL")
     add("--monitoring_config_file", type=Path, help="text-format MonitoringConfig; Prometheus is served over REST")
 
@@ -111,9 +130,24 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     add("--model_base_path", type=Path, help="the folder that holds the versions of one model")
     add("--model_config_file", type=Path, help="text-format ModelServerConfig: several models, policies, labels")
     add("--model_config_file_poll_wait_seconds", type=float, default=0.0, help="look for changes (default: 0, never)")
-    add("--file_system_poll_wait_seconds", type=float, default=1.0, help="look for versions; 0: only at the start")
-    add("--max_num_load_retries", type=int, default=-1, help="of a version whose files stay the same (-1: for ever)")
-    add("--load_retry_interval_micros", type=int, default=60_000_000, help="the longest time between two retries")
+    add(
+        "--file_system_poll_wait_seconds",
+        type=float,
+        default=1.0,
+        help="look for versions; 0: only at the start (default: 1)",
+    )
+    add(
+        "--max_num_load_retries",
+        type=int,
+        default=-1,
+        help="of a version whose files stay the same (default: -1, for ever)",
+    )
+    add(
+        "--load_retry_interval_micros",
+        type=int,
+        default=60_000_000,
+        help="the longest time between two (default: a minute)",
+    )
     add(
         "--allow_version_labels_for_unavailable_models",
         type=_bool,
@@ -161,25 +195,23 @@ def _add_request_log(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add("--request_log_folder", type=Path, help="gets a sample of requests and responses as TFRecord files")
     add("--request_log_sampling_rate", type=float, default=0.01, help="share of the requests (default: 0.01)")
-    add("--request_log_rotate_bytes", type=int, default=64 * 2**20)
-    add("--request_log_rotate_seconds", type=float, default=3600.0)
-    add("--request_log_max_files", type=int, default=100, help="of each model; the oldest are removed")
+    add("--request_log_rotate_bytes", type=int, default=64 * 2**20, help="size of a file (default: 64 MiB)")
+    add("--request_log_rotate_seconds", type=float, default=3600.0, help="age of a file (default: 3600)")
+    add("--request_log_max_files", type=int, default=100, help="of each model; the oldest are removed (default: 100)")
 
 
 def _out_of_range(options: argparse.Namespace) -> str | None:
-    for name in ("port", "rest_api_port"):
+    for name, least, most in _RANGES:
         value = getattr(options, name)
-        if value is not None and not 0 <= value <= 65535:
-            return f"--{name}: must lie between 0 and 65535"
+        # Not the other way round: nan compares as false.
+        if value is not None and not least <= value <= most:
+            return f"--{name}: must lie between {least} and {most}"
     for name in ("grpc_max_threads", "rest_api_num_threads", "rest_api_timeout_in_ms", *_REQUEST_LOG_LIMITS):
         if getattr(options, name) < 1:
             return f"--{name}: must be at least 1"
-    if options.file_system_poll_wait_seconds < 0:
-        return "--file_system_poll_wait_seconds: must be 0 or above"
-    if not 1 <= options.max_message_bytes <= _INT32_MAX:
-        return f"--max_message_bytes: must lie between 1 and {_INT32_MAX}"
-    if not 0 <= options.request_log_sampling_rate <= 1:
-        return "--request_log_sampling_rate: must lie between 0 and 1"
+    for name in ("max_concurrent_requests", "load_retry_interval_micros"):
+        if getattr(options, name) < 0:
+            return f"--{name}: must be 0 or above"
     return None
 
 

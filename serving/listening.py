@@ -11,10 +11,12 @@ class Listening:
 
     Attributes:
         models: the names in the config.
+        missing: those of them that have no version that is served.
         grpc: ``host:port``.
         rest: ``host:port``; None where the server does not speak it.
     """
 
     models: tuple[str, ...]
+    missing: tuple[str, ...]
     grpc: str
     rest: str | None

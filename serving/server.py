@@ -30,14 +30,14 @@ def serve(options: flags.Options, *, ready: Callable[[Listening], object]) -> in
     Returns:
         0 after an orderly end, 1 when a port cannot be bound, 2 when a config file is wrong.
     """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     # Native libraries greet on file descriptor 2 while they are imported, whatever the log level.
     with _silent_stderr():
         from serving.assembly import assemble
     from serving.errors import StatusError
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
         running = assemble(options)
     except (ValueError, StatusError) as error:
@@ -50,7 +50,10 @@ def serve(options: flags.Options, *, ready: Callable[[Listening], object]) -> in
     ready(running.listening())
     while not stop.wait(_HEALTH_SECONDS):
         running.look_after()
-    running.stop()
+    if not running.stop():
+        # A run that cannot be cancelled has a thread that Python would wait for; all other requests are answered.
+        sys.stdout.flush()
+        os._exit(0)
     return 0
 
 
@@ -68,7 +71,8 @@ def _silent_stderr() -> Iterator[None]:
 
 def _announce(listening: Listening) -> None:
     rest = f", REST at {listening.rest}" if listening.rest else ""
-    print(f"serving {', '.join(listening.models)} at {listening.grpc}{rest}", flush=True)
+    missing = f"; not served yet: {', '.join(listening.missing)}" if listening.missing else ""
+    print(f"serving {', '.join(listening.models)} at {listening.grpc}{rest}{missing}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None, ready: Callable[[Listening], object] | None = None) -> int:

@@ -51,9 +51,11 @@ class GrpcServer:
         self._health = health.HealthServicer() if options.enable_grpc_healthcheck_service else None
         if self._health:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._ready: bool | None = None
         self.set_ready(False)
         credentials = _credentials(options.ssl_config_file) if options.ssl_config_file else None
-        self.address = f"{options.host}:{self._bind(f'{options.host}:{options.port}', credentials)}"
+        host = host_of(options.host)
+        self.address = f"{host}:{self._bind(f'{host}:{options.port}', credentials)}"
         if options.grpc_socket_path:
             self._bind(f"unix:{options.grpc_socket_path}", credentials)
 
@@ -62,8 +64,9 @@ class GrpcServer:
         self._server.start()
 
     def set_ready(self, ready: bool) -> None:
-        """Tell whoever watches the health service."""
-        if self._health:
+        """Tell whoever watches the health service, when it changes."""
+        if self._health and ready != self._ready:
+            self._ready = ready
             for name in HEALTH_NAMES:
                 self._health.set(name, _SERVING if ready else _NOT_SERVING)
 
@@ -85,6 +88,11 @@ class GrpcServer:
         except RuntimeError:
             cause = "does the key fit the certificate, and is no other server running?" if credentials else ""
             raise OSError(f"{address} cannot be bound; {cause or 'is another server running?'}") from None
+
+
+def host_of(host: str) -> str:
+    """The host as it stands before a port: IPv6 addresses in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _credentials(ssl_config_file: Path) -> grpc.ServerCredentials:

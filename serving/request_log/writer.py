@@ -117,12 +117,12 @@ class RequestLog:
             file.close()
 
     def _recover(self) -> None:
-        for folder in _folders(self._folder):
-            try:
+        try:
+            for folder in _folders(self._folder):
                 recover(folder)
                 prune(folder, max_files=self._rotation.max_files)
-            except OSError as error:
-                logger.warning("request log: %s: files of an earlier server stay as they are (%s)", folder, error)
+        except OSError as error:
+            logger.warning("request log: files of an earlier server stay as they are (%s)", error)
 
     def _write_queued(self) -> None:
         for _ in range(len(self._queue)):

@@ -1,4 +1,4 @@
-"""The HTTP server of the REST API: bodies, threads, limits, an orderly end. `rest_routes` knows what to answer."""
+"""The HTTP server of the REST API: bodies, threads, limits, an orderly end. `serving.rest.routes` knows the answers."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ _KEEP_ALIVE_SECONDS = 75
 # How long an idle connection is kept at the end, for a request that is on its way on it.
 _LINGER_SECONDS = 3.0
 _POLL_SECONDS = 0.01
+# A few hundred kilobytes may unzip to gigabytes; who sends that much sends it as it is.
+_MOST_UNZIPPED = 100 * 2**20
 # zlib: a gzip header and trailer.
 _GZIP = 31
 
@@ -74,7 +76,8 @@ class RestServer:
         max_concurrent_requests: int = 0,
     ):
         self._socket = _bind(host, port)
-        self.address = f"{host}:{self._socket.getsockname()[1]}"
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"{shown}:{self._socket.getsockname()[1]}"
         routes = Routes(api, metrics=metrics, prometheus_path=prometheus_path)
         self._app = _App(
             routes,
@@ -197,7 +200,10 @@ class _App:
         if 0 < self._max_concurrent_requests < self._under_way:
             return error_reply(429, "more requests at a time than --max_concurrent_requests; try again later")
         headers = dict(scope["headers"])
-        body = await self._read(headers, receive)
+        try:
+            body = await asyncio.wait_for(self._read(headers, receive), deadline - time.monotonic())
+        except asyncio.TimeoutError:
+            return error_reply(408, "the body did not arrive in time; see --rest_api_timeout_in_ms")
         if body is None:
             return self._too_large()
         # TF Serving looks for the word anywhere in the header (net_http/server/internal/evhttp_request.cc).
@@ -236,15 +242,20 @@ class _App:
                 body = self._unzip(body)
             except zlib.error:
                 return error_reply(400, "the body is no gzip stream, as its Content-Encoding says")
-            if len(body) > self._max_body_bytes:
+            if len(body) > min(self._max_body_bytes, _MOST_UNZIPPED):
                 return self._too_large()
         return self._routes.answer(method, path, body, timeout_seconds=seconds)
 
     def _unzip(self, body: bytes) -> bytes:
-        unzip = zlib.decompressobj(_GZIP)
-        content = unzip.decompress(body, self._max_body_bytes + 1)
-        if not unzip.eof and len(content) <= self._max_body_bytes:
-            raise zlib.error("the stream ends early")
+        """The content of all members; one byte more than is allowed where there is more."""
+        limit = min(self._max_body_bytes, _MOST_UNZIPPED)
+        content = b""
+        while body and len(content) <= limit:
+            unzip = zlib.decompressobj(_GZIP)
+            content += unzip.decompress(body, limit + 1 - len(content))
+            if not unzip.eof and len(content) <= limit:
+                raise zlib.error("the stream ends early")
+            body = unzip.unused_data
         return content
 
     def _too_large(self) -> Reply:

@@ -77,7 +77,7 @@ def versions_after(config: Any, model: str, labels: dict[str, int]) -> set[int] 
     """The versions to load: those with a label, and those that the policy lists and that never had one.
 
     None leaves the policy alone: ``all`` loads every version anyway. ``latest`` becomes ``specific``, since it would
-    unload the stable version as soon as a newer one is pushed.
+    unload the stable version as soon as a newer one is pushed; what it serves without a label has to be listed first.
     """
     policy = models_config.entry(config, model).model_version_policy
     if policy.WhichOneof("policy_choice") == "all":
@@ -142,31 +142,52 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _change(options: argparse.Namespace) -> None:
-    with models_config.locked(options.model_config_file):
+    with models_config.locked(options.model_config_file), ExitStack() as stack:
         before = models_config.read(options.model_config_file)
-        labels = options.decide(models_config.labels(before, options.model), options)
-        _check_on_disk(before, options.model, labels)
-        after = models_config.edited(
-            before, options.model, labels=labels, versions=versions_after(before, options.model, labels)
-        )
+        # A wrong command is refused before any server is asked.
+        _wanted(before, options)
+        servers = _servers(options, stack)
+        labels, after = _wanted(_with_stable(before, options.model, servers), options)
         if options.dry_run:
-            print(_difference(options.model_config_file, after), end="")
+            print(_difference(options.model_config_file, after) or "no change\n", end="")
             return
-        with ExitStack() as stack:
-            left = roll_out(
-                _servers(options, stack),
-                model=options.model,
-                before=before,
-                after=after,
-                save=lambda: models_config.write(options.model_config_file, after),
-                timeout=options.timeout,
-            )
+        left = roll_out(
+            servers,
+            model=options.model,
+            before=before,
+            after=after,
+            save=lambda: models_config.write(options.model_config_file, after),
+            timeout=options.timeout,
+        )
     print(f"{options.model}: {', '.join(f'{name} {number}' for name, number in sorted(labels.items()))}")
     loaded = versions_after(after, options.model, labels) or set()
     if STABLE in labels and max(loaded, default=labels[STABLE]) != labels[STABLE]:
         print(f"requests that name no label get version {max(loaded)}, the newest one loaded")
     for line in left:
         print(line, file=sys.stderr)
+
+
+def _wanted(config: Any, options: argparse.Namespace) -> tuple[dict[str, int], Any]:
+    labels = options.decide(models_config.labels(config, options.model), options)
+    _check_on_disk(config, options.model, labels)
+    versions = versions_after(config, options.model, labels)
+    return labels, models_config.edited(config, options.model, labels=labels, versions=versions)
+
+
+def _with_stable(config: Any, model: str, servers: Sequence[Server]) -> Any:
+    """Where no label says what is in production: what ``latest`` serves now, as labels and versions to keep."""
+    policy, labels = models_config.entry(config, model).model_version_policy, models_config.labels(config, model)
+    if STABLE in labels or policy.WhichOneof("policy_choice") not in (None, "latest"):
+        return config
+    available = sorted(set().union(*(server.available(model) for server in servers)))
+    if not available:
+        raise ConfigError(
+            f"the file has no label {STABLE}, and no server has a version of {model} to take for it; `list` says why. "
+            "Repeat this when one is loaded"
+        )
+    print(f"the file has no label {STABLE}: version {available[-1]}, the newest one loaded, is taken for it")
+    served = available[-(policy.latest.num_versions or 1) :]
+    return models_config.edited(config, model, labels=dict(labels, stable=available[-1]), versions=served)
 
 
 def _check_on_disk(config: Any, model: str, labels: dict[str, int]) -> None:
@@ -186,17 +207,21 @@ def _difference(path: Path, after: Any) -> str:
 
 def _init(options: argparse.Namespace) -> None:
     base_path = options.model_base_path.resolve()
-    versions = models_config.versions_on_disk(base_path)
-    if not versions:
-        raise ConfigError(f"{base_path}: there is no version in it; push a model first")
+    versions = models_config.versions_on_disk(base_path) or set()
+    saved = {int(file.parent.name) for file in base_path.glob("*/saved_model.pb") if file.parent.name.isdecimal()}
+    if not versions & saved:
+        raise ConfigError(f"{base_path}: there is no version with a saved_model.pb in it; push a model first")
+    stable = max(versions & saved)
+    for version in sorted(version for version in versions if version > stable):
+        print(f"{base_path}: version {version} is skipped, it has no saved_model.pb", file=sys.stderr)
     with ExitStack() as stack:
         config = models_config.empty()
         if options.model_config_file.exists():
             stack.enter_context(models_config.locked(options.model_config_file))
             config = models_config.read(options.model_config_file)
-        after = models_config.added(config, options.model, base_path=base_path, stable=max(versions))
+        after = models_config.added(config, options.model, base_path=base_path, stable=stable)
         models_config.write(options.model_config_file, after)
-    print(f"{options.model_config_file}: {options.model} with label {STABLE} at version {max(versions)}")
+    print(f"{options.model_config_file}: {options.model} with label {STABLE} at version {stable}")
 
 
 def _parser() -> argparse.ArgumentParser:

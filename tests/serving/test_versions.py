@@ -292,7 +292,7 @@ def test_a_model_served_by_the_latest_policy_is_taken_over(fleet):
         assert available(fleet.targets[0]) == {4}
         assert fleet("promote", 3) == 0
         assert fleet("label", "canary", 4) == 0
-        assert pointed(fleet.targets[0]) == {"stable": 3, "canary": 4}
+        assert pointed(fleet.targets[0]) == {"stable": 3, "previous": 4, "canary": 4}
         assert fleet("promote") == 0
         assert fleet.labels() == {"stable": 4, "previous": 3}
 

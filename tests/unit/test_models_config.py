@@ -116,6 +116,7 @@ def test_a_second_command_is_refused_while_the_first_one_works(file):
 def test_init_makes_a_file_and_adds_to_one(tmp_path, capsys):
     for version in ("3", "10", ".tmp-11", "note"):
         (tmp_path / "taxi" / version).mkdir(parents=True)
+        (tmp_path / "taxi" / version / "saved_model.pb").touch()
     file = tmp_path / "models.config"
     flags = ["init", "--model_base_path", str(tmp_path / "taxi"), "--model_config_file", str(file)]
     assert versions.main([*flags, "--model", "taxi"]) == 0

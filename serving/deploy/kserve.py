@@ -9,8 +9,8 @@ from serving.deploy.pod import Object, container_security, resources, scratch
 _RUNTIME, _GRPC_PORT = "kserve-tensorflow-serving", 9000
 # Of one request; KServe's default is 300 s.
 _TIMEOUT_SECONDS = 60
-# Deployments and an autoscaler on CPU; Knative scales on requests. KServe 0.16 and later call this mode Standard, and
-# know the older name, too; 0.15 knows the older name only.
+# Deployments and an autoscaler on CPU; Knative scales on requests. KServe 0.16 and later call this mode Standard and
+# know the older name, too; before that there is only the older one.
 _ANNOTATIONS = {"serving.kserve.io/deploymentMode": "RawDeployment", "serving.kserve.io/autoscalerClass": "hpa"}
 
 

@@ -28,7 +28,6 @@ def _service(plan: Plan) -> dict[str, Any]:
         "image": options.image,
         "entrypoint": [model_server.PROGRAM],
         "command": model_server.flags(plan),
-        "environment": model_server.ENVIRONMENT,
         "user": f"{options.user}:{options.user}",
         # As process 1 the server would ignore SIGTERM.
         "init": True,

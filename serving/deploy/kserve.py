@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from serving.deploy.options import Plan
-from serving.deploy.pod import Object, container_security, environment, resources, scratch
+from serving.deploy.pod import Object, container_security, resources, scratch
 
 # The ports and the program are the runtime's; it calls the model by the InferenceService's name.
 _RUNTIME, _GRPC_PORT = "kserve-tensorflow-serving", 9000
-# TF Serving does not end on SIGTERM; KServe's default would keep each old pod for 300 s.
+# Of one request; KServe's default is 300 s.
 _TIMEOUT_SECONDS = 60
+# Deployments and an autoscaler on CPU; Knative scales on requests. KServe 0.16 and later call this mode Standard and
+# know the older name, too; before that there is only the older one.
+_ANNOTATIONS = {"serving.kserve.io/deploymentMode": "RawDeployment", "serving.kserve.io/autoscalerClass": "hpa"}
 
 
 def storage_uri(plan: Plan) -> str | None:
-    """The base path that KServe copies into the pod; None where it cannot reach the models: it knows no hostPath."""
+    """The base path that KServe mounts or copies; None where it cannot reach the models: it knows no hostPath."""
     models = plan.options.models
     if plan.options.kserve_storage_uri:
         return plan.options.kserve_storage_uri
@@ -22,19 +25,24 @@ def storage_uri(plan: Plan) -> str | None:
 
 
 def inference_service(plan: Plan, *, uri: str) -> Object:
-    """One predictor that serves what lies under ``uri``, over gRPC."""
+    """One predictor that serves what lies under ``uri``, over gRPC.
+
+    It names no scaleMetric: without one the autoscaler takes the CPU, and KServe 0.16 refuses ``cpu`` under the older
+    name of the mode (kserve, pkg/apis/serving/v1beta1/inference_service_validation.go).
+    """
     replicas = plan.options.replicas
     return {
         "apiVersion": "serving.kserve.io/v1beta1",
         "kind": "InferenceService",
-        "metadata": {"name": plan.options.name or plan.model_object},
+        "metadata": {"name": plan.options.name or plan.model_object, "annotations": _ANNOTATIONS},
         "spec": {
             "predictor": {
                 "minReplicas": replicas.min,
                 "maxReplicas": replicas.max,
-                "scaleMetric": "cpu",
                 "scaleTarget": replicas.cpu_percent,
                 "timeout": _TIMEOUT_SECONDS,
+                # TF Serving ignores SIGTERM, so an old pod answers until it is killed.
+                "terminationGracePeriodSeconds": plan.options.drain_seconds,
                 "automountServiceAccountToken": False,
                 **({"serviceAccountName": plan.options.service_account} if plan.options.service_account else {}),
                 "model": _model(plan, uri),
@@ -50,7 +58,6 @@ def _model(plan: Plan, uri: str) -> Object:
         "runtime": _RUNTIME,
         "storageUri": uri,
         "image": plan.options.image,
-        "env": environment(),
         # KServe opens one port only, and tells HTTP/2 by this name.
         "ports": [{"name": "h2c", "containerPort": _GRPC_PORT, "protocol": "TCP"}],
         "resources": resources(plan),

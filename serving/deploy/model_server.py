@@ -16,7 +16,6 @@ GRPC_PORT, REST_PORT = 8500, 8501
 METRICS_PATH = "/monitoring/prometheus/metrics"
 MODELS_FOLDER, CONFIG_FOLDER = "/models", "/etc/tensorflow-serving"
 MODELS_FILE, BATCHING_FILE, MONITORING_FILE = "models.config", "batching.config", "monitoring.config"
-ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "1"}
 
 # A server that is going away still has its clients' connections. When each lives 20 s only, clients look up the
 # addresses again, which gRPC does every 30 s at most, and have left before `Deploy.drain_seconds` are over.

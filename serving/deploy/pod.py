@@ -44,11 +44,6 @@ def resources(plan: Plan) -> Object:
     return plan.options.resources.model_dump()
 
 
-def environment() -> list[Object]:
-    """The container's variables."""
-    return [{"name": name, "value": value} for name, value in model_server.ENVIRONMENT.items()]
-
-
 def scratch() -> Object:
     """The one place to write."""
     return {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}
@@ -94,6 +89,7 @@ def _pod(plan: Plan) -> Object:
             "runAsNonRoot": True,
             "runAsUser": plan.options.user,
             "runAsGroup": plan.options.user,
+            "fsGroup": plan.options.user,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "topologySpreadConstraints": [
@@ -123,7 +119,6 @@ def _container(plan: Plan) -> Object:
         "image": plan.options.image,
         "command": [model_server.PROGRAM],
         "args": model_server.flags(plan),
-        "env": environment(),
         "ports": [
             {"name": "grpc", "containerPort": model_server.GRPC_PORT},
             {"name": "rest", "containerPort": model_server.REST_PORT},

@@ -5,6 +5,7 @@ Nothing else of the project is imported by the tests, so that they say the same 
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from tests.conformance.calls import SECONDS, Rest
 from tests.conformance.deviations import DEVIATIONS
 
+_ANSWER_SECONDS = 10
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -62,6 +64,7 @@ def target(request, tmp_path_factory) -> Iterator[Target]:
     given = request.config.getoption("target", None)
     if given:
         rest, models = (request.config.getoption(name, None) for name in ("rest_target", "models"))
+        _exit_unless_reached(given, rest)
         yield Target(grpc=given, rest=rest, models=models)
         return
     from serving.processes import warm_up
@@ -82,6 +85,23 @@ def target(request, tmp_path_factory) -> Iterator[Target]:
     ]
     with RunningServer(*flags, log=folder.parent / "server.log") as server:
         yield Target(grpc=server.target, rest=server.rest, models=str(folder), folder=folder, socket=socket)
+
+
+def _exit_unless_reached(target: str, rest_target: str | None) -> None:
+    """One line instead of a traceback for every test."""
+    try:
+        with grpc.insecure_channel(target) as channel:
+            grpc.channel_ready_future(channel).result(timeout=_ANSWER_SECONDS)
+    except grpc.FutureTimeoutError:
+        pytest.exit(f"--target {target}: no gRPC server answered within {_ANSWER_SECONDS} s", returncode=2)
+    if rest_target:
+        try:
+            connection = http.client.HTTPConnection(rest_target, timeout=_ANSWER_SECONDS)
+            connection.request("GET", "/v1/models/any")
+            connection.getresponse()
+            connection.close()
+        except (OSError, http.client.HTTPException) as error:
+            pytest.exit(f"--rest_target {rest_target}: no HTTP server answered ({type(error).__name__})", returncode=2)
 
 
 @pytest.fixture(scope="session")

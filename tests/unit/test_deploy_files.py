@@ -89,6 +89,8 @@ def test_pods_may_do_little_and_end_after_their_clients_have_left(files):
     (pod,) = (item["spec"]["template"]["spec"] for kind, item in objects(files).items() if kind.startswith("Deploym"))
     (container,) = pod["containers"]
     assert_hardened(container["securityContext"])
+    assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"] > 0
+    assert "env" not in container
     assert pod["automountServiceAccountToken"] is False
     assert set(container["resources"]["requests"]) == set(container["resources"]["limits"]) == {"cpu", "memory"}
     command, seconds = container["lifecycle"]["preStop"]["exec"]["command"]

@@ -73,7 +73,6 @@ class Predictor(Strict):
 
     minReplicas: int = Field(ge=0)
     maxReplicas: int = Field(ge=0)
-    scaleMetric: Literal["cpu", "memory", "concurrency", "rps"]
     scaleTarget: int
     timeout: int
 
@@ -81,7 +80,7 @@ class Predictor(Strict):
 class InferenceService(Strict):
     apiVersion: Literal["serving.kserve.io/v1beta1"]
     kind: Literal["InferenceService"]
-    metadata: dict[Literal["name"], str]
+    metadata: dict[Literal["name", "annotations"], Any]
     spec: dict[Literal["predictor"], dict[str, Any]]
 
 
@@ -99,8 +98,21 @@ def test_inference_service_is_kserves_fields_around_a_valid_pod(files):
     for version in VERSIONS:
         kubernetes_validate.validate(manifest, version, strict=True)
     assert_hardened(container["securityContext"])
+    assert "env" not in container
     assert container["ports"] == [{"name": "h2c", "containerPort": 9000, "protocol": "TCP"}]
     assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_kserve_scales_deployments_on_cpu(files):
+    """Without the annotations a cluster with Knative takes its own mode, which knows no CPU."""
+    (service,) = objects(files, "kserve").values()
+    annotations = service["metadata"]["annotations"]
+    assert annotations["serving.kserve.io/deploymentMode"] == "RawDeployment"
+    assert annotations["serving.kserve.io/autoscalerClass"] == "hpa"
+    predictor = service["spec"]["predictor"]
+    assert 1 <= predictor["scaleTarget"] <= 100
+    # KServe 0.16 refuses scaleMetric: cpu under this name of the mode; every version takes CPU where none is named.
+    assert "scaleMetric" not in predictor
 
 
 @pytest.mark.parametrize(
@@ -126,6 +138,8 @@ def test_compose_file_fits_the_specification(files):
     user, group = server["user"].split(":")
     assert int(user) == int(group) > 0
     assert server["read_only"] is True
+    # No log level is set: the line that tells of a loaded version is of the lowest.
+    assert "environment" not in server
     assert (server["cap_drop"], server["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
     assert all(volume["read_only"] for volume in server["volumes"])
     assert set(server["deploy"]["resources"]["limits"]) == {"cpus", "memory"}

@@ -174,6 +174,14 @@ def test_an_empty_choice_of_versions_is_still_specific(file):
     assert models_config.specific_versions(config, "taxi") == set()
 
 
+def test_versions_on_disk_are_folders_of_plain_digits(tmp_path):
+    for name in ("7", "12", "\u00b2", "\u0663", "-1", "tmp"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "8").write_text("no folder")
+    assert models_config.versions_on_disk(tmp_path) == {7, 12}
+    assert models_config.versions_on_disk(tmp_path / "nowhere") is None
+
+
 def test_the_command_needs_no_tensorflow():
     code = "import sys, serving.versions; print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -72,11 +72,7 @@ class Server:
     def __init__(self, connection: Connection, *, timeout: float):
         self.target = ",".join(connection.addresses)
         self._timeout = timeout
-        address, options = connection.target(), connection.options()
-        if connection.tls:
-            self._channel = grpc.secure_channel(address, connection.tls.credentials(), options=options)
-        else:
-            self._channel = grpc.insecure_channel(address, options=options)
+        self._channel = connection.channel()
         self._methods = methods(self._channel)
 
     def __enter__(self) -> Server:

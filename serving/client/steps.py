@@ -1,7 +1,8 @@
 """What has to be asked in which order, without asking: generators that both clients drive.
 
-A generator yields a function that makes the calls, to be sent one after the other or at the same time, and is sent the
-responses in the order of the calls. An error is thrown into it. What it returns is the caller's answer.
+A generator yields the calls, to be sent one after the other or at the same time, and is sent the responses in their
+order. The calls are made one by one as they are taken, so that few of many chunks are in memory. An error is thrown
+into it. What it returns is the caller's answer.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from serving.client.examples import Features, columns, features_of_signature, se
 from serving.client.requests import Call, ModelRef
 
 T = TypeVar("T")
-Steps = Generator[Callable[[], Iterable[Call]], list[Any], T]
+Steps = Generator[Iterable[Call], list[Any], T]
 SignatureCache = dict[ModelRef, dict[str, Any]]
 COLUMNAR = "columnar"
 DEFAULT = "serving_default"
@@ -29,7 +30,7 @@ _SERIALIZED = ("examples", "inputs")
 
 def one(call: Call, read: Callable[[Any], T]) -> Steps[T]:
     """A single question."""
-    (response,) = yield lambda: [call]
+    (response,) = yield [call]
     return read(response)
 
 
@@ -56,7 +57,7 @@ def predict_arrays(asking: Asking, inputs: Mapping[str, np.ndarray]) -> Steps[di
         for part in _parts(count, asking.chunk_rows):
             yield requests.predict(asking.model, signature, {name: array[part] for name, array in arrays.items()})
 
-    return joined([requests.predicted(response) for response in (yield calls)])
+    return joined([requests.predicted(response) for response in (yield calls())])
 
 
 def predict(cache: SignatureCache, asking: Asking, rows: Sequence[Row]) -> Steps[dict[str, np.ndarray]]:
@@ -129,14 +130,14 @@ def _asked(
     known = cache.get(model)
     if known is None:
         fresh = yield from signatures(cache, model)
-        return (yield lambda: calls(fresh))
+        return (yield calls(fresh))
     try:
-        return (yield lambda: calls(known))
+        return (yield calls(known))
     except (InvalidRequest, ValueError):
         fresh = yield from signatures(cache, model)
         if fresh == known:
             raise
-    return (yield lambda: calls(fresh))
+    return (yield calls(fresh))
 
 
 def _inference(

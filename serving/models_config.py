@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from serving.client.protos import message
 
 _MODEL_SERVER_CONFIG = "tensorflow.serving.ModelServerConfig"
 PLATFORM = "tensorflow"
+logger = logging.getLogger(__name__)
 
 
 class ConfigError(ValueError):
@@ -73,31 +75,40 @@ def write(path: Path, config: Any) -> None:
     """
     existing = path.exists()
     text = to_text(config, like=path.read_text() if existing else "")
-    with _temporary_file(path) as (stream, temporary):
-        stream.write(text)
-        stream.flush()
-        # mkstemp makes files that only their owner reads; the server may run as another user.
-        os.fchmod(stream.fileno(), path.stat().st_mode & 0o777 if existing else 0o644)
-        os.fsync(stream.fileno())
-        # A link where the file is would be replaced by a file otherwise.
-        temporary.replace(path.resolve())
-    folder = os.open(path.resolve().parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    # A link where the file is would be replaced by a file otherwise.
+    target = path.resolve()
+    with _temporary_file(target) as temporary:
+        with temporary.open("w") as stream:
+            stream.write(text)
+            stream.flush()
+            # mkstemp makes files that only their owner reads; the server may run as another user.
+            os.fchmod(stream.fileno(), target.stat().st_mode & 0o777 if existing else 0o644)
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    _sync_folder(target.parent)
 
 
 @contextmanager
-def _temporary_file(path: Path) -> Iterator[tuple[Any, Path]]:
-    target = path.resolve()
+def _temporary_file(target: Path) -> Iterator[Path]:
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(descriptor)
     try:
-        with os.fdopen(descriptor, "w") as stream:
-            yield stream, Path(name)
+        yield Path(name)
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             Path(name).unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name survive a power failure. No error if it can't: the file is in its place already."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        logger.warning("%s: cannot be synced (%s): a power failure may bring the old file back", folder, error.strerror)
 
 
 @contextmanager
@@ -193,6 +204,11 @@ def added(config: Any, model: str, *, base_path: Path, stable: int) -> Any:
 def versions_on_disk(base_path: Path) -> set[int] | None:
     """The versions below a base path; None where it cannot be seen from here, such as a path inside a container."""
     try:
-        return {int(path.name) for path in base_path.iterdir() if path.name.isdigit() and path.is_dir()}
+        return {int(path.name) for path in base_path.iterdir() if _is_version(path)}
     except OSError:
         return None
+
+
+def _is_version(path: Path) -> bool:
+    # Python calls other scripts' digits and superscripts digits too; the servers don't.
+    return path.name.isascii() and path.name.isdigit() and path.is_dir()

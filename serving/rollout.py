@@ -72,11 +72,7 @@ class Server:
     def __init__(self, connection: Connection, *, timeout: float):
         self.target = ",".join(connection.addresses)
         self._timeout = timeout
-        address, options = connection.target(), connection.options()
-        if connection.tls:
-            self._channel = grpc.secure_channel(address, connection.tls.credentials(), options=options)
-        else:
-            self._channel = grpc.insecure_channel(address, options=options)
+        self._channel = connection.channel()
         self._methods = methods(self._channel)
 
     def __enter__(self) -> Server:
@@ -145,6 +141,7 @@ def roll_out(
     before: Any,
     after: Any,
     save: Callable[[], None],
+    saved: Callable[[], bool] = lambda: False,
     timeout: float,
 ) -> list[str]:
     """Lead all servers from one config to another, or leave all as they were.
@@ -155,11 +152,12 @@ def roll_out(
         before: the file's ModelServerConfig.
         after: the wanted one.
         save: writes the file.
+        saved: whether the file holds the wanted config by now; asked where ``save`` fails or is interrupted.
         timeout: seconds to wait for versions to be loaded.
 
     Returns:
-        What could not be tidied up, one line each: everything is as wanted, but a server still has a version loaded
-        that is not needed.
+        What is amiss though everything is as wanted, one line each: a server still has a version loaded that is not
+        needed, or ``save`` failed after the file was written.
 
     Raises:
         ServerError: a server refused or did not load a version; the servers' labels are as before.
@@ -179,14 +177,25 @@ def roll_out(
             _wait_until_available(server, model, set(wanted.values()), timeout=timeout)
         for server in servers:
             server.reload(_widened(before, after, model, snapshots[server], wanted))
-        save()
+        late = _save(save, saved)
     except BaseException as error:
         # Whatever it is, an interrupt included: no server may be left between two configs.
         left = [line for server in touched for line in _restore(server, model, before, after, snapshots[server])]
         if left:
             raise ServerError("\n".join([str(error) or type(error).__name__, *left])) from None
         raise
-    return _settle(servers, after)
+    return [*late, *_settle(servers, after)]
+
+
+def _save(save: Callable[[], None], saved: Callable[[], bool]) -> list[str]:
+    """Write the file. Once it is written the servers must not be led back: they would start anew as it says."""
+    try:
+        save()
+    except BaseException as error:
+        if not saved():
+            raise
+        return [f"{str(error) or type(error).__name__} (after the file was written; the change is done)"]
+    return []
 
 
 def _widened(before: Any, after: Any, model: str, snapshot: _Snapshot, labels: dict[str, int]) -> Any:

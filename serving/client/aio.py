@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
@@ -16,7 +17,7 @@ from serving.client.asking import Asking, Defaults, How
 from serving.client.client import methods
 from serving.client.columns import Row
 from serving.client.connection import Connection
-from serving.client.errors import ServingError, Unavailable, error_of
+from serving.client.errors import ServingError, error_of
 from serving.client.requests import Call
 from serving.client.steps import SignatureCache, Steps
 
@@ -39,11 +40,7 @@ class AsyncClient:
         again = connection.retry.attempts > 1
         self._defaults = Defaults(timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, again=again)
         self._cache: SignatureCache = {}
-        address, options = connection.target(), connection.options()
-        if connection.tls:
-            self._channel = grpc.aio.secure_channel(address, connection.tls.credentials(), options=options)
-        else:
-            self._channel = grpc.aio.insecure_channel(address, options=options)
+        self._channel = connection.channel(grpc.aio)
         self._methods = methods(self._channel)
 
     async def __aenter__(self) -> AsyncClient:
@@ -124,7 +121,7 @@ class AsyncClient:
             calls = next(asked)
             while True:
                 try:
-                    responses = await self._persistently(calls, asking.timeout)
+                    responses = await self._responses(calls, asking.timeout)
                 except (ServingError, ValueError) as error:
                     calls = asked.throw(error)
                 else:
@@ -132,29 +129,34 @@ class AsyncClient:
         except StopIteration as end:
             return end.value
 
-    async def _persistently(self, calls: Callable[[], Iterable[Call]], timeout: float) -> list[Any]:
-        try:
-            return await self._responses(calls(), timeout)
-        except Unavailable as error:
-            if not (self._defaults.again and error.interrupted):
-                raise
-        return await self._responses(calls(), timeout)
-
     async def _responses(self, calls: Iterable[Call], timeout: float) -> list[Any]:
         """The responses in order; some calls are under way at a time, and none after an error."""
         responses, pending = [], deque()
         try:
             for call in calls:
-                pending.append(self._methods[call.method](call.request, timeout=timeout))
+                end = time.monotonic() + timeout
+                pending.append((call, end, self._send(call, end)))
                 if len(pending) >= self._defaults.requests_in_flight:
-                    responses.append(await pending.popleft())
+                    responses.append(await self._answer(*pending.popleft()))
                 # Making the next chunk takes a while; the loop's other tasks go first.
                 await asyncio.sleep(0)
             while pending:
-                responses.append(await pending.popleft())
+                responses.append(await self._answer(*pending.popleft()))
         except grpc.RpcError as error:
             raise error_of(error.code(), error.details()) from None
         finally:
-            for each in pending:
-                each.cancel()
+            for _, _, sent in pending:
+                sent.cancel()
         return responses
+
+    async def _answer(self, call: Call, end: float, sent: Awaitable[Any]) -> Any:
+        """The response, or that to one more attempt."""
+        try:
+            return await sent
+        except grpc.RpcError as error:
+            if not self._defaults.once_more(call, end, error):
+                raise
+        return await self._send(call, end)
+
+    def _send(self, call: Call, end: float) -> Awaitable[Any]:
+        return self._methods[call.method](call.request, timeout=end - time.monotonic())

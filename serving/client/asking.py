@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+import grpc
+
+from serving.client.errors import Unavailable, error_of
 from serving.client.examples import Features, features_of_schema
-from serving.client.requests import ModelRef
+from serving.client.requests import RELOAD_CONFIG, Call, ModelRef
 
 
 class How(TypedDict, total=False):
@@ -68,8 +72,7 @@ class Defaults:
         timeout: seconds for one request.
         strict: see `Asking`.
         requests_in_flight: most chunks under way at a time.
-        again: whether to ask once more where a connection breaks amid an answer. gRPC tries again only while no part
-            of an answer has come; asking a model twice does no harm.
+        again: whether to ask once more where a connection breaks amid an answer; see `once_more`.
     """
 
     timeout: float = 10.0
@@ -80,6 +83,22 @@ class Defaults:
     def __post_init__(self) -> None:
         if self.requests_in_flight < 1:
             raise ValueError(f"requests_in_flight: {self.requests_in_flight} is not above 0")
+
+    def once_more(self, call: Call, end: float, error: grpc.RpcError) -> bool:
+        """Whether to send a call again because its connection broke amid the answer.
+
+        gRPC tries again only while no part of an answer has come. Asking a model twice does no harm; a reload may
+        undo what somebody else has changed since.
+
+        Args:
+            call: that failed.
+            end: when its timeout has passed, by `time.monotonic`.
+            error: how it ended.
+        """
+        if not self.again or call.method == RELOAD_CONFIG or time.monotonic() >= end:
+            return False
+        reason = error_of(error.code(), error.details())
+        return isinstance(reason, Unavailable) and reason.interrupted
 
     def asking(
         self,

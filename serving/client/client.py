@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,7 @@ from serving.client import requests, steps
 from serving.client.asking import Asking, Defaults, How
 from serving.client.columns import Row
 from serving.client.connection import Connection
-from serving.client.errors import ServingError, Unavailable, error_of
+from serving.client.errors import ServingError, error_of
 from serving.client.protos import message
 from serving.client.requests import Call
 from serving.client.steps import SignatureCache, Steps
@@ -46,11 +47,7 @@ class Client:
         again = connection.retry.attempts > 1
         self._defaults = Defaults(timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, again=again)
         self._cache: SignatureCache = {}
-        address, options = connection.target(), connection.options()
-        if connection.tls:
-            self._channel = grpc.secure_channel(address, connection.tls.credentials(), options=options)
-        else:
-            self._channel = grpc.insecure_channel(address, options=options)
+        self._channel = connection.channel()
         self._methods = methods(self._channel)
 
     def __enter__(self) -> Client:
@@ -139,21 +136,13 @@ class Client:
             calls = next(asked)
             while True:
                 try:
-                    responses = self._persistently(calls, asking.timeout)
+                    responses = self._responses(calls, asking.timeout)
                 except (ServingError, ValueError) as error:
                     calls = asked.throw(error)
                 else:
                     calls = asked.send(responses)
         except StopIteration as end:
             return end.value
-
-    def _persistently(self, calls: Callable[[], Iterable[Call]], timeout: float) -> list[Any]:
-        try:
-            return self._responses(calls(), timeout)
-        except Unavailable as error:
-            if not (self._defaults.again and error.interrupted):
-                raise
-        return self._responses(calls(), timeout)
 
     def _responses(self, calls: Iterable[Call], timeout: float) -> list[Any]:
         """The responses in order; some calls are under way at a time, and none after an error."""
@@ -163,19 +152,32 @@ class Client:
             first, second = next(calls), next(calls, None)
             if second is None:
                 # A plain call is cheaper than a future.
-                return [self._methods[first.method](first.request, timeout=timeout)]
+                return [self._answer(first, time.monotonic() + timeout)]
             for call in chain((first, second), calls):
-                pending.append(self._methods[call.method].future(call.request, timeout=timeout))
+                future = self._methods[call.method].future(call.request, timeout=timeout)
+                pending.append((call, time.monotonic() + timeout, future))
                 if len(pending) >= self._defaults.requests_in_flight:
-                    responses.append(pending.popleft().result())
+                    responses.append(self._answer(*pending.popleft()))
             while pending:
-                responses.append(pending.popleft().result())
+                responses.append(self._answer(*pending.popleft()))
         except grpc.RpcError as error:
             raise error_of(error.code(), error.details()) from None
         finally:
-            for each in pending:
-                each.cancel()
+            for _, _, future in pending:
+                future.cancel()
         return responses
+
+    def _answer(self, call: Call, end: float, future: grpc.Future | None = None) -> Any:
+        """The response to a call that may have been sent already, or to one more attempt."""
+        try:
+            return self._send(call, end) if future is None else future.result()
+        except grpc.RpcError as error:
+            if not self._defaults.once_more(call, end, error):
+                raise
+        return self._send(call, end)
+
+    def _send(self, call: Call, end: float) -> Any:
+        return self._methods[call.method](call.request, timeout=end - time.monotonic())
 
 
 def methods(channel: Any) -> dict[str, Any]:

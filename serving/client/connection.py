@@ -11,8 +11,12 @@ import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import grpc
+
+from serving.client.requests import RELOAD_CONFIG
 
 _MOST_ATTEMPTS = 5
 # A server that is told to stop ends requests of that very moment with CANCELLED.
@@ -30,6 +34,7 @@ class Retry:
 
     That is so when no server was reached, the connection broke, or the server stopped or said so. gRPC varies
     each wait by a fifth, so that many clients don't come back at the same moment. All waits lie within the timeout.
+    HandleReloadConfigRequest is never sent again.
 
     Attributes:
         attempts: the first one included, 1 to 5 (gRPC allows no more); 1: never again.
@@ -144,6 +149,19 @@ class Connection:
             )
         return "ipv4:" + ",".join(f"{host}:{port}" for _, host, port in found)
 
+    def channel(self, api: ModuleType = grpc) -> Any:
+        """A channel to the servers.
+
+        Args:
+            api: ``grpc``, or ``grpc.aio`` for a channel of asyncio.
+
+        Raises:
+            OSError: one of several names is unknown, or a TLS file cannot be read.
+        """
+        if self.tls:
+            return api.secure_channel(self.target(), self.tls.credentials(), options=self.options())
+        return api.insecure_channel(self.target(), options=self.options())
+
     def options(self) -> list[tuple[str, object]]:
         """The channel options."""
         answer_seconds = min(self.keepalive_seconds, _LONGEST_KEEPALIVE_ANSWER_SECONDS)
@@ -175,7 +193,10 @@ class Connection:
                 "backoffMultiplier": self.retry.multiplier,
                 "retryableStatusCodes": list(_AGAIN),
             }
-            config["methodConfig"] = [{"name": [{}], "retryPolicy": policy}]
+            _, service, method = RELOAD_CONFIG.split("/")
+            # The entry that names a method rules for it: no retries. A reload may undo what was changed since.
+            once = {"name": [{"service": service, "method": method}]}
+            config["methodConfig"] = [{"name": [{}], "retryPolicy": policy}, once]
         return config
 
 

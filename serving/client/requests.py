@@ -16,6 +16,7 @@ from serving.client.protos import message, parse_text
 _PREDICTION = "/tensorflow.serving.PredictionService"
 _MODEL = "/tensorflow.serving.ModelService"
 _APIS = "tensorflow.serving"
+RELOAD_CONFIG = f"{_MODEL}/HandleReloadConfigRequest"
 # Response message by method.
 RESPONSES = {
     f"{_PREDICTION}/Predict": f"{_APIS}.PredictResponse",
@@ -24,7 +25,7 @@ RESPONSES = {
     f"{_PREDICTION}/MultiInference": f"{_APIS}.MultiInferenceResponse",
     f"{_PREDICTION}/GetModelMetadata": f"{_APIS}.GetModelMetadataResponse",
     f"{_MODEL}/GetModelStatus": f"{_APIS}.GetModelStatusResponse",
-    f"{_MODEL}/HandleReloadConfigRequest": f"{_APIS}.ReloadConfigResponse",
+    RELOAD_CONFIG: f"{_APIS}.ReloadConfigResponse",
     "/grpc.health.v1.Health/Check": "grpc.health.v1.HealthCheckResponse",
 }
 CLASSIFY = "tensorflow/serving/classify"
@@ -185,7 +186,7 @@ def reload_config(config: Any) -> Call:
     if isinstance(config, str):
         config = parse_text(config, f"{_APIS}.ModelServerConfig")
     request.config.ParseFromString(config.SerializeToString())
-    return Call(f"{_MODEL}/HandleReloadConfigRequest", request)
+    return Call(RELOAD_CONFIG, request)
 
 
 def reloaded(response: Any) -> None:

@@ -1,12 +1,15 @@
 """What has to be asked in which order, without asking: generators that both clients drive.
 
-A generator yields a function that makes the calls, to be sent one after the other or at the same time, and is sent the
-responses in the order of the calls. An error is thrown into it. What it returns is the caller's answer.
+A generator yields the calls, to be sent one after the other or at the same time, and is sent the responses in their
+order. The calls are made one by one as they are taken, so that few of many chunks are in memory. An error is thrown
+into it. What it returns is the caller's answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,24 +22,38 @@ from serving.client.examples import Features, columns, features_of_signature, se
 from serving.client.requests import Call, ModelRef
 
 T = TypeVar("T")
-Steps = Generator[Callable[[], Iterable[Call]], list[Any], T]
-SignatureCache = dict[ModelRef, dict[str, Any]]
+Steps = Generator[Iterable[Call], list[Any], T]
 COLUMNAR = "columnar"
 DEFAULT = "serving_default"
 # The names of an input that takes serialized tf.Examples, by convention.
 _SERIALIZED = ("examples", "inputs")
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the metadata said of a model.
+
+    Attributes:
+        version: the one that it was read from.
+        signatures: SignatureDef messages by name.
+    """
+
+    version: int
+    signatures: dict[str, Any]
+
+
+SignatureCache = dict[ModelRef, Known]
+
+
 def one(call: Call, read: Callable[[Any], T]) -> Steps[T]:
     """A single question."""
-    (response,) = yield lambda: [call]
+    (response,) = yield [call]
     return read(response)
 
 
 def signatures(cache: SignatureCache, model: ModelRef) -> Steps[dict[str, Any]]:
     """Ask for the signatures, whatever the cache has, and keep them there."""
-    cache[model] = yield from one(requests.metadata(model), requests.signatures)
-    return cache[model]
+    return (yield from _read(cache, model)).signatures
 
 
 def predict_arrays(asking: Asking, inputs: Mapping[str, np.ndarray]) -> Steps[dict[str, np.ndarray]]:
@@ -56,7 +73,7 @@ def predict_arrays(asking: Asking, inputs: Mapping[str, np.ndarray]) -> Steps[di
         for part in _parts(count, asking.chunk_rows):
             yield requests.predict(asking.model, signature, {name: array[part] for name, array in arrays.items()})
 
-    return joined([requests.predicted(response) for response in (yield calls)])
+    return joined([requests.predicted(response) for response in (yield calls())])
 
 
 def predict(cache: SignatureCache, asking: Asking, rows: Sequence[Row]) -> Steps[dict[str, np.ndarray]]:
@@ -113,7 +130,9 @@ def multi_inference(
         for part in _chunks(rows, asking, features):
             yield requests.multi_inference(asking.model, methods, serialize(part, features))
 
-    parts = [requests.multi_inferred(response) for response in (yield from _asked(cache, asking.model, calls))]
+    # All tasks are answered by one version.
+    responses = yield from _asked(cache, asking.model, calls, lambda response: response.results[0].model_spec)
+    parts = [requests.multi_inferred(response) for response in responses]
     return {
         name: np.concatenate([part[name] for part in parts])
         if isinstance(first, np.ndarray)
@@ -122,21 +141,59 @@ def multi_inference(
     }
 
 
+def _read(cache: SignatureCache, model: ModelRef) -> Steps[Known]:
+    cache[model] = yield from one(
+        requests.metadata(model),
+        lambda response: Known(response.model_spec.version.value, requests.signatures(response)),
+    )
+    return cache[model]
+
+
 def _asked(
-    cache: SignatureCache, model: ModelRef, calls: Callable[[dict[str, Any]], Iterable[Call]]
+    cache: SignatureCache,
+    model: ModelRef,
+    calls: Callable[[dict[str, Any]], Iterable[Call]],
+    spec: Callable[[Any], Any] = attrgetter("model_spec"),
 ) -> Steps[list[Any]]:
-    """The responses to calls made by the cached signatures; once more where these turn out to be out of date."""
-    known = cache.get(model)
-    if known is None:
-        fresh = yield from signatures(cache, model)
-        return (yield lambda: calls(fresh))
+    """The responses to calls made by the cached signatures; once more where these turn out to be out of date.
+
+    A version with other inputs may refuse the calls, or answer them as if the new inputs were missing.
+
+    Args:
+        cache: of signatures.
+        model: that is asked.
+        calls: made by signatures.
+        spec: the ModelSpec of a response, which names the version that answered.
+    """
+    cached = cache.get(model)
+    known = cached or (yield from _read(cache, model))
     try:
-        return (yield lambda: calls(known))
+        responses = yield calls(known.signatures)
     except (InvalidRequest, ValueError):
-        fresh = yield from signatures(cache, model)
-        if fresh == known:
+        if cached is None:
             raise
-    return (yield lambda: calls(fresh))
+        fresh = yield from _read(cache, model)
+        if fresh.signatures == known.signatures:
+            raise
+    else:
+        if all(_answered_by(known.version, spec(response)) for response in responses):
+            return responses
+        fresh = yield from _read(cache, model)
+        if _inputs(fresh.signatures) == _inputs(known.signatures):
+            return responses
+    return (yield calls(fresh.signatures))
+
+
+def _answered_by(version: int, spec: Any) -> bool:
+    return spec.version.value == version or not spec.HasField("version")
+
+
+def _inputs(signatures: Mapping[str, Any]) -> dict[str, Any]:
+    """What calls are made by; the names of tensors, which every export may choose anew, are not among it."""
+    return {
+        name: (signature.method_name, {key: (info.dtype, info.tensor_shape) for key, info in signature.inputs.items()})
+        for name, signature in signatures.items()
+    }
 
 
 def _inference(

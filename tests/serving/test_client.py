@@ -209,11 +209,13 @@ def test_signatures_are_read_anew_when_another_version_is_served_and_models_chan
     (tmp_path / "taxi").mkdir()
     trips.save(tmp_path / "taxi" / "1")
     flags = ("--model_name", "taxi", "--model_base_path", tmp_path / "taxi", "--file_system_poll_wait_seconds", "0.05")
+    more = ("--rest_api_port", "0", "--monitoring_config_file", monitoring(tmp_path))
     with (
-        RunningServer(*flags, "--enable_grpc_healthcheck_service") as server,
+        RunningServer(*flags, *more, "--enable_grpc_healthcheck_service") as server,
         Client(server.target) as client,
         Client(server.target) as other,
     ):
+        other.classify("taxi", [{"fare": 1, "tip": 2}])
         assert client.health() == "SERVING"
         assert client.predict("taxi", [{"fare": 1, "tip": 2}])["said"].tolist() == [b"1.0|?|?|?,?"]
         trips.save(tmp_path / "taxi" / "2", with_tip=True)
@@ -222,6 +224,12 @@ def test_signatures_are_read_anew_when_another_version_is_served_and_models_chan
             assert time.monotonic() < deadline, "version 1 is still served"
             time.sleep(0.02)
         assert client.predict("taxi", [{"fare": 1, "tip": 2}])["said"].tolist() == [b"1.0|?|?|?,?|2.0"]
+        # tf.Examples without the new feature are answered too: by the answer's version the client knows better.
+        before = answered(server)
+        other.classify("taxi", [{"fare": 1, "tip": 2}])
+        assert answered(server) - before == 2
+        other.regress("taxi", [{"fare": 1, "tip": 2}])
+        assert answered(server) - before == 3
         text = config(entry("taxi", tmp_path / "taxi"), entry("again", tmp_path / "taxi"))
         client.reload_config(text)
         assert client.status("again") == {2: "AVAILABLE"}

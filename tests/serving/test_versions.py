@@ -247,6 +247,29 @@ def test_a_file_that_cannot_be_written_leads_the_servers_back(fleet, capsys, mon
         assert pointed(fleet.targets[0]) == {"stable": 2}
 
 
+@pytest.mark.parametrize("failure", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_servers_stay_with_a_file_that_was_written_before_the_failure(fleet, failure):
+    before = models_config.read(fleet.file)
+    after = models_config.edited(before, MODEL, labels={"stable": 3, "previous": 2}, versions=[2, 3])
+
+    def save():
+        models_config.write(fleet.file, after)
+        raise failure
+
+    with running(fleet), Server(Connection.of(fleet.targets[0]), timeout=10) as server:
+        left = rollout.roll_out(
+            [server],
+            model=MODEL,
+            before=before,
+            after=after,
+            save=save,
+            saved=lambda: models_config.read(fleet.file) == after,
+            timeout=20,
+        )
+        assert [line.rpartition("(")[2] for line in left] == ["after the file was written; the change is done)"]
+        assert pointed(fleet.targets[0]) == fleet.labels() == {"stable": 3, "previous": 2}
+
+
 def _die_before_the_file(fleet) -> None:
     models_config.write = lambda path, config: os.kill(os.getpid(), signal.SIGKILL)
     fleet("promote", 3)

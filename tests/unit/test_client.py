@@ -1,15 +1,30 @@
 """The parts of the client that need no model server."""
 
+import asyncio
 import subprocess
 import sys
+import time
 from concurrent import futures
+from contextlib import closing, contextmanager
 
 import grpc
 import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from serving.client import Client, Connection, InvalidRequest, Refused, Retry, ServingError, Tls, Unavailable
+from serving.client import (
+    AsyncClient,
+    Client,
+    Connection,
+    DeadlineExceeded,
+    InvalidRequest,
+    Refused,
+    Retry,
+    ServingError,
+    Tls,
+    Unavailable,
+    tensors,
+)
 from serving.client.columns import MISSING, column
 from serving.client.errors import error_of
 from serving.client.examples import features_of_schema, serialize
@@ -228,19 +243,56 @@ def test_errors_are_sorted_by_what_can_be_done(code, details, kind):
 
 
 class Moody(grpc.GenericRpcHandler):
-    """A server that ends its first calls in given status codes and has no opinion on models."""
+    """A server that ends its first calls in given status codes, None for well, and has no opinion on models."""
 
-    def __init__(self, *moods):
-        self.moods, self.asked = list(moods), 0
+    def __init__(self, *moods, details="not now", pause=0.0):
+        self.moods, self.details, self.pause, self.asked = list(moods), details, pause, 0
+        self.deadlines = []
 
     def service(self, _):
         def answer(_, context):
             self.asked += 1
-            if self.moods:
-                context.abort(self.moods.pop(0), "not now")
+            self.deadlines.append(time.monotonic() + context.time_remaining())
+            time.sleep(self.pause)
+            mood = self.moods.pop(0) if self.moods else None
+            if mood:
+                context.abort(grpc.StatusCode[mood], self.details)
             return b""
 
         return grpc.unary_unary_rpc_method_handler(answer)
+
+
+@contextmanager
+def listening(handler):
+    """The address of a server on a real port."""
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    server.add_generic_rpc_handlers((handler,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()
+
+
+@pytest.fixture(params=[Client, AsyncClient])
+def ask(request):
+    """``ask(address, attempts, client's arguments, method, *arguments)`` through either client."""
+
+    def synchronous(address, attempts, settings, method, *arguments, **how):
+        retry = Retry(attempts=attempts, initial_seconds=0.01)
+        with Client(Connection(addresses=(address,), retry=retry), **settings) as client:
+            return getattr(client, method)(*arguments, **how)
+
+    def asynchronous(address, attempts, settings, method, *arguments, **how):
+        async def run():
+            retry = Retry(attempts=attempts, initial_seconds=0.01)
+            async with AsyncClient(Connection(addresses=(address,), retry=retry), **settings) as client:
+                return await getattr(client, method)(*arguments, **how)
+
+        return asyncio.run(run())
+
+    return synchronous if request.param is Client else asynchronous
 
 
 @pytest.mark.parametrize(
@@ -253,20 +305,174 @@ class Moody(grpc.GenericRpcHandler):
         (["RESOURCE_EXHAUSTED"], 3, 1, "RESOURCE_EXHAUSTED"),
     ],
 )
-def test_only_a_server_that_is_not_there_is_asked_again(moods, attempts, asked, end):
-    handler = Moody(*(grpc.StatusCode[mood] for mood in moods))
-    server = grpc.server(futures.ThreadPoolExecutor(1))
-    server.add_generic_rpc_handlers((handler,))
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    retry = Retry(attempts=attempts, initial_seconds=0.01)
-    try:
-        with Client(Connection(addresses=(f"127.0.0.1:{port}",), retry=retry)) as client:
-            if end:
-                with pytest.raises(ServingError, match=f"{end}: not now"):
-                    client.status("any")
-            else:
-                assert client.status("any") == {}
-    finally:
-        server.stop(None).wait()
+def test_only_a_server_that_is_not_there_is_asked_again(ask, moods, attempts, asked, end):
+    handler = Moody(*moods)
+    with listening(handler) as address:
+        if end:
+            with pytest.raises(ServingError, match=f"{end}: not now"):
+                ask(address, attempts, {}, "status", "any")
+        else:
+            assert ask(address, attempts, {}, "status", "any") == {}
     assert handler.asked == asked
+
+
+# What gRPC says when a connection breaks; the client then asks once more by itself.
+BROKEN = "Socket closed"
+
+
+@pytest.mark.parametrize("details", ["not now", BROKEN])
+def test_a_reload_is_never_sent_again(ask, details):
+    handler = Moody("UNAVAILABLE", details=details)
+    with listening(handler) as address, pytest.raises(Unavailable, match=details):
+        ask(address, 5, {}, "reload_config", "model_config_list {}")
+    assert handler.asked == 1
+
+
+def test_all_attempts_share_one_timeout(ask):
+    handler = Moody("UNAVAILABLE", "UNAVAILABLE", details=BROKEN, pause=0.5)
+    with listening(handler) as address:
+        assert ask(address, 2, {"timeout": 10}, "status", "any") == {}
+        assert handler.asked == 3
+        # The third one, the client's own, began a second after the first and is to end at the same moment.
+        assert handler.deadlines[2] - handler.deadlines[0] < 0.5
+        handler.moods = ["UNAVAILABLE"] * 9
+        handler.asked = 0
+        with pytest.raises((DeadlineExceeded, Unavailable)):
+            ask(address, 2, {"timeout": 0.8}, "status", "any")
+    assert handler.asked == 2
+
+
+def test_of_many_chunks_only_the_broken_one_is_asked_once_more(ask):
+    handler = Moody(None, "UNAVAILABLE", "UNAVAILABLE", details=BROKEN)
+    arrays = {"x": np.zeros((3, 1), np.float32)}
+    with listening(handler) as address:
+        ask(address, 2, {"requests_in_flight": 1}, "predict_arrays", "any", arrays, chunk_rows=1)
+    assert handler.asked == 1 + 3 + 1
+
+
+class Lenient(grpc.GenericRpcHandler):
+    """A server of one version, which answers with the names of the features it got, whatever it would have taken."""
+
+    def __init__(self):
+        self.asked = []
+        self.serve(1, "fare")
+
+    def serve(self, version, *features, prefix=""):
+        self.version, self.features, self.prefix = version, features, prefix
+
+    def service(self, details):
+        method = details.method.rpartition("/")[2]
+        request = {"Classify": "ClassificationRequest", "Regress": "RegressionRequest"}.get(method, f"{method}Request")
+
+        def answer(data, _):
+            self.asked.append(method)
+            parsed = message(f"tensorflow.serving.{request}")().FromString(data)
+            return getattr(self, f"_{method.lower()}")(parsed).SerializeToString()
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+    def _response(self, name):
+        response = message(f"tensorflow.serving.{name}Response")()
+        if name != "MultiInference":
+            self._sign(response.model_spec)
+        return response
+
+    def _sign(self, spec, signature=""):
+        spec.signature_name = signature
+        if self.version is not None:
+            spec.version.value = self.version
+
+    def _getmodelmetadata(self, _):
+        signatures = message("tensorflow.serving.SignatureDefMap")()
+        for name in ("classify", "regress", "columnar"):
+            signature = signatures.signature_def[name]
+            signature.method_name = f"tensorflow/serving/{name}"
+            for feature in self.features if name == "columnar" else ("inputs",):
+                info = signature.inputs[feature]
+                info.name, info.dtype = f"{self.prefix}{feature}:0", 1
+                info.tensor_shape.dim.add(size=-1)
+        response = self._response("GetModelMetadata")
+        response.metadata["signature_def"].value = signatures.SerializeToString()
+        return response
+
+    def _predict(self, request):
+        response = self._response("Predict")
+        tensors.fill(response.outputs["got"], np.array(["+".join(sorted(request.inputs)).encode()], object))
+        return response
+
+    def _classify(self, request):
+        response = self._response("Classification")
+        response.result.classifications.add().classes.add(label=_got(request))
+        return response
+
+    def _regress(self, request):
+        response = self._response("Regression")
+        response.result.regressions.add(value=len(_got(request).split("+")))
+        return response
+
+    def _multiinference(self, request):
+        response = self._response("MultiInference")
+        result = response.results.add()
+        self._sign(result.model_spec, "classify")
+        result.classification_result.classifications.add().classes.add(label=_got(request))
+        return response
+
+
+def _got(request):
+    (example,) = request.input.example_list.examples
+    return "+".join(sorted(example.features.feature))
+
+
+TRIP = [{"fare": 3.0, "miles": 2.0}]
+
+
+@pytest.fixture(params=["sync", "asyncio"])
+def calls(request):
+    """A function that makes a call with either client, the same one each time, and the server."""
+    handler = Lenient()
+    with listening(handler) as address:
+        if request.param == "sync":
+            with Client(address) as client:
+                yield lambda method, *arguments, **how: getattr(client, method)(*arguments, **how), handler
+            return
+        with closing(asyncio.new_event_loop()) as loop:
+            run = loop.run_until_complete
+
+            async def start():
+                return AsyncClient(address)
+
+            client = run(start())
+            yield lambda method, *arguments, **how: run(getattr(client, method)(*arguments, **how)), handler
+            run(client.close())
+
+
+@pytest.mark.parametrize(
+    ("method", "how", "rpc", "one", "two"),
+    [
+        ("predict", {}, "Predict", {"got": np.array([b"fare"])}, {"got": np.array([b"fare+miles"])}),
+        ("classify", {}, "Classify", [[("fare", 0.0)]], [[("fare+miles", 0.0)]]),
+        ("regress", {}, "Regress", np.array([1.0]), np.array([2.0])),
+        ("multi_inference", {"classify": ["classify"]}, "MultiInference", {"classify": [[("fare", 0.0)]]},
+         {"classify": [[("fare+miles", 0.0)]]}),
+    ],
+)  # fmt: skip
+def test_a_version_with_another_feature_gets_it(calls, method, how, rpc, one, two):
+    call, server = calls
+
+    def asked(method, *arguments, **how):
+        """The answer and which requests it took."""
+        server.asked.clear()
+        return call(method, *arguments, **how), server.asked[:]
+
+    metadata = "GetModelMetadata"
+    assert asked(method, "taxi", TRIP, **how) == (one, [metadata, rpc])
+    assert asked(method, "taxi", TRIP, **how) == (one, [rpc])
+    server.serve(2, "fare", "miles")
+    assert asked(method, "taxi", TRIP, **how) == (two, [rpc, metadata, rpc])
+    # The next one takes the same inputs by other tensors: the answer stands.
+    server.serve(3, "fare", "miles", prefix="serving_")
+    assert asked(method, "taxi", TRIP, **how) == (two, [rpc, metadata])
+    assert asked(method, "taxi", TRIP, **how) == (two, [rpc])
+    # Another kind of server may not tell its version.
+    server.serve(None, "fare", "miles")
+    assert asked(method, "taxi", TRIP, **how) == (two, [rpc])

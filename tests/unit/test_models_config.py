@@ -1,6 +1,8 @@
 """The models config file, and what a command makes of its labels; no server, no TensorFlow."""
 
+import os
 import resource
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +61,23 @@ def test_a_write_that_fails_leaves_the_file(file):
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert file.read_text() == TEXT
     assert [path.name for path in file.parent.iterdir()] == ["models.config"]
+
+
+def test_a_folder_that_cannot_be_synced_is_told_and_no_error(file, monkeypatch, caplog):
+    # The file is in its place by then: after an error the caller would lead the servers back from it.
+    synced = []
+
+    def sync(descriptor):
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        if synced[-1]:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", sync)
+    config = models_config.edited(models_config.read(file), "taxi", labels={"stable": 5}, versions=[5])
+    models_config.write(file, config)
+    assert synced == [False, True]
+    assert models_config.read(file) == config
+    assert f"{file.parent}: cannot be synced (Input/output error)" in caplog.text
 
 
 def test_a_link_stays_a_link(file):
@@ -173,6 +192,14 @@ def test_versions_to_load(file):
 def test_an_empty_choice_of_versions_is_still_specific(file):
     config = models_config.edited(models_config.read(file), "taxi", labels={}, versions=[])
     assert models_config.specific_versions(config, "taxi") == set()
+
+
+def test_versions_on_disk_are_folders_of_plain_digits(tmp_path):
+    for name in ("7", "12", "\u00b2", "\u0663", "-1", "tmp"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "8").write_text("no folder")
+    assert models_config.versions_on_disk(tmp_path) == {7, 12}
+    assert models_config.versions_on_disk(tmp_path / "nowhere") is None
 
 
 def test_the_command_needs_no_tensorflow():

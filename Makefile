@@ -7,7 +7,8 @@ run: $(READY)              ## the main job: data to a gated, pushed and queried 
 
 test: $(READY)             ## unit tests, then the server, components and whole pipelines
 	@$(BIN)/python -m pytest tests/unit --durations=0 --durations-min=2
-	@$(BIN)/python -m pytest tests/serving tests/conformance tests/components tests/e2e
+	@$(BIN)/python -m pytest tests/serving tests/conformance
+	@$(BIN)/python -m pytest tests/components tests/e2e
 
 lint: $(READY)             ## style and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

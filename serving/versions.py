@@ -157,6 +157,7 @@ def _change(options: argparse.Namespace) -> None:
             before=before,
             after=after,
             save=lambda: models_config.write(options.model_config_file, after),
+            saved=lambda: models_config.read(options.model_config_file) == after,
             timeout=options.timeout,
         )
     print(f"{options.model}: {', '.join(f'{name} {number}' for name, number in sorted(labels.items()))}")

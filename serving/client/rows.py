@@ -15,15 +15,21 @@ def read_rows(source: str) -> list[dict[str, object]]:
         OSError: the file cannot be read.
         ValueError: there is no row, or a line is not a JSON object; names the line.
     """
-    if source.endswith(".csv"):
-        with Path(source).open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    else:
-        lines = sys.stdin if source == "-" else Path(source).read_text().splitlines()
-        rows = [_row(source, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    try:
+        rows = _read(source)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source}: is not UTF-8 text (byte {error.start})") from None
     if not rows:
         raise ValueError(f"{source} holds no row")
     return rows
+
+
+def _read(source: str) -> list[dict[str, object]]:
+    if source.endswith(".csv"):
+        with Path(source).open(newline="") as stream:
+            return list(csv.DictReader(stream))
+    lines = sys.stdin if source == "-" else Path(source).read_text().splitlines()
+    return [_row(source, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _row(source: str, number: int, line: str) -> dict[str, object]:

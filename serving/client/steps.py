@@ -235,6 +235,8 @@ def _example_features(asking: Asking, signatures: Mapping[str, Any]) -> Features
 
 
 def _chunks(rows: Sequence[Row], asking: Asking, features: Features) -> Iterator[Sequence[Row]]:
+    if isinstance(rows, (Mapping, str)) or not all(isinstance(row, Mapping) for row in rows):
+        raise ValueError("rows must be a list of dicts, one for each row")
     if asking.strict:
         for index, row in enumerate(rows):
             unknown = sorted(set(row) - set(features))

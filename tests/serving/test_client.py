@@ -166,6 +166,8 @@ def test_errors_are_sorted_and_carry_code_and_text(ask, method, arguments, how, 
     [
         ("predict", [{"fare": 1}, {"fare": "cheap"}], {}, "row 1, fare: 'cheap' is not a number"),
         ("classify", [{"hour": 1.5}], {}, "row 0, hour: 1.5 is not a whole number"),
+        ("predict", {"fare": 1}, {}, "rows must be a list of dicts"),
+        ("classify", [3], {}, "rows must be a list of dicts"),
         ("predict", [{}], {"signature": "nothing"}, "no signature 'nothing'; it has classify, columnar, regress, serv"),
         ("predict", [{}], {"signature": "serving_default"}, "takes serialized tf.Examples: give the schema"),
         ("predict", [{}], {"chunk_rows": 0}, "chunk_rows: 0 is not above 0"),

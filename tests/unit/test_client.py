@@ -25,6 +25,7 @@ from serving.client import (
     Unavailable,
     tensors,
 )
+from serving.client.__main__ import main
 from serving.client.columns import MISSING, column
 from serving.client.errors import error_of
 from serving.client.examples import features_of_schema, serialize
@@ -110,6 +111,25 @@ def test_command_line_reports_an_unreachable_server():
     assert done.returncode == 1
     assert done.stderr.startswith("localhost:1: UNAVAILABLE")
     assert "Traceback" not in done.stderr
+
+
+def test_command_line_is_interrupted_without_a_traceback(capsys, monkeypatch):
+    class Waiting:
+        def __iter__(self):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "stdin", Waiting())
+    assert main(["predict", "--target", "localhost:1", "--model", "taxi", "--input", "-"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path, capsys):
+    (tmp_path / "rows.jsonl").write_bytes(b"\xff\xfe")
+    command = ["predict", "--target", "localhost:1", "--model", "taxi", "--input"]
+    assert main([*command, str(tmp_path / "none.csv")]) == 2
+    assert capsys.readouterr().err == f"predict: {tmp_path}/none.csv: No such file or directory\n"
+    assert main([*command, str(tmp_path / "rows.jsonl")]) == 2
+    assert capsys.readouterr().err == f"predict: {tmp_path}/rows.jsonl: is not UTF-8 text (byte 0)\n"
 
 
 def test_nan_of_a_table_is_missing_in_every_column():

@@ -27,6 +27,16 @@ _RANGES = (
 _REQUEST_LOG_LIMITS = ("request_log_rotate_bytes", "request_log_rotate_seconds", "request_log_max_files")
 
 
+def _bool(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not true or false")
+    return text.lower() in ("true", "1")
+
+
+# "--flag", "--flag=true" and "--flag true" all switch on, as in TF Serving.
+_SWITCH = {"type": _bool, "nargs": "?", "const": True, "metavar": "BOOL"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What the command line says; every field is the flag of the same name, explained in `parse`."""
@@ -109,7 +119,7 @@ def _add_transport(parser: argparse.ArgumentParser) -> None:
         help="under way or waiting, gRPC and REST each; more get RESOURCE_EXHAUSTED or 429 (default: 0, no limit)",
     )
     add("--shutdown_grace_seconds", type=float, default=30.0, help="for accepted requests after SIGTERM (default: 30)")
-    add("--enable_grpc_healthcheck_service", type=_bool, nargs="?", const=True, default=False, metavar="BOOL")
+    add("--enable_grpc_healthcheck_service", default=False, **_SWITCH)
     add("--ssl_config_file", type=Path, help="text-format SSLConfig with PEM keys; without it nothing is encrypted")
 
 
@@ -119,7 +129,7 @@ def _add_rest(parser: argparse.ArgumentParser) -> None:
     add("--rest_api_port", type=int, help="HTTP port; 0 takes a free one (default: no REST)")
     add("--rest_api_num_threads", type=int, default=4 * (os.cpu_count() or 1), help="as --grpc_max_threads")
     add("--rest_api_timeout_in_ms", type=int, default=30000, help="of one request (default: 30000)")
-    add("--rest_api_enable_cors_support", type=_bool, nargs="?", const=True, default=False, metavar="BOOL")
+    add("--rest_api_enable_cors_support", default=False, **_SWITCH)
     add("--monitoring_config_file", type=Path, help="text-format MonitoringConfig; Prometheus is served over REST")
 
 
@@ -150,12 +160,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--allow_version_labels_for_unavailable_models",
-        type=_bool,
-        nargs="?",
-        const=True,
         default=False,
-        metavar="BOOL",
         help="a new label may point to a version that is not loaded",
+        **_SWITCH,
     )
 
 
@@ -165,27 +172,21 @@ def _add_running(parser: argparse.ArgumentParser) -> None:
     add("--saved_model_tags", type=lambda text: tuple(text.split(",")), default=("serve",))
     add("--tensorflow_intra_op_parallelism", type=int, default=0, help="threads of one op (default: 0, TensorFlow's)")
     add("--tensorflow_inter_op_parallelism", type=int, default=0, help="ops at a time, of runs that can be cancelled")
-    add("--enable_model_warmup", type=_bool, nargs="?", const=True, default=True, metavar="BOOL")
+    add("--enable_model_warmup", default=True, **_SWITCH)
     add("--num_request_iterations_for_warmup", type=int, default=1)
-    add("--enable_batching", type=_bool, nargs="?", const=True, default=False, metavar="BOOL")
+    add("--enable_batching", default=False, **_SWITCH)
     add("--batching_parameters_file", type=Path, help="text-format BatchingParameters")
     add(
         "--enable_per_model_batching_parameters",
-        type=_bool,
-        nargs="?",
-        const=True,
         default=False,
-        metavar="BOOL",
         help="read batching_params.pbtxt beside each saved_model.pb",
+        **_SWITCH,
     )
     add(
         "--enable_serialization_as_tensor_content",
-        type=_bool,
-        nargs="?",
-        const=True,
         default=False,
-        metavar="BOOL",
         help="outputs as raw bytes rather than in typed fields",
+        **_SWITCH,
     )
     add("--verbose", action="store_true", help="TensorFlow's own log, too")
 
@@ -228,12 +229,6 @@ def _contradiction(options: argparse.Namespace) -> str | None:
     ):
         return "--batching_parameters_file, --enable_per_model_batching_parameters: give --enable_batching, too"
     return None
-
-
-def _bool(text: str) -> bool:
-    if text.lower() not in ("true", "false", "1", "0"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not true or false")
-    return text.lower() in ("true", "1")
 
 
 def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:

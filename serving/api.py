@@ -202,7 +202,7 @@ class Api:
 
     def _log(self, kind: str, request: Any, response: Any, spec: model_pb2.ModelSpec) -> None:
         """Log an answered request under the version that answered it."""
-        if self._request_log is None or not self._request_log.wants(spec.name):
+        if self._request_log is None or not self._request_log.wants():
             return
         log = prediction_log_pb2.PredictionLog()
         log.log_metadata.model_spec.CopyFrom(spec)

@@ -50,6 +50,7 @@ class RequestLog:
         max_files: of one model; the oldest goes first. At most ``max_files + 1`` times ``rotate_bytes`` are on disk
             for each model and server.
         max_queued: records that wait in memory.
+        max_queued_bytes: and their size.
         metrics: ``request_log_count`` by model and ``OK`` or ``DROPPED``; None: not counted.
     """
 
@@ -62,12 +63,16 @@ class RequestLog:
         rotate_seconds: float,
         max_files: int = 100,
         max_queued: int = 1000,
+        max_queued_bytes: int = 256 * 2**20,
         metrics: Metrics | None = None,
     ):
         self._sampling_rate = sampling_rate
         self._metrics = metrics
         self._max_queued = max_queued
-        self._queue: deque[tuple[str, prediction_log_pb2.PredictionLog]] = deque()
+        self._max_queued_bytes = max_queued_bytes
+        self._lock = threading.Lock()
+        self._queue: deque[tuple[str, prediction_log_pb2.PredictionLog, int]] = deque()
+        self._queued_bytes = 0
         self._filled = threading.Event()
         self._stop = threading.Event()
         self._folder = folder
@@ -76,9 +81,8 @@ class RequestLog:
         self._thread = threading.Thread(target=self._work, name="request-log", daemon=True)
         self._thread.start()
 
-    def wants(self, model: str) -> bool:
-        """Whether this request is part of the sample; asked once a request, before the log is made."""
-        del model
+    def wants(self) -> bool:
+        """Whether a request is part of the sample; asked once a request, before the log is made."""
         return random.random() < self._sampling_rate
 
     def write(self, model: str, log: prediction_log_pb2.PredictionLog) -> None:
@@ -88,11 +92,16 @@ class RequestLog:
             model: the model's name.
             log: must not be changed afterwards; time and sampling rate are filled in.
         """
-        # Threads that pass this line together overshoot by their number: no lock is worth that.
-        if len(self._queue) >= self._max_queued or self._stop.is_set():
+        size = log.ByteSize()
+        with self._lock:
+            full = len(self._queue) >= self._max_queued or self._queued_bytes + size > self._max_queued_bytes
+            full = full or self._stop.is_set()
+            if not full:
+                self._queued_bytes += size
+                self._queue.append((model, log, size))
+        if full:
             self._count(model, DROPPED, 1)
             return
-        self._queue.append((model, log))
         if not self._filled.is_set():
             self._filled.set()
 
@@ -126,7 +135,9 @@ class RequestLog:
 
     def _write_queued(self) -> None:
         for _ in range(len(self._queue)):
-            model, log = self._queue.popleft()
+            with self._lock:
+                model, log, size = self._queue.popleft()
+                self._queued_bytes -= size
             log.log_metadata.timestamp_secs = log.log_metadata.timestamp_secs or int(time.time())
             log.log_metadata.sampling_config.sampling_rate = self._sampling_rate
             record = _serialized(log)

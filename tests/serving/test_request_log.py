@@ -135,7 +135,7 @@ def test_models_have_folders_of_their_own_below_the_log(tmp_path):
 def test_sampling(tmp_path, rate):
     random.seed(5)
     log = opened(tmp_path, sampling_rate=rate)
-    share = sum(log.wants("taxi") for _ in range(20000)) / 20000
+    share = sum(log.wants() for _ in range(20000)) / 20000
     log.close()
     # Five standard deviations; none at the ends.
     assert abs(share - rate) <= 5 * (rate * (1 - rate) / 20000) ** 0.5
@@ -152,6 +152,14 @@ def test_a_full_queue_drops_records_and_counts_them(tmp_path):
     written = numbers(tmp_path)
     assert 10 <= len(written) < 500
     assert counts(metrics) == {"OK": len(written), "DROPPED": 501 - len(written)}
+
+
+def test_a_queue_holds_so_many_bytes_and_no_more(tmp_path):
+    metrics = Metrics()
+    log = opened(tmp_path, max_queued_bytes=predict_log().ByteSize() - 1, metrics=metrics)
+    log.write("taxi", predict_log())
+    log.close()
+    assert counts(metrics) == {"DROPPED": 1}
 
 
 def whole_records(file: Path) -> int:

@@ -45,7 +45,7 @@ def rest(server):
 @pytest.fixture(scope="module")
 def strict(folder):
     """A server with little time and room, and without metrics."""
-    flags = ("--rest_api_timeout_in_ms", 300, "--max_message_bytes", 10_000, "--rest_api_enable_cors_support")
+    flags = ("--rest_api_timeout_in_ms", 1500, "--max_message_bytes", 10_000, "--rest_api_enable_cors_support")
     with RunningServer("--rest_api_port", 0, *one_model(folder, "slow"), *flags) as running:
         yield running
 

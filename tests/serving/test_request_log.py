@@ -237,7 +237,8 @@ def test_a_folder_that_vanishes_is_said_once_and_made_again(tmp_path, caplog, mo
 
         wait_for(arrives)
     log.close()
-    assert set(numbers(tmp_path / "log")) == {3}
+    # One that waited when the folder could be made again may be there, too.
+    assert {3} <= set(numbers(tmp_path / "log")) <= {2, 3}
 
 
 def _write_to_a_full_disk(folder, sender, retry_seconds: float) -> None:

@@ -296,9 +296,9 @@ def test_pages_of_other_origins_may_call_if_asked_for(strict, server):
 
 def test_what_was_accepted_is_answered_after_sigterm(folder):
     with RunningServer("--rest_api_port", 0, *one_model(folder, "slow")) as running:
-        rest = Rest(running.rest)
+        rest, body = Rest(running.rest), slow_body(5 * SOME_TURNS)
         with futures.ThreadPoolExecutor(4) as pool:
-            asked = [pool.submit(rest.call, "POST", "/v1/models/slow:predict", slow_body(SOME_TURNS)) for _ in range(4)]
+            asked = [pool.submit(rest.call, "POST", "/v1/models/slow:predict", body) for _ in range(4)]
             _wait_for_requests(running.rest, 4)
             running.terminate()
             answers = [future.result() for future in asked]

@@ -60,9 +60,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 def _run(method: Callable[..., Any], request: Any, context: grpc.ServicerContext) -> Any:
-    """Answer a request that runs the model, within the client's deadline; one whose client has gone is not run."""
-    if not context.is_active():
-        return None
+    """Answer a request that runs the model, within the client's deadline."""
     remaining = context.time_remaining()
     timeout = None if remaining is None or remaining > _NO_DEADLINE_SECONDS else remaining
     try:
@@ -72,8 +70,6 @@ def _run(method: Callable[..., Any], request: Any, context: grpc.ServicerContext
 
 
 def _answer(method: Callable[[Any], Any], request: Any, context: grpc.ServicerContext) -> Any:
-    if not context.is_active():
-        return None
     try:
         return method(request)
     except StatusError as error:

@@ -169,6 +169,7 @@ class _App:
         self._timeout_seconds = timeout_seconds
         self._cors = cors
         self._max_body_bytes = max_body_bytes
+        self._max_unzipped = min(max_body_bytes, _MOST_UNZIPPED)
         self._max_concurrent_requests = max_concurrent_requests
         self._under_way = 0
         self.pool = futures.ThreadPoolExecutor(num_threads, thread_name_prefix="rest")
@@ -205,7 +206,7 @@ class _App:
         except asyncio.TimeoutError:
             return error_reply(408, "the body did not arrive in time; see --rest_api_timeout_in_ms")
         if body is None:
-            return self._too_large()
+            return self._too_large(self._max_body_bytes)
         # TF Serving looks for the word anywhere in the header (net_http/server/internal/evhttp_request.cc).
         zipped = b"gzip" in headers.get(b"content-encoding", b"").lower()
         query = scope["query_string"].decode("latin-1")
@@ -242,24 +243,25 @@ class _App:
                 body = self._unzip(body)
             except zlib.error:
                 return error_reply(400, "the body is no gzip stream, as its Content-Encoding says")
-            if len(body) > min(self._max_body_bytes, _MOST_UNZIPPED):
-                return self._too_large()
+            if len(body) > self._max_unzipped:
+                return self._too_large(self._max_unzipped)
         return self._routes.answer(method, path, body, timeout_seconds=seconds)
 
     def _unzip(self, body: bytes) -> bytes:
         """The content of all members; one byte more than is allowed where there is more."""
-        limit = min(self._max_body_bytes, _MOST_UNZIPPED)
         content = b""
-        while body and len(content) <= limit:
+        while body and len(content) <= self._max_unzipped:
             unzip = zlib.decompressobj(_GZIP)
-            content += unzip.decompress(body, limit + 1 - len(content))
-            if not unzip.eof and len(content) <= limit:
+            content += unzip.decompress(body, self._max_unzipped + 1 - len(content))
+            if not unzip.eof and len(content) <= self._max_unzipped:
                 raise zlib.error("the stream ends early")
             body = unzip.unused_data
         return content
 
-    def _too_large(self) -> Reply:
-        return error_reply(413, f"the body is longer than {self._max_body_bytes} bytes; see --max_message_bytes")
+    def _too_large(self, limit: int) -> Reply:
+        if limit == self._max_body_bytes:
+            return error_reply(413, f"the body is longer than {limit} bytes; see --max_message_bytes")
+        return error_reply(413, f"the body is longer than {limit} bytes unzipped; send it in parts")
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -281,6 +281,24 @@ def test_long_bodies_are_refused_before_and_after_they_are_unzipped(strict):
     assert Rest(strict.rest).call("POST", path, slow_body(1)).body == {"outputs": [1.0]}
 
 
+def test_a_zipped_body_may_have_parts_but_not_be_a_bomb(server):
+    packed = gzip.compress(b'{"instances": ') + gzip.compress(b"[[2.0]]}")
+    status, _, text = send(server.rest, "POST", PREDICT, packed, Content_Encoding="gzip")
+    assert (status, json.loads(text)) == (200, {"predictions": [[3.0]]})
+    bomb = gzip.compress(b" " * (101 * 2**20))
+    assert len(bomb) < 2**20
+    status, _, text = send(server.rest, "POST", PREDICT, bomb, Content_Encoding="gzip")
+    assert status == 413
+    assert "longer than 104857600 bytes unzipped" in json.loads(text)["error"]
+
+
+def test_a_body_that_never_comes_does_not_wait_for_ever(strict):
+    host, port = strict.rest.split(":")
+    with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
+        connection.sendall(b"POST /v1/models/slow:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert b"408" in connection.recv(1000).splitlines()[0]
+
+
 def test_pages_of_other_origins_may_call_if_asked_for(strict, server):
     wanted = {
         "access-control-allow-origin": "*",

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from serving import version_folders
+
 _ROOT = Path(__file__).resolve().parent.parent
 TAXI = _ROOT / "runs" / "taxi" / "serving" / "taxi"
 _TRIP = {
@@ -63,8 +65,8 @@ def folders(scratch: Path, *, names: frozenset[str]) -> dict[str, Path]:
 
 def newest(base_path: Path) -> Path | None:
     """The folder of the highest version; None where there is none."""
-    versions = [path for path in base_path.glob("*") if path.name.isdigit()] if base_path.is_dir() else []
-    return max(versions, key=lambda path: int(path.name), default=None)
+    folders = version_folders.find(base_path) if base_path.is_dir() else {}
+    return folders[max(folders)] if folders else None
 
 
 def models_config(base_paths: Mapping[str, Path]) -> str:

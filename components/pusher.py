@@ -23,6 +23,7 @@ from tfx.utils import path_utils
 
 from components import infra_blessing as infra
 from components.refusal import GateRefused
+from serving import version_folders
 from serving.models.warmup import WARMUP_FILE
 
 # TF Serving parses the names of version folders as integers and ignores all others.
@@ -85,8 +86,9 @@ def push(*, source: Path, base_directory: Path, warmup: Path | None = None) -> t
     with _locked(base_directory):
         for stale in base_directory.glob(f"{_STAGE_PREFIX}*"):
             shutil.rmtree(stale)
-        newest = max(versions(base_directory), default=0)
-        if newest and _model_digest(base_directory / str(newest)) == _model_digest(source):
+        folders = version_folders.find(base_directory)
+        newest = max(folders, default=0)
+        if newest and _model_digest(folders[newest]) == _model_digest(source):
             return newest, False
         stage = base_directory / f"{_STAGE_PREFIX}{uuid.uuid4().hex}"
         shutil.copytree(source, stage)
@@ -99,15 +101,6 @@ def push(*, source: Path, base_directory: Path, warmup: Path | None = None) -> t
         stage.rename(base_directory / str(version))
         _sync(base_directory)
     return version, True
-
-
-def versions(base_directory: Path) -> list[int]:
-    """The versions in a serving folder, ascending."""
-    return sorted(
-        int(path.name)
-        for path in base_directory.iterdir()
-        if path.name.isascii() and path.name.isdigit() and path.is_dir()
-    )
 
 
 def digest(folder: Path, *, without: Collection[str] = ()) -> str:

@@ -11,6 +11,7 @@ from ml_metadata.proto import metadata_store_pb2
 from pipeline import history
 from pipeline.config import Config
 from pipeline.events import REASON_PROPERTY
+from serving import version_folders
 
 _STATES = {
     metadata_store_pb2.Execution.COMPLETE: "done",
@@ -42,5 +43,5 @@ def lines(config: Config, store: MetadataStore) -> Iterator[str]:
             state = _STATES.get(execution.last_known_state, "unknown")
             yield f"  {node:<18}{state:<12}{reason}".rstrip()
     folder = config.serving_folder
-    versions = sorted(path.name for path in folder.iterdir() if path.name.isdigit()) if folder.is_dir() else []
+    versions = [str(version) for version in sorted(version_folders.find(folder))] if folder.is_dir() else []
     yield f"served from {folder}: " + (", ".join(versions) if versions else "nothing yet")

@@ -17,9 +17,10 @@ from serving.errors import StatusError
 from serving.flags import Options
 from serving.listening import Listening
 from serving.metrics import Metrics
-from serving.models.core import PLATFORM, ServerCore, check_config
+from serving.models.core import ServerCore, check_config
 from serving.models.loader import Loader
 from serving.models.manager import Retries
+from serving.models_config import PLATFORM
 from serving.request_log.writer import RequestLog
 from serving.rest.server import RestServer
 from serving.transport import GrpcServer

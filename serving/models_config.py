@@ -17,6 +17,7 @@ from typing import Any
 
 from google.protobuf import text_format
 
+from serving import version_folders
 from serving.client.protos import message
 
 _MODEL_SERVER_CONFIG = "tensorflow.serving.ModelServerConfig"
@@ -204,11 +205,6 @@ def added(config: Any, model: str, *, base_path: Path, stable: int) -> Any:
 def versions_on_disk(base_path: Path) -> set[int] | None:
     """The versions below a base path; None where it cannot be seen from here, such as a path inside a container."""
     try:
-        return {int(path.name) for path in base_path.iterdir() if _is_version(path)}
+        return set(version_folders.find(base_path))
     except OSError:
         return None
-
-
-def _is_version(path: Path) -> bool:
-    # Python calls other scripts' digits and superscripts digits too; the servers don't.
-    return path.name.isascii() and path.name.isdigit() and path.is_dir()

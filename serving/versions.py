@@ -15,8 +15,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from serving import models_config
-from serving.client.connection import Connection, Tls
+from serving import models_config, version_folders
+from serving.client import tls_flags
+from serving.client.connection import Connection
 from serving.models_config import ConfigError
 from serving.rollout import Server, ServerError, roll_out
 
@@ -120,11 +121,8 @@ def _shortened(text: str) -> str:
 
 
 def _servers(options: argparse.Namespace, stack: ExitStack) -> list[Server]:
-    ca, rest = options.tls_ca, (options.tls_cert, options.tls_key, options.tls_server_name)
-    if not ca and any(rest):
-        raise ConfigError("--tls-cert, --tls-key and --tls-server-name need --tls-ca")
     try:
-        tls = Tls(ca=ca, certificate=rest[0], key=rest[1], server_name=rest[2]) if ca else None
+        tls = tls_flags.read(options)
         connections = [Connection(addresses=(target,), tls=tls) for target in options.target]
         return [stack.enter_context(Server(connection, timeout=options.timeout)) for connection in connections]
     except (OSError, ValueError) as error:
@@ -208,12 +206,12 @@ def _difference(path: Path, after: Any) -> str:
 
 def _init(options: argparse.Namespace) -> None:
     base_path = options.model_base_path.resolve()
-    versions = models_config.versions_on_disk(base_path) or set()
-    saved = {int(file.parent.name) for file in base_path.glob("*/saved_model.pb") if file.parent.name.isdecimal()}
-    if not versions & saved:
+    folders = version_folders.find(base_path) if base_path.is_dir() else {}
+    saved = {version for version, folder in folders.items() if (folder / "saved_model.pb").exists()}
+    if not saved:
         raise ConfigError(f"{base_path}: there is no version with a saved_model.pb in it; push a model first")
-    stable = max(versions & saved)
-    for version in sorted(version for version in versions if version > stable):
+    stable = max(saved)
+    for version in sorted(version for version in folders if version > stable):
         print(f"{base_path}: version {version} is skipped, it has no saved_model.pb", file=sys.stderr)
     with ExitStack() as stack:
         config = models_config.empty()
@@ -245,10 +243,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="HOST:PORT,...",
             help="every server of this file",
         )
-        command.add_argument("--tls-ca", metavar="FILE", help="who signed the servers' certificates; switches TLS on")
-        command.add_argument("--tls-cert", metavar="FILE", help="of this client, for servers that ask for one")
-        command.add_argument("--tls-key", metavar="FILE", help="of --tls-cert")
-        command.add_argument("--tls-server-name", metavar="NAME", help="in the certificate, if it is not --target's")
+        tls_flags.add(command)
         command.add_argument("--timeout", type=float, default=120.0, help="seconds to load a version (default: 120)")
         if decide:
             command.add_argument("--dry-run", action="store_true", help="print the file's difference, change nothing")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.client import Client, Connection, ServingError, Tls, features_of_schema
+from serving.client import Client, Connection, ServingError, features_of_schema, tls_flags
 from serving.client.rows import read_rows
 from serving.client.steps import COLUMNAR
 from serving.client.tensors import TensorError, numpy_dtype
@@ -119,10 +119,7 @@ def _add_server(command: argparse.ArgumentParser) -> None:
     command.add_argument("--target", required=True, action="append", help="host:port; several: repeat, or commas")
     command.add_argument("--model", required=True)
     command.add_argument("--timeout", type=float, default=10.0, metavar="SECONDS", help="of one request (default: 10)")
-    command.add_argument("--tls-ca", metavar="FILE", help="who signed the server's certificate; switches TLS on")
-    command.add_argument("--tls-cert", metavar="FILE", help="of this client, for a server that asks for one")
-    command.add_argument("--tls-key", metavar="FILE", help="of --tls-cert")
-    command.add_argument("--tls-server-name", metavar="NAME", help="in the certificate, if it is not --target's")
+    tls_flags.add(command)
 
 
 def _add_rows(command: argparse.ArgumentParser) -> None:
@@ -133,11 +130,7 @@ def _add_rows(command: argparse.ArgumentParser) -> None:
 
 
 def _connection(options: argparse.Namespace) -> Connection:
-    given = (options.tls_ca, options.tls_cert, options.tls_key, options.tls_server_name)
-    if options.tls_ca is None and any(given):
-        raise ValueError("--tls-cert, --tls-key and --tls-server-name need --tls-ca")
-    tls = Tls(ca=given[0], certificate=given[1], key=given[2], server_name=given[3]) if options.tls_ca else None
-    return Connection(addresses=Connection.of(",".join(options.target)).addresses, tls=tls)
+    return Connection(addresses=Connection.of(",".join(options.target)).addresses, tls=tls_flags.read(options))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,10 +18,10 @@ from tensorflow_serving.config import model_server_config_pb2
 from serving.errors import StatusError, code_name, failed_precondition, invalid_argument, not_found
 from serving.models.manager import Lease, ModelManager, Retries, VersionStatus, servable_not_found
 from serving.models.servable import Servable
+from serving.models_config import PLATFORM
 
 logger = logging.getLogger(__name__)
 
-PLATFORM = "tensorflow"
 ModelConfig = model_server_config_pb2.ModelConfig
 ModelServerConfig = model_server_config_pb2.ModelServerConfig
 Labels = Mapping[str, Mapping[str, int]]

@@ -18,10 +18,10 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_status_pb2
 
+from serving import version_folders
 from serving.errors import StatusError, not_found
-from serving.models import versions_on_disk
 from serving.models.servable import Handle, Servable
-from serving.models.versions_on_disk import VersionPolicy
+from serving.models.version_policy import VersionPolicy, aspired
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +185,7 @@ class ModelManager:
     def _try_refresh(self) -> None:
         base_path, policy = self._wanted
         try:
-            folders = versions_on_disk.find(base_path)
+            folders = version_folders.find(base_path)
         except OSError as error:
             # Once, not at each poll.
             if str(error) != self._trouble:
@@ -194,25 +194,25 @@ class ModelManager:
             return
         self._trouble = ""
         try:
-            self._refresh(versions_on_disk.aspired(folders, policy))
+            self._refresh(aspired(folders, policy))
         except Exception:
             logger.exception("looking after the versions of %s failed; trying again", self.name)
 
-    def _refresh(self, aspired: Mapping[int, Path]) -> None:
+    def _refresh(self, wanted: Mapping[int, Path]) -> None:
         """Load what is aspired and not there, newest first; then unload what is not aspired any more."""
-        for version, folder in aspired.items():
+        for version, folder in wanted.items():
             if version not in self._loaded and not self._stopping:
                 self._load(version, folder)
-        if aspired and not any(version in self._loaded for version in aspired):
+        if wanted and not any(version in self._loaded for version in wanted):
             return
-        for version in [version for version in self._loaded if version not in aspired]:
+        for version in [version for version in self._loaded if version not in wanted]:
             self._unload(version)
-        for version in [version for version in self._failed if version not in aspired]:
+        for version in [version for version in self._failed if version not in wanted]:
             del self._failed[version]
 
     def _load(self, version: int, folder: Path) -> None:
         failed = self._failed.get(version)
-        written = versions_on_disk.fingerprint(folder)
+        written = version_folders.fingerprint(folder)
         if failed and failed.folder == written and time.monotonic() < failed.due:
             return
         self._set(VersionStatus(version=version, state=State.LOADING))

@@ -12,9 +12,10 @@ from tfx.components.evaluator import constants
 from tfx.types import standard_artifacts
 
 from components import infra_blessing
-from components.pusher import Pusher, digest, push, versions
+from components.pusher import Pusher, digest, push
 from components.refusal import GateRefused
 from serving.models.warmup import WARMUP_FILE
+from serving.version_folders import find
 
 
 def write_model(folder: Path, *, files: int = 3, size: int = 10, seed: int = 0) -> Path:
@@ -96,7 +97,7 @@ def test_pushes_at_once_get_versions_of_their_own(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert {digest(base / str(version)) for version in versions(base)} == {digest(source) for source in sources}
+    assert {digest(base / str(version)) for version in find(base)} == {digest(source) for source in sources}
 
 
 def test_sigkill_at_any_moment_leaves_whole_versions_only(tmp_path):
@@ -125,7 +126,7 @@ def test_sigkill_at_any_moment_leaves_whole_versions_only(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         interrupted += process.returncode == -signal.SIGKILL
-        assert all(digest(base / str(version)) in whole for version in versions(base))
+        assert all(digest(base / str(version)) in whole for version in find(base))
         assert digest(base / str(first)) == digest(good)
     assert interrupted
 
@@ -158,7 +159,7 @@ def call(tmp_path, model, *, model_blessed: bool, reason: str | None, warmup: by
 
 def test_a_blessed_model_is_pushed_and_marked(model, tmp_path):
     pushed = call(tmp_path, model, model_blessed=True, reason=None)
-    [version] = versions(tmp_path / "serving")
+    [version] = find(tmp_path / "serving")
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_version") == str(version)
     assert pushed.get_string_custom_property("pushed_destination") == str(tmp_path / "serving" / str(version))
@@ -166,7 +167,7 @@ def test_a_blessed_model_is_pushed_and_marked(model, tmp_path):
 
 def test_the_infra_validators_warm_up_file_is_pushed(model, tmp_path):
     call(tmp_path, model, model_blessed=True, reason=None, warmup=b"requests")
-    [version] = versions(tmp_path / "serving")
+    [version] = find(tmp_path / "serving")
     assert (tmp_path / "serving" / str(version) / WARMUP_FILE).read_bytes() == b"requests"
 
 

@@ -1,0 +1,22 @@
+"""Which versions of a model a version policy wants (sources/storage_path/file_system_storage_path_source.cc)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tensorflow_serving.config import file_system_storage_path_source_pb2
+
+VersionPolicy = file_system_storage_path_source_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
+
+
+def aspired(folders: Mapping[int, Path], policy: VersionPolicy) -> dict[int, Path]:
+    """The versions that ``policy`` wants: the latest one unless it says otherwise; newest first."""
+    newest_first = sorted(folders, reverse=True)
+    choice = policy.WhichOneof("policy_choice")
+    if choice == "specific":
+        wanted = set(policy.specific.versions)
+        newest_first = [version for version in newest_first if version in wanted]
+    elif choice != "all":
+        newest_first = newest_first[: max(1, policy.latest.num_versions)]
+    return {version: folders[version] for version in newest_first}

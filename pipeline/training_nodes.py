@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tfx.components.trainer.component import Trainer
 from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
 from tfx.proto import trainer_pb2
 from tfx.types.channel import Channel
-from tfx.types.standard_artifacts import Model as ModelArtifact
-from tfx.types.standard_artifacts import PushedModel
 
-from components.champion import LatestPushedModelStrategy
+from components.training_handover import TRAINING_JOB_KEY
+from pipeline.champion_nodes import WARM_START, champion_node
 from pipeline.config import Config
 from pipeline.digest import source_digest
 from pipeline.model_options import model_module
+from pipeline.places import places
+from pipeline.training_elsewhere import job_of
 from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
 from trainer.search import SEARCH_KEY
 
@@ -32,7 +35,7 @@ def training_nodes(config: Config, *, schema: Channel, transform: BaseComponent)
     nodes: list[BaseNode] = []
     optional = {}
     if config.trainer.loop.warm_start:
-        nodes.append(_warm_start())
+        nodes.append(champion_node(WARM_START, champion=places(config).champion))
         optional["base_model"] = nodes[-1].outputs["model"]
     if config.trainer.tuner:
         search = {SEARCH_KEY: config.trainer.tuner.model_dump_json()}
@@ -44,10 +47,21 @@ def training_nodes(config: Config, *, schema: Channel, transform: BaseComponent)
             )
         )
         optional["hyperparameters"] = nodes[-1].outputs["best_hyperparameters"]
-    trainer = Trainer(
-        run_fn=config.trainer.run_fn, custom_config=_custom_config(config, config.trainer.run_fn), **optional, **inputs
+    return [*nodes, _trainer(config, **optional, **inputs)]
+
+
+def _trainer(config: Config, **inputs: Any) -> Trainer:
+    run_fn = config.trainer.run_fn
+    options = _custom_config(config, run_fn)
+    elsewhere = job_of(config)
+    if elsewhere is None:
+        return Trainer(run_fn=run_fn, custom_config=options, **inputs)
+    return Trainer(
+        run_fn=run_fn,
+        custom_config={**options, TRAINING_JOB_KEY: elsewhere.options},
+        custom_executor_spec=ExecutorClassSpec(elsewhere.executor),
+        **inputs,
     )
-    return [*nodes, trainer]
 
 
 def custom_config(parameters: Parameters, *modules: str) -> dict[str, str]:
@@ -62,14 +76,5 @@ def _custom_config(config: Config, function: str) -> dict[str, str]:
     modules = [model_module(name) for name in sorted(names)]
     return {
         **custom_config(config.parameters(), function, *modules),
-        CHECKPOINTS_KEY: str(config.run_folder / "checkpoints"),
+        CHECKPOINTS_KEY: places(config).checkpoints,
     }
-
-
-def _warm_start() -> BaseNode:
-    """The model that was pushed last, for the trainer to start from."""
-    return Resolver(
-        strategy_class=LatestPushedModelStrategy,
-        model=Channel(type=ModelArtifact),
-        pushed_model=Channel(type=PushedModel),
-    ).with_id("WarmStart")

@@ -34,6 +34,8 @@ METHOD_NAMES = {
 # How the columnar signature spells a missing value, by dtype.
 MISSING = {tf.float32: np.nan, tf.int64: np.iinfo(np.int64).min, tf.string: ""}
 
+_SAVED_MODEL_FILE = "saved_model.pb"
+
 Spec = Mapping[str, tf.io.FixedLenFeature | tf.io.VarLenFeature]
 
 
@@ -168,10 +170,27 @@ def export(
         set_method_name(staging, signature=task, method_name=METHOD_NAMES[task])
         if tf.io.gfile.exists(path):
             tf.io.gfile.rmtree(path)
-        tf.io.gfile.rename(staging, path)
+        _move(staging, path)
     finally:
         if tf.io.gfile.exists(staging):
             tf.io.gfile.rmtree(staging)
+
+
+def _move(staging: str, path: str) -> None:
+    """Rename a folder, or copy it where that cannot be done: in a bucket that is mounted with Cloud Storage FUSE."""
+    try:
+        tf.io.gfile.rename(staging, path)
+    except tf.errors.OpError:
+        _copy(staging, path)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a SavedModel; the file by which it is known comes last."""
+    files = [(folder, name) for folder, _, names in tf.io.gfile.walk(source) for name in names]
+    for folder, name in sorted(files, key=lambda file: file[1] == _SAVED_MODEL_FILE):
+        to = tf.io.gfile.join(target, folder[len(source) :].strip("/"))
+        tf.io.gfile.makedirs(to)
+        tf.io.gfile.copy(tf.io.gfile.join(folder, name), tf.io.gfile.join(to, name), overwrite=True)
 
 
 def set_method_name(path: str, *, signature: str, method_name: str) -> None:

@@ -108,6 +108,7 @@ class Loop(Strict):
         seed: of initialisation, order and dropout.
         deterministic: make every operation repeatable, at a price on GPUs.
         warm_start: start from the weights of the model that was pushed last.
+        worker_start_seconds: how long the processes of a cluster wait for each other before the training begins.
         memory_mb: decoded examples up to this size are kept in memory, larger splits in a file on local disk.
         checkpoints: how often, and how many.
     """
@@ -129,6 +130,7 @@ class Loop(Strict):
     seed: int = Field(default=0, ge=0, lt=2**31)
     deterministic: bool = False
     warm_start: bool = False
+    worker_start_seconds: PositiveInt = 600
     memory_mb: PositiveInt = 2048
     checkpoints: Checkpoints = Checkpoints()
 

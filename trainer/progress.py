@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -63,6 +64,7 @@ class Journal:
     """
 
     def __init__(self, *, history: str, tensorboard: str):
+        tf.io.gfile.makedirs(os.path.dirname(history))  # noqa: PTH120 (gs:// too)
         self._history = tf.io.gfile.GFile(history, "a")
         self._writers = {
             split: tf.summary.create_file_writer(tf.io.gfile.join(tensorboard, split)) for split in ("train", "eval")

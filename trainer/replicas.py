@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from trainer import cluster, rendezvous
+
 Name = Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"]
 
 
@@ -53,18 +55,22 @@ class Replicas:
         return self.strategy.experimental_distribute_values_from_function(lambda context: next(made))
 
 
-def choose(name: Name) -> Replicas:
+def choose(name: Name, *, worker_start_seconds: float = 600) -> Replicas:
     """The strategy by its name in `trainer.options.Loop`; a process chooses once, before it builds anything.
 
+    Args:
+        name: of the strategy.
+        worker_start_seconds: how long the processes of a cluster wait for each other.
+
     Raises:
-        ValueError: there is no such hardware, or TF_CONFIG is not set.
+        ValueError: there is no such hardware, TF_CONFIG is not set or wrong, or a process of its cluster does not come.
     """
     if name == "auto":
         name = _found()
     if name == "tpu":
         return _all_local(_tpu_strategy())
     if name == "multi_worker":
-        return _multi_worker()
+        return _multi_worker(worker_start_seconds)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if name == "mirrored":
         return _all_local(tf.distribute.MirroredStrategy([device.name for device in devices]))
@@ -73,8 +79,8 @@ def choose(name: Name) -> Replicas:
 
 def cluster_size() -> int:
     """How many processes TF_CONFIG says train together, the chief among them; 0 where it is not set."""
-    tasks = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec().as_dict()
-    return len(tasks.get("chief", [])) + len(tasks.get("worker", []))
+    found = cluster.from_environment()
+    return len(found.addresses) if found else 0
 
 
 def _found() -> Name:
@@ -98,12 +104,13 @@ def _tpu_strategy() -> tf.distribute.Strategy:
     return tf.distribute.TPUStrategy(resolver)
 
 
-def _multi_worker() -> Replicas:
-    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
-    if not resolver.cluster_spec().as_dict():
+def _multi_worker(start_seconds: float) -> Replicas:
+    workers = cluster.from_environment()
+    if workers is None:
         raise ValueError("strategy: multi_worker needs the environment variable TF_CONFIG; choose another or 'auto'.")
+    rendezvous.meet(workers, timeout_seconds=start_seconds)
     try:
-        strategy = tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise ValueError(
             f"strategy: multi_worker cannot start ({error}); a worker's process must do nothing else with TensorFlow "
@@ -111,7 +118,4 @@ def _multi_worker() -> Replicas:
         ) from None
     local = strategy.extended._num_devices_per_worker  # noqa: SLF001 (no public name; see below)
     count = strategy.num_replicas_in_sync
-    # Without a chief task, worker 0 is the chief; with one, the chief's replicas come first.
-    has_chief = "chief" in resolver.cluster_spec().as_dict()
-    place = 0 if resolver.task_type == "chief" else resolver.task_id + has_chief
-    return Replicas(strategy=strategy, count=count, local=local, first=place * local, chief=place == 0)
+    return Replicas(strategy=strategy, count=count, local=local, first=workers.place * local, chief=workers.chief)

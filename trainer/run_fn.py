@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from trainer import export, replicas, tuning
 from trainer.features import resolve_features
+from trainer.model_artifact import is_empty
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.precision import in_float32
 from trainer.progress import Journal, progress_logger
@@ -35,7 +38,7 @@ def run_fn(fn_args: FnArgs) -> None:
     parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
     if fn_args.hyperparameters:
         parameters = tuning.with_hyperparameters(parameters, fn_args.hyperparameters["values"])
-    where = replicas.choose(parameters.loop.strategy)
+    where = replicas.choose(parameters.loop.strategy, worker_start_seconds=parameters.loop.worker_start_seconds)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     with tempfile.TemporaryDirectory(prefix="trainer-") as scratch:
         training = Training.read(fn_args, parameters, scratch=scratch)
@@ -43,7 +46,7 @@ def run_fn(fn_args: FnArgs) -> None:
         model_dir = fn_args.serving_model_dir if where.chief else str(Path(scratch, "export"))
         model_run = fn_args.model_run_dir if where.chief else str(Path(scratch, "run"))
         journal = Journal(
-            history=str(PurePosixPath(model_run, HISTORY)), tensorboard=str(PurePosixPath(model_run, TENSORBOARD))
+            history=tf.io.gfile.join(model_run, HISTORY), tensorboard=tf.io.gfile.join(model_run, TENSORBOARD)
         )
         with journal:
             trained = training.fit(
@@ -68,14 +71,19 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def keras_folder(serving_model_dir: str) -> str:
     """Where the Keras file lies, given the export's folder in the same Model artifact."""
-    return str(PurePosixPath(serving_model_dir).parent / KERAS_FOLDER)
+    return tf.io.gfile.join(_artifact(serving_model_dir), KERAS_FOLDER)
 
 
 def base_model(fn_args: FnArgs, parameters: Parameters) -> str | None:
     """The folder with the Keras file of the model to start from; None without a warm start."""
     if not parameters.loop.warm_start:
         return None
-    if fn_args.base_model is None:
+    if fn_args.base_model is None or is_empty(_artifact(fn_args.base_model)):
         progress_logger.warning("warm_start has no effect: no model was pushed yet.")
         return None
     return keras_folder(fn_args.base_model)
+
+
+def _artifact(serving_model_dir: str) -> str:
+    """The Model artifact's folder, given the export's folder in it; both may be ``gs://``."""
+    return os.path.dirname(serving_model_dir.rstrip("/"))  # noqa: PTH120

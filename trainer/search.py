@@ -26,7 +26,7 @@ OBJECTIVES: Mapping[Task, tuple[str, ...]] = {
     "regression": ("mean_absolute_error", "root_mean_squared_error", "loss"),
 }
 # Keys that are settled once, before the first trial, or that change no model.
-_FIXED = ("strategy", "memory_mb", "deterministic", "eager", "warm_start", "checkpoints")
+_FIXED = ("strategy", "memory_mb", "deterministic", "eager", "warm_start", "checkpoints", "worker_start_seconds")
 
 Number = int | Annotated[float, Field(allow_inf_nan=False)]
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -105,14 +105,14 @@ class Training:
     def save(self, model: keras.Model, folder: str) -> None:
         """Write the Keras file and its vocabularies."""
         tf.io.gfile.makedirs(folder)
-        model.save(str(PurePosixPath(folder, KERAS_FILE)))
-        self.vocabularies.write(str(PurePosixPath(folder, VOCABULARIES_FILE)))
+        model.save(tf.io.gfile.join(folder, KERAS_FILE))
+        self.vocabularies.write(tf.io.gfile.join(folder, VOCABULARIES_FILE))
 
     def _warm_start(self, model: keras.Model, base_model: str) -> None:
         taken, count = warm_start.transfer(
             model,
-            keras_file=str(PurePosixPath(base_model, KERAS_FILE)),
-            old=Vocabularies.read(str(PurePosixPath(base_model, VOCABULARIES_FILE))),
+            keras_file=tf.io.gfile.join(base_model, KERAS_FILE),
+            old=Vocabularies.read(tf.io.gfile.join(base_model, VOCABULARIES_FILE)),
             new=self.vocabularies,
             first_word_id=FIRST_WORD_ID,
         )
@@ -136,4 +136,4 @@ def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:
         fn_args.transform_output,
         fn_args.base_model,
     ]
-    return str(PurePosixPath(root) / hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16])
+    return tf.io.gfile.join(root, hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16])

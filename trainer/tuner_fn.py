@@ -8,7 +8,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import attr
@@ -150,7 +150,7 @@ class LoopTuner(BaseTuner):
         folder = checkpoint_folder(self._fn_args, parameters) or scratch
         record = _read(folder)
         if record is None:
-            checkpoints = str(PurePosixPath(folder, "checkpoints"))
+            checkpoints = tf.io.gfile.join(folder, "checkpoints")
             trained = None
             try:
                 trained = training.fit(
@@ -184,7 +184,7 @@ def _reason(error: Exception) -> str:
 
 
 def _read(folder: str) -> Mapping[str, Any] | None:
-    file = str(PurePosixPath(folder, RECORD_FILE))
+    file = tf.io.gfile.join(folder, RECORD_FILE)
     if not tf.io.gfile.exists(file):
         return None
     with tf.io.gfile.GFile(file) as stream:
@@ -193,7 +193,7 @@ def _read(folder: str) -> Mapping[str, Any] | None:
 
 def _write(folder: str, record: Mapping[str, Any]) -> None:
     tf.io.gfile.makedirs(folder)
-    file = str(PurePosixPath(folder, RECORD_FILE))
+    file = tf.io.gfile.join(folder, RECORD_FILE)
     with tf.io.gfile.GFile(f"{file}.part", "w") as stream:
         stream.write(json.dumps(dict(record)))
     tf.io.gfile.rename(f"{file}.part", file, overwrite=True)

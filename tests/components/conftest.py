@@ -104,3 +104,29 @@ def small_model(tmp_path_factory) -> SmallModel:
     }
     making.make(rows, spec, PARAMETERS, folder)
     return SmallModel(rows, folder / "saved_model", folder / "model.keras", folder / "transform")
+
+
+@pytest.fixture(scope="session")
+def transformed(tmp_path_factory) -> Path:
+    """The Transform component's output on 300 rows, and a schema's folder: the inputs of a `distributed.make_job`."""
+    from tests.components.searching import write_data
+
+    folder = tmp_path_factory.mktemp("transformed")
+    write_data(folder)
+    (folder / "schema").mkdir()
+    (folder / "schema" / "schema.pbtxt").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def alone(transformed, tmp_path_factory) -> Path:
+    """What one process makes of `distributed.make_job`: the folders ``model`` and ``model_run``."""
+    import keras
+
+    from tests.components.distributed import make_job
+    from trainer.run_fn import run_fn
+
+    out = tmp_path_factory.mktemp("alone")
+    run_fn(make_job(transformed, out).fn_args())
+    keras.utils.clear_session()
+    return out

@@ -63,7 +63,7 @@ def test_several_modules_share_one_digest(package):
 
 
 def test_every_file_of_the_trainer_is_in_the_digest_of_an_entry_point_or_a_model():
-    entry_points = ["trainer.run_fn", "trainer.tuner_fn", "trainer.preprocessing", "trainer.lite"]
+    entry_points = ["trainer.run_fn", "trainer.tuner_fn", "trainer.preprocessing", "trainer.lite", "trainer.__main__"]
     modules = [*entry_points, *map(model_module, known_models())]
     files = {file for module in modules for file in imported_files(module).values()}
     assert files == set(Path("trainer").resolve().rglob("*.py"))

@@ -1,0 +1,65 @@
+"""The Trainer's executor where the training runs as a custom job of Vertex AI: it starts the job and waits for its end.
+
+``run_fn`` is called in the job's workers and does not know; the exported model is the same. The workers see the bucket
+under the same mount as this task, so nothing is copied.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tfx.components.trainer.executor import GenericExecutor
+from tfx.types import standard_component_specs
+from tfx.utils import json_utils, path_utils
+
+from components import training_handover
+from components.custom_job_options import JobOptions
+from components.training_handover import TRAINING_JOB_KEY, Artifacts
+from trainer.model_artifact import is_empty
+from trainer.preemption import RESUMABLE_EXIT_CODE
+
+_JOB_FILE = "job.json"
+
+
+class CustomJobExecutor(GenericExecutor):
+    """Trains in the workers of a custom job; see ``docs/distributed_training.md``."""
+
+    # The containers' entry point then leaves the outputs in the mount (see `kubeflow.invocation`).
+    OUTPUTS_MADE_ELSEWHERE = True
+
+    def Do(  # noqa: N802 (named by TFX)
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Train. SIGTERM cancels the job, whose checkpoints stay.
+
+        Raises:
+            CustomJobFailed: no job could be started, or it ended without a model.
+        """
+        # It brings Vertex AI's client along, which takes seconds: not for those who only compile.
+        from components.custom_job import CustomJob, CustomJobFailed
+
+        self._log_startup(input_dict, output_dict, exec_properties)
+        custom_config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
+        options = JobOptions.model_validate_json(custom_config[TRAINING_JOB_KEY])
+        outputs = training_handover.outputs(output_dict)
+        name = training_handover.job_name(outputs["model"])
+        fn_args = self._GetFnArgs(input_dict, output_dict, exec_properties)
+        job = training_handover.job(fn_args, exec_properties, inputs=training_handover.inputs(fn_args), outputs=outputs)
+        command = training_handover.write(job, Path(outputs["model_run"], _JOB_FILE))
+        running = CustomJob(options, name=name, training=name)
+
+        def stop(signum: int, frame: FrameType | None) -> None:
+            running.cancel()
+            sys.exit(RESUMABLE_EXIT_CODE)
+
+        before = signal.signal(signal.SIGTERM, stop)
+        try:
+            running.run(command)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        if is_empty(path_utils.serving_model_dir(outputs["model"])):
+            raise CustomJobFailed(f"the custom job {name} ended well, but left no model; look at its log")

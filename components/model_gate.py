@@ -28,6 +28,7 @@ from components.metrics import (
     slice_name,
 )
 from components.refusal import GateRefused
+from trainer.model_artifact import is_empty
 
 _SHOWN_FAILURES = 3
 _NO_VALUE = "cannot be computed (are all labels equal, or is a class missing?)"
@@ -51,7 +52,7 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
             ``max_drop`` and ``max_rise``, each a number or null.
         min_slice_size: slices with fewer examples have no limits.
         first_run: ``absolute_only`` lets a first model pass on its own thresholds, ``refuse`` never does.
-        baseline: the last blessed model; absent in a first run.
+        baseline: the last blessed model; absent, or without files, in a first run.
 
     Raises:
         GateRefused: with the metric, slice, value and limit of the first failures.
@@ -64,7 +65,7 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
         baseline=metrics_by_slice(evaluation.uri, BASELINE),
         min_slice_size=min_slice_size,
     )
-    if baseline is None and first_run == "refuse":
+    if (baseline is None or is_empty(baseline.uri)) and first_run == "refuse":
         failures.append("there is no blessed model to compare with, and gates.evaluation.first_run is 'refuse'")
     if failures:
         more = f" (and {len(failures) - _SHOWN_FAILURES} more)" if len(failures) > _SHOWN_FAILURES else ""

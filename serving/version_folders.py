@@ -17,10 +17,18 @@ def find(base_path: Path) -> dict[int, Path]:
     """
     folders = {}
     for path in sorted(base_path.iterdir()):
-        # Python calls other scripts' digits and superscripts digits, too; the servers don't.
-        if path.name.isascii() and path.name.isdigit() and int(path.name) <= _LARGEST_INT64 and path.is_dir():
-            folders[int(path.name)] = path
+        version = number(path.name)
+        if version is not None and path.is_dir():
+            folders[version] = path
     return folders
+
+
+def number(name: str) -> int | None:
+    """The version that a folder of this name holds; None where it holds none."""
+    # Python calls other scripts' digits and superscripts digits, too; the servers don't.
+    if name.isascii() and name.isdigit() and int(name) <= _LARGEST_INT64:
+        return int(name)
+    return None
 
 
 def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:

@@ -11,6 +11,7 @@ from tfx.types import standard_artifacts
 from components.data_gate import DataGate, find_anomalies
 from components.label_check import label_anomalies
 from components.refusal import GateRefused
+from tests.components.platform_artifacts import on_a_platform
 from trainer.parameters import Label
 
 GOOD = pd.DataFrame({"fare": [1.0, 2.0, 3.0], "kind": ["a", "b", "a"], "y": [0, 1, 0]})
@@ -52,6 +53,12 @@ def gate(artifacts, label=LABEL, **parameters):
 
 def test_good_data_passes(validated):
     gate(validated(train=GOOD, eval=GOOD))
+
+
+def test_a_platform_s_artifacts_are_read(validated):
+    found = validated(train=GOOD, eval=GOOD.assign(y=0))
+    with pytest.raises(GateRefused, match="eval/y: the label is 0 in every row"):
+        gate({name: on_a_platform(artifact) for name, artifact in found.items()})
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from google.protobuf import json_format
-from tfx.components.evaluator.executor import Executor
 from tfx.types import Artifact, standard_artifacts
 
+from components.evaluator import Executor
 from components.metrics import BASELINE, CANDIDATE, metrics_by_slice
 from components.model_gate import ModelGate
 from components.refusal import GateRefused
 from pipeline.config import EvaluationGate
 from pipeline.evaluation import eval_config
 from tests.components import stand_ins
+from tests.components.platform_artifacts import on_a_platform
 from trainer.parameters import Label
 
 ALL = ""
@@ -84,16 +85,16 @@ class Evaluation:
     blessing: Artifact
     baseline: Artifact | None
 
-    def judge(self) -> None:
-        """What ModelGate says; raises where it refuses."""
+    def judge(self, *, first_run: str = "absolute_only") -> None:
+        """What ModelGate says, given what a platform would hand it; raises where it refuses."""
         limits = [threshold.model_dump() for threshold in self.gate.thresholds if threshold.slice is not None]
         ModelGate.test_call(
-            evaluation=self.evaluation,
-            blessing=self.blessing,
-            baseline=self.baseline,
+            evaluation=on_a_platform(self.evaluation),
+            blessing=on_a_platform(self.blessing),
+            baseline=self.baseline and on_a_platform(self.baseline),
             slice_thresholds=json.dumps(limits),
             min_slice_size=self.gate.min_slice_size,
-            first_run=self.gate.first_run,
+            first_run=first_run,
         )
 
 
@@ -118,9 +119,13 @@ def models(tmp_path_factory):
 def evaluate(models, tmp_path):
     """Runs the Evaluator."""
 
-    def run(task: str, *thresholds: dict, weighted: bool = False, first: bool = False, swapped: bool = False):
+    def run(
+        task: str, *thresholds: dict, weighted: bool = False, first: str | None = None, swapped: bool = False
+    ) -> Evaluation:
         new, old, examples = models(task)
         candidate, baseline = (old, new) if swapped else (new, old)
+        if first:
+            baseline = None if first == "absent" else stand_ins.artifact(standard_artifacts.Model, tmp_path / "empty")
         gate = EvaluationGate(thresholds=thresholds, slices=("kind",), min_slice_size=5)
         config = eval_config(gate, label=stand_ins.LABELS[task], weighted=weighted)
         folder = Path(tmp_path, "run")
@@ -130,11 +135,11 @@ def evaluate(models, tmp_path):
             beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "temporary"), unique_id="1"
         )
         Executor(context).Do(
-            {"model": [candidate], "examples": [examples], **({} if first else {"baseline_model": [baseline]})},
+            {"model": [candidate], "examples": [examples], **({"baseline_model": [baseline]} if baseline else {})},
             {"evaluation": [evaluation], "blessing": [blessing]},
             {"eval_config": json_format.MessageToJson(config), "example_splits": "null"},
         )
-        return Evaluation(gate, evaluation, blessing, None if first else baseline)
+        return Evaluation(gate, evaluation, blessing, baseline)
 
     return run
 
@@ -215,7 +220,7 @@ def test_numbers_are_evaluated_as_numpy_does(evaluate):
         {"metric": "root_mean_squared_error", "max": 5.0},
         {"metric": "squared_correlation", "min": 0.3, "max_drop": 0.001},
     )
-    run.judge()
+    run.judge(first_run="refuse")
     for model, old in ((CANDIDATE, False), (BASELINE, True)):
         table = metrics_by_slice(run.evaluation.uri, model)
         for name in table:
@@ -245,12 +250,19 @@ def test_numbers_that_miss_their_limits_are_refused(evaluate):
     ]
 
 
-def test_a_first_model_is_held_to_the_absolute_limits(evaluate):
+# On a platform, the baseline of a first run is an artifact without files.
+@pytest.mark.parametrize("first", ["absent", "empty"])
+def test_a_first_model_is_held_to_the_absolute_limits(evaluate, tmp_path, first):
+    (tmp_path / "empty").mkdir()
     error = expected("regression").metric("mean_absolute_error")
-    evaluate("regression", {"metric": "mean_absolute_error", "max": error, "max_rise": 0.0}, first=True).judge()
-    run = evaluate("regression", {"metric": "mean_absolute_error", "max": error * 0.99}, first=True)
-    with pytest.raises(GateRefused, match="mean_absolute_error of all examples is .*, at most"):
-        run.judge()
+    run = evaluate("regression", {"metric": "mean_absolute_error", "max": error, "max_rise": 0.0}, first=first)
+    run.judge()
+    with pytest.raises(GateRefused, match="no blessed model to compare with, and .*first_run is 'refuse'"):
+        run.judge(first_run="refuse")
+    if first == "absent":
+        run = evaluate("regression", {"metric": "mean_absolute_error", "max": error * 0.99}, first=first)
+        with pytest.raises(GateRefused, match="mean_absolute_error of all examples is .*, at most"):
+            run.judge()
 
 
 @pytest.mark.parametrize("task", ["regression", "named"])

@@ -21,6 +21,7 @@ from serving.models.engine import SavedModel
 from serving.probe import ProbeFailed, WarmUp, probing
 from tests.components import making, stand_ins
 from tests.components.conftest import PARAMETERS, serialize
+from tests.components.platform_artifacts import on_a_platform
 from trainer.parameters import Parameters
 from trainer.run_fn import KERAS_MODEL
 
@@ -49,12 +50,12 @@ def graphs(tmp_path_factory):
 def verdict(graphs, tmp_path):
     """Runs InfraValidator on a model; None where it blessed, else the reason."""
 
-    def run(task, model, *, label_of=None) -> str | None:
+    def run(task, model, *, label_of=None, handed_over=lambda artifact: artifact) -> str | None:
         blessing = stand_ins.artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
         InfraValidator.test_call(
-            model=model,
-            transform_graph=graphs[task],
-            examples=stand_ins.write_examples(tmp_path / "examples", rows_of(task)),
+            model=handed_over(model),
+            transform_graph=handed_over(graphs[task]),
+            examples=handed_over(stand_ins.write_examples(tmp_path / "examples", rows_of(task))),
             blessing=blessing,
             label=stand_ins.LABELS[label_of or task].model_dump_json(),
             split="eval",
@@ -64,6 +65,7 @@ def verdict(graphs, tmp_path):
             warmup=1,
             code="",
         )
+        blessing = handed_over(blessing)
         reason = infra_blessing.reason(blessing)
         assert infra_blessing.is_blessed(blessing) is (not reason)
         return reason or None
@@ -74,6 +76,11 @@ def verdict(graphs, tmp_path):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_good_export_of_every_task_is_blessed(verdict, tmp_path, task):
     assert verdict(task, stand_ins.write_model(tmp_path / "model", stand_ins.LABELS[task])) is None
+
+
+def test_a_platform_s_artifacts_are_read(verdict, tmp_path):
+    model = stand_ins.write_model(tmp_path / "model", stand_ins.LABELS["binary"])
+    assert verdict("binary", model, handed_over=on_a_platform) is None
 
 
 @pytest.mark.parametrize("task", TASKS)

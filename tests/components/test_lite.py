@@ -443,7 +443,8 @@ def test_all_variants_are_pushed_together_readable_by_all_and_once(world, tmp_pa
     def push() -> standard_artifacts.PushedModel:
         pushed = artifact(standard_artifacts.PushedModel, tmp_path / "pushed_lite")
         LitePusher.test_call(
-            lite_models=[world.export("float32"), world.export("int8")],
+            float32=world.export("float32"),
+            int8=world.export("int8"),
             pushed_model=pushed_model,
             pushed_lite=pushed,
             base_directory=str(tmp_path / "serving_lite"),

@@ -1,10 +1,14 @@
 """A new model begins where an earlier one ended, though words have other ids now."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from tfx.components.trainer.fn_args_utils import FnArgs
 
 from trainer.features import FIRST_WORD_ID, TransformedFeatures
 from trainer.models import dnn, wide_and_deep
+from trainer.run_fn import KERAS_FOLDER, base_model
 from trainer.warm_start import Vocabularies, transfer
 
 # Ids of "kind": missing, the words, one bucket of unseen words.
@@ -60,3 +64,21 @@ def test_vocabularies_survive_a_file(tmp_path):
     path = str(tmp_path / "vocabularies.json")
     NEW.write(path)
     assert Vocabularies.read(path) == NEW
+
+
+@pytest.mark.parametrize("folder", [None, "not-there", "empty"])
+def test_where_no_model_was_pushed_there_is_none_to_start_from(tmp_path, caplog, folder):
+    (tmp_path / "empty").mkdir()
+    given = folder and str(tmp_path / folder / "Format-Serving")
+    warm = SimpleNamespace(loop=SimpleNamespace(warm_start=True))
+    assert base_model(FnArgs(base_model=given), warm) is None
+    assert "warm_start has no effect" in caplog.text
+
+
+def test_a_model_that_was_pushed_is_started_from(tmp_path):
+    for name in ("Format-Serving", KERAS_FOLDER):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    given = FnArgs(base_model=str(tmp_path / "Format-Serving"))
+    assert base_model(given, SimpleNamespace(loop=SimpleNamespace(warm_start=True))) == str(tmp_path / KERAS_FOLDER)
+    assert base_model(given, SimpleNamespace(loop=SimpleNamespace(warm_start=False))) is None

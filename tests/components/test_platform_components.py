@@ -1,0 +1,148 @@
+"""The components with what they get on a platform: properties from JSON, buckets, and empty baselines."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from tfx.components.evaluator import constants
+from tfx.types import standard_artifacts
+
+from components import infra_blessing
+from components.buckets import files_below
+from components.champion_folder import VERSION_PROPERTY, Champion
+from components.lite_export import DESCRIPTION, model_file
+from components.lite_pusher import LitePusher
+from components.pusher import MODEL_ID_PROPERTY, Pusher
+from components.refusal import GateRefused
+from serving.models.warmup import WARMUP_FILE
+from tests.buckets import BUCKET, emulator
+from tests.components.platform_artifacts import on_a_platform
+from tests.components.stand_ins import artifact
+from tests.unit.pushing import below, write_model
+
+BASE, CHAMPION = f"gs://{BUCKET}/serving/taxi", f"gs://{BUCKET}/state/taxi/champion"
+
+
+@pytest.fixture
+def store(monkeypatch):
+    with emulator(monkeypatch) as store:
+        yield store
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: path.read_bytes() for name, path in files_below(folder).items()}
+
+
+def run_pusher(
+    folder: Path, *, base: str = BASE, champion: str = CHAMPION, blessed: bool = True, reason: str | None = None
+):
+    """The Pusher with artifacts from a platform; ``folder`` holds the model."""
+    model_blessing = standard_artifacts.ModelBlessing()
+    model_blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
+    infra = artifact(standard_artifacts.InfraBlessing, folder.parent / f"{folder.name}-infra")
+    infra_blessing.write(infra, model_id=1, reason=reason)
+    (Path(infra.uri) / WARMUP_FILE).parent.mkdir(exist_ok=True)
+    (Path(infra.uri) / WARMUP_FILE).write_bytes(b"requests")
+    pushed = standard_artifacts.PushedModel()
+    Pusher.test_call(
+        model=on_a_platform(artifact(standard_artifacts.Model, folder)),
+        model_blessing=on_a_platform(model_blessing),
+        infra_blessing=on_a_platform(infra),
+        pushed_model=pushed,
+        base_directory=base,
+        champion=champion,
+    )
+    return on_a_platform(pushed)
+
+
+def run_champion(folder: Path, *, enabled: int = 1, champion: str = CHAMPION):
+    model = on_a_platform(artifact(standard_artifacts.Model, folder))
+    Champion.test_call(model=model, folder=champion, enabled=enabled)
+    return on_a_platform(model)
+
+
+def test_a_blessed_model_is_pushed_to_the_bucket_and_is_the_next_run_s_baseline(store, tmp_path):
+    model = write_model(tmp_path / "model")
+    pushed = run_pusher(model)
+    version = pushed.get_string_custom_property("pushed_version")
+    assert pushed.get_string_custom_property("pushed_destination") == f"{BASE}/{version}"
+    assert pushed.get_int_custom_property("pushed") == pushed.get_int_custom_property("newly_pushed") == 1
+    assert pushed.get_int_custom_property(MODEL_ID_PROPERTY) > 0
+    served = {f"serving/taxi/{version}/{name}": data for name, data in contents(model / "Format-Serving").items()}
+    assert below(store.contents(), "serving/") == served | {f"serving/taxi/{version}/{WARMUP_FILE}": b"requests"}
+    baseline = run_champion(tmp_path / "output")
+    assert contents(tmp_path / "output") == contents(model)
+    assert baseline.get_string_custom_property(VERSION_PROPERTY) == version
+
+
+def test_the_same_model_again_is_not_pushed_but_its_lost_champion_is_made_again(store, tmp_path):
+    model = write_model(tmp_path / "model")
+    version = run_pusher(model, champion="").get_string_custom_property("pushed_version")
+    assert not below(store.contents(), "state/")
+    again = run_pusher(model)
+    assert again.get_int_custom_property("newly_pushed") == 0
+    assert again.get_string_custom_property("pushed_version") == version
+    run_champion(tmp_path / "output")
+    assert contents(tmp_path / "output") == contents(model)
+
+
+@pytest.mark.parametrize(
+    ("blessed", "reason", "text"), [(False, None, "Evaluator did not bless"), (True, "it crashes", "it crashes")]
+)
+def test_a_model_that_is_refused_leaves_bucket_and_champion_byte_for_byte(store, tmp_path, blessed, reason, text):
+    run_pusher(write_model(tmp_path / "good"))
+    before = store.contents(), {name: about["generation"] for name, about in store.objects[BUCKET].items()}
+    with pytest.raises(GateRefused, match=text):
+        run_pusher(write_model(tmp_path / "bad", seed=1), blessed=blessed, reason=reason)
+    assert (store.contents(), {name: about["generation"] for name, about in store.objects[BUCKET].items()}) == before
+
+
+def test_a_volume_serves_as_well(tmp_path):
+    model, base, champion = write_model(tmp_path / "model"), tmp_path / "serving", tmp_path / "champion"
+    pushed = run_pusher(model, base=str(base), champion=str(champion))
+    version = pushed.get_string_custom_property("pushed_version")
+    assert pushed.get_string_custom_property("pushed_destination") == str(base / version)
+    before = contents(tmp_path)
+    with pytest.raises(GateRefused):
+        run_pusher(model, base=str(base), champion=str(champion), blessed=False)
+    assert contents(tmp_path) == before
+    run_champion(tmp_path / "output", champion=str(champion))
+    assert contents(tmp_path / "output") == contents(model)
+
+
+def test_without_a_champion_or_where_none_is_wanted_the_output_is_empty(store, tmp_path):
+    first = run_champion(tmp_path / "first")
+    run_pusher(write_model(tmp_path / "model"))
+    unwanted = run_champion(tmp_path / "unwanted", enabled=0)
+    for yielded in (first, unwanted):
+        assert Path(yielded.uri).is_dir()
+        assert not contents(Path(yielded.uri))
+        assert not yielded.get_string_custom_property(VERSION_PROPERTY)
+
+
+def test_tf_lite_files_go_to_a_bucket_their_description_last(store, tmp_path):
+    written, exports = [], []
+    for variant in ("float32", "int8"):
+        export = artifact(standard_artifacts.Model, tmp_path / variant)
+        model_file(export.uri).parent.mkdir(parents=True)
+        model_file(export.uri).write_bytes(variant.encode())
+        about = {"variant": variant, "bytes": 4, "inputs": {}, "output": "p"}
+        (tmp_path / variant / DESCRIPTION).write_text(json.dumps(about))
+        exports.append(export)
+    pushed_model, lite = standard_artifacts.PushedModel(), standard_artifacts.PushedModel()
+    pushed_model.set_string_custom_property("pushed_version", "12")
+    store.watch = written.append
+    begin = int(time.time())
+    LitePusher.test_call(
+        lite_models=[on_a_platform(export) for export in exports],
+        pushed_model=on_a_platform(pushed_model),
+        pushed_lite=lite,
+        base_directory=f"{BASE}_lite",
+    )
+    version = lite.get_string_custom_property("pushed_version")
+    assert int(version) >= begin
+    assert lite.get_string_custom_property("pushed_destination") == f"{BASE}_lite/{version}"
+    files = [f"serving/taxi_lite/{version}/{name}" for name in ("model_float32.tflite", "model_int8.tflite")]
+    assert written[1:] == [*files, f"serving/taxi_lite/{version}/{DESCRIPTION}"]
+    assert json.loads(store.contents()[written[-1]])["saved_model_version"] == "12"

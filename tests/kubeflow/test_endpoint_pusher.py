@@ -1,0 +1,286 @@
+"""EndpointPusher: the service's own clients against a local service."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from tfx.types import standard_artifacts
+
+from components.endpoint_deployment import DeploymentFailed
+from components.endpoint_pusher import EndpointPusher
+from components.endpoint_traffic import traffic_split
+from components.refusal import GateRefused
+from components.vertex_api import ENDPOINT_VARIABLE
+from pipeline.loading import ConfigError
+from tests.kubeflow.fakes.http_service import running
+from tests.kubeflow.fakes.vertex import FakeVertex, refusal
+from tests.kubeflow.submitting import config
+
+PARENT = "projects/my-project/locations/europe-west4"
+KEY = f"{PARENT}/keyRings/ring/cryptoKeys/key"
+FIRST = 1_760_000_000
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVertex]:
+    with running(FakeVertex()) as fake:
+        monkeypatch.setenv(ENDPOINT_VARIABLE, fake.url)
+        yield fake
+
+
+def _push(version: int = FIRST, *, pushed: int = 1, key: str = "", folder: str = "gs://b/serving/taxi", **options):
+    source, target = standard_artifacts.PushedModel(), standard_artifacts.PushedModel()
+    source.set_int_custom_property("pushed", pushed)
+    source.set_string_custom_property("pushed_destination", f"{folder}/{version}")
+    source.set_string_custom_property("pushed_version", str(version))
+    EndpointPusher.EXECUTOR_SPEC.executor_class._FUNCTION(
+        pushed_model=source,
+        deployed_model=target,
+        options=json.dumps({"display_name": "Taxi tips", "serving_image": "image:1", **options}),
+        project="my-project",
+        region="europe-west4",
+        model_name="Taxi",
+        encryption_key=key,
+    )
+    return target
+
+
+def _endpoint(service: FakeVertex) -> dict:
+    (endpoint,) = service.endpoints.values()
+    return endpoint
+
+
+def _deployed(service: FakeVertex) -> list[str]:
+    return [each["id"] for each in _endpoint(service)["deployedModels"]]
+
+
+# The first version, and all options.
+
+
+def test_the_first_version_gets_a_model_an_endpoint_and_all_the_traffic(service):
+    target = _push(
+        key=KEY,
+        machine_type="n1-standard-8",
+        accelerator={"type": "NVIDIA_TESLA_T4", "count": 2},
+        min_replicas=2,
+        max_replicas=5,
+        traffic_percent=10,
+    )
+    (upload,) = service.requests("models:upload")
+    assert upload.body["modelId"] == "taxi"
+    assert upload.body["model"] == {
+        "displayName": "Taxi",
+        "artifactUri": f"gs://b/serving/taxi/{FIRST}",
+        "containerSpec": {"imageUri": "image:1"},
+        "versionAliases": [f"v{FIRST}", "default"],
+        "encryptionSpec": {"kmsKeyName": KEY},
+    }
+    (create,) = service.requests("POST .*/endpoints$")
+    assert create.body == {"displayName": "Taxi tips", "encryptionSpec": {"kmsKeyName": KEY}}
+    (deploy,) = service.requests("deployModel")
+    assert deploy.body["deployedModel"] == {
+        "id": str(FIRST),
+        "model": f"{PARENT}/models/taxi@1",
+        "displayName": f"Taxi-{FIRST}",
+        "dedicatedResources": {
+            "machineSpec": {"machineType": "n1-standard-8", "acceleratorType": 5, "acceleratorCount": 2},
+            "minReplicaCount": 2,
+            "maxReplicaCount": 5,
+        },
+    }
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 100}
+    assert target.get_string_custom_property("model") == f"{PARENT}/models/taxi@1"
+    assert target.get_string_custom_property("endpoint") == _endpoint(service)["name"]
+    assert target.get_string_custom_property("deployed_model_id") == str(FIRST)
+    assert target.get_int_custom_property("newly_deployed") == 1
+
+
+def test_a_key_that_is_not_given_is_not_sent(service):
+    _push()
+    assert "encryptionSpec" not in service.requests("models:upload")[0].body["model"]
+    assert "encryptionSpec" not in service.requests("POST .*/endpoints$")[0].body
+
+
+# The next ones.
+
+
+def test_the_next_version_joins_the_model_and_takes_its_share(service):
+    _push()
+    _push(FIRST + 1, traffic_percent=20)
+    uploads = service.requests("models:upload")
+    assert uploads[1].body["parentModel"] == f"{PARENT}/models/taxi"
+    assert "modelId" not in uploads[1].body
+    assert [version["versionId"] for version in service.models[f"{PARENT}/models/taxi"]] == ["1", "2"]
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 80, str(FIRST + 1): 20}
+
+
+@pytest.mark.parametrize(("keep", "left"), [(0, [3]), (1, [2, 3]), (2, [1, 2, 3])])
+def test_former_versions_beyond_keep_are_undeployed_the_oldest_first(service, keep, left):
+    for number in range(4):
+        _push(FIRST + number, keep=keep)
+    assert _deployed(service) == [str(FIRST + number) for number in left]
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST + 3): 100}
+
+
+def test_a_version_with_traffic_and_another_model_are_never_undeployed(service):
+    _push()
+    stranger = {"id": "7", "model": "projects/1/locations/europe-west4/models/other", "modelVersionId": "1"}
+    _endpoint(service)["deployedModels"].append({**stranger, "createTime": "2020-01-01T00:00:00Z"})
+    _push(FIRST + 1, traffic_percent=50, keep=0)
+    assert _deployed(service) == [str(FIRST), "7", str(FIRST + 1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "percent", "after"),
+    [
+        ({}, 10, {"0": 100}),
+        ({"1": 0}, 10, {"0": 100}),
+        ({"1": 100}, 100, {"0": 100}),
+        ({"1": 90, "2": 10}, 10, {"0": 10, "1": 81, "2": 9}),
+        ({"1": 34, "2": 33, "3": 33}, 50, {"0": 50, "1": 17, "2": 17, "3": 16}),
+        ({"1": 99, "2": 1}, 99, {"0": 99, "1": 1}),
+    ],
+)
+def test_the_rest_of_the_traffic_keeps_its_proportions(before, percent, after):
+    split = traffic_split(before, percent=percent)
+    assert split == after
+    assert sum(split.values()) == 100
+
+
+# Started again.
+
+
+def test_the_same_version_is_not_deployed_twice(service):
+    _push()
+    target = _push()
+    assert len(service.requests("models:upload")) == 1
+    assert len(service.requests("deployModel")) == 1
+    assert target.get_int_custom_property("newly_deployed") == 0
+    assert target.get_string_custom_property("deployed_model_id") == str(FIRST)
+
+
+def test_traffic_that_somebody_rolled_back_stays_so(service):
+    _push()
+    _push(FIRST + 1)
+    _endpoint(service)["trafficSplit"] = {str(FIRST): 100}
+    _push(FIRST + 1)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 100}
+
+
+def test_a_deployment_that_is_still_under_way_is_not_doubled(service):
+    _push()
+    service.plant("deployModel", refusal(409, f"deployed model {FIRST + 1} already exists"))
+    with pytest.raises(DeploymentFailed, match="409 deployed model"):
+        _push(FIRST + 1)
+    assert _deployed(service) == [str(FIRST)]
+
+
+def test_a_failed_deployment_leaves_the_traffic_and_the_second_try_uses_the_upload(service):
+    _push()
+    service.operation_errors["deployModel"] = [{"code": 8, "message": "No n1-standard-4 left in europe-west4."}]
+    with pytest.raises(DeploymentFailed) as caught:
+        _push(FIRST + 1)
+    text = str(caught.value)
+    assert "No n1-standard-4 left in europe-west4" in text
+    assert "its traffic is unchanged" in text
+    assert "quota" in text
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 100}
+    _push(FIRST + 1)
+    assert len(service.requests("models:upload")) == 2
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST + 1): 100}
+
+
+# Errors.
+
+
+def test_what_was_not_pushed_is_refused_before_anything_is_asked(service):
+    with pytest.raises(GateRefused, match="did not push"):
+        _push(pushed=0)
+    assert not service.asked
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("GET .*/models/", "cannot register version"),
+        ("models:upload", "cannot register version"),
+        ("GET .*/endpoints", "cannot get or create endpoint 'Taxi tips'"),
+        ("POST .*/endpoints$", "cannot get or create endpoint 'Taxi tips'"),
+        ("deployModel", "cannot deploy version"),
+        ("GET .*/operations/", "cannot register version"),
+    ],
+)
+def test_a_missing_permission_says_where_and_which(service, pattern, said):
+    service.plant(pattern, refusal(403, "Permission 'aiplatform.some.thing' denied."))
+    with pytest.raises(DeploymentFailed) as caught:
+        _push()
+    text = str(caught.value)
+    assert said in text
+    assert "grant roles/aiplatform.user, which holds aiplatform.some.thing, in project my-project" in text
+    assert len(text.splitlines()) <= 2
+
+
+def test_two_endpoints_of_one_name_are_not_guessed_at(service):
+    _push()
+    service.endpoints["other"] = {**_endpoint(service), "name": f"{PARENT}/endpoints/other"}
+    with pytest.raises(DeploymentFailed, match="there are 2 of it .*rename all but one"):
+        _push(FIRST + 1)
+
+
+def test_a_version_that_came_from_elsewhere_is_not_taken_for_this_one(service):
+    _push()
+    with pytest.raises(DeploymentFailed, match="was registered from gs://b/serving/taxi"):
+        _push(folder="gs://other/serving/taxi")
+
+
+def test_an_accelerator_that_vertex_does_not_know(service):
+    with pytest.raises(DeploymentFailed, match="Vertex has no 'nvidia.com/gpu'; it has NVIDIA_TESLA_K80"):
+        _push(accelerator={"type": "nvidia.com/gpu"})
+    assert not service.asked
+
+
+def test_a_port_where_nothing_listens(monkeypatch):
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://127.0.0.1:{port}")
+    with pytest.raises(DeploymentFailed, match="connection refused"):
+        _push()
+
+
+# In the pipeline.
+
+
+def test_the_node_stands_after_the_pusher_with_the_profiles_options():
+    from pipeline import dag
+
+    options = 'platform.endpoint={"display_name": "Taxi tips", "serving_image": "image:1", "keep": 3}'
+    nodes = {node.id: node for node in dag.nodes(config("vertex", options, f"platform.encryption_key={KEY}"))}
+    node = nodes["EndpointPusher"]
+    assert node.inputs["pushed_model"] is nodes["Pusher"].outputs["pushed_model"]
+    properties = node.exec_properties
+    assert json.loads(properties["options"])["keep"] == 3
+    assert properties["encryption_key"] == KEY
+    assert properties["region"] == "europe-west4"
+    assert "EndpointPusher" in dag.UNCACHED
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ['platform.endpoint={"display_name": "x", "serving_image": "i", "min_replicas": 3}'],
+            "min_replicas: 3 is more",
+        ),
+        (
+            ['platform.endpoint={"display_name": "x", "serving_image": "i"}', "platform.serving=/models"],
+            "must be a gs:// folder, since an endpoint reads it",
+        ),
+    ],
+)
+def test_an_endpoint_that_cannot_work_is_refused_with_the_configuration(words, said):
+    with pytest.raises(ConfigError, match=said):
+        config("vertex", *words)

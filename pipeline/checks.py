@@ -37,12 +37,22 @@ def check(config: Config) -> None:
     check_writable(config)
     files = data_files(config)
     columns = known_columns(config, files)
-    schema = schema_features(config.schema_path) if config.schema_path else None
     for key, column in named_columns(config):
         if columns is not None and column not in columns:
             raise ConfigError(
                 f"{key}: there is no column {column!r} in {files[0]}; it has {', '.join(sorted(columns))}."
             )
+    check_without_data(config)
+
+
+def check_without_data(config: Config) -> None:
+    """Check what is known where the data lies elsewhere: the schema, the columns' types, models, functions.
+
+    Raises:
+        ConfigError: see `check`.
+    """
+    schema = schema_features(config.schema_path) if config.schema_path else None
+    for key, column in named_columns(config):
         if schema is not None and column not in schema:
             raise ConfigError(f"{key}: there is no feature {column!r} in {config.schema_path}; add it or drop the key.")
         types = _types(config, key)

@@ -52,8 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from pipeline.deploy_files import make
 
             return make(config, output=options.output)
+        if config.platform:
+            raise loading.ConfigError(
+                f"--profile {options.profile}: runs on {config.platform.kind}; send it there with "
+                f"`python -m kubeflow submit --profile {options.profile}`."
+            )
         checks.check(config)
-        _quiet_tensorflow(verbose=options.verbose)
+        quiet_tensorflow(verbose=options.verbose)
         from pipeline.job import run
 
         return run(config, from_node=options.from_node, to_node=options.to_node, verbose=options.verbose)
@@ -73,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN
 
 
-def _quiet_tensorflow(*, verbose: bool) -> None:
+def quiet_tensorflow(*, verbose: bool) -> None:
     """Before the first import of TensorFlow: its C++ logs, and the wait for metadata of a cloud that is not there."""
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.lite_config import Lite
 from pipeline.metrics import METRICS
+from pipeline.platforms import Platform
 from serving.deploy.options import Deploy
 from trainer.parameters import Features, Label, Loop, Model, Parameters, Strict
 from trainer.search import Search
@@ -219,6 +220,7 @@ class Config(Strict):
         example_weight: the column that says how much each example counts, in training and in evaluation.
         runs: the folder that holds one run folder per pipeline.
         cache: whether nodes whose inputs and code did not change are taken from earlier runs.
+        platform: where ``python -m kubeflow`` sends the pipeline; None in profiles that run it here.
     """
 
     name: Name
@@ -234,6 +236,7 @@ class Config(Strict):
     runs: Path = Path("runs")
     cache: bool = True
     beam: Beam = Beam()
+    platform: Platform | None = None
 
     @model_validator(mode="after")
     def _limits_fit_the_task(self) -> Config:

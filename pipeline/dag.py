@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from pathlib import Path
 from typing import get_args
 
-from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
 from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
@@ -19,36 +16,38 @@ from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
-from tfx.dsl.components.common.resolver import Resolver
 from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
 from tfx.types.channel import Channel
-from tfx.types.standard_artifacts import Model as ModelArtifact
-from tfx.types.standard_artifacts import PushedModel
 
-from components.champion import LatestPushedModelStrategy
 from components.data_gate import DataGate
+from components.evaluator import Evaluator
 from components.infra_validator import InfraValidator
 from components.model_gate import ModelGate
 from components.parquet_executor import Executor as ParquetExecutor
 from components.pusher import Pusher
+from pipeline.champion_nodes import BASELINE, WARM_START, champion_node
 from pipeline.config import Beam, Config, Data
 from pipeline.digest import source_digest
+from pipeline.endpoint_nodes import ENDPOINT_PUSHER, endpoint_nodes
 from pipeline.evaluation import eval_config
 from pipeline.lite_nodes import PUSHER, gate_id, judged_exports, lite_pusher
+from pipeline.places import Places, places
 from pipeline.training_nodes import custom_config, training_nodes
 from trainer.lite_variants import Variant
 
+# Nodes that refuse by ending the run.
+GATES = frozenset({"DataGate", "ModelGate", *map(gate_id, get_args(Variant))})
 # Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
-UNCACHED = frozenset({"DataGate", "ModelGate", "Pusher", PUSHER, *map(gate_id, get_args(Variant))})
+UNCACHED = GATES | {BASELINE, WARM_START, "Pusher", PUSHER, ENDPOINT_PUSHER}
 
 
 def build(config: Config) -> Pipeline:
     """Compose the pipeline that ``config`` describes; nothing runs yet."""
     return Pipeline(
         pipeline_name=config.name,
-        pipeline_root=str(config.run_folder / "artifacts"),
+        pipeline_root=places(config).artifacts,
         components=nodes(config),
         enable_cache=config.cache,
         metadata_connection_config=sqlite_metadata_connection_config(str(config.metadata_file)),
@@ -58,12 +57,13 @@ def build(config: Config) -> Pipeline:
 
 def nodes(config: Config) -> list[BaseNode]:
     """The nodes in the order of the data's way."""
-    example_gen = _example_gen(config.data)
+    where = places(config)
+    example_gen = _example_gen(config.data, where)
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
-    if config.schema_path:
-        schema_gen = ImportSchemaGen(schema_file=str(_by_content(config.schema_path, config))).with_id("SchemaGen")
+    if where.schema:
+        schema_gen = ImportSchemaGen(schema_file=where.schema).with_id("SchemaGen")
     else:
         schema_gen = SchemaGen(statistics=statistics)
     schema = schema_gen.outputs["schema"]
@@ -104,13 +104,8 @@ def _gates_and_push(
 ) -> list[BaseNode]:
     model = trainer.outputs["model"]
     gate = config.gates.evaluation
-    baseline = Resolver(
-        strategy_class=LatestPushedModelStrategy,
-        config={"enabled": gate.baseline == "latest"},
-        model=Channel(type=ModelArtifact),
-        pushed_model=Channel(type=PushedModel),
-        candidate=model,
-    ).with_id("Baseline")
+    where = places(config)
+    baseline = champion_node(BASELINE, champion=where.champion, enabled=gate.baseline == "latest", candidate=model)
     evaluator = Evaluator(
         examples=examples,
         model=model,
@@ -147,26 +142,28 @@ def _gates_and_push(
         model=model,
         model_blessing=blessing,
         infra_blessing=infra_validator.outputs["blessing"],
-        base_directory=str(config.serving_folder),
+        base_directory=where.serving,
+        champion=where.champion or "",
     )
     nodes = [baseline, evaluator, model_gate, infra_validator]
     if config.lite is None:
-        return [*nodes, pusher]
+        return [*nodes, pusher, *endpoint_nodes(config, pusher)]
     judged = judged_exports(
         config.lite, label=config.label, model=model, transform=transform, evaluator=evaluator, after=infra_validator
     )
     for node in judged:
         pusher.add_upstream_node(node)
     pushed = pusher.outputs["pushed_model"]
-    return [*nodes, *judged, pusher, lite_pusher(judged=judged, pushed_model=pushed, folder=config.lite_folder)]
+    lite = lite_pusher(judged=judged, pushed_model=pushed, folder=where.lite)
+    return [*nodes, *judged, pusher, lite, *endpoint_nodes(config, pusher)]
 
 
-def _example_gen(data: Data) -> BaseComponent:
+def _example_gen(data: Data, where: Places) -> BaseComponent:
     splits = [
         example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in data.splits.items()
     ]
     options = {
-        "input_base": str(data.path.resolve()),
+        "input_base": where.data,
         "input_config": example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]),
         "output_config": example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
     }
@@ -177,15 +174,6 @@ def _example_gen(data: Data) -> BaseComponent:
     else:
         example_gen = FileBasedExampleGen(**options, custom_executor_spec=BeamExecutorSpec(ParquetExecutor))
     return example_gen.with_id("ExampleGen")
-
-
-def _by_content(schema: Path, config: Config) -> Path:
-    """A copy of the schema below a folder named by its content: TFX's cache key holds the path alone."""
-    content = schema.read_bytes()
-    copy = config.run_folder / "schema" / hashlib.sha256(content).hexdigest()[:16] / schema.name
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    copy.write_bytes(content)
-    return copy
 
 
 def beam_args(beam: Beam) -> list[str]:

@@ -6,9 +6,9 @@ TFX's cache key holds the dotted path of ``module.function``, not what the modul
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import importlib.util
-from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -81,13 +81,20 @@ def _module_of(path: str) -> str:
     return path if module_file(path) else path.rpartition(".")[0]
 
 
-def _imports(module: str, file: Path) -> Iterator[str]:
+def _imports(module: str, file: Path) -> tuple[str, ...]:
     parent = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(file.read_text())):
+    return _imported_names(file.read_text(), parent)
+
+
+@functools.cache
+def _imported_names(source: str, parent: str) -> tuple[str, ...]:
+    """By content, so that an edit is seen: several nodes run much of the same code."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             anchor = parent.rsplit(".", node.level - 1)[0] if node.level > 1 else parent
             base = ".".join(filter(None, [anchor if node.level else "", node.module]))
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(names)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
-from tfx.components.evaluator.component import Evaluator
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import standard_component_specs
 from tfx.types.channel import Channel
-from tfx.types.channel_utils import union
 
+from components.evaluator import Evaluator
 from components.lite_export import LiteExport
 from components.lite_gate import LiteGate
 from components.lite_pusher import LitePusher
@@ -78,7 +76,7 @@ def judged_exports(
     return nodes
 
 
-def lite_pusher(*, judged: list[BaseNode], pushed_model: Channel, folder: Path) -> BaseNode:
+def lite_pusher(*, judged: list[BaseNode], pushed_model: Channel, folder: str) -> BaseNode:
     """The node that pushes all variants.
 
     Args:
@@ -87,7 +85,11 @@ def lite_pusher(*, judged: list[BaseNode], pushed_model: Channel, folder: Path) 
         folder: its children are the versions.
     """
     return LitePusher(
-        lite_models=union([node.outputs["lite_model"] for node in judged if "lite_model" in node.outputs]),
         pushed_model=pushed_model,
-        base_directory=str(folder),
+        base_directory=folder,
+        **{
+            node.exec_properties["variant"]: node.outputs["lite_model"]
+            for node in judged
+            if "lite_model" in node.outputs
+        },
     ).with_id(PUSHER)

@@ -42,7 +42,7 @@ def load(*, config: Path, profile: str | None, overrides: Sequence[str] = ()) ->
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        lines = [f"{source}: {text}" for text in _explain(error)]
+        lines = [f"{source}: {text}" for text in _explain(error, tree)]
         raise ConfigError("\n".join(lines[:3])) from None
 
 
@@ -69,10 +69,24 @@ def _read(path: Path) -> Tree:
     return tree
 
 
-def _parse_override(word: str) -> Tree:
+def assignments(words: Sequence[str], *, flag: str) -> dict[str, str]:
+    """``NAME=VALUE`` words as a dict; the values are texts as they were written, ``007`` for one.
+
+    Raises:
+        ConfigError: a word is none; the message begins with ``flag``.
+    """
+    return dict(_assignment(word, flag=flag, example="data_path=gs://my-bucket/data") for word in words)
+
+
+def _assignment(word: str, *, flag: str, example: str) -> tuple[str, str]:
     key, separator, text = word.partition("=")
     if not separator or not all(key.split(".")):
-        raise ConfigError(f"--set {word}: must be key=value, for example --set trainer.loop.epochs=5.")
+        raise ConfigError(f"{flag} {word}: must be key=value, for example {flag} {example}.")
+    return key, text
+
+
+def _parse_override(word: str) -> Tree:
+    key, text = _assignment(word, flag="--set", example="trainer.loop.epochs=5")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -94,9 +108,9 @@ def _merge(base: Tree, over: Tree) -> Tree:
     return merged
 
 
-def _explain(error: ValidationError) -> Iterator[str]:
+def _explain(error: ValidationError, tree: Tree) -> Iterator[str]:
     for item in error.errors():
-        path = ".".join(map(str, item["loc"]))
+        path = ".".join(map(str, _keys(item["loc"], tree)))
         if item["type"] == "extra_forbidden":
             yield f"{path}: unknown key{_nearest(item['loc'])}."
         elif item["type"] == "missing":
@@ -105,6 +119,16 @@ def _explain(error: ValidationError) -> Iterator[str]:
             message = item["msg"].removeprefix("Value error, ")
             got = "" if item["type"] == "value_error" else f", got {item['input']!r}"
             yield f"{path + ': ' if path else ''}{message}{got}."
+
+
+def _keys(location: tuple[int | str, ...], tree: Any) -> Iterator[int | str]:
+    """A location without what is no key of the file: pydantic names the kind of a union's member, too."""
+    for part in location:
+        inside = isinstance(tree, list) or (isinstance(tree, dict) and part in tree)
+        if inside or part == location[-1]:
+            yield part
+        if inside:
+            tree = tree[part]
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:

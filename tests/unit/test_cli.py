@@ -38,3 +38,8 @@ def test_usage_error_is_exit_code_2():
 def test_status_before_any_run(capsys, tmp_path):
     assert cli.main(["status", "--set", f"runs={tmp_path}"]) == 0
     assert "no run yet" in capsys.readouterr().out
+
+
+def test_a_profile_of_a_platform_is_not_run_here(capsys):
+    assert cli.main(["run", "--profile", "vertex"]) == 2
+    assert "runs on vertex; send it there with `python -m kubeflow submit --profile vertex`" in capsys.readouterr().err

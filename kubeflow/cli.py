@@ -1,0 +1,114 @@
+"""The command line: ``python -m kubeflow compile|lint|submit``.
+
+Exit codes: 0 done, 2 bad usage or config, 3 lint refused, 1 anything else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from kubeflow import ir
+from kubeflow.ir import CompiledPipeline
+from pipeline import checks, garbage, loading
+from pipeline.cli import quiet_tensorflow
+from pipeline.config import Config
+from pipeline.console import quiet
+
+DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m kubeflow", description=__doc__.splitlines()[0], epilog=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, default=Path("configs/taxi.yaml"))
+    common.add_argument("--profile", required=True, help="a file in profiles/ beside the config that has a platform")
+    common.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key; repeatable")
+    common.add_argument("--verbose", action="store_true", help="show all logs, and tracebacks of errors")
+    compiles = commands.add_parser("compile", parents=[common], help="write the pipeline as the platform takes it")
+    compiles.add_argument("--output", type=Path, metavar="FILE.yaml", help="(default: NAME-PROFILE.yaml)")
+    lints = commands.add_parser("lint", parents=[common], help="say what would fail on the platform")
+    submits = commands.add_parser("submit", parents=[common], help="lint, then run on the platform, or on a schedule")
+    for command in (lints, submits):
+        command.add_argument("--input", type=Path, metavar="FILE.yaml", help="compiled before (default: compile now)")
+    submits.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="repeatable")
+    submits.add_argument("--cron", metavar="'M H D M W'", help="run at every tick of a schedule")
+    submits.add_argument("--wait", action="store_true", help="wait for the end of the run; exit 1 where it fails")
+    submits.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="for each call (default: 60)")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; every error is one or two lines on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = loading.load(config=options.config, profile=options.profile, overrides=options.set)
+        if config.platform is None:
+            raise loading.ConfigError(f"--profile {options.profile}: has no platform; try vertex or kubeflow.")
+        quiet_tensorflow(verbose=options.verbose)
+        if options.command == "compile":
+            output = options.output or Path(f"{config.name}-{options.profile}.yaml")
+            return _compile(config, output=output, verbose=options.verbose)
+        compiled = ir.read(options.input) if options.input else _compiled(config, verbose=options.verbose)
+        if _lint(compiled, config):
+            return REFUSED
+        return _submit(compiled, config, options) if options.command == "submit" else DONE
+    except (loading.ConfigError, ir.UnreadableIR) as error:
+        print(error, file=sys.stderr)
+        return BAD_CONFIG
+    except Exception as error:
+        if options.verbose:
+            traceback.print_exc()
+        text = " ".join(str(error).split())[:400]
+        print(f"{type(error).__name__}: {text}\nThis is unexpected: run again with --verbose.", file=sys.stderr)
+        return BROKEN
+
+
+def _compiled(config: Config, *, verbose: bool) -> CompiledPipeline:
+    checks.check_without_data(config)
+    # TensorFlow's C++ code logs to the descriptor itself before it looks at any level.
+    with quiet(Path(os.devnull), verbose=verbose):
+        with garbage.importing():
+            from kubeflow.compiler import compile_pipeline
+        return compile_pipeline(config)
+
+
+def _compile(config: Config, *, output: Path, verbose: bool) -> int:
+    compiled = _compiled(config, verbose=verbose)
+    output.write_text(compiled.to_yaml())
+    print(f"wrote {output}: {len(compiled.tasks())} tasks for {config.platform.kind}")
+    return DONE
+
+
+def _lint(compiled: CompiledPipeline, config: Config) -> int:
+    """Print the findings; their number."""
+    from kubeflow.lint import lint
+
+    findings = lint(compiled, config)
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    if not findings:
+        print(f"lint  {config.name} for {config.platform.kind}: nothing found in {len(compiled.tasks())} tasks")
+    return len(findings)
+
+
+def _submit(compiled: CompiledPipeline, config: Config, options: argparse.Namespace) -> int:
+    from kubeflow.submission import Request, SubmissionFailed, submit
+
+    parameters = loading.assignments(options.parameter, flag="--parameter")
+    request = Request(parameters=parameters, cron=options.cron, wait=options.wait, timeout_seconds=options.timeout)
+    try:
+        submitted = submit(compiled, config, request)
+    except SubmissionFailed as error:
+        print(error, file=sys.stderr)
+        return BROKEN
+    print(f"submitted  {submitted.name}")
+    print(f"look at    {submitted.url}")
+    if submitted.state:
+        print(f"ended      {submitted.state}")
+    return DONE

@@ -1,0 +1,39 @@
+"""The shipped profiles, compiled by the real compiler, against the golden files."""
+
+import pytest
+
+from tests.kubeflow.golden_ir import PROFILES, config_of, golden_file, without_digests
+
+
+@pytest.fixture(scope="module")
+def compile_pipeline():
+    from kubeflow.compiler import compile_pipeline
+
+    return compile_pipeline
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_golden_file_is_what_the_profile_compiles_to(profile, compile_pipeline):
+    compiled = without_digests(compile_pipeline(config_of(profile)))
+    assert compiled == golden_file(profile).read_text(), "python -m tests.kubeflow.golden_ir writes it anew"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_second_compilation_gives_the_same(profile, compile_pipeline):
+    assert compile_pipeline(config_of(profile)) == compile_pipeline(config_of(profile))
+
+
+def test_without_an_exit_handler_the_tasks_are_the_roots(compile_pipeline):
+    compiled = compile_pipeline(config_of("vertex", "platform.exit_handler=null"))
+    assert compiled.exit_handler() is None
+    assert list(compiled.tasks()) == list(compiled.spec["root"]["dag"]["tasks"])
+    assert compiled.tasks()["ExampleGen"]["inputs"]["parameters"]["input_base"] == {
+        "componentInputParameter": "data_path"
+    }
+
+
+def test_an_endpoint_gets_its_node(compile_pipeline):
+    endpoint = "platform.endpoint={display_name: taxi, serving_image: image}"
+    compiled = compile_pipeline(config_of("vertex", endpoint))
+    assert compiled.tasks()["EndpointPusher"]["dependentTasks"] == ["Pusher"]
+    assert compiled.tasks()["EndpointPusher"]["cachingOptions"] == {}

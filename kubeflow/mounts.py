@@ -1,0 +1,52 @@
+"""Where a container sees the object store: the folders that the orchestrator mounts or fills for it.
+
+Vertex mounts buckets with FUSE; the launcher of Kubeflow Pipelines copies inputs to such folders before the container's
+command runs, and outputs from them afterwards. Both use the same names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_FOLDERS = {"gs://": "gcs", "minio://": "minio", "s3://": "s3"}
+# What is put before the folders; without it they lie below "/".
+ROOT_VARIABLE = "MOUNTS_ROOT"
+
+
+@dataclass(frozen=True)
+class Mounts:
+    """The mounts of this container.
+
+    Attributes:
+        root: the folder that they lie in.
+    """
+
+    root: Path
+
+    @classmethod
+    def of_environment(cls) -> Mounts:
+        """The mounts below ``MOUNTS_ROOT``."""
+        return cls(Path(os.environ.get(ROOT_VARIABLE, "/")))
+
+    def local(self, uri: str) -> str | None:
+        """The path at which ``uri`` is seen; None for what is not in an object store."""
+        for scheme, folder in _FOLDERS.items():
+            if uri.startswith(scheme):
+                return str(self.root / folder / uri.removeprefix(scheme))
+        return None
+
+
+def back(text: str, uris: Mapping[str, str]) -> str:
+    """``text`` with the local path that it is, or begins with, turned into its URI; any other text unchanged.
+
+    Args:
+        text: a property of an artifact, such as the path of the model that was evaluated.
+        uris: URIs by their local paths.
+    """
+    for path, uri in uris.items():
+        if text == path or text.startswith(f"{path}/"):
+            return uri + text.removeprefix(path)
+    return text

@@ -1,0 +1,91 @@
+"""The taxi pipeline, compiled for Kubeflow Pipelines, run from its YAML: three runs, one after the other.
+
+The object store is a folder, and the backend one of this machine (see `tests.kubeflow.backend`): it tells no types of
+inputs, copies artifacts in and out of pods that share nothing else, and shows volumes only where they are mounted.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.kubeflow.backend import asking
+from tests.kubeflow.backend.taxi import NODES, KubeflowWorld
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return KubeflowWorld(tmp_path_factory.mktemp("kubeflow") / "world")
+
+
+@pytest.fixture(scope="module")
+def first(world):
+    run = world.run(fresh=["SchemaGen"])
+    return run, world.pushed(run)
+
+
+@pytest.fixture(scope="module")
+def second(world, first):
+    """Other trips, by a runtime parameter; and the pod of Transform's first attempt is lost."""
+    run = world.run(parameters={"data_path": "data/more"}, killed=["Transform"])
+    return run, world.pushed(run)
+
+
+@pytest.fixture(scope="module")
+def refused(world, second):
+    """Trips of a company town: the data are not what the schema says."""
+    trips = world.folder / "image" / "data" / "more" / "trips.csv"
+    trips.write_text(trips.read_text().replace("Credit Card", "Seashells"))
+    run = world.run(parameters={"data_path": "data/more"})
+    return run, world.kept()
+
+
+def test_the_first_run_pushes_a_model_that_answers(world, first, tmp_path):
+    run, kept = first
+    assert run.states() == dict.fromkeys([*NODES, "tfx-dag", "ExitNotice"], "SUCCEEDED"), run.said()
+    assert len(kept.versions) == 1
+    assert asking.served_version(world.serving, tmp_path) == kept.versions[-1]
+
+
+def test_the_second_run_has_other_data_and_is_compared_with_the_first(world, first, second, tmp_path):
+    (_, former), (run, kept) = first, second
+    candidate, baseline = asking.auc(world.files(run, "Evaluator", "evaluation"))
+    assert candidate > 0.6
+    assert baseline > 0.6
+    assert candidate != baseline
+    assert kept.versions == [*former.versions, kept.versions[-1]]
+    assert kept.champion != former.champion
+    assert asking.served_version(world.serving, tmp_path) == kept.versions[-1]
+
+
+def test_only_what_hangs_on_no_data_comes_from_the_cache(second):
+    run, _ = second
+    assert [name for name, state in run.states().items() if state == "CACHED"] == ["SchemaGen"]
+
+
+def test_a_task_that_dies_is_tried_again(second):
+    run, _ = second
+    assert run.tasks["Transform"].codes == [-9, 0]
+
+
+def test_bad_data_end_the_run_and_change_nothing(world, second, refused):
+    (_, before), (run, after) = second, refused
+    gate = run.tasks["DataGate"]
+    assert gate.codes == [3], run.said()
+    assert gate.logs[0].splitlines()[-1].startswith("DataGate refused: ")
+    assert "payment_type" in gate.logs[0].splitlines()[-1]
+    states = run.states()
+    after_the_gate = NODES[NODES.index("Transform") :]
+    assert {name: states[name] for name in after_the_gate} == dict.fromkeys(after_the_gate, "NOT_TRIGGERED")
+    assert states["tfx-dag"] == "FAILED"
+    assert after == before
+
+
+def test_the_end_of_every_run_is_told(world, first, second, refused):
+    ended = [json.loads(file.read_text()) for file in sorted((world.state / "ended").iterdir())]
+    assert [(notice["run"], notice["state"]) for notice in ended] == [
+        ("taxi-1", "SUCCEEDED"),
+        ("taxi-2", "SUCCEEDED"),
+        ("taxi-3", "FAILED"),
+    ]

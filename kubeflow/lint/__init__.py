@@ -1,0 +1,48 @@
+"""What would fail on the platform, found before anything is sent.
+
+Each module holds the rules of one group, as functions in its ``RULES``; each rule's docstring names the source that
+makes it a fact. None imports TFX or TensorFlow. All of them are listed in docs/lint.md.
+"""
+
+from __future__ import annotations
+
+from kubeflow.ir import CompiledPipeline
+from kubeflow.lint import (
+    backend,
+    images,
+    inputs,
+    names,
+    paths,
+    placeholders,
+    references,
+    resources,
+    schema,
+    secrets,
+    storage,
+    training,
+)
+from kubeflow.lint.finding import Finding
+from kubeflow.lint.walk import in_pipeline_order
+from pipeline.config import Config
+
+__all__ = ["Finding", "lint"]
+
+_GROUPS = (inputs, names, backend, placeholders, images, storage, paths, resources, training, secrets)
+# Each stage relies on what those before it have found to be sound.
+_STAGES = (references.RULES, tuple(rule for group in _GROUPS for rule in group.RULES))
+
+
+def lint(compiled: CompiledPipeline, config: Config) -> list[Finding]:
+    """All findings, those of the profile first, then in the order of the pipeline; none means that it will be taken.
+
+    A file that is no sound PipelineSpec gets the findings on its structure alone: the other rules could not read it.
+    """
+    findings = [finding for rule in schema.RULES for finding in rule(compiled, config)]
+    if findings:
+        return findings
+    pipeline = schema.normalized(compiled)
+    for rules in _STAGES:
+        findings = [finding for rule in rules for finding in rule(pipeline, config)]
+        if findings:
+            return in_pipeline_order(findings, pipeline.spec)
+    return []

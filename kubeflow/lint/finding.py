@@ -1,0 +1,36 @@
+"""What a rule reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from kubeflow.ir import CompiledPipeline
+from pipeline.config import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that would fail, in one line each: where it is, what is wrong, what to do.
+
+    Attributes:
+        where: a node id with the part of its task or executor, or a key of the profile.
+        what: what is wrong.
+        fix: what to do about it.
+    """
+
+    where: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}; {self.fix}."
+
+
+Rule = Callable[[CompiledPipeline, Config], Iterable[Finding]]
+
+
+def one_of(names: Iterable[str]) -> str:
+    """The end of a fix that names the possible values."""
+    known = sorted(names)
+    return f"there is {', '.join(known[:12])}{' ...' if len(known) > 12 else ''}" if known else "there is none"

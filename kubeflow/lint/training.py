@@ -1,0 +1,56 @@
+"""Will the workers that train find each other, and end?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubeflow.ir import CompiledPipeline
+from kubeflow.lint.finding import Finding
+from pipeline.config import Config
+
+TRAINER = "Trainer"
+_STRATEGY = "trainer.loop.strategy"
+
+
+def strategy_of_several(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Each of several workers would train a model of its own (trainer/replicas.py: TF_CONFIG is for multi_worker)."""
+    del pipeline
+    strategy = config.trainer.loop.strategy
+    if _workers(config) > 1 and strategy not in ("auto", "multi_worker"):
+        what = f"is {strategy}, with {_workers(config)} workers in platform.training"
+        yield Finding(where=_STRATEGY, what=what, fix="use auto, or one worker")
+
+
+def strategy_of_one(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """It needs TF_CONFIG, which the platform sets for several workers only (trainer/replicas.py)."""
+    del pipeline
+    if _workers(config) == 1 and config.trainer.loop.strategy == "multi_worker":
+        what = "is multi_worker, and one worker trains"
+        yield Finding(where=_STRATEGY, what=what, fix="use auto, or set platform.training.workers")
+
+
+def spot_without_retries(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """A spot machine that is taken away fails the task (cloud.google.com/vertex-ai/docs/training/use-spot-vms)."""
+    del pipeline
+    platform = config.platform
+    spot = platform.kind == "vertex" and platform.training and platform.training.spot
+    if spot and not platform.task(TRAINER).retries:
+        what = "spot machines can be taken away, and the Trainer is not tried again"
+        fix = f"set platform.tasks.{TRAINER}.retries, or spot to false"
+        yield Finding(where="platform.training.spot", what=what, fix=fix)
+
+
+def idle_accelerator(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """The Trainer's own task only waits for the job that trains (components/training_job.py)."""
+    del pipeline
+    if config.platform.training and config.platform.task(TRAINER).accelerator:
+        what = "would be idle, since the training is a job of its own"
+        fix = "take it out, and set platform.training.accelerator"
+        yield Finding(where=f"platform.tasks.{TRAINER}.accelerator", what=what, fix=fix)
+
+
+RULES = (strategy_of_several, strategy_of_one, spot_without_retries, idle_accelerator)
+
+
+def _workers(config: Config) -> int:
+    return config.platform.training.workers if config.platform.training else 1

@@ -1,0 +1,187 @@
+"""Every rule finds its fault and nothing else; pipelines without faults give no findings."""
+
+import ast
+import importlib
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kfp import compiler, dsl
+
+from kubeflow import ir
+from kubeflow.ir import CompiledPipeline
+from kubeflow.lint import _GROUPS, lint, machines, references, schema
+from tests.unit import lint_pipelines
+from tests.unit.lint_faults import FAULTS, PLATFORM_SPEC_ON_VERTEX, Fault
+
+LIGHT = "import sys; from kubeflow.cli import main; code = main(sys.argv[1:]); "
+LIGHT += "print('heavy' if {'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules) else 'light'); sys.exit(code)"
+RULES = {
+    f"{group.__name__.split('.')[-1]}.{rule.__name__}"
+    for group in (schema, references, *_GROUPS)
+    for rule in group.RULES
+}
+
+
+@pytest.mark.parametrize("kind", ["vertex", "kubeflow"])
+def test_a_clean_pipeline_has_no_findings(kind):
+    assert lint(lint_pipelines.compiled(kind), lint_pipelines.config(kind)) == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_planted_fault_is_found_alone(fault: Fault):
+    pipeline = lint_pipelines.compiled(fault.kind)
+    config = lint_pipelines.config(fault.kind, *fault.overrides)
+    fault.plant(pipeline)
+    findings = lint(pipeline, config)
+    assert [finding.where for finding in findings] == [fault.where], [str(finding) for finding in findings]
+    assert fault.what in str(findings[0])
+    module, name = fault.rule.split(".")
+    rule = getattr(importlib.import_module(f"kubeflow.lint.{module}"), name)
+    seen = pipeline if module == "schema" else schema.normalized(pipeline)
+    assert list(rule(seen, config)) == findings
+
+
+def test_a_platform_spec_does_not_go_to_vertex():
+    pipeline = lint_pipelines.compiled("vertex")
+    pipeline = CompiledPipeline(spec=pipeline.spec, platform_spec=lint_pipelines.volumes(["Transform"]))
+    findings = lint(pipeline, lint_pipelines.config("vertex"))
+    assert [finding.where for finding in findings] == [PLATFORM_SPEC_ON_VERTEX.where]
+    assert PLATFORM_SPEC_ON_VERTEX.what in findings[0].what
+
+
+def test_every_rule_has_a_fault():
+    assert {fault.rule for fault in (*FAULTS, PLATFORM_SPEC_ON_VERTEX)} == RULES
+
+
+def test_every_rule_is_documented():
+    rows = [line for line in Path("docs/lint.md").read_text().splitlines() if line.startswith("| `")]
+    assert {row.split("`")[1] for row in rows} == RULES
+
+
+def test_findings_come_in_the_order_of_the_pipeline():
+    pipeline = lint_pipelines.compiled("vertex")
+    for node in ("Evaluator", "ExampleGen", "Transform"):
+        pipeline.spec["deploymentSpec"]["executors"][f"{node}_executor"]["container"]["resources"] = {"cpuLimit": 97.0}
+    findings = lint(pipeline, lint_pipelines.config("vertex", "platform.project=my-project"))
+    assert [finding.where.split(".")[0] for finding in findings] == ["platform", "ExampleGen", "Transform", "Evaluator"]
+
+
+@pytest.mark.parametrize("text", ["data/taxi", "gs://acme/data", "/tmp/x", "/gcs/acme/data"])
+def test_paths_that_a_container_on_vertex_has(text):
+    pipeline = lint_pipelines.compiled("vertex")
+    pipeline.spec["root"]["inputDefinitions"]["parameters"]["data_path"]["defaultValue"] = text
+    assert lint(pipeline, lint_pipelines.config("vertex")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the password is in a secret",
+        "trainer.run_fn.run_fn",
+        "Visa/Mastercard",
+        "8d5425a016757219" * 4,
+        "https://acme.io/models",
+        "//",
+        "{not json",
+    ],
+)
+def test_harmless_texts_are_left_alone(text):
+    pipeline = lint_pipelines.compiled("kubeflow")
+    tasks = pipeline.spec["components"]["tfx-dag"]["dag"]["tasks"]
+    tasks["Trainer"]["inputs"]["parameters"]["run_fn"] = lint_pipelines.constant(text)
+    assert lint(pipeline, lint_pipelines.config("kubeflow")) == []
+
+
+def test_numbers_become_texts_on_kubeflow():
+    pipeline = lint_pipelines.compiled("kubeflow")
+    tasks = pipeline.spec["components"]["tfx-dag"]["dag"]["tasks"]
+    tasks["Trainer"]["inputs"]["parameters"]["run_fn"] = lint_pipelines.constant(3.0)
+    assert lint(pipeline, lint_pipelines.config("kubeflow")) == []
+
+
+@pytest.mark.parametrize(
+    ("machine", "accelerator", "count"),
+    [
+        ("n1-highmem-2", "NVIDIA_TESLA_V100", 8),
+        ("n1-standard-96", "NVIDIA_TESLA_T4", 4),
+        ("g2-standard-48", "NVIDIA_L4", 4),
+        ("a3-highgpu-8g", "NVIDIA_H100_80GB", 8),
+        ("cloud-tpu", "TPU_V3", 8),
+        ("c2-standard-60", None, 0),
+    ],
+)
+def test_machines_that_there_are(machine, accelerator, count):
+    assert machines.machine_problem(machine) is None
+    assert machines.fit_problem(machine, accelerator, count) is None
+
+
+def test_an_endpoint_takes_smaller_machines():
+    assert machines.machine_problem("n1-standard-2") is not None
+    assert machines.machine_problem("n1-standard-2", serving=True) is None
+
+
+def test_accelerators_are_those_of_the_sdk():
+    # Read, not imported: the SDK takes seconds.
+    package = Path(importlib.util.find_spec("google.cloud.aiplatform_v1").submodule_search_locations[0])
+    tree = ast.parse((package / "types" / "accelerator_type.py").read_text())
+    enum = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "AcceleratorType")
+    names = {item.targets[0].id for item in enum.body if isinstance(item, ast.Assign)}
+    assert names - {"ACCELERATOR_TYPE_UNSPECIFIED"} == machines.ACCELERATORS
+
+
+@pytest.mark.parametrize("kind", ["vertex", "kubeflow"])
+def test_a_stock_pipeline_is_judged(kind):
+    findings = {finding.where: finding.what for finding in lint(lint_pipelines.stock(), lint_pipelines.config(kind))}
+    assert "is a resolver" in findings["latest-model-resolver"]
+    assert "TFX's own image" in findings["CsvExampleGen.image"]
+    assert "/home/me/data" in findings["CsvExampleGen.inputs.parameters.input_base"]
+
+
+@pytest.fixture(scope="module")
+def kfp_pipeline(tmp_path_factory) -> CompiledPipeline:
+    image = f"acme/tool{lint_pipelines.PIN}"
+
+    @dsl.container_component
+    def make(seed: int, out: dsl.OutputPath(str)):
+        return dsl.ContainerSpec(image=image, command=["make", seed, out])
+
+    @dsl.container_component
+    def ended(status: str):
+        return dsl.ContainerSpec(image=image, command=["echo", status])
+
+    @dsl.pipeline(name="tools")
+    def tools(seeds: list = [1, 2], chosen: str = "1"):  # noqa: B006
+        with dsl.ExitHandler(ended(status="ended")):
+            with dsl.ParallelFor(seeds) as seed:
+                make(seed=seed)
+            first = make(seed=1)
+            with dsl.If(first.output == chosen):
+                make(seed=3)
+
+    path = tmp_path_factory.mktemp("kfp") / "tools.yaml"
+    compiler.Compiler().compile(tools, str(path))
+    return ir.read(path)
+
+
+@pytest.mark.parametrize("kind", ["vertex", "kubeflow"])
+def test_a_pipeline_of_kfp_has_no_findings(kfp_pipeline, kind):
+    assert [str(finding) for finding in lint(kfp_pipeline, lint_pipelines.config(kind))] == []
+
+
+@pytest.mark.parametrize("tree", [[], "text", {"tasks": []}, {"dag": {"tasks": {"A": {"componentRef": "A"}}}}, None])
+def test_a_broken_root_is_a_finding_and_no_crash(tree):
+    pipeline = lint_pipelines.compiled("vertex")
+    pipeline.spec["root"] = tree
+    assert lint(pipeline, lint_pipelines.config("vertex"))
+
+
+def test_lint_of_a_file_imports_nothing_heavy(tmp_path):
+    file = tmp_path / "taxi.yaml"
+    file.write_text(lint_pipelines.compiled("vertex").to_yaml())
+    command = [sys.executable, "-c", LIGHT, "lint", "--profile", "vertex", "--input", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (3, "light"), done.stderr
+    assert "platform.project: still holds the placeholder my-project; write your own into the profile." in done.stderr

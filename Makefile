@@ -1,6 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+IMAGES := kubeflow/images
+COMPILE := $(BIN)/uv pip compile --upgrade --generate-hashes --quiet --no-header --no-annotate --no-emit-index-url \
+  --python-version 3.11 --python-platform x86_64-manylinux_2_39
 
 run: $(READY)              ## the main job: data to a gated, pushed and queried model
 	@$(BIN)/python -m pipeline run
@@ -8,17 +11,22 @@ run: $(READY)              ## the main job: data to a gated, pushed and queried 
 test: $(READY)             ## unit tests, then the server, components and whole pipelines
 	@$(BIN)/python -m pytest tests/unit --durations=0 --durations-min=2
 	@$(BIN)/python -m pytest tests/serving tests/conformance
-	@$(BIN)/python -m pytest tests/components tests/e2e
+	@$(BIN)/python -m pytest tests/components tests/kubeflow tests/e2e
 
 lint: $(READY)             ## style and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 bench: $(READY)            ## every benchmark, JSON lines on stdout
-	@for name in quality pipeline train serving; do $(BIN)/python -m bench.$$name || exit 1; done
+	@for name in quality pipeline train serving compile; do $(BIN)/python -m bench.$$name || exit 1; done
 
-lock: $(READY)             ## renew requirements.lock from setup.py
-	@$(BIN)/uv pip compile setup.py --extra dev --upgrade --generate-hashes --quiet --no-header --no-annotate \
-	  --no-emit-index-url --python-version 3.11 --python-platform x86_64-manylinux_2_39 -o requirements.lock
+lock: $(READY)             ## renew requirements.lock from setup.py, and those of the images from that
+	@$(COMPILE) setup.py --extra dev --output-file requirements.lock
+	@$(COMPILE) setup.py --constraints requirements.lock --output-file $(IMAGES)/requirements.lock
+# The oldest CUDA wheels that TensorFlow accepts: those it was built with.
+	@$(COMPILE) setup.py --extra gpu --constraints requirements.lock --resolution lowest \
+	  --output-file $(IMAGES)/requirements-gpu.lock
+	@echo uv | $(COMPILE) - --constraints requirements.lock --output-file $(IMAGES)/build.lock
+	@$(BIN)/python -m kubeflow.images.cuda_sizes
 
 clean:                     ## remove runs and the environment
 	@rm -rf runs .venv *.egg-info .pytest_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,65 @@
+"""``python -m kubeflow.images.cuda_sizes``: write down how large the CUDA wheels are, packed and installed.
+
+They are some gigabytes, so nobody downloads them to know: a wheel is a zip file, and its last bytes list its files with
+their sizes. The table stands beside this file, and a test compares its versions with the lock.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+
+import requests
+
+from kubeflow.images import locks
+
+TABLE = locks.FOLDER / "cuda_sizes.json"
+_TIMEOUT_SECONDS = 60
+# A zip file's directory needs some 100 bytes a file; the largest of these wheels has a few thousand.
+_DIRECTORY_BYTES = 4 << 20
+
+
+def table() -> dict[str, dict[str, str | int]]:
+    """The written sizes: ``version``, ``wheel`` and ``installed`` (in bytes) by package."""
+    return json.loads(TABLE.read_text())
+
+
+def measure(package: str, pinned: locks.Pinned, *, index: str) -> dict[str, str | int]:
+    """The sizes of the Linux wheel of ``package``.
+
+    Args:
+        package: its name.
+        pinned: its version and the hashes, of which one must be that of the wheel.
+        index: the base URL of a simple index that speaks JSON.
+
+    Raises:
+        LookupError: the index has no such wheel.
+    """
+    accept = {"Accept": "application/vnd.pypi.simple.v1+json"}
+    answer = requests.get(f"{index.rstrip('/')}/{package}/", headers=accept, timeout=_TIMEOUT_SECONDS)
+    answer.raise_for_status()
+    for file in answer.json()["files"]:
+        if file["hashes"].get("sha256") in pinned.hashes and file["filename"].endswith("x86_64.whl"):
+            break
+    else:
+        raise LookupError(f"the index has no x86_64 wheel of {package} {pinned.version} with a hash of the lock.")
+    tail = {"Range": f"bytes=-{_DIRECTORY_BYTES}"}
+    end = requests.get(requests.compat.urljoin(answer.url, file["url"]), headers=tail, timeout=_TIMEOUT_SECONDS)
+    end.raise_for_status()
+    wheel = int(end.headers.get("Content-Range", f"/{len(end.content)}").rpartition("/")[2])
+    with zipfile.ZipFile(io.BytesIO(end.content)) as directory:
+        installed = sum(entry.file_size for entry in directory.infolist())
+    return {"version": pinned.version, "wheel": wheel, "installed": installed}
+
+
+def main() -> None:
+    """Measure every CUDA package of the GPU lock."""
+    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple")
+    sizes = {package: measure(package, pinned, index=index) for package, pinned in locks.cuda().items()}
+    TABLE.write_text(json.dumps(sizes, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

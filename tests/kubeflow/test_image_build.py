@@ -65,11 +65,12 @@ def site_packages(image: Image) -> Path:
     return image.root / "venv/lib/python3.11/site-packages"
 
 
-def test_exactly_the_lock_is_installed(image):
+def test_exactly_the_lock_and_the_project_are_installed(image):
     installed = {
         canonicalize_name(found.metadata["Name"]): found.version
         for found in distributions(path=[str(site_packages(image))])
     }
+    assert installed.pop("tfx-pipeline-template")
     assert installed == {name: pinned.version for name, pinned in locks.read(locks.RUNTIME).items()}
 
 

@@ -121,6 +121,7 @@ def test_every_file_of_the_project_s_packages_and_inputs_is_in_the_context():
     seen = set(copied(ROOT, IGNORE))
     for folder in ("components", "configs", "data", "kubeflow", "pipeline", "schema", "serving", "trainer"):
         files = {path.relative_to(ROOT) for path in (ROOT / folder).rglob("*") if path.is_file()}
+        files = {path for path in files if "terraform" not in path.parts}
         assert {path for path in files if "__pycache__" not in path.parts and path.name[0] != "."} <= seen
         assert any(folder in path.parts for path in seen)
 

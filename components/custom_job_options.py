@@ -17,8 +17,8 @@ class JobOptions(Strict):
         accelerator_count: for each worker.
         workers: how many there are, the chief among them.
         spot: whether machines are taken that can be taken away.
-        boot_disk_gb: of every worker.
-        service_account: None means the project's default.
+        boot_disk_gb: of every worker; Vertex takes the kind of disk that the machine wants.
+        service_account: None means the one of Vertex AI's custom code.
         network: the full name of a peered network.
         encryption_key: the full name of a customer-managed key.
         labels: of the job.

@@ -6,10 +6,8 @@ under the same mount as this task, so nothing is copied.
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from tfx.components.trainer.executor import GenericExecutor
@@ -26,7 +24,13 @@ _JOB_FILE = "job.json"
 
 
 class CustomJobExecutor(GenericExecutor):
-    """Trains in the workers of a custom job; see ``docs/distributed_training.md``."""
+    """Trains in the workers of a custom job; see ``docs/distributed_training.md``.
+
+    Attributes:
+        poll_seconds: between two looks at the job.
+    """
+
+    poll_seconds = 20.0
 
     # The containers' entry point then leaves the outputs in the mount (see `kubeflow.invocation`).
     OUTPUTS_MADE_ELSEWHERE = True
@@ -38,28 +42,24 @@ class CustomJobExecutor(GenericExecutor):
 
         Raises:
             CustomJobFailed: no job could be started, or it ended without a model.
+            SystemExit: with 75, after SIGTERM.
         """
         # It brings Vertex AI's client along, which takes seconds: not for those who only compile.
-        from components.custom_job import CustomJob, CustomJobFailed
+        from components.custom_job import CustomJob, CustomJobStopped
 
         self._log_startup(input_dict, output_dict, exec_properties)
         custom_config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         options = JobOptions.model_validate_json(custom_config[TRAINING_JOB_KEY])
         outputs = training_handover.outputs(output_dict)
-        name = training_handover.job_name(outputs["model"])
         fn_args = self._GetFnArgs(input_dict, output_dict, exec_properties)
         job = training_handover.job(fn_args, exec_properties, inputs=training_handover.inputs(fn_args), outputs=outputs)
         command = training_handover.write(job, Path(outputs["model_run"], _JOB_FILE))
-        running = CustomJob(options, name=name, training=name)
-
-        def stop(signum: int, frame: FrameType | None) -> None:
-            running.cancel()
-            sys.exit(RESUMABLE_EXIT_CODE)
-
-        before = signal.signal(signal.SIGTERM, stop)
+        name = training_handover.job_name(outputs["model"])
+        model = path_utils.serving_model_dir(outputs["model"])
         try:
-            running.run(command)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        if is_empty(path_utils.serving_model_dir(outputs["model"])):
-            raise CustomJobFailed(f"the custom job {name} ended well, but left no model; look at its log")
+            CustomJob(options, name=name, poll_seconds=self.poll_seconds).run(
+                command, is_made=lambda: not is_empty(model)
+            )
+        except CustomJobStopped as stopped:
+            print(stopped, file=sys.stderr)
+            sys.exit(RESUMABLE_EXIT_CODE)

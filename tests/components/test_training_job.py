@@ -5,9 +5,9 @@ import os
 import signal
 from pathlib import Path
 
+import keras
 import pytest
 import tensorflow as tf
-from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
 from components import tfjob_client, training_job
@@ -17,11 +17,19 @@ from components.training_handover import TRAINING_JOB_KEY, job_name
 from components.training_job import TFJobExecutor
 from pipeline.platforms import Kubeflow
 from pipeline.training_pod import training_job as options_of
-from tests.components.distributed import assert_same_weights, files_below, make_parameters
+from tests.components.distributed import assert_same_weights, files_below, make_job
 from tests.components.fake_operator import Api, Cluster, status
-from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY
+from tests.components.trainer_call import TrainerCall, write_inputs
+from trainer.run_fn import run_fn
 
 POD = ["python", "-m", "tests.components.fake_pod"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_inputs(folder)
+    return folder
 
 
 @pytest.fixture
@@ -53,57 +61,30 @@ def platform(folder: Path, **training) -> Kubeflow:
     )
 
 
-class Execution:
+class Execution(TrainerCall):
     """What the launcher hands to the executor."""
 
     def __init__(self, data: Path, folder: Path, **training):
-        self.model, self.model_run = folder / "model", folder / "model_run"
+        options = options_of(platform(folder / "shared", **training), pipeline="small").model_dump_json()
+        super().__init__(data, folder, checkpoints=folder / "shared" / "checkpoints", options=options)
         self.run_folder = folder / "shared" / "training" / job_name(str(self.model))
         (folder / "shared").mkdir(exist_ok=True)
-        options = options_of(platform(folder / "shared", **training), pipeline="small")
-        examples = standard_artifacts.Examples()
-        examples.split_names = '["train", "eval"]'
-        self.inputs = {
-            "examples": [_at(examples, data / "examples")],
-            "transform_graph": [_at(standard_artifacts.TransformGraph(), data / "transform")],
-            "schema": [_at(standard_artifacts.Schema(), data / "schema")],
-        }
-        self.outputs = {
-            "model": [_at(standard_artifacts.Model(), self.model)],
-            "model_run": [_at(standard_artifacts.ModelRun(), self.model_run)],
-        }
-        self.properties = {
-            "run_fn": "trainer.run_fn.run_fn",
-            "train_args": '{"splits": ["train"]}',
-            "eval_args": '{"splits": ["eval"]}',
-            "custom_config": json_utils.dumps(
-                {
-                    CUSTOM_CONFIG_KEY: make_parameters().model_dump_json(),
-                    CHECKPOINTS_KEY: str(folder / "shared" / "checkpoints"),
-                    TRAINING_JOB_KEY: options.model_dump_json(),
-                    "source_digest": "0",
-                }
-            ),
-        }
 
     def run(self):
-        TFJobExecutor().Do(self.inputs, self.outputs, self.properties)
+        super().run(TFJobExecutor)
 
 
-def _at(artifact, folder):
-    artifact.uri = str(folder)
-    return artifact
-
-
-def test_two_pods_make_the_model_of_one_process(transformed, alone, cluster, tmp_path, caplog):
+def test_two_pods_make_the_model_of_one_process(data, cluster, tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="trainer.progress")
-    execution = Execution(transformed, tmp_path)
+    run_fn(make_job(data, tmp_path / "alone").fn_args())
+    keras.utils.clear_session()
+    execution = Execution(data, tmp_path)
     execution.run()
     logs = {pod.name: pod.log.read_text() for pod in cluster.pods}
     assert len(logs) == 2, logs
     assert all("step 10/10" in log for log in logs.values()), logs
-    assert_same_weights(execution.model, alone / "model")
-    assert files_below(execution.model) == files_below(alone / "model")
+    assert_same_weights(execution.model, tmp_path / "alone" / "model")
+    assert files_below(execution.model) == files_below(tmp_path / "alone" / "model")
     assert (execution.model_run / "history.jsonl").read_text().count('"eval": {') == 2
     signatures = tf.saved_model.load(str(execution.model / "Format-Serving")).signatures
     assert set(signatures) == {"serving_default", "columnar", "transform_features", "classify"}
@@ -118,9 +99,9 @@ def test_two_pods_make_the_model_of_one_process(transformed, alone, cluster, tmp
     ]
 
 
-def test_a_pod_that_fails_is_named_with_its_last_words(transformed, cluster, tmp_path):
+def test_a_pod_that_fails_is_named_with_its_last_words(data, cluster, tmp_path):
     cluster.command = {"chief": [*POD, "waiting", "stay"], "worker": [*POD, "no space left on device", "1"]}
-    execution = Execution(transformed, tmp_path)
+    execution = Execution(data, tmp_path)
     with pytest.raises(TrainingJobFailed) as failed:
         execution.run()
     name = job_name(str(execution.model))
@@ -131,19 +112,19 @@ def test_a_pod_that_fails_is_named_with_its_last_words(transformed, cluster, tmp
     assert not execution.model.exists()
 
 
-def test_a_training_that_takes_too_long_is_ended(transformed, cluster, tmp_path):
+def test_a_training_that_takes_too_long_is_ended(data, cluster, tmp_path):
     cluster.command = {kind: [*POD, "waiting", "stay"] for kind in ("chief", "worker")}
-    execution = Execution(transformed, tmp_path, timeout_seconds=1)
+    execution = Execution(data, tmp_path, timeout_seconds=1)
     with pytest.raises(TrainingJobFailed, match="not done after 1 s .*; pods: .*-chief-0 Running, .*-worker-0 R"):
         execution.run()
     assert cluster.created[0]["spec"]["runPolicy"]["activeDeadlineSeconds"] == 1
     assert len(cluster.deleted) == 1
 
 
-def test_an_operator_that_does_nothing_is_named(transformed, cluster, tmp_path):
+def test_an_operator_that_does_nothing_is_named(data, cluster, tmp_path):
     cluster.idle = True
     with pytest.raises(TrainingJobFailed, match="nothing reacts to it since 2 s; is the Training Operator running?"):
-        Execution(transformed, tmp_path).run()
+        Execution(data, tmp_path).run()
     assert len(cluster.deleted) == 1
 
 
@@ -160,17 +141,17 @@ def test_an_operator_that_does_nothing_is_named(transformed, cluster, tmp_path):
         (status(500, "etcd is down", kind="tfjobs"), "does not answer: etcd is down"),
     ],
 )
-def test_a_refusal_is_explained(transformed, cluster, tmp_path, answer, expected):
+def test_a_refusal_is_explained(data, cluster, tmp_path, answer, expected):
     cluster.refuse = answer
     with pytest.raises(TrainingJobFailed, match=expected) as failed:
-        Execution(transformed, tmp_path).run()
+        Execution(data, tmp_path).run()
     assert "\n" not in str(failed.value).strip()
 
 
-def test_sigterm_deletes_the_job_and_keeps_the_inputs_for_the_next_attempt(transformed, cluster, tmp_path):
+def test_sigterm_deletes_the_job_and_keeps_the_inputs_for_the_next_attempt(data, cluster, tmp_path):
     cluster.command = {kind: [*POD, "waiting", "stay"] for kind in ("chief", "worker")}
     cluster.on_running = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    execution = Execution(transformed, tmp_path)
+    execution = Execution(data, tmp_path)
     former = signal.getsignal(signal.SIGTERM)
     with pytest.raises(TrainingJobStopped, match="stopped: TFJob .* is deleted"):
         execution.run()
@@ -185,9 +166,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_an_attempt_after_a_kill_takes_up_the_job_or_replaces_it(transformed, cluster, tmp_path, monkeypatch, same):
+def test_an_attempt_after_a_kill_takes_up_the_job_or_replaces_it(data, cluster, tmp_path, monkeypatch, same):
     cluster.command = {kind: [*POD, "waiting", "stay"] for kind in ("chief", "worker")}
-    execution = Execution(transformed, tmp_path)
+    execution = Execution(data, tmp_path)
 
     def killed(*arguments, **options):
         raise Killed
@@ -201,17 +182,17 @@ def test_an_attempt_after_a_kill_takes_up_the_job_or_replaces_it(transformed, cl
     assert len(cluster.jobs) == 1
     wanted = 1 if same else 2
     cluster.on_running = lambda: len(cluster.created) == wanted and os.kill(os.getpid(), signal.SIGTERM)
-    second = execution if same else Execution(transformed, tmp_path, memory="32G")
+    second = execution if same else Execution(data, tmp_path, memory="32G")
     with pytest.raises(TrainingJobStopped):
         second.run()
     assert len(cluster.created) == wanted
     assert not cluster.jobs
 
 
-def test_without_a_cluster_it_says_so(transformed, tmp_path, monkeypatch):
+def test_without_a_cluster_it_says_so(data, tmp_path, monkeypatch):
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
     with pytest.raises(TrainingJobFailed, match="no Kubernetes to train on"):
-        Execution(transformed, tmp_path).run()
+        Execution(data, tmp_path).run()
 
 
 def test_options_travel_as_json(tmp_path):

@@ -1,9 +1,10 @@
-"""Vertex AI's REST endpoints as far as submission and the endpoint pusher use them, with their checks."""
+"""Vertex AI's REST endpoints as far as submission, the endpoint pusher and the trainer use them, with their checks."""
 
 from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from typing import Any
 
 from tests.kubeflow.fakes.http_service import Asked, Refusal, Service
@@ -19,7 +20,7 @@ def refusal(status: int, message: str, *, name: str = "", reason: str = "") -> R
 
 
 class FakeVertex(Service):
-    """Jobs, schedules, models, endpoints and operations in memory.
+    """Jobs, schedules, models, endpoints, custom jobs and operations in memory.
 
     Attributes:
         jobs: by their names.
@@ -28,6 +29,10 @@ class FakeVertex(Service):
         endpoints: by their names.
         ends: states of a job, one for each time it is asked for; the last one stays.
         operation_errors: what the next operations of a kind (``deployModel``) end with.
+        custom_jobs: by their names.
+        custom_states: fields of a custom job, one for each time one is asked for; the last one stays.
+        pools: starts the workers of a custom job; what it returns tells the job's fields in place of ``custom_states``.
+        listed_after: how many lists a new custom job is missing from.
     """
 
     def __init__(self):
@@ -39,6 +44,11 @@ class FakeVertex(Service):
         self.operations: dict[str, dict[str, Any]] = {}
         self.ends: list[dict[str, Any]] = [{"state": "PIPELINE_STATE_SUCCEEDED"}]
         self.operation_errors: dict[str, list[dict[str, Any]]] = {}
+        self.custom_jobs: dict[str, dict[str, Any]] = {}
+        self.custom_states: list[dict[str, Any]] = [{"state": "JOB_STATE_SUCCEEDED"}]
+        self.pools: Callable[[dict[str, Any]], Callable[[], dict[str, Any]]] | None = None
+        self.listed_after = 0
+        self._fields: dict[str, Callable[[], dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
         self.route("POST", _PARENT + "/pipelineJobs", self._create_job)
         self.route("GET", _PARENT + "/pipelineJobs/([^/]+)", self._get_job)
@@ -51,6 +61,10 @@ class FakeVertex(Service):
         self.route("POST", _PARENT + "/endpoints/([^/:]+):deployModel", self._deploy)
         self.route("POST", _PARENT + "/endpoints/([^/:]+):undeployModel", self._undeploy)
         self.route("GET", r"/v1/(.+/operations/[^/]+)", self._get_operation)
+        self.route("POST", _PARENT + "/customJobs", self._create_custom_job)
+        self.route("GET", _PARENT + "/customJobs", self._list_custom_jobs)
+        self.route("GET", _PARENT + "/customJobs/([^/:]+)", self._get_custom_job)
+        self.route("POST", _PARENT + "/customJobs/([^/:]+):cancel", self._cancel_custom_job)
 
     def _create_job(self, asked: Asked, parent: str) -> Any:
         job_id = asked.query.get("pipelineJobId", "")
@@ -170,3 +184,43 @@ class FakeVertex(Service):
             errors = self.operation_errors.get(operation["kind"])
             operation["result"] = {"error": errors.pop(0)} if errors else {"response": operation["done"]()}
         return {"name": name, "metadata": operation["metadata"], "done": True, **operation["result"]}
+
+    def _create_custom_job(self, asked: Asked, parent: str) -> Any:
+        spec = asked.body["jobSpec"]
+        for index, pool in enumerate(spec["workerPoolSpecs"]):
+            count = int(pool["replicaCount"])
+            if count < 1 or (index == 0 and count != 1):
+                raise refusal(400, f"worker pool {index} cannot have {count} replicas", name="INVALID_ARGUMENT")
+        for key, value in asked.body["labels"].items():
+            if not re.fullmatch("[a-z][a-z0-9_-]{0,62}", key) or not re.fullmatch("[a-z0-9_-]{0,63}", value):
+                raise refusal(400, f"label {key}={value} is invalid", name="INVALID_ARGUMENT")
+        name = f"{parent}/customJobs/{next(self._numbers)}"
+        self.custom_jobs[name] = {**asked.body, "name": name, "state": "JOB_STATE_PENDING"}
+        if self.pools:
+            self._fields[name] = self.pools(spec)
+        return self.custom_jobs[name]
+
+    def _list_custom_jobs(self, asked: Asked, parent: str) -> Any:
+        key, value = re.fullmatch(r'labels\.([a-z]+)="(.*)"', asked.query["filter"]).groups()
+        if self.custom_jobs and self.listed_after:
+            self.listed_after -= 1
+            return {}
+        jobs = [job for name, job in self.custom_jobs.items() if name.startswith(parent)]
+        return {"customJobs": [job for job in jobs if job["labels"].get(key) == value]}
+
+    def _get_custom_job(self, asked: Asked, parent: str, job: str) -> Any:
+        name = f"{parent}/customJobs/{job}"
+        if name not in self.custom_jobs:
+            raise refusal(404, f"{name} is not found", name="NOT_FOUND")
+        if self.custom_jobs[name]["state"] == "JOB_STATE_CANCELLING":
+            self.custom_jobs[name]["state"] = "JOB_STATE_CANCELLED"
+        elif name in self._fields:
+            self.custom_jobs[name].update(self._fields[name]())
+        else:
+            states = self.custom_states
+            self.custom_jobs[name].update(states.pop(0) if len(states) > 1 else states[0])
+        return self.custom_jobs[name]
+
+    def _cancel_custom_job(self, asked: Asked, parent: str, job: str) -> Any:
+        self.custom_jobs[f"{parent}/customJobs/{job}"]["state"] = "JOB_STATE_CANCELLING"
+        return {}

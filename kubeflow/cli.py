@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from kubeflow import ir
 from kubeflow.ir import CompiledPipeline
 from pipeline import checks, garbage, loading
-from pipeline.cli import quiet_tensorflow
+from pipeline.cli import config_arguments, print_unexpected, quiet_tensorflow
 from pipeline.config import Config
 from pipeline.console import quiet
 
@@ -25,11 +24,7 @@ DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kubeflow", description=__doc__.splitlines()[0], epilog=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", type=Path, default=Path("configs/taxi.yaml"))
-    common.add_argument("--profile", required=True, help="a file in profiles/ beside the config that has a platform")
-    common.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key; repeatable")
-    common.add_argument("--verbose", action="store_true", help="show all logs, and tracebacks of errors")
+    common = config_arguments(profile=None)
     compiles = commands.add_parser("compile", parents=[common], help="write the pipeline as the platform takes it")
     compiles.add_argument("--output", type=Path, metavar="FILE.yaml", help="(default: NAME-PROFILE.yaml)")
     lints = commands.add_parser("lint", parents=[common], help="say what would fail on the platform")
@@ -61,11 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (loading.ConfigError, ir.UnreadableIR) as error:
         print(error, file=sys.stderr)
         return BAD_CONFIG
+    except KeyboardInterrupt:
+        print("interrupted.", file=sys.stderr)
+        return BROKEN
     except Exception as error:
-        if options.verbose:
-            traceback.print_exc()
-        text = " ".join(str(error).split())[:400]
-        print(f"{type(error).__name__}: {text}\nThis is unexpected: run again with --verbose.", file=sys.stderr)
+        print_unexpected(error, verbose=options.verbose)
         return BROKEN
 
 
@@ -80,7 +75,10 @@ def _compiled(config: Config, *, verbose: bool) -> CompiledPipeline:
 
 def _compile(config: Config, *, output: Path, verbose: bool) -> int:
     compiled = _compiled(config, verbose=verbose)
-    output.write_text(compiled.to_yaml())
+    try:
+        output.write_text(compiled.to_yaml())
+    except OSError as error:
+        raise loading.ConfigError(f"--output {output}: cannot be written ({error.strerror}).") from None
     print(f"wrote {output}: {len(compiled.tasks())} tasks for {config.platform.kind}")
     return DONE
 

@@ -23,11 +23,7 @@ DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__.splitlines()[0], epilog=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--config", type=Path, default=Path("configs/taxi.yaml"))
-    common.add_argument("--profile", default="local", help="a file in profiles/ beside the config (default: local)")
-    common.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key; repeatable")
-    common.add_argument("--verbose", action="store_true", help="show all logs, and tracebacks of errors")
+    common = config_arguments(profile="local")
     run = commands.add_parser("run", parents=[common], help="run the pipeline and ask the model it pushed")
     run.add_argument("--from", dest="from_node", metavar="NODE", help="start here; what comes before is reused")
     run.add_argument("--to", dest="to_node", metavar="NODE", help="stop after this node")
@@ -37,6 +33,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     deploy.add_argument("--output", type=Path, metavar="FOLDER", help="(default: deploy in the run folder)")
     return parser
+
+
+def config_arguments(*, profile: str | None) -> argparse.ArgumentParser:
+    """The flags of every command that reads a config; the profile must be named where there is no default."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, default=Path("configs/taxi.yaml"))
+    default = f" (default: {profile})" if profile else ""
+    common.add_argument(
+        "--profile", default=profile, required=profile is None, help=f"a file in profiles/ beside the config{default}"
+    )
+    common.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override one key; repeatable")
+    common.add_argument("--verbose", action="store_true", help="show all logs, and tracebacks of errors")
+    return common
+
+
+def print_unexpected(error: Exception, *, verbose: bool) -> None:
+    """Two lines for an error that nobody thought of, or its traceback."""
+    if verbose:
+        traceback.print_exception(error)
+    text = " ".join(str(error).split())[:400]
+    print(f"{type(error).__name__}: {text}\nThis is unexpected: run again with --verbose.", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,10 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return RESUMABLE_EXIT_CODE if isinstance(error, Terminated) else BROKEN
     except Exception as error:
-        if options.verbose:
-            traceback.print_exc()
-        text = " ".join(str(error).split())[:400]
-        print(f"{type(error).__name__}: {text}\nThis is unexpected: run again with --verbose.", file=sys.stderr)
+        print_unexpected(error, verbose=options.verbose)
         return BROKEN
 
 

@@ -12,6 +12,7 @@ import os
 import zipfile
 
 import requests
+from pip._internal.models.index import PyPI  # pip's own default index has no public name
 
 from kubeflow.images import locks
 
@@ -56,7 +57,7 @@ def measure(package: str, pinned: locks.Pinned, *, index: str) -> dict[str, str 
 
 def main() -> None:
     """Measure every CUDA package of the GPU lock."""
-    index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple")
+    index = os.environ.get("PIP_INDEX_URL", PyPI.simple_url)
     sizes = {package: measure(package, pinned, index=index) for package, pinned in locks.cuda().items()}
     TABLE.write_text(json.dumps(sizes, indent=2) + "\n")
 

@@ -112,9 +112,9 @@ def test_two_workers_of_a_custom_job_make_one_model(world, second):
     """The rest of the run is the proof that the model is whole: it is evaluated, served, compared and pushed."""
     _, before = second
     run = world.run("trainer.loop.seed=2", "platform.training={machine_type: n1-standard-4, workers: 2}")
-    said = {name: log.read_text()[-2000:] for name, log in world.jobs.logs.items()}
+    said = {name: log.read_text()[-2000:] for name, log in world.workers.logs.items()}
     assert run.tasks["tfx-dag"].state == "SUCCEEDED", run.said() + str(said)
-    assert sorted(said) == ["chief-0", "worker-0"]
+    assert sorted(said) == ["workerpool0-0", "workerpool1-0"]
     candidate, _ = asking.auc(world.files(run, "Evaluator", "evaluation"))
     assert candidate > 0.6
     assert world.kept().versions[:-1] == before.versions

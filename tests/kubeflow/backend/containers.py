@@ -146,7 +146,7 @@ def run(command: Command, *, fresh: bool, stop_when: Callable[[str], bool] | Non
     while code is None and time.monotonic() < end and not (stop_when and stop_when(_text(command.log))):
         code = container.wait(_POLL_SECONDS)
     # A container ends with all of its processes.
-    _kill(container.pid)
+    kill(container.pid)
     return container.wait(10.0)
 
 
@@ -154,6 +154,7 @@ def _text(log: Path) -> str:
     return log.read_text(errors="replace") if log.exists() else ""
 
 
-def _kill(group: int) -> None:
+def kill(group: int) -> None:
+    """End a container with all of its processes."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,13 @@ from components.pusher import digest
 from components.vertex_api import ENDPOINT_VARIABLE
 from kubeflow import ir
 from pipeline.places import places
-from tests.kubeflow.backend.custom_jobs import CustomJobs
+from tests.kubeflow.backend import containers
 from tests.kubeflow.backend.engine import Backend, Run
 from tests.kubeflow.backend.gcs import CloudStorage
 from tests.kubeflow.backend.platform import Kubeflow, Platform, Vertex, Volumes
 from tests.kubeflow.fakes.http_service import running
+from tests.kubeflow.fakes.vertex import FakeVertex
+from tests.kubeflow.fakes.worker_pools import WorkerPools
 from tests.kubeflow.golden_ir import config_of
 
 ROOT = Path(__file__).parents[3]
@@ -155,11 +157,27 @@ class Kept:
     champion: str
 
 
+@dataclass(frozen=True)
+class Replica:
+    """A container as `WorkerPools` knows its processes."""
+
+    container: containers.Container
+
+    def poll(self) -> int | None:
+        return self.container.wait(0)
+
+    def kill(self) -> None:
+        containers.kill(self.container.pid)
+
+    def wait(self) -> int | None:
+        return self.container.wait(10.0)
+
+
 class VertexWorld(World):
     """Vertex AI Pipelines with a bucket, and custom jobs. Use as a context manager.
 
     Attributes:
-        jobs: starts what the pipeline's tasks ask for.
+        workers: of the custom jobs that the pipeline's tasks ask for.
     """
 
     profile = "vertex"
@@ -168,9 +186,10 @@ class VertexWorld(World):
         self._storage = storage
         root = places(config_of(self.profile)).artifacts
         platform = Vertex(_new(folder / "backend"), root=root, storage=storage)
-        self.jobs = CustomJobs(_new(folder / "jobs"), image=folder / "image")
+        self.workers = WorkerPools(folder / "jobs", start=self._replica)
         self._service = ExitStack()
-        self._service.enter_context(running(self.jobs))
+        self._vertex = self._service.enter_context(running(FakeVertex()))
+        self._vertex.pools = self.workers
         super().__init__(folder, platform=platform, overrides=overrides)
 
     def __enter__(self) -> VertexWorld:
@@ -180,9 +199,12 @@ class VertexWorld(World):
         self._service.close()
 
     def _environment(self) -> dict[str, str]:
-        there = {ENDPOINT_VARIABLE: self.jobs.url}
-        self.jobs.environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(self.image)}
-        return there
+        return {ENDPOINT_VARIABLE: self._vertex.url}
+
+    def _replica(self, command: Sequence[str], told: Mapping[str, str], log: Path) -> Replica:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(self.image), **told}
+        words = containers.Command(words=command, environment=environment, folder=self.image, log=log)
+        return Replica(containers.start(words, fresh=False))
 
     @property
     def serving(self) -> Path:

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from tests.components.distributed import free_ports, start
+from tests.components import distributed
 
 # Of the pools, in order; the names that TF_CONFIG has for them.
 _TASKS = ("chief", "worker")
+
+
+class Process(Protocol):
+    """A replica that was started, as `subprocess.Popen` is."""
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs."""
+
+    def kill(self) -> None:
+        """End it."""
+
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+
+
+Start = Callable[[Sequence[str], Mapping[str, str], Path], Process]
 
 
 class WorkerPools:
@@ -20,16 +36,18 @@ class WorkerPools:
 
     Args:
         folder: the working directory, and where the logs go.
+        start: a replica's process from its command, what it is told in the environment, and a file for its log.
 
     Attributes:
         logs: by replica, such as ``workerpool1-0``.
         environments: what each replica was told, likewise.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *, start: Start | None = None):
         folder.mkdir()
         self._folder = folder
-        self._processes: dict[str, subprocess.Popen] = {}
+        self._start = start or self._anew
+        self._processes: dict[str, Process] = {}
         self.logs: dict[str, Path] = {}
         self.environments: dict[str, dict[str, str]] = {}
 
@@ -41,17 +59,18 @@ class WorkerPools:
             for index in range(int(each["replicaCount"]))
         ]
         addresses: list[list[str]] = [[] for _ in spec["workerPoolSpecs"]]
-        for (pool, _, _), port in zip(replicas, free_ports(len(replicas)), strict=True):
+        for (pool, _, _), port in zip(replicas, distributed.free_ports(len(replicas)), strict=True):
             addresses[pool].append(f"127.0.0.1:{port}")
         for pool, index, command in replicas:
             assert command[:2] == ["python", "-m"]
             name = f"workerpool{pool}-{index}"
             self.environments[name] = _told(spec, addresses, pool, index)
             self.logs[name] = self._folder / f"{name}.log"
-            self._processes[name] = start(
-                *command[3:], module=command[2], log=self.logs[name], cwd=self._folder, **self.environments[name]
-            )
+            self._processes[name] = self._start(command, self.environments[name], self.logs[name])
         return self._fields
+
+    def _anew(self, command: Sequence[str], told: Mapping[str, str], log: Path) -> Process:
+        return distributed.start(*command[3:], module=command[2], log=log, cwd=self._folder, **told)
 
     def _fields(self) -> dict[str, Any]:
         codes = {name: process.poll() for name, process in self._processes.items()}

@@ -48,7 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         quiet_tensorflow(verbose=options.verbose)
         if options.command == "compile":
             output = options.output or Path(f"{config.name}-{options.profile}.yaml")
+            if not output.absolute().parent.is_dir() or output.is_dir():
+                raise loading.ConfigError(f"--output {output}: must be a file in a folder that is there.")
             return _compile(config, output=output, verbose=options.verbose)
+        _refuse_late_overrides(options)
         compiled = ir.read(options.input) if options.input else _compiled(config, verbose=options.verbose)
         if _lint(compiled, config):
             return REFUSED
@@ -62,6 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         print_unexpected(error, verbose=options.verbose)
         return BROKEN
+
+
+def _refuse_late_overrides(options: argparse.Namespace) -> None:
+    """What a compiled file holds cannot be set any more, but for where and as whom it runs."""
+    for word in options.set if options.input else ():
+        if not word.startswith("platform."):
+            raise loading.ConfigError(
+                f"--set {word}: has no effect on {options.input}, which is compiled; compile again."
+            )
 
 
 def _compiled(config: Config, *, verbose: bool) -> CompiledPipeline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from pipeline.loading import ConfigError
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+_LEAP_YEAR = 2024
 _PART = re.compile(r"(?P<from>\*|\w+)(-(?P<to>\w+))?(/(?P<step>[0-9]+))?")
 
 
@@ -54,12 +56,37 @@ def check(text: str) -> str:
                 f"--cron {text!r}: {field.name}: {part!r} is none; it takes {field.lowest}-{field.highest}{words}, "
                 "*, ranges (1-5), steps (*/15) and lists (1,15)."
             )
+    _, _, days, months, weekdays = parts
+    if weekdays == "*" and not _ever(days, months):
+        raise ConfigError(f"--cron {text!r}: there is no such day, so it would never run.")
     return " ".join(parts)
 
 
 def with_seconds(cron: str) -> str:
     """The six fields that Kubeflow Pipelines reads, where the first one is the second."""
     return f"0 {cron}"
+
+
+def _ever(days: str, months: str) -> bool:
+    """Whether a day of the month comes in one of the months, in leap years at least."""
+    longest = max(calendar.monthrange(_LEAP_YEAR, month)[1] for month in _numbers(_FIELDS[3], months))
+    return min(_numbers(_FIELDS[2], days)) <= longest
+
+
+def _numbers(field: _Field, text: str) -> set[int]:
+    """All values of a field that fits."""
+    found: set[int] = set()
+    for part in text.split(","):
+        match = _PART.fullmatch(part)
+        everything = match["from"] == "*"
+        first = field.lowest if everything else field.number(match["from"])
+        last = (
+            field.highest
+            if everything or (match["step"] and not match["to"])
+            else field.number(match["to"] or match["from"])
+        )
+        found.update(range(first, last + 1, int(match["step"] or 1)))
+    return found
 
 
 def _fits(field: _Field, text: str) -> bool:

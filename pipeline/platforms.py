@@ -18,6 +18,9 @@ from trainer.parameters import Strict
 
 _MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(E|P|T|G|M|K|Ei|Pi|Ti|Gi|Mi|Ki)?")
 _PARAMETER = re.compile(r"(?P<node>[A-Za-z_][A-Za-z0-9_]*)\.(?P<property>[a-z_][a-z0-9_]*)")
+# What the image and the platform have in a container (docs/images.md).
+_TAKEN = ("/app", "/venv", "/usr", "/etc", "/home", "/tmp", "/gcs", "/minio", "/s3", "/kfp-launcher")
+_NOTHING_BELOW = ("/app", "/venv", "/gcs", "/minio", "/s3")
 _SCHEMES = ("gs://", "s3://", "minio://")
 
 
@@ -41,6 +44,17 @@ def _object_store(uri: str) -> str:
     if not uri.startswith(_SCHEMES):
         raise ValueError(f"{uri!r} must begin with {', '.join(_SCHEMES[:-1])} or {_SCHEMES[-1]}")
     return uri.rstrip("/")
+
+
+def _mount(path: str) -> str:
+    path = _without_end_slash(path)
+    if not path.startswith("/"):
+        raise ValueError(f"{path!r} must be an absolute path")
+    for taken in _TAKEN:
+        below = taken in _NOTHING_BELOW and path.startswith(f"{taken}/")
+        if below or f"{taken}/".startswith(f"{path.rstrip('/')}/"):
+            raise ValueError(f"{path!r} would hide {taken} of the container; mount it elsewhere, such as /models")
+    return path
 
 
 def _shared(place: str) -> str:
@@ -167,7 +181,7 @@ class Volume(Strict):
     """
 
     claim: str
-    mount: Annotated[str, AfterValidator(_without_end_slash)]
+    mount: Annotated[str, AfterValidator(_mount)]
     sub_path: str | None = None
 
 

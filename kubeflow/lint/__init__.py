@@ -12,6 +12,7 @@ from kubeflow.lint import (
     images,
     inputs,
     names,
+    origin,
     paths,
     placeholders,
     references,
@@ -29,7 +30,7 @@ __all__ = ["Finding", "lint"]
 
 _GROUPS = (inputs, names, backend, placeholders, images, storage, paths, resources, training, secrets)
 # Each stage relies on what those before it have found to be sound.
-_STAGES = (references.RULES, tuple(rule for group in _GROUPS for rule in group.RULES))
+_STAGES = (references.RULES, tuple(rule for group in _GROUPS for rule in group.RULES), origin.RULES)
 
 
 def lint(compiled: CompiledPipeline, config: Config) -> list[Finding]:

@@ -49,7 +49,21 @@ def idle_accelerator(pipeline: CompiledPipeline, config: Config) -> Iterator[Fin
         yield Finding(where=f"platform.tasks.{TRAINER}.accelerator", what=what, fix=fix)
 
 
-RULES = (strategy_of_several, strategy_of_one, spot_without_retries, idle_accelerator)
+def batch_of_replicas(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """The Trainer refuses it, after all that comes before (trainer/input.py)."""
+    del pipeline
+    training = config.platform.training
+    if training is None:
+        return
+    replicas = training.workers * (training.accelerator.count if training.accelerator else 1)
+    batch = config.trainer.loop.global_batch_size
+    if config.trainer.loop.strategy in ("auto", "multi_worker") and batch % replicas:
+        what = f"{batch} does not divide among {replicas} replicas"
+        fix = f"take {-(-batch // replicas) * replicas}"
+        yield Finding(where="trainer.loop.global_batch_size", what=what, fix=fix)
+
+
+RULES = (batch_of_replicas, strategy_of_several, strategy_of_one, spot_without_retries, idle_accelerator)
 
 
 def _workers(config: Config) -> int:

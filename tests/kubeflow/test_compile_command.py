@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
+
+import pytest
 
 from kubeflow import ir
 from kubeflow.cli import main
@@ -26,3 +31,28 @@ def test_an_error_is_one_line_on_the_terminal_all_the_same(capfd):
     assert printed.out == ""
     assert printed.err.startswith("name: 'My_taxi' is no name of a pipeline on a platform")
     assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("output", ["nowhere/taxi.yaml", "."])
+def test_an_output_that_cannot_be_written_is_told_at_once(output, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("kubeflow.cli._compiled", lambda *_, **__: pytest.fail("compiled for nothing"))
+    assert main([*COMPILE, "--output", str(tmp_path / output)]) == 2
+    assert "must be a file in a folder that is there." in capsys.readouterr().err
+
+
+def test_what_a_compiled_file_holds_cannot_be_set_any_more(capsys):
+    words = ("lint", "--profile", "vertex", "--input", "tests/kubeflow/golden/taxi-vertex.yaml")
+    assert main([*words, "--set", "trainer.loop.epochs=9"]) == 2
+    assert "--set trainer.loop.epochs=9: has no effect on tests/kubeflow/golden" in capsys.readouterr().err
+
+
+def test_an_interrupt_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "kubeflow", *COMPILE, "--output", str(tmp_path / "taxi.yaml")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # TFX is imported then, which takes seconds.
+    while "tensorflow" not in Path(f"/proc/{process.pid}/maps").read_text():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, out, err) == (1, "", "interrupted.\n")

@@ -388,6 +388,8 @@ def test_a_text_stays_as_it_was_written(service, text):
         ({"cron": "0 3 0 * *"}, "day of the month: '0'"),
         ({"cron": "0 3 * 13 *"}, "month: '13' is none; it takes 1-12 or JAN-DEC"),
         ({"cron": "0 3 * * 7"}, "day of the week: '7'"),
+        ({"cron": "0 3 31 2 *"}, "there is no such day, so it would never run"),
+        ({"cron": "0 3 31 4,FEB-FEB *"}, "there is no such day"),
         ({"cron": "0 3 * * FRI-MON"}, "day of the week: 'FRI-MON'"),
         ({"cron": "*/0 3 * * *"}, "minute"),
         ({"cron": "0 3 * * ,"}, "day of the week"),

@@ -774,6 +774,16 @@ TRAINING = (
         kind="kubeflow",
     ),
     Fault(
+        rule="training.batch_of_replicas",
+        where="trainer.loop.global_batch_size",
+        what="127 does not divide among 4 replicas",
+        overrides=(
+            "trainer.loop.global_batch_size=127",
+            "platform.training.workers=2",
+            "platform.training.accelerator.count=2",
+        ),
+    ),
+    Fault(
         rule="training.strategy_of_several",
         where="trainer.loop.strategy",
         what="is mirrored, with 2 workers",
@@ -855,15 +865,31 @@ SECRETS = (
 PLATFORM_SPEC_ON_VERTEX = Fault(
     rule="backend.platform_specs", where="platforms", what="is for Kubernetes", kind="vertex"
 )
-FAULTS = (
-    *SCHEMA,
-    *REFERENCES,
-    *INPUTS,
-    *NAMES,
-    *BACKEND,
-    *PROFILE,
-    *PATHS,
-    *RESOURCES,
-    *TRAINING,
-    *SECRETS,
+ORIGIN = (
+    Fault(
+        rule="origin.pipeline_name",
+        where="pipelineInfo.name",
+        what="is 'taxi', and the config's is 'trips'",
+        overrides=("name=trips",),
+    ),
+    Fault(
+        rule="origin.pipeline_root",
+        where="defaultPipelineRoot",
+        what="is gs://other/taxi, and the profile's is gs://acme-models/artifacts/taxi",
+        plant=in_spec(defaultPipelineRoot="gs://other/taxi"),
+    ),
+    Fault(
+        rule="origin.trainer",
+        where="Trainer.container",
+        what="CustomJobExecutor trains on vertex, and the profile is for kubeflow",
+        plant=in_box("Trainer", args=["--executor_class_path", "components.vertex_trainer.CustomJobExecutor"]),
+        kind="kubeflow",
+    ),
+    Fault(
+        rule="origin.trainer",
+        where="Trainer.container",
+        what="TFJobExecutor trains on kubeflow, and the profile is for vertex",
+        plant=in_box("Trainer", args=["--executor_class_path", "components.training_job.TFJobExecutor"]),
+    ),
 )
+FAULTS = (*SCHEMA, *REFERENCES, *INPUTS, *NAMES, *BACKEND, *PROFILE, *PATHS, *RESOURCES, *TRAINING, *SECRETS, *ORIGIN)

@@ -24,6 +24,10 @@ def test_the_shipped_profiles_are_valid(profile):
         ("vertex", "platform.parameters.data=ExampleGen.input_base", "data_path and data set the same property"),
         ("vertex", "platform.training.workers=0", "greater than 0"),
         ("kubeflow", "platform.volumes=[{claim: a, mount: /m}, {claim: b, mount: /m/}]", "two have the same mount"),
+        ("kubeflow", "platform.volumes=[{claim: a, mount: /app}]", "'/app' would hide /app of the container"),
+        ("kubeflow", "platform.volumes=[{claim: a, mount: /minio/x}]", "'/minio/x' would hide /minio"),
+        ("kubeflow", "platform.volumes=[{claim: a, mount: /}]", "'/' would hide /app"),
+        ("kubeflow", "platform.volumes=[{claim: a, mount: models}]", "'models' must be an absolute path"),
         ("kubeflow", "platform.secrets=[{name: hook, env: {}}]", "at least 1 item"),
     ],
 )

@@ -11,7 +11,7 @@ run: $(READY)              ## the main job: data to a gated, pushed and queried 
 test: $(READY)             ## unit tests, then the server, components and whole pipelines
 	@$(BIN)/python -m pytest tests/unit --durations=0 --durations-min=2
 	@$(BIN)/python -m pytest tests/serving tests/conformance
-	@$(BIN)/python -m pytest tests/components tests/kubeflow tests/e2e
+	@$(BIN)/python -m pytest tests/components tests/kubeflow tests/e2e --numprocesses 2 --dist loadfile
 
 lint: $(READY)             ## style and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

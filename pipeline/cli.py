@@ -1,4 +1,4 @@
-"""The command line: ``python -m pipeline run|status|deploy-files``.
+"""The command line: ``python -m pipeline run|status|deploy-files|training-job``.
 
 Exit codes: 0 done, 2 bad usage or config, 3 a gate refused, 75 told to stop by SIGTERM (run it again to go on), 1
 anything else.
@@ -32,6 +32,9 @@ def _parser() -> argparse.ArgumentParser:
         "deploy-files", parents=[common], help="write files for docker, Kubernetes and Grafana"
     )
     deploy.add_argument("--output", type=Path, metavar="FOLDER", help="(default: deploy in the run folder)")
+    training = commands.add_parser("training-job", parents=[common], help="write a job file for python -m trainer")
+    training.add_argument("--output", type=Path, default=Path("job.json"), metavar="FILE.json")
+    training.add_argument("--folder", type=Path, required=True, help="shared by all hosts, for what the training makes")
     return parser
 
 
@@ -69,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from pipeline.deploy_files import make
 
             return make(config, output=options.output)
+        if options.command == "training-job":
+            from pipeline.training_job import make as make_job
+
+            return make_job(config, output=options.output, folder=options.folder.absolute())
         if config.platform:
             raise loading.ConfigError(
                 f"--profile {options.profile}: runs on {config.platform.kind}; send it there with "

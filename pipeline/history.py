@@ -41,3 +41,16 @@ def first_not_done(store: MetadataStore, run: metadata_store_pb2.Context, nodes:
     """The first of ``nodes`` that did not end well in a run; None where all did."""
     states = {node: execution.last_known_state for node, execution in executions(store, run).items()}
     return next((node for node in nodes if states.get(node) not in _SUCCEEDED), None)
+
+
+def output_artifacts(store: MetadataStore, *, run_id: str) -> dict[tuple[str, str], metadata_store_pb2.Artifact]:
+    """The artifacts that a run made or took from the cache, by node id and output key."""
+    run = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
+    nodes = {execution.id: node for node, execution in executions(store, run).items()}
+    events = [
+        event
+        for event in store.get_events_by_execution_ids(list(nodes))
+        if event.type == metadata_store_pb2.Event.OUTPUT
+    ]
+    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
+    return {(nodes[event.execution_id], event.path.steps[0].key): artifacts[event.artifact_id] for event in events}

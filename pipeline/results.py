@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.data_gate import find_anomalies
@@ -48,7 +47,7 @@ class Results:
 
 def read(metadata_file: Path, *, run_id: str) -> Results:
     """Collect the results of a run that ended with a push."""
-    outputs = output_artifacts(metadata_file, run_id=run_id)
+    outputs = history.output_artifacts(history.open_store(metadata_file), run_id=run_id)
     pushed = outputs["Pusher", "pushed_model"]
     rows = count_rows(outputs["StatisticsGen", "statistics"].uri)
     evaluation = outputs["Evaluator", "evaluation"].uri
@@ -66,20 +65,6 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
         examples_uri=outputs["ExampleGen", "examples"].uri,
         tuned=chosen(outputs),
     )
-
-
-def output_artifacts(metadata_file: Path, *, run_id: str) -> dict[tuple[str, str], metadata_store_pb2.Artifact]:
-    """The artifacts that a run made or took from the cache, by node id and output key."""
-    store = history.open_store(metadata_file)
-    run = store.get_context_by_type_and_name(history.RUN_CONTEXT, run_id)
-    nodes = {execution.id: node for node, execution in history.executions(store, run).items()}
-    events = [
-        event
-        for event in store.get_events_by_execution_ids(list(nodes))
-        if event.type == metadata_store_pb2.Event.OUTPUT
-    ]
-    artifacts = {artifact.id: artifact for artifact in store.get_artifacts_by_id([e.artifact_id for e in events])}
-    return {(nodes[event.execution_id], event.path.steps[0].key): artifacts[event.artifact_id] for event in events}
 
 
 def count_rows(statistics_uri: str) -> dict[str, int]:

@@ -103,6 +103,15 @@ def test_first_run_goes_through_every_gate(project, first):
     assert str(version) in project.status()
 
 
+def test_a_job_file_of_the_last_run_trains_without_the_pipeline(project, first, tmp_path):
+    words = ("--folder", str(tmp_path / "shared"), "--output", str(tmp_path / "job.json"))
+    made = project.command("pipeline", "training-job", *words, "--set", "trainer.loop.epochs=1")
+    assert made.code == 0, made.err
+    trained = project.command("trainer", "--job", str(tmp_path / "job.json"))
+    assert trained.code == 0, trained.err
+    assert (tmp_path / "shared/model/Format-Serving/saved_model.pb").exists()
+
+
 def test_pushed_model_answers_a_stranger_over_grpc(project, first):
     rows = project.folder / "rows.jsonl"
     with (project.folder / "data/taxi/trips.csv").open(newline="") as stream:

@@ -43,3 +43,8 @@ def test_status_before_any_run(capsys, tmp_path):
 def test_a_profile_of_a_platform_is_not_run_here(capsys):
     assert cli.main(["run", "--profile", "vertex"]) == 2
     assert "runs on vertex; send it there with `python -m kubeflow submit --profile vertex`" in capsys.readouterr().err
+
+
+def test_a_job_file_needs_a_run(capsys, tmp_path):
+    assert cli.main(["training-job", "--folder", str(tmp_path), "--set", f"runs={tmp_path}"]) == 2
+    assert "there is no run in" in capsys.readouterr().err

@@ -109,8 +109,8 @@ class ExitHandler(Strict):
 
     Attributes:
         folder: gets ``RUN.json``: name, state, error and times of the run.
-        webhook_env: an environment variable with a URL that gets the same JSON by POST; on Kubeflow it comes from a
-            secret.
+        webhook_env: Kubeflow alone: an environment variable, from one of ``platform.secrets``, with a URL that gets the
+            same JSON by POST.
     """
 
     folder: SharedFolder
@@ -258,6 +258,15 @@ class Vertex(_Platform):
     encryption_key: str | None = None
     training: CustomJob | None = None
     endpoint: Endpoint | None = None
+
+    @model_validator(mode="after")
+    def _no_webhook(self) -> Vertex:
+        if self.exit_handler and self.exit_handler.webhook_env:
+            raise ValueError(
+                "exit_handler.webhook_env: a task on Vertex gets no environment variables from secrets; leave it out, "
+                "and read the files in exit_handler.folder, for example by a Pub/Sub notification of the bucket"
+            )
+        return self
 
     @model_validator(mode="after")
     def _endpoint_can_read(self) -> Vertex:

@@ -18,20 +18,17 @@ _SPAN = re.compile(r"\{(SPAN|VERSION)(:[^}]*)?\}|\{(YYYY|MM|DD)\}")
 _INPUT = re.compile(
     r"inputs\.(?P<kind>artifacts|parameter_values|parameters)\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]"
 )
+# These bind names of their own.
+_MACRO = re.compile(r"\.(all|exists|exists_one|filter|map)\(")
 # The fields of ExecutorInput, which is what a condition sees.
 _KNOWN_TO_CEL = {"inputs", "outputs"}
 
 
 def resolvers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """KFP has none (argocompiler/dag.go, "resolver executors not implemented").
-
-    Vertex has the two that TFX's step builder knows, and neither yields the model that was pushed last
-    (tfx/orchestration/kubeflow/v2/step_builder.py).
-    """
-    del config
+    """KFP has none (argocompiler/dag.go, "resolver executors not implemented"); Vertex runs them."""
     for node in nodes(pipeline.spec):
-        if "resolver" in node.executor:
-            what = "is a resolver, which the platform does not run, or not for the model that was pushed last"
+        if "resolver" in node.executor and config.platform.kind == "kubeflow":
+            what = "is a resolver, which the platform does not run"
             yield Finding(where=node.name, what=what, fix="use the component Champion in its place")
 
 
@@ -75,6 +72,8 @@ def conditions(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             yield Finding(where=where, what=f"{condition!r} is no CEL expression", fix="write it in CEL")
             continue
         yield from _unknown_inputs(where, condition, node)
+        if _MACRO.search(condition):
+            continue
         for name in sorted({str(name) for leaf in tree.find_data("ident") for name in leaf.children} - _KNOWN_TO_CEL):
             yield Finding(where=where, what=f"asks for {name!r}", fix="there is inputs and outputs")
 
@@ -161,6 +160,7 @@ RULES = (
 def _unknown_inputs(where: str, condition: str, node: Node) -> Iterator[Finding]:
     for match in _INPUT.finditer(condition):
         kind = "artifacts" if match["kind"] == "artifacts" else "parameters"
-        if match["key"] not in node.given(kind):
+        # What is only declared may have a default.
+        if match["key"] not in {**node.given(kind), **node.declared(kind)}:
             what = f"asks for the input {match['key']!r}, which the task does not get"
             yield Finding(where=where, what=what, fix=one_of(node.given(kind)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from kubeflow.ir import CompiledPipeline
 from kubeflow.lint.finding import Finding, one_of
-from kubeflow.lint.walk import Node, dags, nodes
+from kubeflow.lint.walk import ROOT, Node, dags, nodes
 from pipeline.config import Config
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -100,49 +100,18 @@ def parameter_links(pipeline: CompiledPipeline, config: Config) -> Iterator[Find
                 yield Finding(where=f"{node.name}.inputs.parameters.{key}", what=what, fix=fix)
 
 
-def without_default(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """KFP refuses a run and every run of a schedule without it (v2_template.go, validatePipelineJobInputs)."""
-    del config
-    for key, definition in pipeline.spec["root"].get("inputDefinitions", {}).get("parameters", {}).items():
-        if "defaultValue" not in definition and not definition.get("isOptional"):
-            fix = "compile it with the value of the profile as its default"
-            yield Finding(where=f"root.parameters.{key}", what="has no default", fix=fix)
-
-
 def unused_parameters(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """A value set for it at submission changes nothing."""
     del config
     platform = json.dumps(pipeline.platform_spec or {})
-    for dag, owner in dags(pipeline.spec):
-        members = [node for node in nodes(pipeline.spec) if node.dag == dag]
-        used = {given.get("componentInputParameter") for node in members for given in node.given("parameters").values()}
-        iterated = {node.task.get("parameterIterator", {}).get("items", {}).get("inputParameter") for node in members}
-        conditions = " ".join(node.task.get("triggerPolicy", {}).get("condition", "") for node in members)
-        for key in owner.get("inputDefinitions", {}).get("parameters", {}):
-            if key not in used | iterated and f"'{key}'" not in conditions and f'"{key}"' not in platform:
-                if dag != "root" and _only_decides(pipeline, dag, key):
-                    continue
-                what, fix = "is taken by no task", "name the node's property that takes it, or leave it out"
-                yield Finding(where=f"{dag}.parameters.{key}", what=what, fix=fix)
-
-
-def unused_components(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Nothing runs it: a node was lost on the way."""
-    del config
-    used = {node.task.get("componentRef", {}).get("name") for node in nodes(pipeline.spec)}
-    for name in pipeline.spec["components"]:
-        if name not in used:
-            yield Finding(where=name, what="is a component that no task runs", fix="add a task, or take it out")
-
-
-def unused_executors(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Nothing runs it: a node was lost on the way."""
-    del config
-    used = {component.get("executorLabel") for component in pipeline.spec["components"].values()}
-    for label in pipeline.spec["deploymentSpec"]["executors"]:
-        if label not in used:
-            what, fix = "is an executor that no component uses", "add the component, or take it out"
-            yield Finding(where=f"deploymentSpec.{label}", what=what, fix=fix)
+    members = [node for node in nodes(pipeline.spec) if node.dag == ROOT]
+    used = {given.get("componentInputParameter") for node in members for given in node.given("parameters").values()}
+    iterated = {node.task.get("parameterIterator", {}).get("items", {}).get("inputParameter") for node in members}
+    conditions = " ".join(node.task.get("triggerPolicy", {}).get("condition", "") for node in members)
+    for key in pipeline.spec["root"].get("inputDefinitions", {}).get("parameters", {}):
+        if key not in used | iterated and key not in conditions and f'"{key}"' not in platform:
+            what, fix = "is taken by no task", "name the node's property that takes it, or leave it out"
+            yield Finding(where=f"{ROOT}.parameters.{key}", what=what, fix=fix)
 
 
 RULES = (
@@ -151,10 +120,7 @@ RULES = (
     constant_types,
     default_types,
     parameter_links,
-    without_default,
     unused_parameters,
-    unused_components,
-    unused_executors,
 )
 
 
@@ -177,13 +143,3 @@ def _mismatch(value: Any, kind: str | None, config: Config) -> bool:
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:40]} ..."
-
-
-def _only_decides(pipeline: CompiledPipeline, dag: str, key: str) -> bool:
-    """Whether the parameter is for the condition or the iterator of the task that runs ``dag``."""
-    for node in nodes(pipeline.spec):
-        if node.task.get("componentRef", {}).get("name") == dag:
-            policy = json.dumps([node.task.get("triggerPolicy", {}), node.task.get("parameterIterator", {})])
-            if key in policy:
-                return True
-    return False

@@ -1,38 +1,35 @@
-"""What Vertex has to train and to serve on.
+"""What is known of the machines of Vertex, to train and to serve on; of all others, nothing is said.
 
-Sources: cloud.google.com/vertex-ai/docs/training/configure-compute and .../predictions/configure-compute for the
-machines and the accelerators that go with them, and `google.cloud.aiplatform_v1.AcceleratorType` for the names. They
-change some times a year: a family that came later is added here.
+Sources: cloud.google.com/compute/docs/machine-resource for the sizes that there are at all,
+cloud.google.com/vertex-ai/docs/training/configure-compute and .../predictions/configure-compute for the accelerators
+that go with them, and `google.cloud.aiplatform_v1.AcceleratorType` for the names. Families come some times a year, and
+young ones get more sizes: a machine that is not listed here is for the platform to judge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# vCPUs by family; the name of a machine is FAMILY-VCPUS.
+# All sizes in vCPUs, of families that get no more; the name of a machine is FAMILY-VCPUS.
 FAMILIES: Mapping[str, tuple[int, ...]] = {
     "c2-standard": (4, 8, 16, 30, 60),
     "c2d-highcpu": (2, 4, 8, 16, 32, 56, 112),
     "c2d-highmem": (2, 4, 8, 16, 32, 56, 112),
     "c2d-standard": (2, 4, 8, 16, 32, 56, 112),
-    "c3-highcpu": (4, 8, 22, 44, 88, 176),
-    "c3-highmem": (4, 8, 22, 44, 88, 176),
-    "c3-standard": (4, 8, 22, 44, 88, 176),
-    "e2-highcpu": (16, 32),
+    "e2-highcpu": (2, 4, 8, 16, 32),
     "e2-highmem": (2, 4, 8, 16),
-    "e2-standard": (4, 8, 16, 32),
+    "e2-standard": (2, 4, 8, 16, 32),
+    "g2-standard": (4, 8, 12, 16, 24, 32, 48, 96),
     "m1-megamem": (96,),
     "m1-ultramem": (40, 80, 160),
-    "n1-highcpu": (16, 32, 64, 96),
+    "n1-highcpu": (2, 4, 8, 16, 32, 64, 96),
     "n1-highmem": (2, 4, 8, 16, 32, 64, 96),
-    "n1-standard": (4, 8, 16, 32, 64, 96),
-    "n2-highcpu": (16, 32, 48, 64, 80, 96),
+    "n1-standard": (1, 2, 4, 8, 16, 32, 64, 96),
+    "n2-highcpu": (2, 4, 8, 16, 32, 48, 64, 80, 96),
     "n2-highmem": (2, 4, 8, 16, 32, 48, 64, 80, 96, 128),
-    "n2-standard": (4, 8, 16, 32, 48, 64, 80, 96, 128),
+    "n2-standard": (2, 4, 8, 16, 32, 48, 64, 80, 96, 128),
     "n2d-standard": (2, 4, 8, 16, 32, 48, 64, 80, 96, 128, 224),
 }
-# Smaller ones serve, but do not train.
-SERVING_ONLY = (2, 4, 8)
 
 # Machines that come with their accelerators, which must be named in that number.
 BUILT_IN: Mapping[str, tuple[str, int]] = {
@@ -50,10 +47,7 @@ BUILT_IN: Mapping[str, tuple[str, int]] = {
     "g2-standard-96": ("NVIDIA_L4", 8),
     **{f"g4-standard-{48 * count}": ("NVIDIA_RTX_PRO_6000", count) for count in (1, 2, 4, 8)},
 }
-# Machines with TPUs; their number follows from the machine.
-TPU_MACHINES = frozenset({"cloud-tpu", "ct5lp-hightpu-1t", "ct5lp-hightpu-4t", "ct5lp-hightpu-8t"})
-
-# How many of a type one machine can have; nothing is said of TPUs.
+# How many of a type one machine can have, where all its machines are known.
 COUNTS: Mapping[str, tuple[int, ...]] = {
     "NVIDIA_TESLA_P4": (1, 2, 4),
     "NVIDIA_TESLA_P100": (1, 2, 4),
@@ -63,15 +57,11 @@ COUNTS: Mapping[str, tuple[int, ...]] = {
     "NVIDIA_A100_80GB": (1, 2, 4, 8),
     "NVIDIA_L4": (1, 2, 4, 8),
     "NVIDIA_H100_80GB": (1, 2, 4, 8),
-    "NVIDIA_H100_MEGA_80GB": (8,),
-    "NVIDIA_H200_141GB": (8,),
-    "NVIDIA_B200": (8,),
-    "NVIDIA_GB200": (4,),
-    "NVIDIA_RTX_PRO_6000": (1, 2, 4, 8),
 }
+_LATER = frozenset({kind for kind, _ in BUILT_IN.values()} - COUNTS.keys())
 TPUS = frozenset({"TPU_V2", "TPU_V3", "TPU_V4_POD", "TPU_V5_LITEPOD"})
 RETIRED = frozenset({"NVIDIA_TESLA_K80"})
-ACCELERATORS = frozenset({*COUNTS, *TPUS, *RETIRED})
+ACCELERATORS = frozenset({*COUNTS, *_LATER, *TPUS, *RETIRED})
 
 # On N1 each accelerator serves so many vCPUs at most: (vCPUs, least count).
 _ATTACHED: Mapping[str, tuple[tuple[int, int], ...]] = {
@@ -82,26 +72,21 @@ _ATTACHED: Mapping[str, tuple[tuple[int, int], ...]] = {
 }
 
 
-def machine_problem(machine: str, *, serving: bool = False) -> str | None:
-    """Why there is no such machine; None where there is.
+def machine_problem(machine: str) -> str | None:
+    """Why there is no such machine; None where there is, and for every family that is not known here.
 
     Args:
         machine: its type, such as ``n1-standard-8``.
-        serving: whether it is for an endpoint, which takes smaller ones, too.
     """
-    if machine in BUILT_IN or machine in TPU_MACHINES:
-        return None
     family, _, vcpus = machine.rpartition("-")
-    if family not in FAMILIES:
-        return f"{machine} is of no family known here"
-    sizes = {*FAMILIES[family], *(SERVING_ONLY if serving else ())}
-    if vcpus not in {str(size) for size in sizes}:
-        return f"there is no {machine}, but {', '.join(f'{family}-{size}' for size in sorted(sizes))}"
+    sizes = FAMILIES.get(family)
+    if sizes and vcpus not in {str(size) for size in sizes}:
+        return f"there is no {machine}, but {', '.join(f'{family}-{size}' for size in sizes)}"
     return None
 
 
 def count_problem(accelerator: str, count: int) -> str | None:
-    """Why a machine cannot have ``count`` of the type; None where it can."""
+    """Why a machine cannot have ``count`` of the type; None where it can, or where nothing is known of it."""
     counts = COUNTS.get(accelerator)
     if counts and count not in counts:
         return f"{count} {accelerator}, and a machine has {_or(counts)}"
@@ -110,21 +95,19 @@ def count_problem(accelerator: str, count: int) -> str | None:
 
 def fit_problem(machine: str, accelerator: str | None, count: int) -> str | None:
     """Why ``machine`` cannot have these accelerators; None where it can, or where the machine is not known."""
-    if machine in TPU_MACHINES:
-        return None if accelerator is None or accelerator in TPUS else f"{machine} has no {accelerator}"
     if machine in BUILT_IN:
         kind, number = BUILT_IN[machine]
         if (accelerator, count) != (kind, number):
             named = f"{count} {accelerator} are named" if accelerator else "none is named"
             return f"{machine} comes with {number} {kind}, and {named}"
         return None
-    if accelerator is None:
-        return None
     family, _, vcpus = machine.rpartition("-")
+    if accelerator is None or family not in FAMILIES:
+        return None
     if not family.startswith("n1-") or accelerator not in _ATTACHED:
         fitting = sorted(name for name, (kind, _) in BUILT_IN.items() if kind == accelerator)
-        others = ", ".join(fitting) or "n1 machines"
-        return f"{machine} takes no {accelerator}; those with it are {others if accelerator in COUNTS else 'for TPUs'}"
+        others = "for TPUs" if accelerator in TPUS else ", ".join(fitting) or "n1 machines"
+        return f"{machine} takes no {accelerator}; those with it are {others}"
     least = next((least for most, least in _ATTACHED[accelerator] if int(vcpus) <= most), 0)
     if count < least:
         return f"{machine} needs {_or(tuple(n for n in COUNTS[accelerator] if n >= least))} {accelerator}"

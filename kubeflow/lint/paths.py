@@ -8,23 +8,29 @@ from pathlib import Path, PurePosixPath
 
 from kubeflow.ir import CompiledPipeline
 from kubeflow.lint.finding import Finding
-from kubeflow.lint.storage import FOLDERS, below, in_volume, shared_places
+from kubeflow.lint.storage import FOLDERS, IMAGE_FOLDER, MOUNTED_BUCKETS, below, in_volume, shared_places
 from kubeflow.lint.walk import containers, nodes, strings
 from pipeline.config import Config
 
 # What the image holds of the project; see docs/images.md.
 IN_IMAGE = ("configs", "data", "schema", "pipeline", "components", "trainer", "serving", "kubeflow")
 _ABSOLUTE = re.compile(r"(file://)?/[\w.@+-]+(/[\w.@+*{}:=-]*)*")
-_HOME_OR_ABOVE = re.compile(r"(~|\.\.)(/.*)?")
-# Folders that every container has for itself.
-_OWN = ("/tmp", "/dev/shm")
-_IN_PROCESS = {"FnApiRunner", "DirectRunner", "BundleBasedDirectRunner", "SwitchingDirectRunner"}
+_HOME_OR_ABOVE = re.compile(r"(~|\.\.)/.+")
+# Where people's own files lie; the image has one such folder.
+_HOMES = ("/home", "/Users")
+_IN_IMAGES = ("/home/worker",)
+# Of every container for itself, or of Linux; see docs/images.md for the image's.
+_OWN = (IMAGE_FOLDER, "/tmp", "/var", "/dev", "/etc", "/opt", "/proc", "/run", "/usr", "/venv", *_IN_IMAGES)
+_ELSEWHERE = {"DataflowRunner", "TestDataflowRunner"}
 
 
 def local(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A container has the image and what is mounted, and nothing of the machine that submits."""
+    """A container has the image and what is mounted, and nothing of the machine that submits.
+
+    What looks like a path may be something else: beside the properties that are folders, only homes are sure.
+    """
     for node, path, text in strings(pipeline.spec):
-        if _is_local(text, config):
+        if _is_in_home(text, config) or (path in FOLDERS and _is_local(text, config)):
             fix = "name a file of the project by its path below the project's folder, or use gs:// or a volume"
             what = f"{text} is a path of this machine"
             yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
@@ -35,7 +41,7 @@ def arguments(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     for node, container in containers(pipeline):
         for argument in container.get("args", ()):
             flag, _, value = argument.partition("=")
-            if flag.startswith("--") and _is_local(value, config):
+            if flag.startswith("--") and _is_in_home(value, config):
                 what, fix = f"{argument} names a path of this machine", "use gs:// or a volume"
                 yield Finding(where=f"{node}.args", what=what, fix=fix)
 
@@ -44,7 +50,7 @@ def environment(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]
     """As with constants, for environment variables of the containers."""
     for node, container in containers(pipeline):
         for variable in container.get("env", ()):
-            if _is_local(variable.get("value", ""), config):
+            if _is_in_home(variable.get("value", ""), config):
                 what = f"{variable['value']} is a path of this machine"
                 where = f"{node}.env.{variable.get('name', '')}"
                 yield Finding(where=where, what=what, fix="use a path of the image, gs:// or a volume")
@@ -72,11 +78,14 @@ def not_in_project(pipeline: CompiledPipeline, config: Config) -> Iterator[Findi
 
 
 def far_from_workers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Beam's workers are other machines, without the files of the task's container (Beam: --environment_type)."""
+    """Dataflow's workers are other machines, without the files of the task's container.
+
+    Of other runners it is not known: they may work in the task's container, or share a volume with it.
+    """
     del config
     for node in nodes(pipeline.spec):
         runner = _runner(node.executor.get("container", {}).get("args", ()))
-        if runner is None or runner in _IN_PROCESS:
+        if runner not in _ELSEWHERE:
             continue
         for other, path, text in strings(pipeline.spec):
             if other == node and path in FOLDERS and "://" not in text:
@@ -93,10 +102,16 @@ def _is_local(text: str, config: Config) -> bool:
         return True
     if not _ABSOLUTE.fullmatch(text):
         return False
-    own = _OWN if config.platform.kind == "kubeflow" else (*_OWN, "/gcs")
+    own = _OWN if config.platform.kind == "kubeflow" else (*_OWN, MOUNTED_BUCKETS)
     # The places of the profile have rules of their own (`kubeflow.lint.storage`).
     known = [place for place in shared_places(config).values() if place.startswith("/")]
     return not in_volume(text, config) and not any(below(text, folder) for folder in (*own, *known))
+
+
+def _is_in_home(text: str, config: Config) -> bool:
+    path = text.removeprefix("file://")
+    at_home = _HOME_OR_ABOVE.fullmatch(text) or any(below(path, home) and path != home for home in _HOMES)
+    return bool(at_home) and _is_local(text, config)
 
 
 def _is_relative(text: str) -> bool:

@@ -16,7 +16,9 @@ from pipeline.platforms import CustomJob, Endpoint
 # Vertex, cloud.google.com/vertex-ai/docs/pipelines/machine-types.
 _MOST_CPUS, _MOST_BYTES = 96, 624e9
 _AMOUNTS = (("cpu", "Cpu"), ("memory", "Memory"))
-_A_FAMILY = f"take one of {', '.join(sorted(machines.FAMILIES))}, or add the family to kubeflow/lint/machines.py"
+# Device plugins of Kubernetes.
+_OF_KUBERNETES = ("nvidia.com/", "amd.com/")
+_OF_VERTEX = f"there is {', '.join(sorted(machines.ACCELERATORS - machines.RETIRED))}"
 
 
 def quantities(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -32,6 +34,8 @@ def quantities(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 def requests(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """Kubernetes refuses the pod (pkg/apis/core/validation: "must be less than or equal to limit")."""
+    if config.platform.kind != "kubeflow":
+        return
     for node, container in containers(pipeline):
         for name, _ in _AMOUNTS:
             least, most = (_asked(container, name, bound, config) for bound in ("Request", "Limit"))
@@ -41,10 +45,15 @@ def requests(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 
 def vertex_limits(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A task has 96 CPUs and 624 GB at most (cloud.google.com/vertex-ai/docs/pipelines/machine-types)."""
+    """A task has 96 CPUs and 624 GB at most (cloud.google.com/vertex-ai/docs/pipelines/machine-types).
+
+    Of machines that come with their accelerators some are larger, and nothing is said of them.
+    """
     if config.platform.kind != "vertex":
         return
     for node, container in containers(pipeline):
+        if "accelerator" in container.get("resources", {}):
+            continue
         limits = (("cpu", _MOST_CPUS, "96 CPUs"), ("memory", _MOST_BYTES, "624 GB"))
         for name, most, said in limits:
             asked = _asked(container, name, "Limit", config)
@@ -56,8 +65,9 @@ def vertex_limits(pipeline: CompiledPipeline, config: Config) -> Iterator[Findin
 def accelerators(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """The platform knows accelerators by its own names.
 
-    Sources: `google.cloud.aiplatform_v1.AcceleratorType`; Kubernetes, extended resources are DOMAIN/NAME, which KFP
-    copies into the pod's limits (backend/src/v2/driver/driver.go, initPodSpecPatch).
+    Sources: cloud.google.com/vertex-ai/docs/pipelines/machine-types, of which a name that came later is no finding;
+    Kubernetes, extended resources are DOMAIN/NAME, which KFP copies into the pod's limits
+    (backend/src/v2/driver/driver.go, initPodSpecPatch).
     """
     for node, container in containers(pipeline):
         asked = container.get("resources", {}).get("accelerator", {})
@@ -80,7 +90,7 @@ def training_machine(pipeline: CompiledPipeline, config: Config) -> Iterator[Fin
     del pipeline
     training = config.platform.training if config.platform.kind == "vertex" else None
     if training:
-        yield from _machine("platform.training", _machine_spec(training), serving=False)
+        yield from _machine("platform.training", _machine_spec(training))
 
 
 def endpoint_machine(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -89,7 +99,7 @@ def endpoint_machine(pipeline: CompiledPipeline, config: Config) -> Iterator[Fin
     endpoint = config.platform.endpoint if config.platform.kind == "vertex" else None
     if endpoint is None:
         return
-    yield from _machine("platform.endpoint", _machine_spec(endpoint), serving=True)
+    yield from _machine("platform.endpoint", _machine_spec(endpoint))
 
 
 def training_operator(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -124,14 +134,14 @@ def _machine_spec(options: CustomJob | Endpoint) -> Tree:
     return machine
 
 
-def _machine(where: str, machine: Tree, *, serving: bool) -> Iterator[Finding]:
+def _machine(where: str, machine: Tree) -> Iterator[Finding]:
     name = machine["machineType"]
-    problem = machines.machine_problem(name, serving=serving)
+    problem = machines.machine_problem(name)
     if problem:
-        yield Finding(where=where, what=problem, fix=_A_FAMILY if "no family" in problem else "take one of them")
+        yield Finding(where=where, what=problem, fix="take one of them")
         return
     kind, count = machine.get("acceleratorType"), int(machine.get("acceleratorCount", 0))
-    unknown = _vertex_name_problem(kind) if kind else None
+    unknown = _client_name_problem(kind) if kind else None
     if unknown:
         yield Finding(where=where, what=unknown[0], fix=unknown[1])
         return
@@ -151,10 +161,17 @@ def _name_problem(kind: str, config: Config) -> tuple[str, str] | None:
 def _vertex_name_problem(kind: str) -> tuple[str, str] | None:
     if kind in machines.RETIRED:
         return f"there are no {kind} any more", "take NVIDIA_TESLA_T4 or NVIDIA_L4"
-    if kind not in machines.ACCELERATORS:
-        known = ", ".join(sorted(machines.ACCELERATORS - machines.RETIRED))
-        return f"{kind} is no accelerator of Vertex", f"there is {known}"
+    if kind.startswith(_OF_KUBERNETES):
+        return f"{kind} is no accelerator of Vertex", _OF_VERTEX
     return None
+
+
+def _client_name_problem(kind: str) -> tuple[str, str] | None:
+    """As for tasks, and the client that makes the job or the endpoint sends no name that it does not know."""
+    problem = _vertex_name_problem(kind)
+    if problem is None and kind not in machines.ACCELERATORS:
+        return f"{kind} is no accelerator that Vertex's client knows", _OF_VERTEX
+    return problem
 
 
 def _asked(container: Tree, name: str, bound: str, config: Config) -> float | None:

@@ -19,10 +19,12 @@ _RECOMPILE = "compile it with `python -m kubeflow compile`, or mend the file"
 
 
 def schema_version(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """KFP refuses every other version (backend/src/apiserver/template/v2_template.go, NewV2SpecTemplate)."""
-    del config
+    """KFP refuses every other version (backend/src/apiserver/template/v2_template.go, NewV2SpecTemplate).
+
+    Vertex takes 2.0.0, too (google/cloud/aiplatform/utils/pipeline_utils.py).
+    """
     version = compiled.spec.get("schemaVersion")
-    if version != SCHEMA_VERSION:
+    if version != SCHEMA_VERSION and not (version == "2.0.0" and config.platform.kind == "vertex"):
         what = f"is {version or 'missing'}, and only {SCHEMA_VERSION} is taken"
         fix = "compile it with `python -m kubeflow compile`; in TFX that is use_pipeline_spec_2_1=True"
         yield Finding(where="schemaVersion", what=what, fix=fix)

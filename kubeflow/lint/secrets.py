@@ -10,8 +10,8 @@ from kubeflow.lint.finding import Finding
 from kubeflow.lint.walk import containers, strings
 from pipeline.config import Config
 
-# Kubernetes, apimachinery/pkg/util/validation: what every version of it takes, and a shell can read.
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Kubernetes, apimachinery/pkg/util/validation, IsRelaxedEnvVarName: what some version of it takes.
+_VARIABLE = re.compile(r"[ -<>-~]+")
 # The formats that their issuers document; nothing that merely looks random.
 _KEYS = {
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
@@ -22,9 +22,10 @@ _KEYS = {
     "a Slack token": re.compile(r"\bxox[abprs]-[0-9A-Za-z-]{10,}"),
     "a Slack webhook": re.compile(r"hooks\.slack\.com/services/T\w+/B\w+/\w+"),
     "a password": re.compile(
-        r"(?i)(?<![a-z])(password|passwd|secret_key|api_key|access_token)\s*[=:]\s*[^\s{$'\"]{6,}"
+        # By its name alone; a variable's name or a resource's is a reference to where the secret is.
+        r"(?i:^([\w-]*[_-])?(password|passwd|secret_key|api_key|access_token))=(?![A-Z][A-Z0-9_]*$)[^\s{$<'\"/]{6,}$"
     ),
-    "a user with a password": re.compile(r"://[^/\s:@{]+:[^/\s:@{]+@"),
+    "a user with a password": re.compile(r"://[^/\s:@{$<]+:[^/\s:@{$<]+@"),
 }
 
 

@@ -12,6 +12,10 @@ from pipeline.config import Config
 
 _FOREIGN = ("minio://", "s3://")
 _WEB = ("http://", "https://")
+# Vertex: cloud.google.com/vertex-ai/docs/training/code-requirements, "Cloud Storage FUSE".
+MOUNTED_BUCKETS = "/gcs"
+# Where the image holds the project; see docs/images.md.
+IMAGE_FOLDER = "/app"
 
 
 def root(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -22,13 +26,23 @@ def root(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 
 def paths_on_vertex(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Vertex mounts no volumes, so a path is in the container and is lost with it."""
+    """Vertex mounts buckets below /gcs, and nothing else: any other path is in the container and is lost with it.
+
+    Data is only read, and may be named by its mount. What is written is not: a mounted bucket cannot rename a folder
+    (cloud.google.com/storage/docs/cloud-storage-fuse/overview), and gs:// is written in a way that needs no renaming.
+    """
     del pipeline
     if config.platform.kind != "vertex":
         return
     for key, place in shared_places(config).items():
-        if place.startswith("/"):
-            yield Finding(where=key, what=f"{place} is a path, and there are no volumes", fix="use a gs:// folder")
+        if key == "platform.data" and any(below(place, folder) for folder in (MOUNTED_BUCKETS, IMAGE_FOLDER)):
+            continue
+        if below(place, MOUNTED_BUCKETS):
+            what = f"{place} is a mounted bucket, in which no folder can be renamed"
+            yield Finding(where=key, what=what, fix=f"use gs://{place.removeprefix(MOUNTED_BUCKETS).strip('/')}")
+        elif place.startswith("/"):
+            what = f"{place} is a path, and Vertex mounts nothing but buckets"
+            yield Finding(where=key, what=what, fix="use a gs:// folder")
 
 
 def paths_in_volumes(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -37,6 +51,8 @@ def paths_in_volumes(pipeline: CompiledPipeline, config: Config) -> Iterator[Fin
     if config.platform.kind != "kubeflow":
         return
     for key, place in shared_places(config).items():
+        if key == "platform.data" and below(place, IMAGE_FOLDER):
+            continue
         if place.startswith("/") and not in_volume(place, config):
             what = f"{place} lies in none of the volumes"
             yield Finding(where=key, what=what, fix="mount a claim there, under platform.volumes")
@@ -55,10 +71,13 @@ def unmounted(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 
 def schemes(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """TensorFlow 2.21 and Beam open neither minio:// nor s3://; only the orchestrator does, for artifacts."""
+    """TensorFlow 2.21 and Beam open neither minio:// nor s3://; only the orchestrator does, for artifacts.
+
+    A component that is not TFX's may bring a client for them, so only the folders that TFX and we open are looked at.
+    """
     del config
     for node, path, text in strings(pipeline.spec):
-        if text.startswith(_FOREIGN):
+        if text.startswith(_FOREIGN) and path in FOLDERS:
             what = f"{text} is in a store that components cannot open"
             fix = "use gs://, or a path in a mounted volume"
             yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
@@ -74,12 +93,12 @@ def web_addresses(pipeline: CompiledPipeline, config: Config) -> Iterator[Findin
 
 
 def imported(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Vertex reads artifacts from Cloud Storage alone; KFP from what its launcher mounts."""
-    stores = ("gs://",) if config.platform.kind == "vertex" else ("gs://", *_FOREIGN)
+    """A path is in no store, and minio:// is the cluster's own; what else can be mounted differs and grows."""
+    vertex = config.platform.kind == "vertex"
+    stores = ("gs://",) if vertex else ("gs://", *_FOREIGN)
     for node in nodes(pipeline.spec):
         uri = node.executor.get("importer", {}).get("artifactUri", {}).get("constant", "")
-        # Vertex imports its own resources and models by their addresses, KFP those of a registry.
-        if uri and not uri.startswith((*stores, "https://", "oci://")):
+        if uri and ("://" not in uri or uri.startswith(("file://", "minio://") if vertex else "file://")):
             what = f"{uri} cannot be mounted as an artifact"
             yield Finding(where=f"{node.name}.artifactUri", what=what, fix=f"use {' or '.join(stores)}")
 

@@ -29,21 +29,11 @@ def strategy_of_one(pipeline: CompiledPipeline, config: Config) -> Iterator[Find
         yield Finding(where=_STRATEGY, what=what, fix="use auto, or set platform.training.workers")
 
 
-def spot_without_retries(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A spot machine that is taken away fails the task (cloud.google.com/vertex-ai/docs/training/use-spot-vms)."""
-    del pipeline
-    platform = config.platform
-    spot = platform.kind == "vertex" and platform.training and platform.training.spot
-    if spot and not platform.task(TRAINER).retries:
-        what = "spot machines can be taken away, and the Trainer is not tried again"
-        fix = f"set platform.tasks.{TRAINER}.retries, or spot to false"
-        yield Finding(where="platform.training.spot", what=what, fix=fix)
-
-
 def idle_accelerator(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """The Trainer's own task only waits for the job that trains (components/training_job.py)."""
     del pipeline
-    if config.platform.training and config.platform.task(TRAINER).accelerator:
+    own = config.platform.tasks.get(TRAINER)
+    if config.platform.training and own and own.accelerator:
         what = "would be idle, since the training is a job of its own"
         fix = "take it out, and set platform.training.accelerator"
         yield Finding(where=f"platform.tasks.{TRAINER}.accelerator", what=what, fix=fix)
@@ -63,7 +53,7 @@ def batch_of_replicas(pipeline: CompiledPipeline, config: Config) -> Iterator[Fi
         yield Finding(where="trainer.loop.global_batch_size", what=what, fix=fix)
 
 
-RULES = (batch_of_replicas, strategy_of_several, strategy_of_one, spot_without_retries, idle_accelerator)
+RULES = (batch_of_replicas, strategy_of_several, strategy_of_one, idle_accelerator)
 
 
 def _workers(config: Config) -> int:

@@ -6,17 +6,13 @@ locals {
     submitter = "CI: submits pipelines"
   }
 
-  # On the whole project: Vertex AI and Dataflow have no smaller scope for jobs.
+  # On the whole project: Vertex AI has no smaller scope for jobs.
   project_roles = concat(
     [
       { account = "runner", role = "roles/aiplatform.user" },
       { account = "submitter", role = "roles/aiplatform.user" },
     ],
     var.cloud_build ? [{ account = "submitter", role = "roles/logging.logWriter" }] : [],
-    var.dataflow ? [
-      { account = "runner", role = "roles/dataflow.developer" },
-      { account = "runner", role = "roles/dataflow.worker" },
-    ] : [],
   )
 
   image_roles = concat(

@@ -36,13 +36,13 @@ variable "labels" {
 }
 
 variable "artifact_days" {
-  description = "Age in days at which artifacts of runs and sources of builds are deleted; null keeps them. Pushed models and state stay."
+  description = "Age in days at which artifacts of runs and sources of builds are deleted; null deletes nothing. The cache keeps naming artifacts for as long as nothing changes, so runs after that age need cache=false. Pushed models and state stay."
   type        = number
-  default     = 180
+  default     = null
 
   validation {
     condition     = var.artifact_days == null ? true : var.artifact_days >= 30
-    error_message = "artifact_days must be 30 or more: a younger artifact may still be taken from the cache."
+    error_message = "artifact_days must be 30 or more, or null."
   }
 }
 
@@ -66,12 +66,6 @@ variable "images_kept" {
     condition     = var.images_kept >= 2
     error_message = "images_kept must be 2 or more."
   }
-}
-
-variable "dataflow" {
-  description = "Whether the pipeline's Beam steps may run on Dataflow."
-  type        = bool
-  default     = false
 }
 
 variable "cloud_build" {

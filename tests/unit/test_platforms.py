@@ -23,6 +23,7 @@ def test_the_shipped_profiles_are_valid(profile):
         ("vertex", "platform.parameters.rows=InfraValidator", "must be NODE.PROPERTY"),
         ("vertex", "platform.parameters.data=ExampleGen.input_base", "data_path and data set the same property"),
         ("vertex", "platform.training.workers=0", "greater than 0"),
+        ("vertex", "platform.exit_handler.webhook_env=URL", "read the files in exit_handler.folder"),
         ("kubeflow", "platform.volumes=[{claim: a, mount: /m}, {claim: b, mount: /m/}]", "two have the same mount"),
         ("kubeflow", "platform.volumes=[{claim: a, mount: /app}]", "'/app' would hide /app of the container"),
         ("kubeflow", "platform.volumes=[{claim: a, mount: /minio/x}]", "'/minio/x' would hide /minio"),

@@ -17,8 +17,6 @@ BROAD = re.compile(r"roles/(owner|editor|viewer|[\w.]*[aA]dmin)\b|allUsers|allAu
 # The whole project's policy is no place for more: everything else is granted on the one resource.
 ON_THE_PROJECT = {
     "roles/aiplatform.user",
-    "roles/dataflow.developer",
-    "roles/dataflow.worker",
     "roles/logging.logWriter",
 }
 
@@ -68,7 +66,7 @@ def test_names_resolve_and_grants_are_narrow(module):
         ("accounts.tf", "roles/storage.objectUser", "roles/storage.admin", "roles/storage.admin is too broad"),
         ("accounts.tf", "roles/storage.objectUser", "roles/editor", "roles/editor is too broad"),
         ("accounts.tf", 'google_service_account.this["serving"].member', '"allUsers"', "allUsers is too broad"),
-        ("accounts.tf", "roles/dataflow.worker", "roles/storage.objectUser",
+        ("accounts.tf", "roles/logging.logWriter", "roles/storage.objectUser",
          "roles/storage.objectUser is granted on the whole project"),
         ("accounts.tf", 'resource "google_storage_bucket_iam_member"', 'resource "google_storage_bucket_iam_binding"',
          "google_storage_bucket_iam_binding takes grants of others away"),
@@ -102,6 +100,8 @@ def test_the_bucket_keeps_what_was_pushed(module):
         live = condition["with_state"] != '"ARCHIVED"'
         assert condition.get("matches_prefix") == (with_an_age if live else None)
     assert len(deleting) == 2
+    # The cache names artifacts for as long as nothing changes, so no age is right for all.
+    assert module.variable_blocks["artifact_days"]["default"] is None
 
 
 def test_the_database_is_private_and_its_password_is_in_no_state(module):

@@ -26,8 +26,8 @@ run "optional_parts_are_off" {
     error_message = "a pool or a database without being asked for"
   }
   assert {
-    condition     = !contains(keys(google_project_service.api), "dataflow.googleapis.com")
-    error_message = "Dataflow's API without being asked for"
+    condition     = length([for rule in google_storage_bucket.pipeline.lifecycle_rule : rule if one(rule.condition).with_state == "LIVE"]) == 0
+    error_message = "artifacts are deleted without being asked for, and the cache still names them"
   }
   assert {
     condition     = output.github_variables == null && output.metadata_database == null
@@ -86,10 +86,9 @@ run "builds_do_not_submit" {
   expect_failures = [var.github]
 }
 
-run "cloud_build_and_dataflow" {
+run "cloud_build" {
   variables {
     cloud_build = true
-    dataflow    = true
   }
 
   assert {
@@ -99,10 +98,6 @@ run "cloud_build_and_dataflow" {
   assert {
     condition     = google_storage_managed_folder_iam_member.source[0].managed_folder == "source/"
     error_message = "Cloud Build could not read what gcloud uploads"
-  }
-  assert {
-    condition     = contains(keys(google_project_iam_member.role), "runner roles/dataflow.worker")
-    error_message = "the runner could not work on Dataflow"
   }
 }
 

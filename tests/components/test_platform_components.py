@@ -122,20 +122,20 @@ def test_without_a_champion_or_where_none_is_wanted_the_output_is_empty(store, t
 
 
 def test_tf_lite_files_go_to_a_bucket_their_description_last(store, tmp_path):
-    written, exports = [], []
+    written, exports = [], {}
     for variant in ("float32", "int8"):
         export = artifact(standard_artifacts.Model, tmp_path / variant)
         model_file(export.uri).parent.mkdir(parents=True)
         model_file(export.uri).write_bytes(variant.encode())
         about = {"variant": variant, "bytes": 4, "inputs": {}, "output": "p"}
         (tmp_path / variant / DESCRIPTION).write_text(json.dumps(about))
-        exports.append(export)
+        exports[variant] = export
     pushed_model, lite = standard_artifacts.PushedModel(), standard_artifacts.PushedModel()
     pushed_model.set_string_custom_property("pushed_version", "12")
     store.watch = written.append
     begin = int(time.time())
     LitePusher.test_call(
-        lite_models=[on_a_platform(export) for export in exports],
+        **{variant: on_a_platform(export) for variant, export in exports.items()},
         pushed_model=on_a_platform(pushed_model),
         pushed_lite=lite,
         base_directory=f"{BASE}_lite",

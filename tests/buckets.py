@@ -45,9 +45,10 @@ class Store(Storage):
         """All objects of the bucket."""
         return {name: self.get_file(BUCKET, name) for name in self.objects.get(BUCKET, {})}
 
-    def plant(self, name: str, content: bytes) -> None:
+    def plant(self, name: str, content: bytes, *, metadata: dict[str, str] | None = None) -> None:
         """Write an object as somebody else would."""
         resource = objects._make_object_resource("", BUCKET, name, "application/octet-stream", str(len(content)))
+        resource["metadata"] = metadata or {}
         super().create_file(BUCKET, name, content, objects._checksums(content, resource))
 
     def create_file(self, bucket_name, file_name, content, file_obj, file_id=None):

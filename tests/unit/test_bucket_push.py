@@ -220,7 +220,9 @@ def test_a_version_that_somebody_wrote_to_meanwhile_is_taken_back(store, model, 
 
     def meddle(name):
         if name.endswith(LAST):
-            store.plant(name.replace(LAST, "variables/data"), b"theirs")
+            ours = name.replace(LAST, "variables/data")
+            # Copies within a bucket take the metadata along.
+            store.plant(ours, b"theirs", metadata=store.get_file_obj(BUCKET, ours)["metadata"])
 
     store.watch = meddle
     with pytest.raises(BucketFailed, match="while it was pushed"):

@@ -227,6 +227,21 @@ def test_a_push_that_another_one_overtook_crowns_and_removes_nothing(store, mode
     assert before.items() <= champion.files().items()
 
 
+def test_a_push_that_another_one_overtook_at_the_pointer_removes_nothing(store, models):
+    champion = InBucket(store)
+    for version in (5, 6):
+        keep(model=models[version], version=version, folder=CHAMPION)
+
+    def overtaken(name):
+        if name.endswith(POINTER):
+            store.plant(f"serving/taxi/{LEASE}", b"theirs")
+
+    store.watch = overtaken
+    with pytest.raises(BucketFailed, match="another push took over"):
+        push_to_bucket(models[7], BASE, then=lambda version, check: _keep(models[7], 7, check))
+    assert copies(champion) == {"5", "6", "7"}
+
+
 @pytest.mark.parametrize("checksums", [True, False])
 def test_a_champion_is_kept_once_whatever_listings_hold(store, models, checksums):
     store.checksums, champion = checksums, InBucket(store)

@@ -212,34 +212,41 @@ def test_a_pointer_that_somebody_else_moved_is_not_moved_back(store, models):
     assert champion.files()[POINTER] == b"spoilt"
 
 
-def test_a_push_that_another_one_overtook_crowns_and_removes_nothing(store, models):
-    champion, base = InBucket(store), "serving/taxi"
+def overtake(store, *, before: str) -> None:
+    """Another push takes the lease when a file of the champion is about to be written."""
+
+    def watch(name):
+        if name.startswith("state/") and name.endswith(before):
+            store.plant(f"serving/taxi/{LEASE}", b"theirs")
+
+    store.watch = watch
+
+
+def test_a_push_that_another_one_overtook_before_the_copy_writes_nothing(store, models):
+    champion = InBucket(store)
     for version in (5, 6):
         keep(model=models[version], version=version, folder=CHAMPION)
     before = champion.files()
 
     def overtaken(version, check):
-        store.plant(f"{base}/{LEASE}", b"theirs")
+        store.plant(f"serving/taxi/{LEASE}", b"theirs")
         _keep(models[7], version, check)
 
     with pytest.raises(BucketFailed, match="another push took over"):
         push_to_bucket(models[7], BASE, then=overtaken)
-    assert before.items() <= champion.files().items()
+    assert champion.files() == before
 
 
-def test_a_push_that_another_one_overtook_at_the_pointer_removes_nothing(store, models):
+@pytest.mark.parametrize(("moment", "crowned"), [("saved_model.pb", 6), (POINTER, 7)])
+def test_a_push_that_another_one_overtook_moves_no_pointer_and_removes_nothing(store, models, moment, crowned):
     champion = InBucket(store)
     for version in (5, 6):
         keep(model=models[version], version=version, folder=CHAMPION)
-
-    def overtaken(name):
-        if name.endswith(POINTER):
-            store.plant(f"serving/taxi/{LEASE}", b"theirs")
-
-    store.watch = overtaken
+    overtake(store, before=moment)
     with pytest.raises(BucketFailed, match="another push took over"):
         push_to_bucket(models[7], BASE, then=lambda version, check: _keep(models[7], 7, check))
     assert copies(champion) == {"5", "6", "7"}
+    assert json.loads(champion.files()[POINTER])["version"] == crowned
 
 
 @pytest.mark.parametrize("checksums", [True, False])

@@ -63,8 +63,8 @@ def keep(*, model: Path, version: int, folder: str, check: Callable[[], None] = 
         model: a Model artifact's folder.
         version: as it was pushed.
         folder: a path or ``gs://bucket/folder``; it holds this copy and the one before, and nothing of others.
-        check: raises where this process is no longer the only one. It is called before each change, of the pointer after
-            that was read, so that one that somebody else moved stays where it is.
+        check: raises where this process is no longer the only one. It is called before each change, and after
+            the pointer was read, so that a pointer that somebody else moved stays where it is.
     """
     place = shared_folder(folder)
     content, generation = place.read(POINTER) or (None, 0)

@@ -33,10 +33,11 @@ def leased(folder: BucketFolder, *, seconds: float) -> Iterator[Callable[[], Non
     """
     generation = _acquire(folder, seconds)
     ended = threading.Event()
-    # The client's connections are not made for two threads.
-    heart = threading.Thread(
-        target=_beat, args=(BucketFolder(folder.uri, retry_seconds=seconds / 2), generation, seconds / 4, ended)
-    )
+    # A connection that stalls must leave time for another beat: one lasts half the lease at most, to connect, to wait
+    # and to try again. A folder of its own, as the client's connections are not made for two threads.
+    part = seconds / 6
+    beating = BucketFolder(folder.uri, retry_seconds=part, timeout_seconds=(part, part))
+    heart = threading.Thread(target=_beat, args=(beating, generation, part, ended))
     heart.daemon = True
     heart.start()
 

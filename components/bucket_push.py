@@ -24,7 +24,7 @@ def push(
     folder: BucketFolder,
     last: str,
     uncounted: Collection[str],
-    then: Callable[[int], None],
+    then: Callable[[int, Callable[[], None]], None],
     lease_seconds: float = 30.0,
 ) -> tuple[int, bool]:
     """Upload ``files`` as a new, higher version, ``last`` last.
@@ -37,7 +37,8 @@ def push(
         folder: its children are the versions.
         last: the name of the file that makes a version.
         uncounted: names of files that make no other model.
-        then: is called with the version before another push can begin.
+        then: is called with the version before another push can begin, and with a function that raises
+            `BucketFailed` where one did nevertheless; to be called before each write.
         lease_seconds: how long the next push waits for one that was killed.
 
     Returns:
@@ -60,7 +61,7 @@ def push(
             else:
                 version, new = max(int(time.time()), max(versions, default=0) + 1), True
                 _upload(files, ours, folder.child(str(version)), last=last, check_lease=check_lease)
-            then(version)
+            then(version, check_lease)
     except ObjectChanged:
         raise BucketFailed(f"{folder.uri}: somebody else writes to it at the same time; run it again.") from None
     return version, new
@@ -89,13 +90,15 @@ def _sweep(folder: BucketFolder, versions: Mapping[int, Objects], *, last: str) 
 def _upload(
     files: Mapping[str, Path], md5s: dict[str, str], place: BucketFolder, *, last: str, check_lease: Callable[[], None]
 ) -> None:
+    generations = {}
     for name in sorted(files, key=lambda name: (name == last, name)):
         if name == last:
             check_lease()
-        place.upload(name, files[name])
+        generations[name] = place.upload(name, files[name])
     stored = place.list()
-    if _md5s(stored) != md5s:
-        place.delete(last, stored[last])
+    if _md5s(stored) != md5s or {name: found.generation for name, found in stored.items()} != generations:
+        if last in stored:
+            place.delete(last, stored[last])
         raise BucketFailed(f"{place.uri}: somebody else wrote to this version while it was pushed; push it again.")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 SCHEME = "gs://"
 _WRITER = "writer"
-# To connect, and between two answers.
+_MD5 = "md5"
 _TIMEOUT_SECONDS = (10, 60)
 _DENIED = (exceptions.Forbidden, exceptions.Unauthorized, auth_exceptions.RefreshError)
 _BROKEN = (
@@ -49,7 +50,8 @@ class StoredObject:
     """What a listing tells of an object.
 
     Attributes:
-        md5: base64; empty where the store keeps none, as for an object that was composed of others.
+        md5: base64. Where the listing holds none, as in a bucket with a customer-managed key, it is what this class
+            noted at the upload, and for others' objects empty.
         generation: another one with every write.
         metageneration: another one with every change of the metadata.
         ours: whether it was written by this class.
@@ -67,17 +69,20 @@ class BucketFolder:
     Args:
         uri: ``gs://bucket/folder``.
         retry_seconds: how long a request is tried again while the network or the store fails.
+        timeout_seconds: of one try: to connect, and between two answers.
 
     Raises:
         BucketFailed: there are no credentials.
     """
 
-    def __init__(self, uri: str, *, retry_seconds: float = 120.0):
+    def __init__(
+        self, uri: str, *, retry_seconds: float = 120.0, timeout_seconds: tuple[float, float] = _TIMEOUT_SECONDS
+    ):
         self.uri = uri.rstrip("/")
         self._retry_seconds = retry_seconds
         name, _, folder = self.uri.removeprefix(SCHEME).partition("/")
         self._prefix = f"{folder}/" if folder else ""
-        self._options = {"retry": DEFAULT_RETRY.with_timeout(retry_seconds), "timeout": _TIMEOUT_SECONDS}
+        self._options = {"retry": DEFAULT_RETRY.with_timeout(retry_seconds), "timeout": timeout_seconds}
         with self._explained():
             # Without a project: none is needed for objects, and not every credential knows one.
             self._bucket = storage.Client(project=None).bucket(name)
@@ -97,11 +102,12 @@ class BucketFolder:
             ):
                 # The console and mounts make empty objects for folders.
                 if not blob.name.endswith("/"):
+                    metadata = blob.metadata or {}
                     found[blob.name.removeprefix(self._prefix)] = StoredObject(
-                        md5=blob.md5_hash or "",
+                        md5=blob.md5_hash or metadata.get(_MD5, ""),
                         generation=blob.generation,
                         metageneration=blob.metageneration,
-                        ours=_WRITER in (blob.metadata or {}),
+                        ours=_WRITER in metadata,
                     )
         return found
 
@@ -120,11 +126,14 @@ class BucketFolder:
             ObjectChanged: it is another one.
             BucketFailed: it cannot be written.
         """
-        return self._put(name, generation, lambda blob, **options: blob.upload_from_filename(str(file), **options))
+        return self._put(
+            name, generation, md5(file), lambda blob, **options: blob.upload_from_filename(str(file), **options)
+        )
 
     def write(self, name: str, content: bytes, *, generation: int = 0) -> int:
         """As `upload`, from memory."""
-        return self._put(name, generation, lambda blob, **options: blob.upload_from_string(content, **options))
+        noted = _base64(hashlib.md5(content, usedforsecurity=False).digest())
+        return self._put(name, generation, noted, lambda blob, **options: blob.upload_from_string(content, **options))
 
     def read(self, name: str) -> tuple[bytes, int] | None:
         """An object's content and generation; None where there is none."""
@@ -182,10 +191,10 @@ class BucketFolder:
             except exceptions.NotFound:
                 return
 
-    def _put(self, name: str, generation: int, upload: Callable[..., None]) -> int:
+    def _put(self, name: str, generation: int, noted: str, upload: Callable[..., None]) -> int:
         blob = self._bucket.blob(self._prefix + name)
         writer = uuid.uuid4().hex
-        blob.metadata = {_WRITER: writer}
+        blob.metadata = {_WRITER: writer, _MD5: noted}
         try:
             with self._explained():
                 upload(blob, if_generation_match=generation, checksum="crc32c", **self._options)
@@ -229,7 +238,7 @@ def md5(file: Path) -> str:
     with file.open("rb") as stream:
         while block := stream.read(1 << 20):
             total.update(block)
-    return base64.b64encode(total.digest()).decode()
+    return _base64(total.digest())
 
 
 def files_below(folder: Path) -> dict[str, Path]:
@@ -240,6 +249,15 @@ def files_below(folder: Path) -> dict[str, Path]:
 def hashes(files: Mapping[str, Path]) -> dict[str, str]:
     """The MD5 of each."""
     return {name: md5(file) for name, file in files.items()}
+
+
+def digest(md5s: Mapping[str, str]) -> str:
+    """One hash of all names and contents, from what `hashes` yields."""
+    return hashlib.sha256(json.dumps(md5s, sort_keys=True).encode()).hexdigest()
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
 
 
 def _reason(error: Exception) -> str:

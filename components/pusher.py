@@ -6,7 +6,6 @@ the model was not blessed.
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 import time
@@ -21,9 +20,9 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components import bucket_push
+from components import bucket_push, buckets
 from components import infra_blessing as infra
-from components.buckets import SCHEME, BucketFolder, files_below
+from components.buckets import SCHEME, BucketFolder, files_below, hashes
 from components.champion_store import keep
 from components.refusal import GateRefused
 from components.shared_folders import STAGE_PREFIX, sync
@@ -32,6 +31,8 @@ from serving.models.warmup import WARMUP_FILE
 
 # What TF Serving opens first; it takes a folder without one for no model.
 SAVED_MODEL = "saved_model.pb"
+# Lies in the serving folder; model servers ignore a name that is no number.
+LOCK = ".push-lock"
 # Names the model that a PushedModel artifact is about.
 MODEL_ID_PROPERTY = "model_id"
 
@@ -68,9 +69,9 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     source = Path(path_utils.serving_model_path(model.uri))
     warmup = Path(infra_blessing.uri) / WARMUP_FILE
 
-    def crown(version: int) -> None:
+    def crown(version: int, check: Callable[[], None]) -> None:
         if champion:
-            keep(model=Path(model.uri), version=version, folder=champion)
+            keep(model=Path(model.uri), version=version, folder=champion, check=check)
 
     version, new = push(
         source=source, base_directory=base_directory, warmup=warmup if warmup.exists() else None, then=crown
@@ -88,7 +89,7 @@ def push(
     base_directory: Path | str,
     warmup: Path | None = None,
     last: str = SAVED_MODEL,
-    then: Callable[[int], None] = lambda version: None,
+    then: Callable[[int, Callable[[], None]], None] = lambda version, check: None,
 ) -> tuple[int, bool]:
     """Put ``source`` into a new, higher version, whole or not at all.
 
@@ -101,7 +102,8 @@ def push(
         base_directory: the serving folder, a path or ``gs://bucket/folder``; created where it does not exist.
         warmup: a warm-up file for the version; a model that brings its own keeps it.
         last: the file of ``source`` without which no reader takes a version for one; it is uploaded last.
-        then: is called with the version before another push can begin.
+        then: is called with the version before another push can begin, and with a function that raises where one did
+            nevertheless; to be called before each write.
 
     Returns:
         The version, and whether it is new: a model equal to the newest version is not pushed again. Its warm-up file
@@ -127,7 +129,7 @@ def destination(base_directory: str, version: int) -> str:
 
 
 def _push_to_folder(
-    *, source: Path, base_directory: Path, warmup: Path | None, then: Callable[[int], None]
+    *, source: Path, base_directory: Path, warmup: Path | None, then: Callable[[int, Callable[[], None]], None]
 ) -> tuple[int, bool]:
     base_directory.mkdir(parents=True, exist_ok=True)
     with _locked(base_directory):
@@ -148,18 +150,15 @@ def _push_to_folder(
                 sync(path)
             stage.rename(base_directory / str(version))
             sync(base_directory)
-        then(version)
+        # The system keeps the lock as long as this process lives.
+        then(version, lambda: None)
     return version, new
 
 
 def digest(folder: Path, *, without: Collection[str] = ()) -> str:
-    """SHA-256 over the names and bytes of all files below ``folder``, but for those named in ``without``."""
-    left_out = {folder / name for name in without}
-    total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path not in left_out):
-        total.update(str(path.relative_to(folder)).encode() + b"\0")
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+    """A hash of the names and bytes of all files below ``folder``, but for the lock and those named in ``without``."""
+    left_out = {LOCK, *without}
+    return buckets.digest(hashes({name: path for name, path in files_below(folder).items() if name not in left_out}))
 
 
 def _model_digest(version: Path) -> str:
@@ -168,8 +167,12 @@ def _model_digest(version: Path) -> str:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One push at a time: an advisory lock on the folder itself, so that no lock file lies in it."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """One push at a time, on whatever machine.
+
+    The lock is on a file, open for writing: that is what NFS passes on to its server. A folder's would be the machine's
+    own. The file stays, since whoever waits for it has it open.
+    """
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

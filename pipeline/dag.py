@@ -38,9 +38,9 @@ from pipeline.training_nodes import custom_config, training_nodes
 from trainer.lite_variants import Variant
 
 # Nodes that refuse by ending the run.
-GATES = frozenset({"DataGate", "ModelGate", *map(gate_id, get_args(Variant))})
+GATES = frozenset({"DataGate", "ModelGate", "Pusher", *map(gate_id, get_args(Variant))})
 # Nodes that decide or act: they look at the world as it is now and are never answered from the cache.
-UNCACHED = GATES | {BASELINE, WARM_START, "Pusher", PUSHER, ENDPOINT_PUSHER}
+UNCACHED = GATES | {BASELINE, WARM_START, PUSHER, ENDPOINT_PUSHER}
 
 
 def build(config: Config) -> Pipeline:

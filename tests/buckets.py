@@ -28,6 +28,7 @@ class Store(Storage):
     Attributes:
         watch: is told of every object that is about to be written, by its name.
         fault: an HTTP status that every request gets instead of its answer.
+        checksums: whether listings tell them; they do not where the customer keeps the bucket's key.
         lost: names of objects; once each, it is written and its writer told that it failed.
     """
 
@@ -36,6 +37,7 @@ class Store(Storage):
         self.query: dict[str, list[str]] = {}
         self.watch: Callable[[str], None] = lambda name: None
         self.fault: int | None = None
+        self.checksums = True
         self.lost: set[str] = set()
         self._sessions: dict[str, dict[str, list[str]]] = {}
 
@@ -43,9 +45,10 @@ class Store(Storage):
         """All objects of the bucket."""
         return {name: self.get_file(BUCKET, name) for name in self.objects.get(BUCKET, {})}
 
-    def plant(self, name: str, content: bytes) -> None:
+    def plant(self, name: str, content: bytes, *, metadata: dict[str, str] | None = None) -> None:
         """Write an object as somebody else would."""
         resource = objects._make_object_resource("", BUCKET, name, "application/octet-stream", str(len(content)))
+        resource["metadata"] = metadata or {}
         super().create_file(BUCKET, name, content, objects._checksums(content, resource))
 
     def create_file(self, bucket_name, file_name, content, file_obj, file_id=None):
@@ -70,6 +73,11 @@ class Store(Storage):
         # The emulator has raised the metageneration in place.
         self._check(bucket_name, file_name, self.query)
         super().patch_object(bucket_name, file_name, file_obj)
+
+    def get_file_list(self, *arguments, **options):
+        files, prefixes = super().get_file_list(*arguments, **options)
+        hidden = () if self.checksums else ("md5Hash", "crc32c")
+        return [{key: file[key] for key in file if key not in hidden} for file in files], prefixes
 
     def _check(self, bucket: str, name: str, query: dict[str, list[str]]) -> None:
         try:

@@ -129,13 +129,13 @@ def test_tf_lite_files_go_to_a_bucket_their_description_last(store, tmp_path):
         model_file(export.uri).write_bytes(variant.encode())
         about = {"variant": variant, "bytes": 4, "inputs": {}, "output": "p"}
         (tmp_path / variant / DESCRIPTION).write_text(json.dumps(about))
-        exports[variant] = on_a_platform(export)
+        exports[variant] = export
     pushed_model, lite = standard_artifacts.PushedModel(), standard_artifacts.PushedModel()
     pushed_model.set_string_custom_property("pushed_version", "12")
     store.watch = written.append
     begin = int(time.time())
     LitePusher.test_call(
-        **exports,
+        **{variant: on_a_platform(export) for variant, export in exports.items()},
         pushed_model=on_a_platform(pushed_model),
         pushed_lite=lite,
         base_directory=f"{BASE}_lite",

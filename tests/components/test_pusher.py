@@ -1,3 +1,4 @@
+import fcntl
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ from tfx.components.evaluator import constants
 from tfx.types import standard_artifacts
 
 from components import infra_blessing
-from components.pusher import Pusher, digest, push
+from components.pusher import LOCK, Pusher, digest, push
 from components.refusal import GateRefused
 from serving.models.warmup import WARMUP_FILE
 from serving.version_folders import find
@@ -37,7 +38,7 @@ def test_push_copies_everything_and_leaves_no_stage(model, tmp_path):
     base = tmp_path / "serving" / "taxi"
     version, new = push(source=model, base_directory=base)
     assert new
-    assert [path.name for path in base.iterdir()] == [str(version)]
+    assert {path.name for path in base.iterdir()} == {LOCK, str(version)}
     assert digest(base / str(version)) == digest(model)
 
 
@@ -86,7 +87,20 @@ def test_what_a_killed_push_left_is_swept(model, tmp_path):
     base = tmp_path / "serving"
     (base / ".stage-dead").mkdir(parents=True)
     version, _ = push(source=model, base_directory=base)
-    assert [path.name for path in base.iterdir()] == [str(version)]
+    assert {path.name for path in base.iterdir()} == {LOCK, str(version)}
+
+
+def test_a_push_holds_the_lock_on_a_file_which_nfs_passes_on(model, tmp_path):
+    base = tmp_path / "serving"
+
+    def another(version, check):
+        with (base / LOCK).open("r+b") as stream, pytest.raises(BlockingIOError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    push(source=model, base_directory=base, then=another)
+    before = digest(base)
+    (base / LOCK).unlink()
+    assert digest(base) == before
 
 
 def test_pushes_at_once_get_versions_of_their_own(tmp_path):

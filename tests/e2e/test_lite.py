@@ -15,6 +15,7 @@ import tensorflow as tf
 from components.infra_validator import read_records
 from components.metrics import ALL_EXAMPLES, CANDIDATE, metrics_by_slice
 from components.pusher import digest
+from serving import version_folders
 from tests.e2e.project import Outcome, Project
 from trainer import lite
 from trainer.export import TRANSFORM_FEATURES
@@ -65,7 +66,7 @@ def test_the_evaluator_knows_each_variant_beside_the_savedmodel(first, project):
 
 
 def test_the_pushed_files_answer_as_the_served_model_behind_its_own_transform(first, project):
-    pushed = only(lite_folder(project))
+    [pushed] = version_folders.find(lite_folder(project)).values()
     about = json.loads((pushed / "lite.json").read_text())
     served = tf.saved_model.load(str(project.serving_folder / about["saved_model_version"]))
     examples = only(project.folder / "runs" / "taxi" / "artifacts" / "ExampleGen" / "examples") / "Split-eval"

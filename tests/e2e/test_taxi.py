@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from pipeline.model_server import ModelServer
+from serving import version_folders
 from serving.client import Client
 from tests.e2e.project import Outcome, Project, network_can_be_cut
 
@@ -55,7 +56,7 @@ def first(project) -> Outcome:
 
 
 def versions(project: Project) -> list[int]:
-    return sorted(int(path.name) for path in project.serving_folder.iterdir())
+    return sorted(version_folders.find(project.serving_folder))
 
 
 def planted(project: Project, name: str, plant: Callable[[list[Row]], None]) -> str:

@@ -14,7 +14,7 @@ from components.buckets import BucketFolder, files_below
 
 LAST = "saved_model.pb"
 WARMUP = "assets.extra/requests"
-LEASE_SECONDS = 0.4
+LEASE_SECONDS = 1.0
 
 
 def write_model(folder: Path, *, seed: int = 0, size: int = 10) -> Path:
@@ -27,7 +27,7 @@ def write_model(folder: Path, *, seed: int = 0, size: int = 10) -> Path:
 
 
 def push_to_bucket(
-    model: Path, base: str, *, then=lambda version: None, lease_seconds: float = LEASE_SECONDS
+    model: Path, base: str, *, then=lambda version, check: None, lease_seconds: float = LEASE_SECONDS
 ) -> tuple[int, bool]:
     """As the Pusher does, with a shorter wait."""
     return push(

@@ -1,8 +1,10 @@
+import contextlib
+import socket
 import threading
 
 import pytest
 
-from components.bucket_lease import LEASE
+from components.bucket_lease import LEASE, leased
 from components.bucket_push import push
 from components.buckets import BucketFailed, BucketFolder, files_below
 from tests.buckets import BUCKET, emulator
@@ -58,6 +60,16 @@ def test_the_same_model_is_not_pushed_twice(store, model):
     store.plant(f"serving/taxi/{version}/variables/data", b"damaged")
     repaired, new = push_to_bucket(model, BASE)
     assert (new, repaired > version) == (True, True)
+
+
+def test_where_listings_hold_no_checksums_a_model_is_pushed_once_and_damage_is_seen(store, model):
+    store.checksums = False
+    version, new = push_to_bucket(model, BASE)
+    assert new
+    assert versions(store) == {version: files(model)}
+    assert push_to_bucket(model, BASE) == (version, False)
+    store.plant(f"serving/taxi/{version}/variables/data", b"damaged")
+    assert push_to_bucket(model, BASE)[1]
 
 
 def test_a_warm_up_file_makes_no_other_model(store, model):
@@ -137,10 +149,10 @@ def test_a_push_that_lasts_longer_than_its_lease_is_waited_for(store, tmp_path):
     waiting = threading.Thread(
         target=push_to_bucket,
         args=(other, BASE),
-        kwargs={"then": lambda version: order.append("other"), "lease_seconds": lease_seconds},
+        kwargs={"then": lambda version, check: order.append("other"), "lease_seconds": lease_seconds},
     )
 
-    def linger(version):
+    def linger(version, check):
         store.watch = lambda name: name.endswith(LEASE) and attempts.release()
         waiting.start()
         # It asks ten times in the life of a lease.
@@ -152,6 +164,30 @@ def test_a_push_that_lasts_longer_than_its_lease_is_waited_for(store, tmp_path):
     waiting.join()
     assert order == ["slow", "other"]
     assert list(versions(store).values()) == [files(slow), files(other)]
+
+
+def test_a_heartbeat_that_gets_no_answer_leaves_time_for_others(store, monkeypatch):
+    """The store is reached, but the heartbeat's connections stall; its client finds the store by the environment."""
+    folder, beats = BucketFolder(BASE), threading.Semaphore(0)
+
+    def accept(kept):
+        # Ends as soon as the socket is closed.
+        with contextlib.suppress(OSError):
+            while True:
+                kept.append(silent.accept()[0])
+                beats.release()
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        kept = []
+        threading.Thread(target=accept, args=(kept,), daemon=True).start()
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with leased(folder, seconds=1.0) as check:
+            # With the patience of other requests, it would be a minute to the second.
+            assert all(beats.acquire(timeout=20) for _ in range(3))
+            check()
+        silent.shutdown(socket.SHUT_RDWR)
+        for connection in kept:
+            connection.close()
 
 
 def test_two_never_win_the_same_version(store, model):
@@ -178,10 +214,15 @@ def test_who_lost_the_lease_makes_no_version(store, model):
     assert store.contents()[f"serving/taxi/{LEASE}"] == b"theirs"
 
 
-def test_a_version_that_somebody_wrote_to_meanwhile_is_taken_back(store, model):
+@pytest.mark.parametrize("checksums", [True, False])
+def test_a_version_that_somebody_wrote_to_meanwhile_is_taken_back(store, model, checksums):
+    store.checksums = checksums
+
     def meddle(name):
         if name.endswith(LAST):
-            store.plant(name.replace(LAST, "variables/data"), b"theirs")
+            ours = name.replace(LAST, "variables/data")
+            # Copies within a bucket take the metadata along.
+            store.plant(ours, b"theirs", metadata=store.get_file_obj(BUCKET, ours)["metadata"])
 
     store.watch = meddle
     with pytest.raises(BucketFailed, match="while it was pushed"):
@@ -232,7 +273,7 @@ def test_a_store_that_does_not_answer_is_given_up(monkeypatch, model):
             folder=BucketFolder(BASE, retry_seconds=0.5),
             last=f"Format-Serving/{LAST}",
             uncounted=[],
-            then=lambda version: None,
+            then=lambda version, check: None,
         )
 
 

@@ -1,13 +1,15 @@
 import json
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from components import champion_store
+from components.bucket_lease import LEASE
 from components.buckets import BucketFailed, ObjectChanged, files_below
-from components.champion_store import POINTER, keep, restore
+from components.champion_store import POINTER, ChampionUnreadable, keep, restore
 from tests.buckets import BUCKET, emulator
 from tests.unit.pushing import below, killed, push_to_bucket, start, write_model
 
@@ -24,8 +26,8 @@ class InBucket:
         prefix = "state/taxi/champion/"
         return {name.removeprefix(prefix): data for name, data in below(self._store.contents(), prefix).items()}
 
-    def spoil(self, name: str) -> None:
-        self._store.plant(f"state/taxi/champion/{name}", b"spoilt")
+    def spoil(self, name: str, content: bytes = b"spoilt") -> None:
+        self._store.plant(f"state/taxi/champion/{name}", content)
 
     def remove(self, name: str) -> None:
         self._store.query = {}
@@ -41,9 +43,9 @@ class InVolume:
     def files(self) -> dict[str, bytes]:
         return {name: path.read_bytes() for name, path in files_below(self._folder).items()}
 
-    def spoil(self, name: str) -> None:
+    def spoil(self, name: str, content: bytes = b"spoilt") -> None:
         (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (self._folder / name).write_bytes(b"spoilt")
+        (self._folder / name).write_bytes(content)
 
     def remove(self, name: str) -> None:
         (self._folder / name).unlink()
@@ -129,7 +131,9 @@ def test_in_the_place_of_a_damaged_copy_comes_the_one_before_with_a_warning(cham
         assert restored(champion, tmp_path) == (5, contents(models[5]))
     assert "6 is not what was pushed" in caplog.text
     getattr(champion, spoilt)("5/Format-Serving/variables/data")
-    assert restored(champion, tmp_path) == (None, {})
+    with pytest.raises(ChampionUnreadable, match="neither the model 6 nor the one before is whole"):
+        restored(champion, tmp_path)
+    assert contents(tmp_path / "output") == {}
     keep(model=models[6], version=6, folder=champion.place)
     assert restored(champion, tmp_path) == (6, contents(models[6]))
 
@@ -137,7 +141,8 @@ def test_in_the_place_of_a_damaged_copy_comes_the_one_before_with_a_warning(cham
 def test_a_file_too_many_is_damage(champion, models, tmp_path):
     keep(model=models[5], version=5, folder=champion.place)
     champion.spoil("5/Format-Serving/assets/more")
-    assert restored(champion, tmp_path) == (None, {})
+    with pytest.raises(ChampionUnreadable, match="model 5"):
+        restored(champion, tmp_path)
 
 
 def test_before_the_first_push_there_is_no_champion(champion, tmp_path):
@@ -145,14 +150,38 @@ def test_before_the_first_push_there_is_no_champion(champion, tmp_path):
     assert (tmp_path / "output").is_dir()
 
 
-def test_a_pointer_that_cannot_be_read_is_none_and_the_next_push_repairs_it(champion, models, tmp_path, caplog):
-    keep(model=models[5], version=5, folder=champion.place)
-    champion.spoil(POINTER)
-    assert restored(champion, tmp_path) == (None, {})
-    assert "champion.json cannot be read" in caplog.text
+@pytest.mark.parametrize("content", [b"spoilt", b"", b'{"version": "five"}'])
+def test_a_pointer_that_cannot_be_read_is_an_error_and_the_next_push_repairs_it(
+    champion, models, tmp_path, caplog, content
+):
+    for version in (5, 6):
+        keep(model=models[version], version=version, folder=champion.place)
+    champion.spoil(POINTER, content)
+    with pytest.raises(ChampionUnreadable, match="cannot be read .*baseline=none .*for one run, or delete .*json"):
+        restored(champion, tmp_path)
+    keep(model=models[7], version=7, folder=champion.place)
+    assert "cannot be read" in caplog.text
+    assert restored(champion, tmp_path) == (7, contents(models[7]))
+    assert copies(champion) == {"5", "6", "7"}
     keep(model=models[6], version=6, folder=champion.place)
+    assert copies(champion) == {"6", "7"}
+
+
+def test_a_pointer_that_was_deleted_is_a_new_beginning(champion, models, tmp_path):
+    keep(model=models[5], version=5, folder=champion.place)
+    champion.remove(POINTER)
+    assert restored(champion, tmp_path) == (None, {})
+
+
+def test_a_pointer_of_a_newer_release_is_read(champion, models, tmp_path):
+    for version in (5, 6):
+        keep(model=models[version], version=version, folder=champion.place)
+    pointer = json.loads(champion.files()[POINTER])
+    pointer["pushed_by"] = pointer["previous"]["pushed_by"] = "run-7"
+    champion.spoil(POINTER, json.dumps(pointer).encode())
     assert restored(champion, tmp_path) == (6, contents(models[6]))
-    assert copies(champion) == {"6"}
+    keep(model=models[7], version=7, folder=champion.place)
+    assert copies(champion) == {"6", "7"}
 
 
 def test_pushes_between_the_pointer_and_its_copy_are_followed(champion, models, tmp_path, monkeypatch):
@@ -183,6 +212,56 @@ def test_a_pointer_that_somebody_else_moved_is_not_moved_back(store, models):
     assert champion.files()[POINTER] == b"spoilt"
 
 
+def overtake(store, *, before: str) -> None:
+    """Another push takes the lease when a file of the champion is about to be written."""
+
+    def watch(name):
+        if name.startswith("state/") and name.endswith(before):
+            store.plant(f"serving/taxi/{LEASE}", b"theirs")
+
+    store.watch = watch
+
+
+def test_a_push_that_another_one_overtook_before_the_copy_writes_nothing(store, models):
+    champion = InBucket(store)
+    for version in (5, 6):
+        keep(model=models[version], version=version, folder=CHAMPION)
+    before = champion.files()
+
+    def overtaken(version, check):
+        store.plant(f"serving/taxi/{LEASE}", b"theirs")
+        _keep(models[7], version, check)
+
+    with pytest.raises(BucketFailed, match="another push took over"):
+        push_to_bucket(models[7], BASE, then=overtaken)
+    assert champion.files() == before
+
+
+@pytest.mark.parametrize(("moment", "crowned"), [("saved_model.pb", 6), (POINTER, 7)])
+def test_a_push_that_another_one_overtook_moves_no_pointer_and_removes_nothing(store, models, moment, crowned):
+    champion = InBucket(store)
+    for version in (5, 6):
+        keep(model=models[version], version=version, folder=CHAMPION)
+    overtake(store, before=moment)
+    with pytest.raises(BucketFailed, match="another push took over"):
+        push_to_bucket(models[7], BASE, then=lambda version, check: _keep(models[7], 7, check))
+    assert copies(champion) == {"5", "6", "7"}
+    assert json.loads(champion.files()[POINTER])["version"] == crowned
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+def test_a_champion_is_kept_once_whatever_listings_hold(store, models, checksums):
+    store.checksums, champion = checksums, InBucket(store)
+    keep(model=models[5], version=5, folder=CHAMPION)
+    written = []
+    store.watch = written.append
+    keep(model=models[5], version=5, folder=CHAMPION)
+    assert written == []
+    champion.spoil("5/Format-Keras/model.keras")
+    keep(model=models[5], version=5, folder=CHAMPION)
+    assert champion.files()["5/Format-Keras/model.keras"] == contents(models[5])["Format-Keras/model.keras"]
+
+
 def test_a_bucket_that_cannot_be_read_is_no_first_run(store, models, tmp_path):
     champion = InBucket(store)
     keep(model=models[5], version=5, folder=champion.place)
@@ -199,7 +278,7 @@ def test_sigkill_between_push_and_pointer_leaves_the_old_champion_and_the_next_p
     store, models, tmp_path, before
 ):
     champion, held = InBucket(store), threading.Event()
-    old, _ = push_to_bucket(models[5], BASE, then=lambda version: _keep(models[5], version))
+    old, _ = push_to_bucket(models[5], BASE, then=lambda version, check: _keep(models[5], version, check))
 
     def kill(name):
         if name.startswith("state/") and name.endswith(before):
@@ -245,9 +324,9 @@ def test_sigkill_at_any_step_in_a_volume_leaves_a_champion(models, tmp_path, ste
     assert copies(champion) == {"5", "6"}
 
 
-def _keep(model: Path, version: int) -> None:
-    keep(model=model, version=version, folder=CHAMPION)
+def _keep(model: Path, version: int, check: Callable[[], None]) -> None:
+    keep(model=model, version=version, folder=CHAMPION, check=check)
 
 
 def push_and_keep(model: Path) -> tuple[int, bool]:
-    return push_to_bucket(model, BASE, then=lambda version: _keep(model, version))
+    return push_to_bucket(model, BASE, then=lambda version, check: _keep(model, version, check))

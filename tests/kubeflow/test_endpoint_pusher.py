@@ -250,6 +250,7 @@ def test_an_upload_that_is_under_way_is_waited_for(service, monkeypatch, first):
     _push(FIRST + 1)
     versions = [each["versionAliases"][0] for each in service.models[f"{PARENT}/models/taxi"]]
     assert versions == ([] if first else [f"v{FIRST}"]) + [f"v{FIRST + 1}"]
+    assert len(service.requests("models:upload")) == len(versions)
     assert str(FIRST + 1) in _deployed(service)
 
 

@@ -437,13 +437,13 @@ def _run_command(folder: Path, parameter: str) -> subprocess.CompletedProcess[st
 
 
 def test_a_compiled_pipeline_is_submitted_without_tfx_and_tensorflow(service, tmp_path):
-    ran = _run_command(tmp_path, "data_path=007")
+    ran = _run_command(tmp_path, "data_path=gs://acme/a=007")
     assert ran.returncode == 0, ran.stderr
     (name,) = service.jobs
     assert ran.stdout.splitlines()[0] == "lint  taxi for vertex: nothing found in 5 tasks"
     assert ran.stdout.splitlines()[1] == f"submitted  {name}"
     assert ran.stdout.splitlines()[3] == "ended      succeeded"
-    assert service.requests(CREATE)[0].body["runtimeConfig"]["parameterValues"] == {"data_path": "007"}
+    assert service.requests(CREATE)[0].body["runtimeConfig"]["parameterValues"] == {"data_path": "gs://acme/a=007"}
 
 
 def test_a_value_that_no_component_can_open_is_refused_before_anything_is_sent(service, tmp_path):

@@ -24,12 +24,12 @@ class Endpoint(Strict):
 
     Attributes:
         display_name: of the endpoint; it is created where there is none.
-        serving_image: the prediction container.
+        serving_image: the prediction container, by its digest; Google's prebuilt ones by a tag.
         machine_type: of the servers.
         accelerator: GPUs of each server.
         min_replicas: how many servers there are at least.
         max_replicas: how many at most.
-        traffic_percent: the new model's share; the rest stays with what was deployed before.
+        traffic_percent: the new model's share; the rest goes to the one that had the largest.
         keep: how many former models stay deployed without traffic, for a roll back.
     """
 

@@ -9,19 +9,18 @@ NEW = "0"
 
 
 def traffic_split(before: Mapping[str, int], *, percent: int) -> dict[str, int]:
-    """The new model's share, and the rest in the proportions of ``before``; whole numbers that add up to 100.
+    """The new model's share, and all the rest for the one that had the largest; every other former one gets nothing.
+
+    So at most two models have traffic, and a model that was never given the larger share does not get it by the next
+    deployment.
 
     Args:
-        before: percents by the id of what is deployed; empty gives the new model everything.
+        before: percents by the id of what is deployed, the last deployed at the end, which wins where shares are equal;
+            where nobody has traffic, the new model gets everything.
         percent: the new model's share.
     """
-    served = {name: share for name, share in before.items() if share > 0}
-    if not served:
+    largest = max(before.values(), default=0)
+    if not largest or percent == 100:
         return {NEW: 100}
-    rest, total = 100 - percent, sum(served.values())
-    split = {name: share * rest // total for name, share in served.items()}
-    # Who lost most by rounding down gets the percents that are left.
-    losers = sorted(served, key=lambda name: (-(served[name] * rest % total), name))
-    for name in losers[: rest - sum(split.values())]:
-        split[name] += 1
-    return {NEW: percent, **{name: share for name, share in split.items() if share}}
+    main = [name for name, share in before.items() if share == largest][-1]
+    return {NEW: percent, main: 100 - percent}

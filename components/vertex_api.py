@@ -11,6 +11,7 @@ import google.auth
 from google.api_core import exceptions, operation, operations_v1, retry
 from google.auth import exceptions as auth_exceptions
 from google.auth.credentials import AnonymousCredentials, Credentials
+from google.longrunning import operations_pb2
 from requests import exceptions as requests_exceptions
 
 from components import network_errors
@@ -55,11 +56,19 @@ def finished(running: operation.Operation, kind: type[_Result], *, region: str, 
     Raises:
         TimeoutError: it did not end in that time (that of `concurrent.futures`).
     """
-    url = address(region)
-    transport = operations_v1.OperationsRestTransport(host=url, credentials=_credentials(url))
-    client = operations_v1.AbstractOperationsClient(transport=transport)
-    ours = operation.from_gapic(running.operation, client, kind)
+    ours = operation.from_gapic(running.operation, _operations(region), kind)
     return ours.result(timeout=seconds, retry=_again(_POLL_RETRY_SECONDS))
+
+
+def under_way(name: str, *, region: str, **call: Any) -> list[operations_pb2.Operation]:
+    """The operations on a resource that have not ended; some are of other tasks.
+
+    Args:
+        name: of the resource.
+        region: where it is.
+        call: `bounded`.
+    """
+    return [each for each in _operations(region).list_operations(name, **call) if not each.done]
 
 
 def bounded(seconds: float) -> dict[str, Any]:
@@ -86,6 +95,12 @@ def explain(error: Exception, *, doing: str, project: str, region: str, seconds:
         error = error.cause
     where = f"Vertex AI in {project}, {region} ({address(region)})"
     return f"{where}: cannot {doing}: {_what(error, project=project, region=region, seconds=seconds)}."
+
+
+def _operations(region: str) -> operations_v1.AbstractOperationsClient:
+    url = address(region)
+    transport = operations_v1.OperationsRestTransport(host=url, credentials=_credentials(url))
+    return operations_v1.AbstractOperationsClient(transport=transport)
 
 
 def _credentials(url: str) -> Credentials:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kubeflow import ir
@@ -53,9 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _compile(config, output=output, verbose=options.verbose)
         _refuse_late_overrides(options)
         compiled = ir.read(options.input) if options.input else _compiled(config, verbose=options.verbose)
-        if _lint(compiled, config):
+        submits = options.command == "submit"
+        parameters = loading.assignments(options.parameter, flag="--parameter") if submits else {}
+        if _lint(compiled, config, parameters):
             return REFUSED
-        return _submit(compiled, config, options) if options.command == "submit" else DONE
+        return _submit(compiled, config, parameters, options) if submits else DONE
     except (loading.ConfigError, ir.UnreadableIR) as error:
         print(error, file=sys.stderr)
         return BAD_CONFIG
@@ -95,11 +97,11 @@ def _compile(config: Config, *, output: Path, verbose: bool) -> int:
     return DONE
 
 
-def _lint(compiled: CompiledPipeline, config: Config) -> int:
+def _lint(compiled: CompiledPipeline, config: Config, parameters: Mapping[str, str]) -> int:
     """Print the findings; their number."""
     from kubeflow.lint import lint
 
-    findings = lint(compiled, config)
+    findings = lint(compiled, config, parameters=parameters)
     for finding in findings:
         print(finding, file=sys.stderr)
     if not findings:
@@ -107,10 +109,11 @@ def _lint(compiled: CompiledPipeline, config: Config) -> int:
     return len(findings)
 
 
-def _submit(compiled: CompiledPipeline, config: Config, options: argparse.Namespace) -> int:
+def _submit(
+    compiled: CompiledPipeline, config: Config, parameters: Mapping[str, str], options: argparse.Namespace
+) -> int:
     from kubeflow.submission import Request, SubmissionFailed, submit
 
-    parameters = loading.assignments(options.parameter, flag="--parameter")
     request = Request(parameters=parameters, cron=options.cron, wait=options.wait, timeout_seconds=options.timeout)
     try:
         submitted = submit(compiled, config, request)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from kubeflow.ir import Tree
+from kubeflow.ir import CompiledPipeline, Tree
 from pipeline.loading import ConfigError
 
 
@@ -21,16 +23,38 @@ def resolve(spec: Tree, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a name is unknown, a value is of the wrong type, or a required one is missing.
     """
-    known = spec["root"].get("inputDefinitions", {}).get("parameters", {})
-    for name in given:
-        if name not in known:
-            raise ConfigError(f"--parameter {name}: the pipeline has no such parameter{_nearest(name, known)}")
+    known = _known(spec)
+    _check_names(given, known)
     missing = [name for name, definition in known.items() if name not in given and not _optional(definition)]
     if missing:
         raise ConfigError(
             f"--parameter {missing[0]}=...: is required, and has no default (all that are: {', '.join(missing)})."
         )
     return {name: _convert(name, value, _type(known[name])) for name, value in given.items()}
+
+
+def filled(compiled: CompiledPipeline, given: Mapping[str, Any]) -> CompiledPipeline:
+    """A copy of ``compiled`` with the values in place of the defaults.
+
+    Raises:
+        ConfigError: a name is unknown, or a value is of the wrong type.
+    """
+    spec = copy.deepcopy(compiled.spec)
+    known = _known(spec)
+    _check_names(given, known)
+    for name, value in given.items():
+        known[name]["defaultValue"] = _convert(name, value, _type(known[name]))
+    return replace(compiled, spec=spec)
+
+
+def _known(spec: Tree) -> dict[str, Tree]:
+    return spec["root"].get("inputDefinitions", {}).get("parameters", {})
+
+
+def _check_names(given: Mapping[str, Any], known: Mapping[str, Tree]) -> None:
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"--parameter {name}: the pipeline has no such parameter{_nearest(name, known)}")
 
 
 def _nearest(name: str, known: Mapping[str, Tree]) -> str:

@@ -6,6 +6,10 @@ makes it a fact. None imports TFX or TensorFlow. All of them are listed in docs/
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from kubeflow import runtime_parameters
 from kubeflow.ir import CompiledPipeline
 from kubeflow.lint import (
     backend,
@@ -33,15 +37,23 @@ _GROUPS = (inputs, names, backend, placeholders, images, storage, paths, resourc
 _STAGES = (references.RULES, tuple(rule for group in _GROUPS for rule in group.RULES), origin.RULES)
 
 
-def lint(compiled: CompiledPipeline, config: Config) -> list[Finding]:
+def lint(compiled: CompiledPipeline, config: Config, *, parameters: Mapping[str, Any] | None = None) -> list[Finding]:
     """All findings, those of the profile first, then in the order of the pipeline; none means that it will be taken.
 
     A file that is no sound PipelineSpec gets the findings on its structure alone: the other rules could not read it.
+
+    Args:
+        compiled: the pipeline.
+        config: with the profile of the platform.
+        parameters: values for a run, judged in place of the defaults.
+
+    Raises:
+        ConfigError: the pipeline has no such parameter, or one of another type.
     """
     findings = [finding for rule in schema.RULES for finding in rule(compiled, config)]
     if findings:
         return findings
-    pipeline = schema.normalized(compiled)
+    pipeline = runtime_parameters.filled(schema.normalized(compiled), parameters or {})
     for rules in _STAGES:
         findings = [finding for rule in rules for finding in rule(pipeline, config)]
         if findings:

@@ -15,6 +15,9 @@ from pipeline.config import Config
 
 _PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 _STOCK = re.compile(r"((docker\.io|index\.docker\.io|gcr\.io)/)?(tensorflow|tfx-oss-public)/tfx([:@].*)?")
+# Google mends these in place, and tells no digest (cloud.google.com/vertex-ai/docs/predictions/pre-built-containers).
+_PREBUILT = re.compile(r"[a-z]+-docker\.pkg\.dev/vertex-ai/prediction/[^:@/]+:[\w.-]+")
+_SERVING = "platform.endpoint.serving_image"
 # KFP runs these itself; nothing is pulled (backend/src/v2/driver/driver.go, dummyImages).
 _NO_IMAGES = {"argostub/createpvc", "argostub/deletepvc"}
 _PIN = "name it as NAME@sha256:..., with the digest that the push printed"
@@ -26,6 +29,8 @@ def unpinned(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     The cache's key holds the image's name as it is written (KFP: backend/src/v2/cacheutils/cache.go).
     """
     for image, where in _images(pipeline, config).items():
+        if where == _SERVING and _PREBUILT.fullmatch(image):
+            continue
         if image and not _STOCK.fullmatch(image) and not _PINNED.fullmatch(image) and image not in _NO_IMAGES:
             yield Finding(where=where, what=f"{image} is not pinned by its digest", fix=_PIN)
 
@@ -54,7 +59,7 @@ def _images(pipeline: CompiledPipeline, config: Config) -> dict[str, str]:
     platform = config.platform
     named = {"platform.image": platform.image, "platform.gpu_image": platform.gpu_image}
     if platform.kind == "vertex" and platform.endpoint:
-        named["platform.endpoint.serving_image"] = platform.endpoint.serving_image
+        named[_SERVING] = platform.endpoint.serving_image
     found = {image: key for key, image in named.items() if image}
     for node, container in containers(pipeline):
         found.setdefault(container.get("image", ""), f"{node}.image")

@@ -10,7 +10,8 @@ from contextlib import closing
 import pytest
 from tfx.types import standard_artifacts
 
-from components.endpoint_deployment import DeploymentFailed
+from components import endpoint_calls
+from components.endpoint_calls import DeploymentFailed
 from components.endpoint_pusher import EndpointPusher
 from components.endpoint_traffic import traffic_split
 from components.refusal import GateRefused
@@ -140,15 +141,37 @@ def test_a_version_with_traffic_and_another_model_are_never_undeployed(service):
         ({}, 10, {"0": 100}),
         ({"1": 0}, 10, {"0": 100}),
         ({"1": 100}, 100, {"0": 100}),
-        ({"1": 90, "2": 10}, 10, {"0": 10, "1": 81, "2": 9}),
-        ({"1": 34, "2": 33, "3": 33}, 50, {"0": 50, "1": 17, "2": 17, "3": 16}),
-        ({"1": 99, "2": 1}, 99, {"0": 99, "1": 1}),
+        ({"1": 100}, 10, {"0": 10, "1": 90}),
+        ({"1": 90, "2": 10}, 10, {"0": 10, "1": 90}),
+        ({"1": 10, "2": 90, "3": 0}, 20, {"0": 20, "2": 80}),
+        ({"9": 50, "10": 50}, 50, {"0": 50, "10": 50}),
     ],
 )
-def test_the_rest_of_the_traffic_keeps_its_proportions(before, percent, after):
-    split = traffic_split(before, percent=percent)
-    assert split == after
-    assert sum(split.values()) == 100
+def test_the_rest_of_the_traffic_goes_to_the_one_with_the_largest_share(before, percent, after):
+    assert traffic_split(before, percent=percent) == after
+
+
+def test_canaries_do_not_pile_up(service):
+    for number in range(6):
+        _push(FIRST + number, traffic_percent=10)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 90, str(FIRST + 5): 10}
+    assert _deployed(service) == [str(FIRST), str(FIRST + 4), str(FIRST + 5)]
+
+
+def test_a_canary_that_was_given_the_larger_share_gets_the_rest(service):
+    _push()
+    _push(FIRST + 1, traffic_percent=10)
+    _endpoint(service)["trafficSplit"] = {str(FIRST): 40, str(FIRST + 1): 60}
+    _push(FIRST + 2, traffic_percent=10)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST + 1): 90, str(FIRST + 2): 10}
+
+
+def test_of_equal_shares_the_last_deployed_gets_the_rest(service):
+    _push(FIRST + 2)
+    _push(FIRST + 1, traffic_percent=50)
+    _endpoint(service)["deployedModels"].reverse()
+    _push(FIRST + 3, traffic_percent=50)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST + 1): 50, str(FIRST + 3): 50}
 
 
 # Started again.
@@ -171,12 +194,82 @@ def test_traffic_that_somebody_rolled_back_stays_so(service):
     assert _endpoint(service)["trafficSplit"] == {str(FIRST): 100}
 
 
-def test_a_deployment_that_is_still_under_way_is_not_doubled(service):
+def _die_in(service: FakeVertex, call: str, kind: str, *, requests: int) -> None:
+    """Push the next version with a task that ends after ``call``, whose operation goes on."""
+    service.lasts[kind] = requests
+    service.plant(call, refusal(503, "the answer is lost"), after=True)
+    with pytest.raises(DeploymentFailed, match="503 the answer is lost"):
+        _push(FIRST + 1, traffic_percent=10)
+    service.lasts.clear()
+
+
+def test_a_deployment_that_is_under_way_is_waited_for(service, monkeypatch):
+    monkeypatch.setattr(endpoint_calls, "_POLL_SECONDS", 0.01)
     _push()
-    service.plant("deployModel", refusal(409, f"deployed model {FIRST + 1} already exists"))
-    with pytest.raises(DeploymentFailed, match="409 deployed model"):
+    _die_in(service, "deployModel", "deployModel", requests=12)
+    target = _push(FIRST + 1, traffic_percent=10)
+    assert _deployed(service) == [str(FIRST), str(FIRST + 1)]
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 90, str(FIRST + 1): 10}
+    assert len(service.requests("models:upload")) == 2
+    assert target.get_string_custom_property("deployed_model_id") == str(FIRST + 1)
+
+
+def test_a_deployment_under_way_that_fails_is_made_again(service, monkeypatch):
+    monkeypatch.setattr(endpoint_calls, "_POLL_SECONDS", 0.01)
+    _push()
+    _die_in(service, "deployModel", "deployModel", requests=12)
+    service.operation_errors["deployModel"] = [{"code": 8, "message": "No n1-standard-4 left."}]
+    _push(FIRST + 1, traffic_percent=10)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 90, str(FIRST + 1): 10}
+
+
+def test_a_deployment_that_never_ends_is_given_up(service, monkeypatch):
+    monkeypatch.setattr(endpoint_calls, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(endpoint_calls, "DEPLOY_SECONDS", 0.1)
+    _push()
+    service.plant("deployModel", refusal(409, f"deployed model {FIRST + 1} already exists"), times=1000)
+    with pytest.raises(DeploymentFailed, match="409 deployed model .* already exists"):
         _push(FIRST + 1)
     assert _deployed(service) == [str(FIRST)]
+
+
+def test_an_id_that_another_model_has_is_not_waited_for(service):
+    _push()
+    stranger = {"id": str(FIRST + 1), "model": "projects/1/locations/europe-west4/models/other"}
+    _endpoint(service)["deployedModels"].append({**stranger, "modelVersionId": "1"})
+    with pytest.raises(DeploymentFailed, match=f"another model is deployed there with the id {FIRST + 1}"):
+        _push(FIRST + 1)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "next"])
+def test_an_upload_that_is_under_way_is_waited_for(service, monkeypatch, first):
+    monkeypatch.setattr(endpoint_calls, "_POLL_SECONDS", 0.01)
+    if not first:
+        _push()
+    _die_in(service, "models:upload", "uploadModel", requests=12)
+    _push(FIRST + 1)
+    versions = [each["versionAliases"][0] for each in service.models[f"{PARENT}/models/taxi"]]
+    assert versions == ([] if first else [f"v{FIRST}"]) + [f"v{FIRST + 1}"]
+    assert len(service.requests("models:upload")) == len(versions)
+    assert str(FIRST + 1) in _deployed(service)
+
+
+def test_a_first_upload_that_is_refused_for_one_under_way_is_waited_for(service, monkeypatch):
+    monkeypatch.setattr(endpoint_calls, "_POLL_SECONDS", 0.01)
+    _die_in(service, "models:upload", "uploadModel", requests=12)
+    service.plant("GET .*/models/taxi/operations", refusal(404, "not found yet"))
+    _push(FIRST + 1)
+    assert len(service.models[f"{PARENT}/models/taxi"]) == 1
+    assert _deployed(service) == [str(FIRST + 1)]
+
+
+def test_an_upload_that_never_ends_is_given_up(service, monkeypatch):
+    monkeypatch.setattr(endpoint_calls, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(endpoint_calls, "UPLOAD_SECONDS", 0.1)
+    _die_in(service, "models:upload", "uploadModel", requests=1_000_000)
+    with pytest.raises(DeploymentFailed, match="models/taxi: an upload: still under way"):
+        _push(FIRST + 1)
+    assert len(service.requests("models:upload")) == 1
 
 
 def test_a_failed_deployment_leaves_the_traffic_and_the_second_try_uses_the_upload(service):

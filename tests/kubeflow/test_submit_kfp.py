@@ -60,7 +60,7 @@ def test_a_run_is_sent_as_it_was_compiled_with_all_that_the_profile_says(service
         service.url,
         "platform.experiment=Rides",
         "platform.service_account=runner",
-        parameters={"data_path": "minio://b/new", "epochs": "5", "rate": "0.5", "warm": "false"},
+        parameters={"data_path": "gs://b/new", "epochs": "5", "rate": "0.5", "warm": "false"},
     )
     (experiment,) = service.experiments.values()
     assert (experiment["display_name"], experiment["namespace"]) == ("Rides", "my-namespace")
@@ -68,7 +68,7 @@ def test_a_run_is_sent_as_it_was_compiled_with_all_that_the_profile_says(service
     assert run["experiment_id"] == experiment["experiment_id"]
     assert run["pipeline_spec"] == compiled().spec
     assert run["runtime_config"] == {
-        "parameters": {"data_path": "minio://b/new", "epochs": 5, "rate": 0.5, "warm": False},
+        "parameters": {"data_path": "gs://b/new", "epochs": 5, "rate": 0.5, "warm": False},
         "pipeline_root": "minio://mlpipeline/v2/artifacts/taxi",
     }
     assert run["service_account"] == "runner"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -422,12 +423,12 @@ sys.exit(f"imported {heavy}" if heavy else code)
 """
 
 
-def test_a_compiled_pipeline_is_submitted_without_tfx_and_tensorflow(service, tmp_path):
-    path = tmp_path / "taxi.yaml"
+def _run_command(folder: Path, parameter: str) -> subprocess.CompletedProcess[str]:
+    path = folder / "taxi.yaml"
     path.write_text(lint_pipelines.compiled("vertex").to_yaml())
-    words = ["submit", "--profile", "vertex", "--input", str(path), "--parameter", "data_path=007", "--wait"]
+    words = ["submit", "--profile", "vertex", "--input", str(path), "--parameter", parameter, "--wait"]
     words += [f"--set={override}" for override in lint_pipelines.REAL["vertex"]]
-    ran = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", _PROGRAM, *words],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
@@ -435,9 +436,20 @@ def test_a_compiled_pipeline_is_submitted_without_tfx_and_tensorflow(service, tm
         text=True,
         check=False,
     )
+
+
+def test_a_compiled_pipeline_is_submitted_without_tfx_and_tensorflow(service, tmp_path):
+    ran = _run_command(tmp_path, "data_path=gs://acme/a=007")
     assert ran.returncode == 0, ran.stderr
     (name,) = service.jobs
     assert ran.stdout.splitlines()[0] == "lint  taxi for vertex: nothing found in 5 tasks"
     assert ran.stdout.splitlines()[1] == f"submitted  {name}"
     assert ran.stdout.splitlines()[3] == "ended      succeeded"
-    assert service.requests(CREATE)[0].body["runtimeConfig"]["parameterValues"] == {"data_path": "007"}
+    assert service.requests(CREATE)[0].body["runtimeConfig"]["parameterValues"] == {"data_path": "gs://acme/a=007"}
+
+
+def test_a_value_that_no_component_can_open_is_refused_before_anything_is_sent(service, tmp_path):
+    ran = _run_command(tmp_path, "data_path=minio://bucket/2026-01")
+    assert ran.returncode == 3, ran.stderr
+    assert "minio://bucket/2026-01 is in a store that components cannot open" in ran.stderr
+    assert not service.asked

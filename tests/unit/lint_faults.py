@@ -507,6 +507,25 @@ PROFILE = (
         what="is not pinned by its digest",
         overrides=("platform.endpoint={display_name: taxi, serving_image: acme/serving}",),
     ),
+    *(
+        Fault(
+            rule="images.unpinned",
+            where="platform.endpoint.serving_image",
+            what="is not pinned by its digest",
+            overrides=(f"platform.endpoint={{display_name: taxi, serving_image: '{image}'}}",),
+        )
+        for image in (
+            "europe-docker.pkg.dev/acme/prediction/tf2-cpu.2-15:latest",
+            "docker.io/vertex-ai/prediction/tf2-cpu.2-15:latest",
+            "europe-docker.pkg.dev/vertex-ai/prediction/tf2-cpu.2-15",
+        )
+    ),
+    Fault(
+        rule="images.unpinned",
+        where="Transform.image",
+        what="tf2-cpu.2-15:latest is not pinned",
+        plant=in_box("Transform", image="europe-docker.pkg.dev/vertex-ai/prediction/tf2-cpu.2-15:latest"),
+    ),
     Fault(rule="images.missing", where="Transform.image", what="has no image", plant=in_box("Transform", image="")),
     Fault(
         rule="images.stock",

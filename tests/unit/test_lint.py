@@ -3,11 +3,14 @@
 import ast
 import importlib
 import importlib.util
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from kfp import compiler, dsl
 
 from kubeflow import ir
@@ -67,6 +70,32 @@ def test_findings_come_in_the_order_of_the_pipeline():
         pipeline.spec["deploymentSpec"]["executors"][f"{node}_executor"]["container"]["resources"] = {"cpuLimit": 97.0}
     findings = lint(pipeline, lint_pipelines.config("vertex", "platform.project=my-project"))
     assert [finding.where.split(".")[0] for finding in findings] == ["platform", "ExampleGen", "Transform", "Evaluator"]
+
+
+def test_the_documented_endpoint_has_no_findings():
+    blocks = re.findall(r"```yaml\n(.*?)```", Path("docs/vertex.md").read_text(), flags=re.DOTALL)
+    endpoint = next(found["endpoint"] for block in blocks if (found := yaml.safe_load(block)["platform"]))
+    config = lint_pipelines.config("vertex", f"platform.endpoint={json.dumps(endpoint)}")
+    assert config.platform.endpoint.serving_image.endswith(":latest")
+    assert lint(lint_pipelines.compiled("vertex"), config) == []
+
+
+@pytest.mark.parametrize("kind", ["vertex", "kubeflow"])
+def test_a_value_for_a_run_is_judged_in_place_of_the_default(kind):
+    pipeline, config = lint_pipelines.compiled(kind), lint_pipelines.config(kind)
+    (finding,) = lint(pipeline, config, parameters={"data_path": "minio://acme/data"})
+    assert str(finding).startswith("ExampleGen.inputs.parameters.input_base: minio://acme/data is in a store")
+    assert lint(pipeline, config, parameters={"data_path": "gs://acme/data"}) == []
+    pipeline.spec["root"]["inputDefinitions"]["parameters"]["data_path"]["defaultValue"] = "minio://acme/data"
+    assert lint(pipeline, config, parameters={"data_path": "gs://acme/data"}) == []
+    assert len(lint(pipeline, config)) == 1
+
+
+def test_a_value_for_a_run_does_not_hide_a_broken_file():
+    pipeline = lint_pipelines.compiled("vertex")
+    pipeline.spec["root"] = []
+    findings = lint(pipeline, lint_pipelines.config("vertex"), parameters={"data_path": "x"})
+    assert findings == lint(pipeline, lint_pipelines.config("vertex"))
 
 
 @pytest.mark.parametrize("text", ["data/taxi", "gs://acme/data", "/tmp/x", "/gcs/acme/data"])

@@ -28,6 +28,7 @@ class FakeVertex(Service):
         models: the versions, in order, by the names of their models.
         endpoints: by their names.
         ends: states of a job, one for each time it is asked for; the last one stays.
+        lasts: how many requests more an operation of a kind takes; it then ends whether it is asked for or not.
         operation_errors: what the next operations of a kind (``deployModel``) end with.
         custom_jobs: by their names.
         custom_states: fields of a custom job, one for each time one is asked for; the last one stays.
@@ -43,6 +44,7 @@ class FakeVertex(Service):
         self.endpoints: dict[str, dict[str, Any]] = {}
         self.operations: dict[str, dict[str, Any]] = {}
         self.ends: list[dict[str, Any]] = [{"state": "PIPELINE_STATE_SUCCEEDED"}]
+        self.lasts: dict[str, int] = {}
         self.operation_errors: dict[str, list[dict[str, Any]]] = {}
         self.custom_jobs: dict[str, dict[str, Any]] = {}
         self.custom_states: list[dict[str, Any]] = [{"state": "JOB_STATE_SUCCEEDED"}]
@@ -55,6 +57,7 @@ class FakeVertex(Service):
         self.route("POST", _PARENT + "/schedules", self._create_schedule)
         self.route("POST", _PARENT + "/models:upload", self._upload)
         self.route("GET", _PARENT + "/models/([^/]+)", self._get_model)
+        self.route("GET", "/v1/(.+/models/[^/]+)/operations", self._list_operations)
         self.route("GET", _PARENT + "/endpoints", self._list_endpoints)
         self.route("POST", _PARENT + "/endpoints", self._create_endpoint)
         self.route("GET", _PARENT + "/endpoints/([^/:]+)", self._get_endpoint)
@@ -65,6 +68,14 @@ class FakeVertex(Service):
         self.route("GET", _PARENT + "/customJobs", self._list_custom_jobs)
         self.route("GET", _PARENT + "/customJobs/([^/:]+)", self._get_custom_job)
         self.route("POST", _PARENT + "/customJobs/([^/:]+):cancel", self._cancel_custom_job)
+
+    def answer(self, request: Asked) -> Any:
+        for operation in self.operations.values():
+            if operation["left"]:
+                operation["left"] -= 1
+                if not operation["left"]:
+                    self._end(operation)
+        return super().answer(request)
 
     def _create_job(self, asked: Asked, parent: str) -> Any:
         job_id = asked.query.get("pipelineJobId", "")
@@ -90,10 +101,10 @@ class FakeVertex(Service):
 
     def _upload(self, asked: Asked, parent: str) -> Any:
         name = asked.body.get("parentModel") or f"{parent}/models/{asked.body.get('modelId') or next(self._numbers)}"
-        versions = self.models.get(name, [])
+        versions = self.models.setdefault(name, [])
         if asked.body.get("parentModel") and not versions:
             raise refusal(404, f"{name} is not found", name="NOT_FOUND")
-        if asked.body.get("modelId") and versions:
+        if asked.body.get("modelId") and (versions or self._left(name)):
             raise refusal(409, f"{name} already exists", name="ALREADY_EXISTS")
         for alias in asked.body["model"].get("versionAliases", []):
             if not re.fullmatch(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]", alias):
@@ -101,10 +112,10 @@ class FakeVertex(Service):
 
         def done() -> dict[str, Any]:
             version = {**asked.body["model"], "name": name, "versionId": str(len(versions) + 1)}
-            self.models[name] = [*versions, version]
+            versions.append(version)
             return {"@type": _V1 + "UploadModelResponse", "model": name, "modelVersionId": version["versionId"]}
 
-        return self._operation(parent, "uploadModel", done)
+        return self._operation(name, "uploadModel", done)
 
     def _get_model(self, asked: Asked, parent: str, model: str) -> Any:
         model, _, version = model.partition("@")
@@ -137,7 +148,8 @@ class FakeVertex(Service):
         deployed_id = given.get("id") or str(next(self._numbers))
         if not re.fullmatch("[0-9]{1,10}", deployed_id):
             raise refusal(400, f"deployed model id {deployed_id!r} is invalid", name="INVALID_ARGUMENT")
-        if any(each["id"] == deployed_id for each in there["deployedModels"]):
+        under_way = [each["deploys"] for each in self._left(there["name"])]
+        if deployed_id in (*under_way, *(each["id"] for each in there["deployedModels"])):
             raise refusal(409, f"deployed model {deployed_id} already exists", name="ALREADY_EXISTS")
         known = {each["id"] for each in there["deployedModels"]}
         if sum(split.values()) != 100 or not set(split) <= {"0", *known}:
@@ -154,7 +166,7 @@ class FakeVertex(Service):
             there["trafficSplit"] = {deployed_id if key == "0" else key: share for key, share in split.items()}
             return {"@type": _V1 + "DeployModelResponse", "deployedModel": deployed}
 
-        return self._operation(parent, "deployModel", done)
+        return self._operation(there["name"], "deployModel", done, deploys=deployed_id)
 
     def _undeploy(self, asked: Asked, parent: str, endpoint: str) -> Any:
         there = self.endpoints[f"{parent}/endpoints/{endpoint}"]
@@ -168,22 +180,43 @@ class FakeVertex(Service):
 
         return self._operation(parent, "undeployModel", done)
 
-    def _operation(self, parent: str, kind: str, done: Any) -> Any:
-        """An operation that has ended when it is asked for; only then is it carried out."""
+    def _operation(self, parent: str, kind: str, done: Any, *, deploys: str = "") -> Any:
+        """An operation that is carried out when it is asked for, or else by itself after what ``lasts`` says."""
         name = f"{parent}/operations/{next(self._numbers)}"
         metadata = {
             "@type": f"{_V1}{kind[0].upper()}{kind[1:]}OperationMetadata",
             "genericMetadata": {"createTime": "2026-01-01T00:00:00Z"},
         }
-        self.operations[name] = {"done": done, "kind": kind, "metadata": metadata}
+        self.operations[name] = {
+            "done": done,
+            "kind": kind,
+            "metadata": metadata,
+            "deploys": deploys,
+            "left": self.lasts.get(kind, 0),
+        }
         return {"name": name, "metadata": metadata}
 
     def _get_operation(self, asked: Asked, name: str) -> Any:
         operation = self.operations[name]
+        if operation["left"]:
+            return {"name": name, "metadata": operation["metadata"]}
+        self._end(operation)
+        return {"name": name, "metadata": operation["metadata"], "done": True, **operation["result"]}
+
+    def _list_operations(self, asked: Asked, parent: str) -> Any:
+        if parent not in self.models:
+            raise refusal(404, f"{parent} is not found", name="NOT_FOUND")
+        listed = [name for name in self.operations if name.startswith(f"{parent}/operations/")]
+        return {"operations": [self._get_operation(asked, name) for name in listed]}
+
+    def _end(self, operation: dict[str, Any]) -> None:
         if "result" not in operation:
             errors = self.operation_errors.get(operation["kind"])
             operation["result"] = {"error": errors.pop(0)} if errors else {"response": operation["done"]()}
-        return {"name": name, "metadata": operation["metadata"], "done": True, **operation["result"]}
+
+    def _left(self, parent: str) -> list[dict[str, Any]]:
+        """The operations on ``parent`` that are under way."""
+        return [each for name, each in self.operations.items() if name.startswith(f"{parent}/op") and each["left"]]
 
     def _create_custom_job(self, asked: Asked, parent: str) -> Any:
         spec = asked.body["jobSpec"]

@@ -52,7 +52,8 @@ def configure(
             options = options.model_copy(update={"retries": 0})
         task = compiled.task(node)
         cached = _cached_by_default(node, config) if options.cache is None else options.cache
-        task["cachingOptions"] = {"enableCache": True} if cached and node not in uncached else {}
+        fresh = node in uncached or node == compiled.exit_handler()
+        task["cachingOptions"] = {"enableCache": True} if cached and not fresh else {}
         if options.retries:
             task["retryPolicy"] = retry_policy(options)
         container = compiled.executor(node).get("container")

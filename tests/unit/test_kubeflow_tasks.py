@@ -97,6 +97,7 @@ def test_caching_is_the_pipelines_unless_a_node_has_its_own():
 def test_what_looks_at_the_world_as_it_is_now_is_never_cached():
     compiled = configured("platform.tasks.Pusher={cache: true}")
     assert compiled.task("Pusher")["cachingOptions"] == {}
+    assert compiled.task("ExitNotice")["cachingOptions"] == {}
 
 
 def test_new_files_in_an_old_folder_are_read_where_the_backend_does_not_look_at_them():

@@ -12,7 +12,6 @@ import os
 import zipfile
 
 import requests
-from pip._internal.models.index import PyPI  # pip's own default index has no public name
 
 from kubeflow.images import locks
 
@@ -57,6 +56,9 @@ def measure(package: str, pinned: locks.Pinned, *, index: str) -> dict[str, str 
 
 def main() -> None:
     """Measure every CUDA package of the GPU lock."""
+    # pip's own default index has no public name, and importing pip spoils setuptools for the whole process.
+    from pip._internal.models.index import PyPI
+
     index = os.environ.get("PIP_INDEX_URL", PyPI.simple_url)
     sizes = {package: measure(package, pinned, index=index) for package, pinned in locks.cuda().items()}
     TABLE.write_text(json.dumps(sizes, indent=2) + "\n")

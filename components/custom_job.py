@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -74,6 +75,7 @@ def specification(options: JobOptions, *, name: str, command: Sequence[str]) -> 
             service_account=options.service_account or "",
             network=options.network or "",
             scheduling=vertex.Scheduling(
+                timeout=datetime.timedelta(seconds=options.timeout_seconds),
                 strategy=vertex.Scheduling.Strategy.SPOT if options.spot else vertex.Scheduling.Strategy.STANDARD,
                 # The collectives of the others do not survive a worker's end: all begin again, at the last checkpoint.
                 restart_job_on_worker_restart=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import PositiveInt
+
 from trainer.options import Strict
 
 
@@ -18,6 +20,7 @@ class JobOptions(Strict):
         workers: how many there are, the chief among them.
         spot: whether machines are taken that can be taken away.
         boot_disk_gb: of every worker; Vertex takes the kind of disk that the machine wants.
+        timeout_seconds: for the whole training; then Vertex cancels it, whether anybody waits for it or not.
         service_account: None means the one of Vertex AI's custom code.
         network: the full name of a peered network.
         encryption_key: the full name of a customer-managed key.
@@ -33,6 +36,7 @@ class JobOptions(Strict):
     workers: int = 1
     spot: bool = False
     boot_disk_gb: int = 100
+    timeout_seconds: PositiveInt = 86_400
     service_account: str | None = None
     network: str | None = None
     encryption_key: str | None = None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from components import tfjob
 from components.tfjob import Object
+from components.tfjob_pods import Pods
 from trainer.preemption import Preemption
 
 # The same logger as the training's own progress.
@@ -24,9 +24,6 @@ _progress = logging.getLogger("trainer.progress")
 _NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _RESOURCE = {"group": tfjob.GROUP, "version": tfjob.VERSION, "plural": tfjob.PLURAL}
 _CALL_SECONDS = 30.0
-# How TensorFlow begins a line that informs or warns.
-_NOISE = re.compile(r"[IW]\d{4} ")
-_LOG_LINES, _LOG_CHARACTERS = 3, 400
 
 
 class TrainingJobFailed(RuntimeError):
@@ -58,14 +55,19 @@ class TFJobs:
         grace_seconds: float = 60.0,
     ):
         self._jobs = client.CustomObjectsApi(api)
-        self._pods = client.CoreV1Api(api)
+        self._pods = Pods(api, namespace=namespace)
         self._namespace = namespace
         self._poll_seconds = poll_seconds
         self._react_seconds = react_seconds
         self._grace_seconds = grace_seconds
 
-    def run(self, manifest: Object, *, timeout_seconds: float) -> None:
+    def run(self, manifest: Object, *, timeout_seconds: float, on_success: Callable[[], None]) -> None:
         """Create the job, or take up the one that a killed attempt left; wait for its end; delete it in any case.
+
+        Args:
+            manifest: of the job.
+            timeout_seconds: for the whole training.
+            on_success: called when the job has ended well, while it still says so itself.
 
         Raises:
             TrainingJobFailed: see there.
@@ -76,6 +78,7 @@ class TFJobs:
             try:
                 self._start(manifest, preemption)
                 self._follow(name, timeout_seconds=timeout_seconds, preemption=preemption)
+                on_success()
             except HTTPError as error:
                 raise TrainingJobFailed(f"the Kubernetes API does not answer: {error}") from None
             finally:
@@ -111,14 +114,16 @@ class TFJobs:
             if "Succeeded" in holds:
                 return
             if "Failed" in holds:
-                raise TrainingJobFailed(f"TFJob {self._namespace}/{name}: {self._failure(name) or holds['Failed']}")
+                raise TrainingJobFailed(
+                    f"TFJob {self._namespace}/{name}: {self._pods.failure(name) or holds['Failed']}"
+                )
             if preemption.requested:
                 raise TrainingJobStopped(f"stopped: TFJob {name} is deleted; the next attempt goes on where it was")
             waited = time.monotonic() - begun
             if waited > timeout_seconds + self._grace_seconds:
                 raise TrainingJobFailed(
                     f"TFJob {self._namespace}/{name}: not done after {timeout_seconds:g} s (platform.training."
-                    f"timeout_seconds); pods: {self._pod_states(name)}"
+                    f"timeout_seconds); pods: {self._pods.states(name)}"
                 )
             if not told and waited > self._react_seconds:
                 raise TrainingJobFailed(
@@ -173,43 +178,6 @@ class TFJobs:
             except (TrainingJobFailed, HTTPError):
                 return
             time.sleep(min(1.0, self._poll_seconds))
-
-    def _failure(self, name: str) -> str | None:
-        """What the pod that failed first said last."""
-        failed = [pod for pod in self._list_pods(name) if pod.status.phase == "Failed"]
-        if not failed:
-            return None
-        pod = min(failed, key=_finished)
-        ended = _terminated(pod)
-        code = f"exited with code {ended.exit_code}" if ended else "failed"
-        reason = pod.status.reason or (ended.reason if ended else None)
-        return f"pod {pod.metadata.name} {code}{f' ({reason})' if reason else ''}: {self._last_lines(pod)}"
-
-    def _last_lines(self, pod: client.V1Pod) -> str:
-        try:
-            log = self._pods.read_namespaced_pod_log(
-                pod.metadata.name,
-                self._namespace,
-                container=tfjob.CONTAINER,
-                tail_lines=20,
-                _request_timeout=_CALL_SECONDS,
-            )
-        except (client.ApiException, HTTPError) as error:
-            return f"its log cannot be read ({getattr(error, 'reason', error)})"
-        lines = [line.strip() for line in log.splitlines() if line.strip() and not _NOISE.match(line)]
-        return " | ".join(lines[-_LOG_LINES:])[-_LOG_CHARACTERS:] or "it said nothing"
-
-    def _pod_states(self, name: str) -> str:
-        return ", ".join(f"{pod.metadata.name} {_state(pod)}" for pod in self._list_pods(name)) or "none"
-
-    def _list_pods(self, name: str) -> list[client.V1Pod]:
-        try:
-            return self._pods.list_namespaced_pod(
-                self._namespace, label_selector=f"{tfjob.JOB_LABEL}={name}", _request_timeout=_CALL_SECONDS
-            ).items
-        except (client.ApiException, HTTPError) as error:
-            _progress.warning("TFJob %s: its pods cannot be listed: %s", name, getattr(error, "reason", error))
-            return []
 
     @contextmanager
     def _explained(self, verb: str) -> Iterator[None]:
@@ -283,23 +251,3 @@ def _message(error: client.ApiException) -> str:
         return json.loads(error.body)["message"]
     except (ValueError, TypeError, KeyError):
         return str(error.reason)
-
-
-def _terminated(pod: client.V1Pod) -> client.V1ContainerStateTerminated | None:
-    states = [status.state for status in pod.status.container_statuses or () if status.name == tfjob.CONTAINER]
-    return states[0].terminated if states and states[0] else None
-
-
-def _finished(pod: client.V1Pod) -> float:
-    """When; a pod that was evicted before it ran counts as first."""
-    ended = _terminated(pod)
-    return ended.finished_at.timestamp() if ended and ended.finished_at else 0.0
-
-
-def _state(pod: client.V1Pod) -> str:
-    waiting = [
-        status.state.waiting.reason
-        for status in pod.status.container_statuses or ()
-        if status.state and status.state.waiting
-    ]
-    return f"{pod.status.phase} ({waiting[0]})" if waiting else pod.status.phase

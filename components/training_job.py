@@ -19,6 +19,9 @@ from components import tfjob, tfjob_client, training_handover
 from components.tfjob import TrainingJob
 from components.training_handover import TRAINING_JOB_KEY, Artifacts
 
+# In the run's folder: says that the model there is whole, to an attempt after one that could not copy it.
+_TRAINED = "trained"
+
 
 class TFJobExecutor(GenericExecutor):
     """Trains in the pods of a TFJob; see ``docs/distributed_training.md``."""
@@ -36,28 +39,29 @@ class TFJobExecutor(GenericExecutor):
         custom_config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
         options = TrainingJob.model_validate_json(custom_config[TRAINING_JOB_KEY])
         outputs = training_handover.outputs(output_dict)
-        name = training_handover.job_name(outputs["model"])
-        run = Path(options.shared_folder, name)
-        fn_args = self._GetFnArgs(input_dict, output_dict, exec_properties)
+        run = Path(options.shared_folder, training_handover.job_name(outputs["model"]))
+        if not (run / _TRAINED).exists():
+            self._train(options, run, self._GetFnArgs(input_dict, output_dict, exec_properties), exec_properties)
+        for folder, uri in outputs.items():
+            io_utils.copy_dir(str(run / folder), uri)
+        shutil.rmtree(run, ignore_errors=True)
+
+    def _train(self, options: TrainingJob, run: Path, fn_args: FnArgs, exec_properties: dict[str, Any]) -> None:
+        """Leave a trained model in ``run``."""
         manifest = tfjob.manifest(
             options,
-            name=name,
+            name=run.name,
             command=_hand_over(fn_args, exec_properties, run),
             user=os.getuid(),
             group=os.getgid(),
         )
         jobs = tfjob_client.connect(options.namespace)
         try:
-            jobs.run(manifest, timeout_seconds=options.timeout_seconds)
-            for folder, uri in outputs.items():
-                io_utils.copy_dir(str(run / folder), uri)
-        except tfjob_client.TrainingJobStopped:
-            # Pods may be writing still, and the next attempt takes up what is there.
-            raise
-        except BaseException:
+            jobs.run(manifest, timeout_seconds=options.timeout_seconds, on_success=(run / _TRAINED).touch)
+        except tfjob_client.TrainingJobFailed:
+            # Whatever else ends this process, the next attempt takes up what is there.
             shutil.rmtree(run, ignore_errors=True)
             raise
-        shutil.rmtree(run, ignore_errors=True)
 
 
 def _hand_over(fn_args: FnArgs, exec_properties: dict[str, Any], run: Path) -> list[str]:

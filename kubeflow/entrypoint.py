@@ -1,6 +1,6 @@
 """What every container of a compiled pipeline starts: ``python -m kubeflow.entrypoint``, with TFX's own arguments.
 
-TFX's entry point cannot run on Kubeflow Pipelines, and knows nothing of gates, of preemption and of several workers.
+TFX's entry point cannot run on Kubeflow Pipelines, and knows nothing of gates and of preemption.
 This one puts right what the orchestrator hands over (see `kubeflow.invocation`), and lets TFX's run the executor.
 
 Exit codes: 0 done, 2 bad usage, 3 a gate refused, 75 told to stop (run it again to go on), 1 anything else. No
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import shutil
 import sys
@@ -116,8 +115,7 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
         arguments = argparse.Namespace(**vars(options))
         arguments.json_serialized_invocation_args = json_format.MessageToJson(task.invocation)
         kubeflow_v2_run_executor._run_executor(arguments, beam_args)  # noqa: SLF001 (its main parses the flags again)
-        if is_chief(os.environ.get("TF_CONFIG", "")):
-            task.publish()
+        task.publish()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -140,20 +138,6 @@ def distributed(beam_args: Sequence[str]) -> bool:
     parser.add_argument("--runner", default="DirectRunner")
     runner = parser.parse_known_args(beam_args)[0].runner
     return runner.rpartition(".")[2].lower() not in _HERE
-
-
-def is_chief(tf_config: str) -> bool:
-    """Whether this process is the one of several that publishes what they made.
-
-    Args:
-        tf_config: the environment variable ``TF_CONFIG``; empty where there is one process.
-    """
-    config = json.loads(tf_config or "{}")
-    task, cluster = config.get("task", {}), config.get("cluster", {})
-    if not task or not cluster:
-        return True
-    leaders = {"chief", "master"} & cluster.keys()
-    return task["type"] in leaders or (not leaders and task["type"] == "worker" and int(task["index"]) == 0)
 
 
 if __name__ == "__main__":

@@ -126,6 +126,7 @@ class CustomJob(Strict):
         workers: how many train together, the chief among them; more than one trains with ``multi_worker``.
         spot: whether cheaper machines may be taken that can be taken away.
         boot_disk_gb: of every worker.
+        timeout_seconds: for the whole training; then it is ended, even if the run that asked for it is gone.
     """
 
     machine_type: str = "n1-standard-8"
@@ -133,6 +134,7 @@ class CustomJob(Strict):
     workers: PositiveInt = 1
     spot: bool = False
     boot_disk_gb: int = Field(default=100, ge=100)
+    timeout_seconds: PositiveInt = 86_400
 
 
 class TrainingOperator(Strict):

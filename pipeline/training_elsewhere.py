@@ -54,6 +54,7 @@ def _custom_job(platform: Vertex) -> str:
         workers=training.workers,
         spot=training.spot,
         boot_disk_gb=training.boot_disk_gb,
+        timeout_seconds=training.timeout_seconds,
         service_account=platform.service_account,
         network=platform.network,
         encryption_key=platform.encryption_key,

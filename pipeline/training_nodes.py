@@ -19,7 +19,7 @@ from pipeline.digest import source_digest
 from pipeline.model_options import model_module
 from pipeline.places import places
 from pipeline.training_elsewhere import job_of
-from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
+from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, CUSTOM_CONFIG_KEY, EXECUTION, Parameters
 from trainer.search import SEARCH_KEY
 
 
@@ -77,4 +77,6 @@ def _custom_config(config: Config, function: str) -> dict[str, str]:
     return {
         **custom_config(config.parameters(), function, *modules),
         CHECKPOINTS_KEY: places(config).checkpoints,
+        # Here a run has its folder for itself. On a platform two may train on the same cached examples at once.
+        **({CHECKPOINTS_OF_KEY: EXECUTION} if config.platform else {}),
     }

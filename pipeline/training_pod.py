@@ -13,7 +13,7 @@ def training_job(platform: Kubeflow, *, pipeline: str) -> TrainingJob:
 
     Args:
         platform: its options.
-        pipeline: the pipeline's name, for the labels.
+        pipeline: the pipeline's name, for the labels; those of the platform go before.
     """
     training = platform.training
     return TrainingJob(
@@ -22,7 +22,7 @@ def training_job(platform: Kubeflow, *, pipeline: str) -> TrainingJob:
         timeout_seconds=training.timeout_seconds,
         shared_folder=training.shared_folder,
         pod=_pod(platform),
-        labels={"app.kubernetes.io/name": "trainer", "app.kubernetes.io/part-of": pipeline},
+        labels={"app.kubernetes.io/name": "trainer", "app.kubernetes.io/part-of": pipeline, **platform.labels},
     )
 
 

@@ -17,6 +17,9 @@ from trainer.options import Loop, Strict
 CUSTOM_CONFIG_KEY = "parameters"
 # Where it names a folder for checkpoints.
 CHECKPOINTS_KEY = "checkpoints"
+# Where it says whose they are: of all trainings of the same on the same data by default, or of one `EXECUTION`.
+CHECKPOINTS_OF_KEY = "checkpoints_of"
+EXECUTION = "execution"
 _MOST_IDS = 1_000_000
 
 

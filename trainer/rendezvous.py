@@ -17,6 +17,8 @@ from trainer.cluster import Cluster, ClusterError
 
 _RETRY_SECONDS = 0.2
 _ANSWER_SECONDS = 5.0
+# Of a digest and a place, with room to spare.
+_LONGEST_LINE = 256
 _WELCOME, _STRANGER = b"welcome\n", b"stranger\n"
 
 
@@ -76,12 +78,17 @@ class _Door:
 
     def _answer(self) -> None:
         while self._open:
-            # A caller that says nothing, or a port scanner, is nobody's concern.
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError):
                 caller, _ = self._server.accept()
-                with caller:
-                    caller.settimeout(_ANSWER_SECONDS)
-                    digest, place = json.loads(caller.makefile("rb").readline())
+                # Others need not wait for a caller that says nothing.
+                threading.Thread(target=self._hear, args=(caller,), name="rendezvous caller", daemon=True).start()
+
+    def _hear(self, caller: socket.socket) -> None:
+        # A port scanner is nobody's concern.
+        with caller, contextlib.suppress(OSError, ValueError):
+            caller.settimeout(_ANSWER_SECONDS)
+            match json.loads(_line(caller)):
+                case [str(digest), int(place)]:
                     known = digest == _digest(self._cluster)
                     caller.sendall(_WELCOME if known else _STRANGER)
                     if known:
@@ -93,7 +100,7 @@ def _reaches(cluster: Cluster, place: int) -> bool:
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS) as connection:
             connection.sendall(json.dumps([_digest(cluster), cluster.place]).encode() + b"\n")
-            answer = connection.makefile("rb").readline()
+            answer = _line(connection)
     except OSError:
         return False
     if answer == _STRANGER:
@@ -102,6 +109,10 @@ def _reaches(cluster: Cluster, place: int) -> bool:
             "have the same, in the same order."
         )
     return answer == _WELCOME
+
+
+def _line(connection: socket.socket) -> bytes:
+    return connection.makefile("rb").readline(_LONGEST_LINE)
 
 
 def _digest(cluster: Cluster) -> str:

@@ -18,7 +18,7 @@ from trainer import loop, models, warm_start
 from trainer.columns import Columns, read_columns
 from trainer.features import FIRST_WORD_ID, TransformedFeatures, read_vocabularies
 from trainer.heads import class_weight_table, head_of
-from trainer.parameters import CHECKPOINTS_KEY, Parameters
+from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, EXECUTION, Parameters
 from trainer.progress import Progress, progress_logger
 from trainer.replicas import Replicas
 from trainer.warm_start import Vocabularies
@@ -122,6 +122,8 @@ class Training:
 def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:
     """A folder for the checkpoints of this training: the same for the same data, parameters, code and first weights.
 
+    Where two executions of that may run at once, each has its own, which all its attempts share.
+
     Returns:
         None where the component names no place for checkpoints: then a killed training starts over.
     """
@@ -136,4 +138,7 @@ def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:
         fn_args.transform_output,
         fn_args.base_model,
     ]
+    if fn_args.custom_config.get(CHECKPOINTS_OF_KEY) == EXECUTION:
+        # Every attempt of an execution writes to the same place, and no other execution does. A Tuner makes no model.
+        identity.append(fn_args.serving_model_dir or fn_args.working_dir)
     return tf.io.gfile.join(root, hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16])

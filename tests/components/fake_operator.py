@@ -70,6 +70,7 @@ class Cluster:
         deleted: names.
         calls: methods and paths, in order.
         on_running: called whenever a job is seen to run.
+        on_deletion: called when a job is deleted.
     """
 
     folder: Path
@@ -80,6 +81,7 @@ class Cluster:
     deleted: list[str] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     on_running: Callable[[], None] | None = None
+    on_deletion: Callable[[], None] = lambda: None
     jobs: dict[str, dict[str, Any]] = field(default_factory=dict)
     pods: list[Pod] = field(default_factory=list)
 
@@ -140,6 +142,7 @@ class Cluster:
     def delete(self, name: str) -> tuple[int, Any]:
         if name not in self.jobs:
             return self.missing(name)
+        self.on_deletion()
         del self.jobs[name]
         self.deleted.append(name)
         for pod in self.pods:

@@ -1,15 +1,16 @@
-"""Several processes come to what one comes to: on plain hosts, and as Vertex AI starts TFX's own executor."""
+"""Several processes come to what one comes to, and each training has checkpoints of its own."""
 
-import json
 import shutil
 import signal
 import time
 
+import attr
+import pytest
 import tensorflow as tf
 
 from tests.components import distributed
-from tests.components.distributed import chief_and_worker, files_below, free_ports, make_job, start, write_job
-from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY
+from tests.components.distributed import ROOT, chief_and_worker, files_below, free_ports, make_job, start, write_job
+from trainer.parameters import CHECKPOINTS_OF_KEY, EXECUTION
 from trainer.run_fn import keras_folder
 from trainer.training import checkpoint_folder
 
@@ -53,76 +54,6 @@ def test_a_lost_process_ends_the_others(transformed, tmp_path):
     assert told[0].splitlines()[-1].startswith("another process of this training was lost")
 
 
-EXECUTOR = "tfx.components.trainer.executor.GenericExecutor"
-ENTRY_POINT = "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"
-# Without one, TFX looks for the parameters where schema 2.0 had them.
-INPUTS_SPEC = '{"parameters": {"run_fn": {"parameterType": "STRING"}}}'
-
-
-def executor_input(data) -> str:
-    """As the launcher hands it to every replica, but with outputs relative to the working directory."""
-
-    def artifact(kind, uri, **metadata):
-        schema = f"title: tfx.{kind}\ntype: object\n"
-        return {
-            "artifacts": [{"name": kind, "uri": str(uri), "type": {"instanceSchema": schema}, "metadata": metadata}]
-        }
-
-    custom_config = {
-        CUSTOM_CONFIG_KEY: distributed.make_parameters().model_dump_json(),
-        CHECKPOINTS_KEY: str(data.parent / "vertex-checkpoints"),
-    }
-    properties = {
-        "run_fn": "trainer.run_fn.run_fn",
-        "train_args": '{"splits": ["train"]}',
-        "eval_args": '{"splits": ["eval"]}',
-        "custom_config": json.dumps(custom_config),
-    }
-    return json.dumps(
-        {
-            "inputs": {
-                "artifacts": {
-                    "examples": artifact("Examples", data / "examples", split_names='["train", "eval"]'),
-                    "transform_graph": artifact("TransformGraph", data / "transform"),
-                },
-                "parameterValues": properties,
-            },
-            "outputs": {
-                "artifacts": {"model": artifact("Model", "out/model"), "model_run": artifact("ModelRun", "out/run")},
-                "outputFile": "out/executor_output.json",
-            },
-        }
-    )
-
-
-def test_vertex_replicas_run_the_same_executor_and_the_chief_alone_writes(transformed, alone, tmp_path):
-    chief, worker = tmp_path / "chief", tmp_path / "worker"
-    (chief / "out").mkdir(parents=True)
-    (worker / "out" / "model").mkdir(parents=True)
-    # The worker sees the export that the chief makes, and would be seen to write anything itself.
-    seen = worker / "out" / "model" / "Format-Serving"
-    seen.symlink_to(chief / "out" / "model" / "Format-Serving")
-    arguments = [
-        f"--executor_class_path={EXECUTOR}",
-        f"--json_serialized_invocation_args={executor_input(transformed)}",
-        f"--json_serialized_inputs_spec_args={INPUTS_SPEC}",
-    ]
-    configs = chief_and_worker(free_ports(2))
-    logs = [tmp_path / "chief.log", tmp_path / "worker.log"]
-    processes = [
-        start(*arguments, module=ENTRY_POINT, cwd=folder, log=log, TF_CONFIG=text, TF_USE_LEGACY_KERAS="0")
-        for folder, log, text in zip((chief, worker), logs, configs, strict=True)
-    ]
-    codes, told = end(processes, logs)
-    assert codes == [0, 0], [text[-2000:] for text in told]
-    distributed.assert_same_weights(chief / "out" / "model", alone / "model")
-    assert files_below(chief / "out" / "model") == files_below(alone / "model")
-    assert (chief / "out" / "run" / "history.jsonl").exists()
-    assert seen.is_symlink()
-    # TFX's entry point writes its own file in every replica.
-    assert files_below(worker) == {"out/executor_output.json"}
-
-
 def test_paths_in_a_bucket_stay_whole(transformed, tmp_path):
     job = make_job(transformed, tmp_path, model="gs://bucket/model", checkpoints="gs://bucket/state/checkpoints/")
     fn_args = job.fn_args()
@@ -130,6 +61,31 @@ def test_paths_in_a_bucket_stay_whole(transformed, tmp_path):
     folder = checkpoint_folder(fn_args, job.parameters)
     assert folder.startswith("gs://bucket/state/checkpoints/")
     assert len(folder.rpartition("/")[2]) == 16
+
+
+@pytest.mark.parametrize("of", ["trainer", "tuner"])
+def test_on_a_platform_an_execution_has_its_checkpoints_for_itself(transformed, tmp_path, of):
+    def folder(execution: str, **custom_config: str) -> str:
+        job = make_job(transformed, tmp_path, model=f"/gcs/b/{execution}/model", custom_config=custom_config)
+        fn_args = job.fn_args()
+        if of == "tuner":
+            fn_args = attr.evolve(fn_args, serving_model_dir=None, working_dir=f"/tmp/{execution}/.temp")
+        return checkpoint_folder(fn_args, job.parameters)
+
+    own = {CHECKPOINTS_OF_KEY: EXECUTION}
+    assert folder("run-1", **own) != folder("run-2", **own)
+    assert folder("run-1", **own) == folder("run-1", **own)
+    assert folder("run-1") == folder("run-2")
+
+
+@pytest.mark.parametrize("profile", [None, "vertex", "kubeflow"])
+def test_the_pipeline_says_whose_the_checkpoints_are(profile):
+    from pipeline.loading import load
+    from pipeline.training_nodes import _custom_config
+
+    config = load(config=ROOT / "configs" / "taxi.yaml", profile=profile, overrides=[])
+    told = _custom_config(config, config.trainer.run_fn)
+    assert told.get(CHECKPOINTS_OF_KEY) == (EXECUTION if profile else None)
 
 
 def test_an_export_where_folders_cannot_be_renamed_is_copied(small_model, tmp_path, monkeypatch):

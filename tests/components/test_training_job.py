@@ -1,5 +1,6 @@
 """The Trainer as a TFJob: against a Kubernetes API whose operator runs the pods as processes of this machine."""
 
+import errno
 import logging
 import os
 import signal
@@ -8,13 +9,14 @@ from pathlib import Path
 import keras
 import pytest
 import tensorflow as tf
-from tfx.utils import json_utils
+from tfx.utils import io_utils, json_utils
 
 from components import tfjob_client, training_job
 from components.tfjob import TrainingJob
 from components.tfjob_client import TFJobs, TrainingJobFailed, TrainingJobStopped
 from components.training_handover import TRAINING_JOB_KEY, job_name
 from components.training_job import TFJobExecutor
+from pipeline.interrupts import Interrupts, Terminated
 from pipeline.platforms import Kubeflow
 from pipeline.training_pod import training_job as options_of
 from tests.components.distributed import assert_same_weights, files_below, make_job
@@ -176,7 +178,6 @@ def test_an_attempt_after_a_kill_takes_up_the_job_or_replaces_it(data, cluster, 
     with monkeypatch.context() as patched:
         patched.setattr(TFJobs, "_follow", killed)
         patched.setattr(TFJobs, "_delete", lambda self, name: None)
-        patched.setattr(training_job.shutil, "rmtree", lambda *arguments, **options: None)
         with pytest.raises(Killed):
             execution.run()
     assert len(cluster.jobs) == 1
@@ -187,6 +188,53 @@ def test_an_attempt_after_a_kill_takes_up_the_job_or_replaces_it(data, cluster, 
         second.run()
     assert len(cluster.created) == wanted
     assert not cluster.jobs
+
+
+DONE = {"chief": [*POD, "done", "0"], "worker": [*POD, "waiting", "stay"]}
+
+
+def finished(execution: Execution) -> None:
+    """What the chief would leave."""
+    for name in ("model", "model_run"):
+        (execution.run_folder / name).mkdir(parents=True)
+        (execution.run_folder / name / "file").write_text(name)
+
+
+def test_a_model_that_cannot_be_copied_is_kept_and_the_next_attempt_only_copies(data, cluster, tmp_path, monkeypatch):
+    cluster.command = DONE
+    execution = Execution(data, tmp_path)
+    finished(execution)
+    copy = io_utils.copy_dir
+
+    def full(source, target):
+        if target == str(execution.model_run):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        copy(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(training_job.io_utils, "copy_dir", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            execution.run()
+    assert (execution.run_folder / "model" / "file").exists()
+    execution.run()
+    assert [folder.joinpath("file").read_text() for folder in (execution.model, execution.model_run)] == [
+        "model",
+        "model_run",
+    ]
+    assert len(cluster.created) == 1
+    assert not execution.run_folder.exists()
+
+
+def test_a_sigterm_when_the_training_is_done_loses_no_model(data, cluster, tmp_path):
+    cluster.command = DONE
+    execution = Execution(data, tmp_path)
+    finished(execution)
+    cluster.on_deletion = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(Terminated), Interrupts():
+        execution.run()
+    execution.run()
+    assert (execution.model / "file").exists()
+    assert len(cluster.created) == 1
 
 
 def test_without_a_cluster_it_says_so(data, tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ def test_a_job_of_one_worker_is_one_pool_and_nothing_that_was_not_asked_for(serv
                     "containerSpec": {"imageUri": "image@sha256:0", "command": ["python", "-m", "x"]},
                 }
             ],
-            "scheduling": {"strategy": 3, "restartJobOnWorkerRestart": True},
+            "scheduling": {"strategy": 3, "restartJobOnWorkerRestart": True, "timeout": "86400s"},
         },
         "labels": {"training": NAME},
     }
@@ -98,7 +98,7 @@ def test_a_job_of_one_worker_is_one_pool_and_nothing_that_was_not_asked_for(serv
 def test_every_option_of_the_profile_is_sent(service, taxi_config):
     overrides = [
         "platform.training={machine_type: n1-standard-4, accelerator: {type: NVIDIA_TESLA_T4, count: 2}, workers: 4, "
-        "spot: true, boot_disk_gb: 200}",
+        "spot: true, boot_disk_gb: 200, timeout_seconds: 7200}",
         "platform.service_account=trainer@my-project.iam.gserviceaccount.com",
         "platform.network=projects/12345/global/networks/vpc",
         "platform.encryption_key=projects/p/locations/l/keyRings/r/cryptoKeys/k",
@@ -119,7 +119,7 @@ def test_every_option_of_the_profile_is_sent(service, taxi_config):
         "workerPoolSpecs": [{**pool, "replicaCount": "1"}, {**pool, "replicaCount": "3"}],
         "serviceAccount": "trainer@my-project.iam.gserviceaccount.com",
         "network": "projects/12345/global/networks/vpc",
-        "scheduling": {"strategy": 4, "restartJobOnWorkerRestart": True},
+        "scheduling": {"strategy": 4, "restartJobOnWorkerRestart": True, "timeout": "7200s"},
     }
     assert body["labels"] == {"team": "rides", "training": NAME}
     assert body["encryptionSpec"] == {"kmsKeyName": "projects/p/locations/l/keyRings/r/cryptoKeys/k"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kubeflow.entrypoint import distributed, is_chief
+from kubeflow.entrypoint import distributed
 from kubeflow.mounts import Mounts, back
 from tests.kubeflow.backend import containers
 
@@ -216,38 +216,6 @@ def test_sigterm_ends_it_so_that_it_can_go_on(task, how, said):
     os.kill(container.pid, signal.SIGTERM)
     assert container.wait(30) == 75
     assert task.last_line().startswith(said)
-
-
-def test_a_worker_beside_the_chief_publishes_nothing(task):
-    cluster = {"chief": ["127.0.0.1:1"], "worker": ["127.0.0.1:2"]}
-    for kind, published in (("worker", False), ("chief", True)):
-        config = json.dumps({"cluster": cluster, "task": {"type": kind, "index": 0}})
-        assert task.run(task.invocation(), TF_CONFIG=config) == 0, task.log.read_text()
-        assert task.output_file.exists() is published
-        assert (task.mount / "run").exists() is published
-
-
-@pytest.mark.parametrize(
-    ("cluster", "kind", "index", "chief"),
-    [
-        (("chief", "worker"), "chief", 0, True),
-        (("chief", "worker"), "worker", 0, False),
-        (("master", "worker"), "master", 0, True),
-        (("worker",), "worker", 0, True),
-        (("worker",), "worker", 1, False),
-        (("worker",), "worker", "1", False),
-        (("chief", "evaluator"), "evaluator", 0, False),
-        ((), "worker", 1, True),
-    ],
-)
-def test_one_process_of_a_cluster_is_the_chief(cluster, kind, index, chief):
-    config = {"cluster": {name: ["host:1"] for name in cluster}, "task": {"type": kind, "index": index}}
-    assert is_chief(json.dumps(config)) is chief
-
-
-def test_a_process_alone_is_the_chief():
-    assert is_chief("")
-    assert is_chief("{}")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
+import contextlib
 import json
 import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -150,15 +152,46 @@ def test_a_port_that_is_taken_is_named():
             rendezvous.meet(own, timeout_seconds=1)
 
 
+def empties(door) -> bool:
+    """Whether nobody is awaited any more; the door notes who knocked once it has answered."""
+    deadline = time.monotonic() + 20
+    while door.awaited and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not door.awaited
+
+
 def test_a_stranger_at_the_door_does_no_harm():
     ports = free_ports(2)
     clusters = places([f"127.0.0.1:{port}" for port in ports])
     with rendezvous._Door(clusters[0]) as door:
-        for noise in (b"GET / HTTP/1.1\r\n\r\n", b"[1]\n", b""):
-            with socket.create_connection(("127.0.0.1", ports[0])) as connection:
+        for noise in (b"GET / HTTP/1.1\r\n\r\n", b"[1]\n", b"", b"1\n", b"null\n", b'{"a": 1}\n', b"[[], []]\n"):
+            with socket.create_connection(("127.0.0.1", ports[0]), timeout=20) as connection:
                 connection.sendall(noise)
+                connection.shutdown(socket.SHUT_WR)
+                assert connection.recv(100) in (b"", rendezvous._STRANGER)
         assert rendezvous._reaches(clusters[1], 0)
-        assert door.awaited == set()
+        assert empties(door)
+
+
+def test_a_silent_caller_does_not_keep_the_others_waiting():
+    ports = free_ports(2)
+    clusters = places([f"127.0.0.1:{port}" for port in ports])
+    with rendezvous._Door(clusters[0]) as door:
+        silent = [socket.create_connection(("127.0.0.1", ports[0])) for _ in range(3)]
+        assert rendezvous._reaches(clusters[1], 0)
+        assert empties(door)
+        for connection in silent:
+            connection.close()
+
+
+def test_a_line_without_an_end_is_not_read_to_the_end():
+    ports = free_ports(2)
+    [own, _] = places([f"127.0.0.1:{port}" for port in ports])
+    with rendezvous._Door(own), socket.create_connection(("127.0.0.1", ports[0]), timeout=60) as connection:
+        connection.sendall(b"9" * 10_000)
+        # The door closes, which this side sees as an end or, since not all was read, as a reset.
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(100) == b""
 
 
 JOB = {

@@ -27,6 +27,7 @@ PLATFORM = {
     "node_selector": {"pool": "gpu"},
     "tolerations": [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}],
     "image_pull_secrets": ["registry"],
+    "labels": {"team": "rides", "app.kubernetes.io/part-of": "city"},
     "training": {
         "workers": 3,
         "cpu": 7.5,
@@ -62,6 +63,13 @@ def test_the_job_is_what_the_operator_and_kubernetes_take():
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["serviceAccountName"] == "trainer"
     assert (pod["nodeSelector"], pod["imagePullSecrets"]) == ({"pool": "gpu"}, [{"name": "registry"}])
+
+
+def test_the_platform_s_labels_are_on_the_job_and_on_every_pod():
+    job = manifest()
+    labels = {"app.kubernetes.io/name": "trainer", "app.kubernetes.io/part-of": "city", "team": "rides"}
+    pods = [replica["template"]["metadata"]["labels"] for replica in job["spec"]["tfReplicaSpecs"].values()]
+    assert [job["metadata"]["labels"], *pods] == [labels] * 3
 
 
 def test_one_process_is_a_chief_alone():

@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.environ[cluster.TF_CONFIG] = cluster.tf_config(options.hosts.split(","), options.index)
         cluster.from_environment()
         task = job.read(options.job)
+        job.check_inputs(task)
         _show_progress()
         _function(task.run_fn)(task.fn_args())
         return DONE
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Preempted as error:
         print(error, file=sys.stderr)
         return RESUMABLE_EXIT_CODE
+    except KeyboardInterrupt:
+        print("interrupted; run it again to go on from the last checkpoint.", file=sys.stderr)
+        return BROKEN
     except Exception as error:
         if options.verbose:
             traceback.print_exc()

@@ -97,5 +97,18 @@ def read(path: Path) -> Job:
         raise JobError(f"--job {path}: is not JSON ({error}).") from None
 
 
+def check_inputs(job: Job) -> None:
+    """Find out before TensorFlow starts that an input is not there; ``gs://`` is left to it.
+
+    Raises:
+        JobError: names the key and the folder.
+    """
+    folders = [("train", each) for each in job.train] + [("eval", each) for each in job.eval]
+    folders += [("transform_graph", job.transform_graph), ("base_model", job.base_model)]
+    for key, folder in folders:
+        if folder and "://" not in folder and not Path(folder).is_dir():
+            raise JobError(f"{key}: there is no folder {folder}; is it mounted on this host?")
+
+
 def _all_files(folder: str) -> str:
     return f"{folder.rstrip('/')}/*"

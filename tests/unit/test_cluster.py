@@ -238,3 +238,13 @@ def test_the_command_answers_without_tensorflow(tmp_path, arguments, config, exp
     assert done.returncode == 2
     assert expected in done.stderr
     assert "tensorflow" not in done.stderr
+
+
+def test_an_input_that_is_not_there_is_named_before_tensorflow_starts(tmp_path):
+    (tmp_path / "t").mkdir()
+    (tmp_path / "job.json").write_text(json.dumps({**JOB, "train": [str(tmp_path / "t")], "eval": ["gs://b/e"]}))
+    words = [sys.executable, "-X", "importtime", "-m", "trainer", "--job", str(tmp_path / "job.json")]
+    done = subprocess.run(words, capture_output=True, text=True, env={"PYTHONPATH": "."})
+    assert done.returncode == 2
+    assert "transform_graph: there is no folder g; is it mounted on this host?" in done.stderr
+    assert "tensorflow" not in done.stderr

@@ -1,5 +1,4 @@
 import fcntl
-import os
 import random
 import signal
 import subprocess
@@ -118,16 +117,18 @@ def test_sigkill_at_any_moment_leaves_whole_versions_only(tmp_path):
     base = tmp_path / "serving"
     good = write_model(tmp_path / "good")
     first, _ = push(source=good, base_directory=base)
-    large = write_model(tmp_path / "large", files=300, size=20_000, seed=1)
-    whole = {digest(good), digest(large)}
-    # The module itself is loaded from its file, since importing the package would take seconds per try.
-    code = (
-        "import sys; from pathlib import Path; from components.pusher import push; print('ready', flush=True); "
-        f"sys.stdin.readline(); push(source=Path({str(large)!r}), base_directory=Path({str(base)!r}))"
-    )
+    whole = {digest(good)}
     generator = random.Random(0)
     interrupted = 0
-    for _ in range(4):
+    for attempt in range(4):
+        # Another one each time: a model that was pushed whole would not be pushed again.
+        large = write_model(tmp_path / f"large{attempt}", files=300, size=20_000, seed=attempt + 1)
+        whole.add(digest(large))
+        # The module itself is loaded from its file, since importing the package would take seconds per try.
+        code = (
+            "import sys; from pathlib import Path; from components.pusher import push; print('ready', flush=True); "
+            f"sys.stdin.readline(); push(source=Path({str(large)!r}), base_directory=Path({str(base)!r}))"
+        )
         process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -137,7 +138,7 @@ def test_sigkill_at_any_moment_leaves_whole_versions_only(tmp_path):
         while not list(base.glob(".stage-*")) and process.poll() is None:
             time.sleep(0.0005)
         time.sleep(generator.uniform(0, 0.1))
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.communicate()
         interrupted += process.returncode == -signal.SIGKILL
         assert all(digest(base / str(version)) in whole for version in find(base))

@@ -204,6 +204,10 @@ def _take(source: Path, target: Path) -> None:
         source.rename(target)
 
 
+# Debian's Python looks into the second one only.
+_SITES = ("site-packages", "dist-packages")
+
+
 def _base_image(root: Path) -> None:
     """Python as the base image has it: the interpreter that runs the tests, with pip and no other package.
 
@@ -214,7 +218,7 @@ def _base_image(root: Path) -> None:
     version = f"python{major}.{minor}"
     library = root / "usr/local/lib" / version
     binaries = root / "usr/local/bin"
-    (library / "site-packages").mkdir(parents=True)
+    library.mkdir(parents=True)
     binaries.mkdir()
     shutil.copy2(Path(sys.executable).resolve(), binaries / version)
     for name in ("python", "python3"):
@@ -222,9 +226,11 @@ def _base_image(root: Path) -> None:
     for shared in Path(sys.base_prefix, "lib").glob("libpython*"):
         (library.parent / shared.name).symlink_to(shared)
     for entry in Path(sys.base_prefix, "lib", version).iterdir():
-        if entry.name not in ("site-packages", "dist-packages"):
+        if entry.name not in (*_SITES, "EXTERNALLY-MANAGED"):
             (library / entry.name).symlink_to(entry)
     pip = next(Path(folder, "pip") for folder in sys.path if Path(folder, "pip", "__main__.py").exists())
-    (library / "site-packages/pip").symlink_to(pip)
+    for site in _SITES:
+        (library / site).mkdir()
+        (library / site / "pip").symlink_to(pip)
     (binaries / "pip").write_text(f'#!/bin/sh\nexec {binaries}/python -m pip "$@"\n')
     (binaries / "pip").chmod(0o755)

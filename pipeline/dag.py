@@ -50,7 +50,10 @@ def build(config: Config) -> Pipeline:
         pipeline_root=places(config).artifacts,
         components=nodes(config),
         enable_cache=config.cache,
-        metadata_connection_config=sqlite_metadata_connection_config(str(config.metadata_file)),
+        # It creates the run folder; a platform has its own metadata, and compiling writes nothing here.
+        metadata_connection_config=(
+            None if config.platform else sqlite_metadata_connection_config(str(config.metadata_file))
+        ),
         beam_pipeline_args=beam_args(config.beam),
     )
 

@@ -37,3 +37,8 @@ def test_an_endpoint_gets_its_node(compile_pipeline):
     compiled = compile_pipeline(config_of("vertex", endpoint))
     assert compiled.tasks()["EndpointPusher"]["dependentTasks"] == ["Pusher"]
     assert compiled.tasks()["EndpointPusher"]["cachingOptions"] == {}
+
+
+def test_compiling_writes_nothing_below_the_run_folder(compile_pipeline, tmp_path):
+    compile_pipeline(config_of("vertex", f"runs={tmp_path}/runs"))
+    assert not list(tmp_path.iterdir())

@@ -25,7 +25,8 @@ def test_twenty_kills_at_random_moments_change_nothing(tmp_path):
     assert 0 < done["checkpoint_before_the_last"] < 600
     whole, killed = (json.loads((tmp_path / name / "end.json").read_text()) for name in ("whole", "killed"))
     assert killed["evaluation"] == whole["evaluation"]
-    assert killed["first_report"] > done["checkpoint_before_the_last"]
+    # Not ">": the last kill may have come after the files of a checkpoint were there, and before it counted.
+    assert killed["first_report"] >= done["checkpoint_before_the_last"]
     with np.load(tmp_path / "whole" / "weights.npz") as expected, np.load(tmp_path / "killed" / "weights.npz") as got:
         assert expected.files
         for name in expected:

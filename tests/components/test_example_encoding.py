@@ -6,7 +6,11 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
-from components.parquet_executor import UnsupportedColumn, table_to_examples
+from components.example_encoding import UnsupportedColumn, to_examples
+
+
+def table_to_examples(table: pa.Table) -> list[bytes]:
+    return [example for batch in table.combine_chunks().to_batches() for example in to_examples(batch)]
 
 
 def values(example: bytes) -> dict:
@@ -59,8 +63,8 @@ def test_a_null_inside_a_list_and_a_list_of_lists_name_the_column():
 
 def test_every_process_writes_the_same_bytes_since_their_hash_decides_the_split():
     code = (
-        "import pyarrow as pa; from components.parquet_executor import table_to_examples;"
-        "print([*table_to_examples(pa.table({name: [1, 2] for name in 'abcdefghijklmnop'}))])"
+        "import pyarrow as pa; from components.example_encoding import to_examples;"
+        "print(to_examples(pa.record_batch({name: [1, 2] for name in 'abcdefghijklmnop'})))"
     )
     outputs = {subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout for _ in range(2)}
     assert len(outputs) == 1

@@ -1,57 +1,29 @@
-"""Parquet files to tf.Examples, zeros included.
+"""Rows of a table to serialized tf.Examples, zeros included.
 
-The executor that TFX ships goes through ``dict_to_example``, which takes every falsy value for a missing one: a fare of
-0.0, a count of 0 and an empty text all disappear.
+The Parquet executor that TFX ships goes through ``dict_to_example``, which takes every falsy value for a missing one: a
+fare of 0.0, a count of 0 and an empty text all disappear.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from tensorflow.core.example import example_pb2
-from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
-from tfx.types import standard_component_specs
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-
-class UnsupportedColumn(Exception):
-    """A Parquet column whose type has no place in a tf.Example."""
+from components.refusal import GateRefused
 
 
-class Executor(BaseExampleGenExecutor):
-    """Reads Parquet in row groups and encodes them column by column.
+class UnsupportedColumn(GateRefused):
+    """A column whose type has no place in a tf.Example."""
+
+
+def to_examples(batch: pa.RecordBatch) -> list[bytes]:
+    """Serialized tf.Examples of a batch's rows, in order.
 
     Integers and booleans become int64, floating-point numbers float32, texts and binaries bytes; a list becomes a
     feature of many values, and a null one without a value.
-    """
-
-    def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802 (named by TFX)
-        """The transform from files to serialized tf.Examples."""
-        return _parquet_to_examples
-
-
-@beam.ptransform_fn
-@beam.typehints.with_input_types(beam.Pipeline)
-@beam.typehints.with_output_types(bytes)
-def _parquet_to_examples(
-    pipeline: beam.Pipeline, exec_properties: dict[str, Any], split_pattern: str
-) -> beam.PCollection:
-    pattern = str(Path(exec_properties[standard_component_specs.INPUT_BASE_KEY]) / split_pattern)
-    return (
-        pipeline
-        | "ReadFromParquet" >> beam.io.ReadFromParquetBatched(pattern)
-        | "ToExamples" >> beam.FlatMap(table_to_examples)
-    )
-
-
-def table_to_examples(table: pa.Table) -> Iterator[bytes]:
-    """Serialized tf.Examples of a table's rows, in order.
 
     The encoder writes the features of an example in another order in each process, and the hash of these bytes decides
     the split: without a fixed order, rows would move between train and eval from run to run.
@@ -59,14 +31,19 @@ def table_to_examples(table: pa.Table) -> Iterator[bytes]:
     Raises:
         UnsupportedColumn: names the column and its type.
     """
-    for batch in table.combine_chunks().to_batches():
-        columns = [_as_lists(name, batch.column(name)) for name in batch.schema.names]
-        for encoded in RecordBatchToExamplesEncoder().encode(pa.RecordBatch.from_arrays(columns, batch.schema.names)):
-            yield example_pb2.Example.FromString(encoded).SerializeToString(deterministic=True)
+    columns = [_as_lists(name, batch.column(index)) for index, name in enumerate(batch.schema.names)]
+    parse = example_pb2.Example.FromString
+    return [
+        parse(encoded).SerializeToString(deterministic=True)
+        for encoded in RecordBatchToExamplesEncoder().encode(pa.RecordBatch.from_arrays(columns, batch.schema.names))
+    ]
 
 
 def _as_lists(name: str, column: pa.Array) -> pa.Array:
     """A column as one of lists: those that it holds, or one value for each scalar; none for a null."""
+    if pa.types.is_null(column.type):
+        # The kind of an absent feature says nothing.
+        return pa.nulls(len(column), pa.large_list(pa.float32()))
     if isinstance(column, (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)):
         lengths = pc.fill_null(pc.list_value_length(column), 0)
         values = column.flatten()

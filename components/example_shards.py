@@ -1,0 +1,57 @@
+"""TFRecord shards of examples, named as Beam names them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import tensorflow as tf
+from tfx.dsl.io import fileio
+
+# Before compression. Later nodes read the shards side by side, each in one go.
+SHARD_BYTES = 128 * 2**20
+# Level 1 takes half the time of the default and makes files a fifth larger.
+_OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+
+
+class ShardWriter:
+    """Writes the examples of one split; a context manager.
+
+    The last part of a shard's name is the number of shards, so they get their names when all are written.
+
+    Args:
+        folder: of the split; it is created.
+        shard_bytes: a new shard begins after so many bytes of examples.
+    """
+
+    def __init__(self, folder: str, *, shard_bytes: int = SHARD_BYTES):
+        self._folder, self._limit = folder, shard_bytes
+        self._written: list[str] = []
+        self._writer: tf.io.TFRecordWriter | None = None
+        self._size = 0
+
+    def __enter__(self) -> ShardWriter:
+        fileio.makedirs(self._folder)
+        self._next_shard()
+        return self
+
+    def write(self, examples: Iterable[bytes]) -> None:
+        """Append serialized examples."""
+        for example in examples:
+            if self._size >= self._limit:
+                self._writer.close()
+                self._next_shard()
+            self._writer.write(example)
+            self._size += len(example)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._writer.close()
+        if error is None:
+            for index, path in enumerate(self._written):
+                name = f"data_tfrecord-{index:05d}-of-{len(self._written):05d}.gz"
+                fileio.rename(path, f"{self._folder}/{name}")
+
+    def _next_shard(self) -> None:
+        path = f"{self._folder}/unfinished-{len(self._written):05d}.gz"
+        self._writer = tf.io.TFRecordWriter(path, options=_OPTIONS)
+        self._written.append(path)
+        self._size = 0

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.beam_options import Dataflow, Portable
 from pipeline.config import Config
 from pipeline.digest import module_file
 from pipeline.loading import ConfigError
@@ -43,6 +44,21 @@ def check(config: Config) -> None:
                 f"{key}: there is no column {column!r} in {files[0]}; it has {', '.join(sorted(columns))}."
             )
     check_without_data(config)
+    check_engine(config)
+
+
+def check_engine(config: Config) -> None:
+    """Check that the Beam components of a run that starts here have somewhere to run."""
+    if isinstance(config.beam, Dataflow):
+        raise ConfigError(
+            "beam.runner: DataflowRunner's workers see no folder of this machine; give the profile a platform with a "
+            "gs:// root, and send it there with `python -m kubeflow submit`; docs/dataflow.md says how."
+        )
+    if isinstance(config.beam, Portable):
+        # Here, so that commands which ask no engine do not import gRPC.
+        from pipeline.beam_endpoint import check_job_server
+
+        check_job_server(config.beam.job_endpoint)
 
 
 def check_without_data(config: Config) -> None:
@@ -125,7 +141,7 @@ def check_writable(config: Config) -> None:
 
 def data_files(config: Config) -> list[Path]:
     """The data files in order; at least one, all readable."""
-    folder, pattern = config.data.path, config.data.pattern
+    folder, pattern = config.data.path, config.data.glob
     if not folder.is_dir():
         raise ConfigError(f"data.path: {folder} is not a folder; name the folder that holds the {pattern} files.")
     files = sorted(folder.glob(pattern))
@@ -145,7 +161,7 @@ def known_columns(config: Config, files: list[Path]) -> set[str] | None:
     """The data's columns, which must be the same in every file; None where only reading it all would tell."""
     if config.data.format == "tfrecord":
         return None
-    read = _csv_columns if config.data.format == "csv" else _parquet_columns
+    read = {"csv": _csv_columns, "parquet": _parquet_columns, "arrow": _arrow_columns}[config.data.format]
     first = read(files[0])
     for file in files[1:]:
         columns = read(file)
@@ -181,6 +197,16 @@ def _parquet_columns(file: Path) -> list[str]:
         return parquet.read_schema(file).names
     except pyarrow.ArrowInvalid as error:
         raise ConfigError(f"data.path: {file} is not a Parquet file ({error}).") from None
+
+
+def _arrow_columns(file: Path) -> list[str]:
+    import pyarrow
+
+    try:
+        with file.open("rb") as stream:
+            return pyarrow.ipc.open_file(stream).schema.names
+    except pyarrow.ArrowInvalid as error:
+        raise ConfigError(f"data.path: {file} is not an Arrow file ({error}); it must be in the file format.") from None
 
 
 def schema_features(path: Path) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pipeline.beam_options import Beam, InProcess, problem
 from pipeline.lite_config import Lite
 from pipeline.metrics import METRICS
 from pipeline.platforms import Platform
@@ -30,18 +32,28 @@ class Data(Strict):
 
     Attributes:
         path: a folder; all files of the format in it are read.
-        format: ``csv`` with a header line, ``parquet``, or ``tfrecord`` of tf.Examples.
+        files: which of them, as a pattern below the folder; ``{SPAN}``, ``{VERSION}`` or ``{YYYY}-{MM}-{DD}`` in it
+            means that the newest is read. None means all that end as the format's files do.
+        format: ``csv`` with a header line, ``parquet``, ``arrow`` (Arrow's file format), or ``tfrecord`` of
+            tf.Examples.
         splits: hash buckets per split; ``train`` and ``eval`` must be among them.
     """
 
     path: Path
-    format: Literal["csv", "parquet", "tfrecord"] = "csv"
+    files: str | None = Field(default=None, min_length=1)
+    format: Literal["csv", "parquet", "arrow", "tfrecord"] = "csv"
     splits: Mapping[Name, Annotated[int, Field(gt=0)]] = {"train": 2, "eval": 1}
 
     @property
     def pattern(self) -> str:
         """Which files in the folder are data; others, such as a README, are left alone."""
-        return {"csv": "*.csv", "parquet": "*.parquet", "tfrecord": "*.tfrecord*"}[self.format]
+        endings = {"csv": "*.csv", "parquet": "*.parquet", "arrow": "*.arrow", "tfrecord": "*.tfrecord*"}
+        return self.files or endings[self.format]
+
+    @property
+    def glob(self) -> str:
+        """As ``pattern``, with ``*`` for every span, version and part of a date."""
+        return re.sub(r"\{[A-Z]+(:[0-9]+)?\}", "*", self.pattern)
 
     @model_validator(mode="after")
     def _needs_both_splits(self) -> Data:
@@ -197,19 +209,6 @@ class Serving(Strict):
     deploy: Deploy = Deploy()
 
 
-class Beam(Strict):
-    """Where the Beam components run; the runner is pinned, since Beam's default may try to download one.
-
-    Attributes:
-        mode: ``in_memory`` is fastest up to about a million rows, ``multi_processing`` beyond.
-        workers: parallel workers; 0 means one per core.
-    """
-
-    runner: Literal["FnApiRunner"] = "FnApiRunner"
-    mode: Literal["in_memory", "multi_threading", "multi_processing"] = "in_memory"
-    workers: int = Field(default=1, ge=0)
-
-
 class Config(Strict):
     """One pipeline, with the profile it runs in laid over it.
 
@@ -235,8 +234,16 @@ class Config(Strict):
     serving: Serving
     runs: Path = Path("runs")
     cache: bool = True
-    beam: Beam = Beam()
+    beam: Beam = InProcess()
     platform: Platform | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _runner_is_no_trap(cls, given: Any) -> Any:
+        trouble = problem(given["beam"]) if isinstance(given, dict) and "beam" in given else None
+        if trouble:
+            raise ValueError(trouble)
+        return given
 
     @model_validator(mode="after")
     def _limits_fit_the_task(self) -> Config:

@@ -6,8 +6,6 @@ import json
 from typing import get_args
 
 from tfx.components.example_gen.component import FileBasedExampleGen
-from tfx.components.example_gen.csv_example_gen.component import CsvExampleGen
-from tfx.components.example_gen.import_example_gen.component import ImportExampleGen
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -23,12 +21,15 @@ from tfx.types.channel import Channel
 
 from components.data_gate import DataGate
 from components.evaluator import Evaluator
+from components.example_gen_executor import Executor as ExampleGenExecutor
+from components.example_gen_executor import custom_config as example_gen_config
 from components.infra_validator import InfraValidator
 from components.model_gate import ModelGate
-from components.parquet_executor import Executor as ParquetExecutor
 from components.pusher import Pusher
+from pipeline.beam_args import beam_args
 from pipeline.champion_nodes import BASELINE, WARM_START, champion_node
-from pipeline.config import Beam, Config, Data
+from pipeline.checks import schema_features
+from pipeline.config import Config
 from pipeline.digest import source_digest
 from pipeline.endpoint_nodes import ENDPOINT_PUSHER, endpoint_nodes
 from pipeline.evaluation import eval_config
@@ -61,7 +62,7 @@ def build(config: Config) -> Pipeline:
 def nodes(config: Config) -> list[BaseNode]:
     """The nodes in the order of the data's way."""
     where = places(config)
-    example_gen = _example_gen(config.data, where)
+    example_gen = _example_gen(config, where)
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
@@ -161,7 +162,8 @@ def _gates_and_push(
     return [*nodes, *judged, pusher, lite, *endpoint_nodes(config, pusher)]
 
 
-def _example_gen(data: Data, where: Places) -> BaseComponent:
+def _example_gen(config: Config, where: Places) -> BaseComponent:
+    data = config.data
     splits = [
         example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in data.splits.items()
     ]
@@ -170,21 +172,10 @@ def _example_gen(data: Data, where: Places) -> BaseComponent:
         "input_config": example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]),
         "output_config": example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
     }
-    if data.format == "csv":
-        example_gen = CsvExampleGen(**options)
-    elif data.format == "tfrecord":
-        example_gen = ImportExampleGen(**options)
-    else:
-        example_gen = FileBasedExampleGen(**options, custom_executor_spec=BeamExecutorSpec(ParquetExecutor))
+    types = schema_features(config.schema_path) if config.schema_path else {}
+    example_gen = FileBasedExampleGen(
+        **options,
+        custom_config=example_gen_config(kind=data.format, types=types),
+        custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor),
+    )
     return example_gen.with_id("ExampleGen")
-
-
-def beam_args(beam: Beam) -> list[str]:
-    """Beam's options, with everything pinned that would otherwise reach for the network."""
-    return [
-        f"--runner={beam.runner}",
-        f"--direct_running_mode={beam.mode}",
-        f"--direct_num_workers={beam.workers}",
-        # Without it TFX builds a source distribution of itself for every component, for workers that are not there.
-        "--sdk_container_image=none",
-    ]

@@ -31,7 +31,7 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
         use.
 
     Raises:
-        ConfigError: there is no such part.
+        ConfigError: there is no such part, or the Beam engine is not there or not fit.
     """
     log_file = config.run_folder / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
     try:
@@ -83,24 +83,27 @@ class Job:
         warm_up()
         progress.start("start-up")
         with garbage.importing():
-            from pipeline import beam_tuning, dag, runner
+            from pipeline import beam_engine, beam_guard, beam_tuning, dag, runner
 
         pipeline = dag.build(config)
+        engine = beam_engine.Engine(config, nodes=pipeline.components, progress=progress)
         nodes = [node.id for node in pipeline.components]
         options = parts.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
         progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))
 
-        observed = runner.ObservedRunner(uncached=dag.UNCACHED, on_start=self._start_node, on_end=progress.end)
+        def start_node(node: str) -> None:
+            self.interrupts.check()
+            engine.before(node)
+            progress.start(node)
+
+        observed = runner.ObservedRunner(uncached=dag.UNCACHED, on_start=start_node, on_end=progress.end)
         # The server is up before the push and sees the new version as TF Serving would: by polling.
         with ModelServer(model_name=config.serving.model_name, base_path=config.serving_folder) as server:
-            with terminal.trainer_messages(progress), beam_tuning.lean_beam():
+            guard = beam_guard.guarded(config.beam.limit_minutes)
+            with terminal.trainer_messages(progress), beam_tuning.lean_beam(), guard:
                 run_id = observed.run(pipeline, run_options=options)
             if to_node in (None, _PUSHER):
                 self._ask_and_tell(server, run_id=run_id, start=start)
-
-    def _start_node(self, node: str) -> None:
-        self.interrupts.check()
-        self.progress.start(node)
 
     def _ask_and_tell(self, server: ModelServer, *, run_id: str, start: float) -> None:
         from pipeline import live_check, report, results, summary

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from pipeline.beam_options import DEFAULT_RUNNER, another_s_key
 from pipeline.config import Config
 
 Tree = dict[str, Any]
@@ -33,10 +34,11 @@ def load(*, config: Path, profile: str | None, overrides: Sequence[str] = ()) ->
     tree = _read(config)
     source = str(config)
     if profile is not None:
-        tree = _merge(tree, _read(_profile_file(config, profile)))
+        tree = _lay(tree, _read(_profile_file(config, profile)))
         source += f" with profile {profile}"
-    for word in overrides:
-        tree = _merge(tree, _parse_override(word))
+    # The runner first: it may replace the section that the other words add to.
+    for word in sorted(overrides, key=lambda word: not word.startswith("beam.runner=")):
+        tree = _lay(tree, _parse_override(word))
     if overrides:
         source += " and --set"
     try:
@@ -96,6 +98,16 @@ def _parse_override(word: str) -> Tree:
     return value
 
 
+def _lay(base: Tree, over: Tree) -> Tree:
+    """As `_merge`, but another runner takes the whole ``beam`` section's place: its keys are others."""
+    below, above = base.get("beam"), over.get("beam")
+    if isinstance(below, dict) and isinstance(above, dict):
+        former = below.get("runner", DEFAULT_RUNNER)
+        if above.get("runner", former) != former:
+            base = {key: value for key, value in base.items() if key != "beam"}
+    return _merge(base, over)
+
+
 def _merge(base: Tree, over: Tree) -> Tree:
     """Lay ``over`` over ``base``: mappings are merged, other values replaced, and null takes a key away."""
     merged = dict(base)
@@ -110,10 +122,11 @@ def _merge(base: Tree, over: Tree) -> Tree:
 
 def _explain(error: ValidationError, tree: Tree) -> Iterator[str]:
     for item in error.errors():
-        path = ".".join(map(str, _keys(item["loc"], tree)))
+        absent = item["type"] == "missing"
+        path = ".".join(map(str, _keys(item["loc"], tree, absent=absent)))
         if item["type"] == "extra_forbidden":
-            yield f"{path}: unknown key{_nearest(item['loc'])}."
-        elif item["type"] == "missing":
+            yield f"{path}: {_unknown(item['loc'])}."
+        elif absent:
             yield f"{path}: is required and missing."
         else:
             message = item["msg"].removeprefix("Value error, ")
@@ -121,40 +134,56 @@ def _explain(error: ValidationError, tree: Tree) -> Iterator[str]:
             yield f"{path + ': ' if path else ''}{message}{got}."
 
 
-def _keys(location: tuple[int | str, ...], tree: Any) -> Iterator[int | str]:
-    """A location without what is no key of the file: pydantic names the kind of a union's member, too."""
-    for part in location:
+def _keys(location: tuple[int | str, ...], tree: Any, *, absent: bool) -> Iterator[int | str]:
+    """A location without what is no key of the file: pydantic names the kind of a union's member, too.
+
+    Args:
+        location: pydantic's.
+        tree: the file.
+        absent: whether the last part is a key that is missing.
+    """
+    for place, part in enumerate(location, start=1):
         inside = isinstance(tree, list) or (isinstance(tree, dict) and part in tree)
-        if inside or part == location[-1]:
+        if inside or (absent and place == len(location)):
             yield part
         if inside:
             tree = tree[part]
 
 
-def _nearest(location: tuple[int | str, ...]) -> str:
-    """``; did you mean X?`` with the closest key that the model at ``location`` knows."""
-    model: Any = Config
+def _unknown(location: tuple[int | str, ...]) -> str:
+    """``unknown key; did you mean X?`` with the closest key that the model at ``location`` knows."""
+    models: list[type[BaseModel]] = [Config]
     for part in location[:-1]:
         if not isinstance(part, int):
-            model = _model_at(model, str(part))
-    if model is None:
-        return ""
-    known = [field.alias or name for name, field in model.model_fields.items()]
-    close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(known)}"
+            models = _models_at(models, part)
+    known = {field.alias or name: field for model in models for name, field in model.model_fields.items()}
+    key = str(location[-1])
+    runner = another_s_key(key, str(location[-2])) if location[0] == "beam" and len(location) > 1 else None
+    if runner:
+        return f"is a key of {runner}; this runner has {', '.join(known)}"
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+    return f"unknown key; {hint}" if known else "unknown key"
 
 
-def _model_at(model: type[BaseModel] | None, key: str) -> type[BaseModel] | None:
-    """The model class that the field ``key`` holds, looked for inside unions, tuples and mappings."""
-    if model is None:
-        return None
-    field = next((f for name, f in model.model_fields.items() if (f.alias or name) == key), None)
-    if field is None:
-        return model if issubclass(model, BaseModel) else None
-    pending = [field.annotation]
-    while pending:
-        hint = pending.pop()
-        if isinstance(hint, type) and issubclass(hint, BaseModel):
-            return hint
-        pending.extend(get_args(hint))
-    return None
+def _models_at(models: Iterable[type[BaseModel]], key: str) -> list[type[BaseModel]]:
+    """The model classes that the field ``key`` may hold; where ``key`` is a union's tag, the class it stands for."""
+    fields = [f for model in models for name, f in model.model_fields.items() if (f.alias or name) == key]
+    if fields:
+        return [found for field in fields for found in _classes(field.annotation)]
+    return [model for model in models if key == model.__name__ or key in _literals(model)] or list(models)
+
+
+def _classes(hint: Any) -> Iterator[type[BaseModel]]:
+    """The model classes in a type hint, inside unions, tuples and mappings."""
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        yield hint
+    else:
+        for part in get_args(hint):
+            yield from _classes(part)
+
+
+def _literals(model: type[BaseModel]) -> set[Any]:
+    """The values that tell the members of a union apart."""
+    hints = [field.annotation for field in model.model_fields.values()]
+    return {value for hint in hints if get_origin(hint) is Literal for value in get_args(hint)}

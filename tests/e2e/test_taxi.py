@@ -167,7 +167,6 @@ def _a_new_way_to_pay(rows: list[Row]) -> None:
 @pytest.mark.parametrize(
     ("plant", "reason"),
     [
-        (_text_instead_of_seconds, "trip_seconds: Expected data of type: INT but got STRING"),
         (_no_latitude, "pickup_latitude: Column is completely missing"),
         (_a_new_way_to_pay, "payment_type: Examples contain values missing from the schema: Bitcoin"),
     ],
@@ -177,6 +176,27 @@ def test_data_gate_refuses(project, first, plant, reason):
     outcome = project.run("--set", planted(project, plant.__name__, plant))
     assert_refused(project, outcome, node="DataGate", reason=reason, before=before)
     assert "Transform" not in outcome.nodes()
+
+
+def test_a_cell_that_does_not_fit_the_schema_is_refused_with_its_row(project, first):
+    before = project.served()
+    outcome = project.run("--set", planted(project, "text", _text_instead_of_seconds))
+    reason = "data/text/trips.csv, row 1 after the header: trip_seconds is 'five minutes', and INT by the schema"
+    assert_refused(project, outcome, node="ExampleGen", reason=reason, before=before)
+    assert "StatisticsGen" not in outcome.nodes()
+
+
+def test_the_newest_span_is_read(project, first):
+    header, _, rows = (project.folder / "data/taxi/trips.csv").read_text().partition("\n")
+    for span, text in ((1, f"{header}\n,x{rows[1:]}"), (2, f"{header}\n{rows}")):
+        folder = project.folder / "data" / "spans" / f"day-{span}"
+        folder.mkdir(parents=True)
+        (folder / "trips.csv").write_text(text)
+    words = ("--set", "data.path=data/spans", "--to", "ExampleGen", "--set")
+    assert project.run(*words, "data.files=day-1/*.csv").code == 3
+    outcome = project.run(*words, "data.files=day-{SPAN}/*.csv")
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert outcome.nodes()["ExampleGen"] == "✓"
 
 
 def test_an_allowed_anomaly_passes_the_data_gate(project, first):
@@ -273,14 +293,18 @@ def wait_for_end_of_processes_in(folder: Path) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("file_format", ["parquet", "tfrecord"])
+@pytest.mark.parametrize("file_format", ["parquet", "arrow", "tfrecord"])
 def test_other_formats_give_the_same_data(project, first, file_format):
     folder = project.folder / "data" / file_format
     folder.mkdir()
-    if file_format == "parquet":
+    if file_format != "tfrecord":
         trips = pd.read_csv(project.folder / "data/taxi/trips.csv").convert_dtypes()
         floats = ["fare", "trip_miles", "tips", *(name for name in trips if "itude" in name)]
-        trips.astype(dict.fromkeys(floats, "Float32")).to_parquet(folder / "trips.parquet", row_group_size=4000)
+        trips = trips.astype(dict.fromkeys(floats, "Float32"))
+        if file_format == "parquet":
+            trips.to_parquet(folder / "trips.parquet", row_group_size=4000)
+        else:
+            trips.to_feather(folder / "trips.arrow", compression="uncompressed")
     else:
         for path in (project.folder / "runs/taxi/artifacts/ExampleGen/examples/1").rglob("*.gz"):
             (folder / f"{path.parent.name}.tfrecord.gz").write_bytes(path.read_bytes())

@@ -13,7 +13,9 @@ LIGHT += "print('heavy' if {'tensorflow', 'tfx', 'apache_beam'} & set(sys.module
     ("arguments", "code"),
     [
         (["status", "--set", "runs=/nonexistent"], 0),
+        (["status", "--profile", "flink", "--set", "runs=/nonexistent"], 0),
         (["run", "--set", "data.path=nowhere"], 2),
+        (["run", "--profile", "flink", "--set", "beam.job_endpoint=localhost:1"], 2),
         (["run", "--set", "x=1"], 2),
     ],
 )
@@ -43,6 +45,15 @@ def test_status_before_any_run(capsys, tmp_path):
 def test_a_profile_of_a_platform_is_not_run_here(capsys):
     assert cli.main(["run", "--profile", "vertex"]) == 2
     assert "runs on vertex; send it there with `python -m kubeflow submit --profile vertex`" in capsys.readouterr().err
+
+
+def test_an_engine_that_is_not_there_is_told_before_anything_runs(capsys, tmp_path):
+    assert (
+        cli.main(["run", "--profile", "flink", "--set", f"runs={tmp_path}", "--set", "beam.job_endpoint=localhost:1"])
+        == 2
+    )
+    assert capsys.readouterr().err.startswith("beam.job_endpoint: localhost:1: nothing listens (Connection refused).\n")
+    assert not list(tmp_path.rglob("*.log"))
 
 
 def test_a_job_file_needs_a_run(capsys, tmp_path):

@@ -16,7 +16,7 @@ def load_taxi(taxi_config: Path, *overrides: str) -> Config:
 
 @pytest.mark.parametrize("name", ["taxi", "digits"])
 def test_shipped_configs_are_valid_in_every_profile(taxi_config, name):
-    for profile in ("local", "ci"):
+    for profile in ("local", "multi_processing", "ci"):
         config = load(config=taxi_config.with_stem(name), profile=profile)
         check(config)
     assert config.cache is False
@@ -49,7 +49,7 @@ def test_config_is_frozen(taxi_config):
         ("features.vocabulary.payment_type.topk=3", "topk: unknown key; did you mean top_k?"),
         ("gates.evaluation.thresholds=[{metric: auc, mn: 1}]", "thresholds.0.mn: unknown key; did you mean min?"),
         ("trainer.loop.epochs=many", "trainer.loop.epochs: Input should be a valid integer"),
-        ("data.format=xml", "data.format: Input should be 'csv', 'parquet' or 'tfrecord', got 'xml'"),
+        ("data.format=xml", "data.format: Input should be 'csv', 'parquet', 'arrow' or 'tfrecord', got 'xml'"),
         ("gates.evaluation.thresholds=[]", "gates.evaluation.thresholds: Tuple should have at least 1 item"),
         (
             "gates.evaluation.thresholds=[{metric: auc, min: 1.5}]",
@@ -74,7 +74,7 @@ def test_config_is_frozen(taxi_config):
             "gates.evaluation.thresholds=[{metric: accuracy, slice: trip_start_hour, min: 0.5}]",
             "the Evaluator blesses only with one for all examples",
         ),
-        ("beam.runner=DaskRunner", "beam.runner: Input should be 'FnApiRunner'"),
+        ("beam.runner=DaskRunner", "beam.runner: DaskRunner is refused: it loses data silently"),
     ],
 )
 def test_wrong_values_name_key_and_fix(taxi_config, override, message):
@@ -164,7 +164,7 @@ def test_unreadable_yaml_names_file_and_line(tmp_path, text, message):
 def test_missing_files_are_named(taxi_config, tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read \(No such file"):
         load(config=tmp_path / "nowhere.yaml", profile=None)
-    with pytest.raises(ConfigError, match="--profile laptop: no such profile .* there are ci, kubeflow, local, vertex"):
+    with pytest.raises(ConfigError, match="--profile laptop: no such profile .* there are ci, .*, local, .*, vertex"):
         load(config=taxi_config, profile="laptop")
 
 

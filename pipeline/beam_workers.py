@@ -1,0 +1,174 @@
+"""Worker processes of Beam's FnApiRunner that end the job when one of them ends, and that never outlive it.
+
+Beam itself waits for the answer of a dead worker for ever: nobody looks at its process, and what the worker was asked
+stays pending.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from typing import Any
+from unittest import mock
+
+from apache_beam.portability import python_urns
+from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
+from apache_beam.runners.portability.fn_api_runner import worker_handlers
+from google.protobuf import json_format, text_format
+
+# What all workers of a job together have to end by themselves once there is nothing more to do.
+_GRACE_SECONDS = 5
+_ADVICE = {
+    signal.SIGKILL: (
+        "signal 9; out of memory?",
+        "Set beam.workers lower or give the machine more memory, and run again.",
+    )
+}
+
+
+class Workers:
+    """The worker processes of one job. Use as a context manager around the job.
+
+    Attributes:
+        failure: why the job cannot go on; None as long as it can.
+    """
+
+    def __init__(self):
+        self.failure: str | None = None
+        self._lock = threading.Lock()
+        self._handlers: list[_Handler] = []
+        self._end_by: float | None = None
+
+    def __enter__(self) -> Workers:
+        constructor = functools.partial(_Handler, self)
+        registered = worker_handlers.WorkerHandler._registered_environments  # noqa: SLF001 (there is no other way in)
+        _, payload = registered[python_urns.SUBPROCESS_SDK]
+        self._patches = (
+            mock.patch.dict(registered, {python_urns.SUBPROCESS_SDK: (constructor, payload)}),
+            mock.patch.object(worker_handlers, "ControlConnection", _Connection),
+        )
+        for patch in self._patches:
+            patch.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for patch in self._patches:
+            patch.stop()
+        for handler in self._handlers:
+            handler.kill()
+
+    def fail(self, reason: str) -> bool:
+        """End the job with an error: whatever is pending fails, all workers are killed.
+
+        Returns:
+            False where there are no workers whose end would end the job.
+        """
+        with self._lock:
+            self.failure = self.failure or reason
+            for handler in self._handlers:
+                handler.abort(self.failure)
+            return bool(self._handlers)
+
+    def add(self, handler: _Handler) -> None:
+        """A worker starts."""
+        with self._lock:
+            self._handlers.append(handler)
+            if self.failure:
+                handler.abort(self.failure)
+
+    def seconds_to_end(self) -> float:
+        """What is left of the time that the workers have to end by themselves; it begins with the first call."""
+        self._end_by = self._end_by or time.monotonic() + _GRACE_SECONDS
+        return max(0.0, self._end_by - time.monotonic())
+
+
+class _Handler(worker_handlers.SubprocessSdkWorkerHandler):
+    """Starts one worker process, and watches it."""
+
+    def __init__(self, workers: Workers, *arguments: Any):
+        super().__init__(*arguments)
+        self._workers = workers
+        self._stopping = False
+        self._process: subprocess.Popen | None = None
+
+    def start_worker(self) -> None:
+        environment = {
+            **os.environ,
+            "WORKER_ID": self.worker_id,
+            "PIPELINE_OPTIONS": json_format.MessageToJson(self.provision_info.provision_info.pipeline_options),
+            "CONTROL_API_SERVICE_DESCRIPTOR": _text(self.control_api_service_descriptor()),
+            "LOGGING_API_SERVICE_DESCRIPTOR": _text(self.logging_api_service_descriptor()),
+        }
+        # A session of its own: Ctrl-C is for the pipeline, which then stops its workers.
+        self._process = subprocess.Popen(
+            shlex.split(self._worker_command_line.decode()), env=environment, start_new_session=True
+        )
+        self._workers.add(self)
+        threading.Thread(target=self._watch, name=f"watch_{self.worker_id}", daemon=True).start()
+
+    def stop_worker(self) -> None:
+        self._stopping = True
+        try:
+            self._process.wait(self._workers.seconds_to_end())
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        self._stopping = True
+        self._process.kill()
+        self._process.wait()
+
+    def abort(self, reason: str) -> None:
+        """Kill the worker, and fail what it was asked and will be asked."""
+        self._stopping = True
+        self._process.kill()
+        self.control_conn.abort(RuntimeError(reason))
+        threading.Thread(target=_discard, args=(self.data_conn,), daemon=True).start()
+
+    def _watch(self) -> None:
+        code = self._process.wait()
+        if not self._stopping:
+            self._workers.fail(_reason(code))
+
+
+class _Connection(worker_handlers.ControlConnection):
+    """A control stream that answers for a worker that cannot any more."""
+
+    def __init__(self):
+        super().__init__()
+        self._failure: str | None = None
+
+    def push(self, req: Any) -> worker_handlers.ControlFuture | None:
+        future = super().push(req)
+        if future and self._failure:
+            self._fail(future)
+        return future
+
+    def abort(self, exn: Exception) -> None:
+        self._failure = str(exn)
+        for future in list(self._futures_by_id.values()):
+            self._fail(future)
+
+    def _fail(self, future: worker_handlers.ControlFuture) -> None:
+        # As an answer: Beam looks for errors in answers while it waits for data, not for exceptions.
+        future.set(beam_fn_api_pb2.InstructionResponse(instruction_id=future.instruction_id, error=self._failure))
+
+
+def _discard(channel: Any) -> None:
+    """Take what is to be sent to a dead worker out of the queue: Beam would wait until there is room in it."""
+    while channel._to_send.get() is not channel._WRITES_FINISHED:  # noqa: SLF001
+        continue
+
+
+def _reason(code: int) -> str:
+    how, advice = _ADVICE.get(-code, (f"signal {-code}" if code < 0 else f"exit code {code}", "The log has the rest."))
+    return f"a Beam worker process ended ({how}). {advice}"
+
+
+def _text(descriptor: endpoints_pb2.ApiServiceDescriptor) -> str:
+    return text_format.MessageToString(descriptor)

@@ -21,8 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.refusal import GateRefused
+from kubeflow.beam_flags import beam_option, distributed
 from kubeflow.mounts import Mounts
+from pipeline.beam_endpoint import check_job_server
+from pipeline.beam_options import InProcess
 from pipeline.interrupts import Interrupts, Terminated
+from pipeline.loading import ConfigError
 
 # Importing the trainer pins Keras 3, so it comes before TensorFlow, which is imported below.
 from trainer.preemption import RESUMABLE_EXIT_CODE, Preempted
@@ -31,8 +35,6 @@ if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import ExecutorInput
 
 DONE, BROKEN, REFUSED = 0, 1, 3
-
-_HERE = {"fnapirunner", "directrunner", "bundlebaseddirectrunner"}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json_serialized_invocation_args", required=True, metavar="JSON", help="an ExecutorInput")
     parser.add_argument(
         "--json_serialized_inputs_spec_args", default="{}", metavar="JSON", help="the component's ComponentInputsSpec"
+    )
+    parser.add_argument(
+        "--beam_limit_minutes",
+        type=float,
+        default=InProcess().limit_minutes,
+        help="a Beam job that has not ended by then fails (default: %(default)g)",
     )
     return parser
 
@@ -66,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Terminated:
         print(f"{name} was told to stop; it left no output.", file=sys.stderr)
         return RESUMABLE_EXIT_CODE
+    except ConfigError as error:
+        print(f"{name} failed: {' '.join(str(error).split())}", file=sys.stderr)
+        return BROKEN
     except Exception as error:
         traceback.print_exc()
         print(f"{name} failed: {type(error).__name__}: {' '.join(str(error).split())[:400]}", file=sys.stderr)
@@ -91,6 +102,7 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
     from tfx.utils import import_utils
 
     from kubeflow import invocation
+    from pipeline import beam_guard
 
     # What absl's own main does for TFX's: without it, some libraries refuse to read their flags, or warn at every log.
     flags.FLAGS.mark_as_parsed()
@@ -101,9 +113,13 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
     given = pipeline_spec_pb2.ExecutorInput()
     json_format.Parse(options.json_serialized_invocation_args, given, ignore_unknown_fields=True)
     given = invocation.repaired(given, spec)
+    far = issubclass(executor, BaseBeamExecutor) and distributed(beam_args)
+    endpoint = beam_option(beam_args, "--job_endpoint")
+    if far and endpoint:
+        check_job_server(endpoint)
     scratch = _scratch(given)
     try:
-        if issubclass(executor, BaseBeamExecutor) and distributed(beam_args):
+        if far:
             task = invocation.InStore(given)
         else:
             # TFX takes the name of the output file's folder as the task's.
@@ -114,7 +130,8 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
             outputs_utils.make_output_dirs(outputs)
         arguments = argparse.Namespace(**vars(options))
         arguments.json_serialized_invocation_args = json_format.MessageToJson(task.invocation)
-        kubeflow_v2_run_executor._run_executor(arguments, beam_args)  # noqa: SLF001 (its main parses the flags again)
+        with beam_guard.guarded(options.beam_limit_minutes):
+            kubeflow_v2_run_executor._run_executor(arguments, beam_args)  # noqa: SLF001 (its main parses the flags again)
         task.publish()
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -130,14 +147,6 @@ def _scratch(given: ExecutorInput) -> Path:
     scratch = Path(tempfile.gettempdir(), f"tfx-{digest[:16]}")
     shutil.rmtree(scratch, ignore_errors=True)
     return scratch
-
-
-def distributed(beam_args: Sequence[str]) -> bool:
-    """Whether Beam's workers are other machines than this one."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--runner", default="DirectRunner")
-    runner = parser.parse_known_args(beam_args)[0].runner
-    return runner.rpartition(".")[2].lower() not in _HERE
 
 
 if __name__ == "__main__":

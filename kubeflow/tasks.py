@@ -11,6 +11,7 @@ from typing import Any
 
 from kubeflow.inner_dag import pass_parameters_inwards
 from kubeflow.ir import CompiledPipeline
+from pipeline.beam_options import InProcess
 from pipeline.config import Config
 from pipeline.loading import ConfigError
 from pipeline.platforms import Task
@@ -59,12 +60,19 @@ def configure(
         container = compiled.executor(node).get("container")
         if container is not None:
             container["resources"] = resources(options)
+            container["args"] = [*_beam_limit(config), *container.get("args", ())]
             if options.accelerator and platform.gpu_image:
                 container["image"] = platform.gpu_image
     for name, target in platform.parameters.items():
         open_parameter(compiled, name, target=target)
     pass_parameters_inwards(compiled.spec)
     return compiled.spec
+
+
+def _beam_limit(config: Config) -> list[str]:
+    """For `kubeflow.entrypoint`; nothing where it would take the same limit by itself."""
+    limit = config.beam.limit_minutes
+    return [] if limit == InProcess().limit_minutes else [f"--beam_limit_minutes={limit}"]
 
 
 def _cached_by_default(node: str, config: Config) -> bool:

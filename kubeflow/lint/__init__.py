@@ -13,6 +13,7 @@ from kubeflow import runtime_parameters
 from kubeflow.ir import CompiledPipeline
 from kubeflow.lint import (
     backend,
+    beam,
     images,
     inputs,
     names,
@@ -32,7 +33,7 @@ from pipeline.config import Config
 
 __all__ = ["Finding", "lint"]
 
-_GROUPS = (inputs, names, backend, placeholders, images, storage, paths, resources, training, secrets)
+_GROUPS = (inputs, names, backend, placeholders, images, storage, paths, resources, training, beam, secrets)
 # Each stage relies on what those before it have found to be sound.
 _STAGES = (references.RULES, tuple(rule for group in _GROUPS for rule in group.RULES), origin.RULES)
 

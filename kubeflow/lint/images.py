@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from kubeflow.ir import CompiledPipeline
 from kubeflow.lint.finding import Finding
 from kubeflow.lint.walk import containers
+from pipeline.beam_options import Dataflow
 from pipeline.config import Config
 
 _PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
@@ -60,6 +61,8 @@ def _images(pipeline: CompiledPipeline, config: Config) -> dict[str, str]:
     named = {"platform.image": platform.image, "platform.gpu_image": platform.gpu_image}
     if platform.kind == "vertex" and platform.endpoint:
         named[_SERVING] = platform.endpoint.serving_image
+    if isinstance(config.beam, Dataflow):
+        named["beam.worker_image"] = config.beam.worker_image
     found = {image: key for key, image in named.items() if image}
     for node, container in containers(pipeline):
         found.setdefault(container.get("image", ""), f"{node}.image")

@@ -88,7 +88,8 @@ def far_from_workers(pipeline: CompiledPipeline, config: Config) -> Iterator[Fin
         if runner not in _ELSEWHERE:
             continue
         for other, path, text in strings(pipeline.spec):
-            if other == node and path in FOLDERS and "://" not in text:
+            # SchemaGen copies the schema in its own container, without Beam.
+            if other == node and path in FOLDERS - {"schema_file"} and "://" not in text:
                 what = f"{text} is in the container, and {runner} reads it on other machines"
                 fix = "copy it to gs://, or use --runner=FnApiRunner"
                 yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)

@@ -20,7 +20,8 @@ _PLACEHOLDER = re.compile(
 def placeholders(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """The profiles come with names that are nobody's (configs/profiles/vertex.yaml and kubeflow.yaml)."""
     del pipeline
-    for key, text in _texts("platform", config.platform.model_dump()):
+    beam = _texts("beam", config.beam.model_dump())
+    for key, text in (*_texts("platform", config.platform.model_dump()), *beam):
         left = list(dict.fromkeys(_shortened(match[0]) for match in _PLACEHOLDER.finditer(text)))
         if left:
             what = f"still holds the placeholder {' and '.join(left)}"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.beam_args import beam_args
 from tests.kubeflow.golden_ir import PROFILES, config_of, golden_file, without_digests
 
 
@@ -42,3 +43,23 @@ def test_an_endpoint_gets_its_node(compile_pipeline):
 def test_compiling_writes_nothing_below_the_run_folder(compile_pipeline, tmp_path):
     compile_pipeline(config_of("vertex", f"runs={tmp_path}/runs"))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("profile", "beam"),
+    [
+        ("kubeflow", "{runner: FlinkRunner, job_endpoint: 'flink-jobs.beam:8099', parallelism: 4, limit_minutes: 90}"),
+        ("vertex", "{runner: DataflowRunner, project: acme, region: europe-west4, temp_location: 'gs://acme/tmp'}"),
+    ],
+)
+def test_every_container_gets_the_runner_s_arguments(profile, beam, compile_pipeline):
+    config = config_of(profile, f"beam={beam}")
+    expected = beam_args(config.beam)
+    compiled = compile_pipeline(config)
+    nodes = [node for node in compiled.tasks() if node != compiled.exit_handler()]
+    boxes = {node: compiled.executor(node)["container"] for node in nodes if "container" in compiled.executor(node)}
+    assert {"ExampleGen", "StatisticsGen", "Transform", "Evaluator"} <= set(boxes)
+    for node, box in boxes.items():
+        assert box["args"][-len(expected) :] == expected, node
+        assert sum(word.startswith("--runner") for word in box["args"]) == 1, node
+        assert ("--beam_limit_minutes=90.0" in box["args"]) == (profile == "kubeflow"), node

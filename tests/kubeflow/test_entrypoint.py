@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -11,11 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from kubeflow.entrypoint import distributed
+from kubeflow.beam_flags import distributed
 from kubeflow.mounts import Mounts, back
+from pipeline.beam_args import beam_args
+from pipeline.loading import load
+from tests.engines.processes import free_port
 from tests.kubeflow.backend import containers
 
 ROOT = Path(__file__).parents[2]
+ENGINES = {
+    "portable": "beam={runner: FlinkRunner, job_endpoint: 'flink:8099'}",
+    "dataflow": "beam={runner: DataflowRunner, project: acme, region: europe-west4, temp_location: 'gs://acme/tmp'}",
+}
 
 _EXAMPLES = {"instanceSchema": "title: tfx.Examples\ntype: object\n"}
 _MODEL = {"instanceSchema": "title: tfx.Model\ntype: object\n"}
@@ -219,7 +227,7 @@ def test_sigterm_ends_it_so_that_it_can_go_on(task, how, said):
 
 
 @pytest.mark.parametrize(
-    ("beam_args", "expected"),
+    ("given", "expected"),
     [
         ([], False),
         (["--runner=FnApiRunner"], False),
@@ -227,10 +235,30 @@ def test_sigterm_ends_it_so_that_it_can_go_on(task, how, said):
         (["--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"], False),
         (["--project=p", "--runner=DataflowRunner"], True),
         (["--runner", "FlinkRunner", "--flink_master=host"], True),
+        (["--runner=PortableRunner", "--job_endpoint=host:8099"], True),
     ],
 )
-def test_the_runner_says_where_beams_workers_are(beam_args, expected):
-    assert distributed(beam_args) is expected
+def test_the_runner_says_where_beams_workers_are(given, expected):
+    assert distributed(given) is expected
+
+
+@pytest.mark.parametrize("beam", ["portable", "dataflow"])
+def test_the_runners_of_the_config_work_elsewhere(taxi_config, beam):
+    config = load(config=taxi_config, profile="local", overrides=[ENGINES[beam]])
+    assert distributed(beam_args(config.beam))
+
+
+def test_a_job_server_that_is_not_there_is_one_line_before_any_work(task):
+    port = free_port()
+    command = task.command(task.invocation())
+    words = [word for word in command.words if word != "--runner=FnApiRunner"]
+    words[words.index("--executor_class_path") + 1] = "tfx.components.statistics_gen.executor.Executor"
+    words += ["--runner=PortableRunner", f"--job_endpoint=localhost:{port}"]
+    assert containers.run(dataclasses.replace(command, words=words), fresh=False) == 1
+    said = f"tfx.components.statistics_gen failed: beam.job_endpoint: localhost:{port}: nothing listens ("
+    assert task.last_line().startswith(said)
+    assert "Traceback" not in task.log.read_text()
+    assert not (task.mount / "run").exists()
 
 
 def test_with_workers_elsewhere_everything_stays_in_the_object_store(task):

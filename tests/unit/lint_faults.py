@@ -167,6 +167,7 @@ def with_endpoint(text: str) -> tuple[str, ...]:
 
 ENV = [{"name": "HF=TOKEN", "value": "x"}]
 CHECKPOINTS = "custom_config.checkpoints"
+DATAFLOW = "beam={runner: DataflowRunner, project: acme, region: europe-west4, temp_location: %s}"
 TFJOB = "platform.training={workers: 2, shared_folder: %s}"
 
 SCHEMA = (
@@ -904,4 +905,60 @@ ORIGIN = (
         plant=in_box("Trainer", args=["--executor_class_path", "components.training_job.TFJobExecutor"]),
     ),
 )
-FAULTS = (*SCHEMA, *REFERENCES, *INPUTS, *NAMES, *BACKEND, *PROFILE, *PATHS, *RESOURCES, *TRAINING, *SECRETS, *ORIGIN)
+BEAM = (
+    Fault(
+        rule="beam.near_job_server",
+        where="beam.job_endpoint",
+        what="localhost:8099 is in the task's own container",
+        plant=in_box("Transform", args=["--runner=PortableRunner", "--job_endpoint=localhost:8099"]),
+    ),
+    Fault(
+        rule="beam.near_job_server",
+        where="beam.job_endpoint",
+        what="[::1]:8099 is in the task's own container",
+        plant=in_box("Transform", args=["--runner", "PortableRunner", "--job_endpoint", "[::1]:8099"]),
+    ),
+    *(
+        Fault(
+            rule="beam.unreadable_root",
+            where="platform.root",
+            what="is a store that Beam's workers on other machines cannot open",
+            plant=in_box("Transform", args=[f"--runner={runner}", "--job_endpoint=flink.beam:8099"]),
+            overrides=(f"platform.root={root}",),
+            kind="kubeflow",
+        )
+        for runner, root in (("PortableRunner", "minio://acme/root"), ("DataflowRunner", "s3://acme/root"))
+    ),
+    Fault(
+        rule="beam.losing_runner",
+        where="Transform.args",
+        what="DaskRunner: it loses data silently (whole splits were missing)",
+        plant=in_box("Transform", args=["--runner=apache_beam.runners.dask.dask_runner.DaskRunner"]),
+    ),
+    Fault(
+        rule="placeholders.placeholders",
+        where="beam.temp_location",
+        what="still holds the placeholder my-bucket",
+        overrides=(DATAFLOW % "gs://my-bucket/beam",),
+    ),
+    Fault(
+        rule="images.unpinned",
+        where="beam.worker_image",
+        what="acme/tfx:1 is not pinned",
+        overrides=(DATAFLOW % "gs://acme/beam, worker_image: 'acme/tfx:1'",),
+    ),
+)
+FAULTS = (
+    *SCHEMA,
+    *REFERENCES,
+    *INPUTS,
+    *NAMES,
+    *BACKEND,
+    *PROFILE,
+    *PATHS,
+    *RESOURCES,
+    *TRAINING,
+    *BEAM,
+    *SECRETS,
+    *ORIGIN,
+)

@@ -158,6 +158,15 @@ def test_machines_that_there_are_or_may_be(machine, accelerator, count):
     assert machines.fit_problem(machine, accelerator, count) is None
 
 
+@pytest.mark.parametrize("root", ["minio://acme/root", "gs://acme/root"])
+def test_beam_in_the_task_s_container_may_have_any_root_and_flink_one_that_it_can_open(root):
+    pipeline, config = lint_pipelines.compiled("kubeflow"), lint_pipelines.config("kubeflow", f"platform.root={root}")
+    assert lint(pipeline, config) == []
+    container = pipeline.spec["deploymentSpec"]["executors"]["Transform_executor"]["container"]
+    container["args"] = ["--runner=PortableRunner", "--job_endpoint=flink.beam:8099"]
+    assert bool(lint(pipeline, config)) == root.startswith("minio")
+
+
 @pytest.mark.parametrize("machine", ["c4-standard-8", "ct6e-standard-4t"])
 def test_an_unknown_family_is_the_platform_s_to_judge(machine):
     training = (f"platform.training.machine_type={machine}", "platform.training.accelerator=null")

@@ -29,7 +29,7 @@ _PRELOADED = [
     "trainer",
     "kubeflow.invocation",
     "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
-    "tfx.components.example_gen.csv_example_gen.executor",
+    "components.example_gen_executor",
     "tfx.components.statistics_gen.executor",
     "tfx.components.schema_gen.import_schema_gen.executor",
     "tfx.components.example_validator.executor",

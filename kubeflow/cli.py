@@ -1,4 +1,4 @@
-"""The command line: ``python -m kubeflow compile|lint|submit``.
+"""The command line: ``python -m kubeflow compile|lint|submit|flink-files``.
 
 Exit codes: 0 done, 2 bad usage or config, 3 lint refused, 1 anything else.
 """
@@ -35,6 +35,13 @@ def _parser() -> argparse.ArgumentParser:
     submits.add_argument("--cron", metavar="'M H D M W'", help="run at every tick of a schedule")
     submits.add_argument("--wait", action="store_true", help="wait for the end of the run; exit 1 where it fails")
     submits.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="for each call (default: 60)")
+    flink = commands.add_parser(
+        "flink-files",
+        parents=[common],
+        help="write YAML of a Flink cluster with Beam's workers, for the Flink operator",
+    )
+    flink.add_argument("--output", type=Path, metavar="FOLDER", help="(default: flink in the run folder)")
+    flink.add_argument("--cluster", action="append", default=[], metavar="KEY=VALUE", help="of the cluster; repeatable")
     return parser
 
 
@@ -45,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = loading.load(config=options.config, profile=options.profile, overrides=options.set)
         if config.platform is None:
             raise loading.ConfigError(f"--profile {options.profile}: has no platform; try vertex or kubeflow.")
+        if options.command == "flink-files":
+            from kubeflow.flink.files import make
+
+            return make(config, loading.assignments(options.cluster, flag="--cluster"), output=options.output)
         quiet_tensorflow(verbose=options.verbose)
         if options.command == "compile":
             output = options.output or Path(f"{config.name}-{options.profile}.yaml")

@@ -1,18 +1,26 @@
 locals {
-  accounts = {
-    builder   = "CI: pushes images"
-    runner    = "Runs the pipeline's tasks"
-    serving   = "Model servers: read pushed models"
-    submitter = "CI: submits pipelines"
-  }
+  accounts = merge(
+    {
+      builder   = "CI: pushes images"
+      runner    = "Runs the pipeline's tasks"
+      serving   = "Model servers: read pushed models"
+      submitter = "CI: submits pipelines"
+    },
+    var.dataflow ? { dataflow = "Workers of Beam's jobs" } : {},
+  )
 
-  # On the whole project: Vertex AI has no smaller scope for jobs.
+  # On the whole project: neither Vertex AI nor Dataflow has a smaller scope for jobs.
   project_roles = concat(
     [
       { account = "runner", role = "roles/aiplatform.user" },
       { account = "submitter", role = "roles/aiplatform.user" },
     ],
     var.cloud_build ? [{ account = "submitter", role = "roles/logging.logWriter" }] : [],
+    var.dataflow ? [
+      # Tasks start Beam's jobs, look at them and cancel them.
+      { account = "runner", role = "roles/dataflow.developer" },
+      { account = "dataflow", role = "roles/dataflow.worker" },
+    ] : [],
   )
 
   image_roles = concat(
@@ -21,6 +29,7 @@ locals {
       { account = "runner", role = "roles/artifactregistry.reader" },
     ],
     var.cloud_build ? [{ account = "submitter", role = "roles/artifactregistry.writer" }] : [],
+    var.dataflow ? [{ account = "dataflow", role = "roles/artifactregistry.reader" }] : [],
   )
 }
 
@@ -46,6 +55,15 @@ resource "google_storage_bucket_iam_member" "runner" {
   bucket = google_storage_bucket.pipeline.name
   role   = "roles/storage.objectUser"
   member = google_service_account.this["runner"].member
+}
+
+# Beam's workers read examples and write artifacts, as the tasks do.
+resource "google_storage_bucket_iam_member" "dataflow" {
+  count = var.dataflow ? 1 : 0
+
+  bucket = google_storage_bucket.pipeline.name
+  role   = "roles/storage.objectUser"
+  member = google_service_account.this["dataflow"].member
 }
 
 resource "google_storage_managed_folder_iam_member" "serving" {
@@ -80,6 +98,15 @@ resource "google_service_account_iam_member" "acts_as_runner" {
   service_account_id = google_service_account.this["runner"].name
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.this[each.value].member
+}
+
+# A task names the account that the workers of its job act as.
+resource "google_service_account_iam_member" "runner_acts_as_dataflow" {
+  count = var.dataflow ? 1 : 0
+
+  service_account_id = google_service_account.this["dataflow"].name
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.this["runner"].member
 }
 
 resource "google_service_account_iam_member" "serving_on_gke" {

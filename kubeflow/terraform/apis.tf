@@ -9,6 +9,7 @@ locals {
       "storage.googleapis.com",
     ],
     var.cloud_build ? ["cloudbuild.googleapis.com", "logging.googleapis.com"] : [],
+    var.dataflow ? ["dataflow.googleapis.com"] : [],
     var.github == null ? [] : ["sts.googleapis.com"],
     var.metadata_database == null ? [] : [
       "secretmanager.googleapis.com",

@@ -49,6 +49,11 @@ output "serving_account" {
   value       = google_service_account.this["serving"].email
 }
 
+output "dataflow_account" {
+  description = "beam.service_account of configs/profiles/dataflow.yaml; null without dataflow."
+  value       = var.dataflow ? google_service_account.this["dataflow"].email : null
+}
+
 output "metadata_database" {
   description = "How to reach ML Metadata's PostgreSQL; the password is in the secret. Null without metadata_database."
   value = var.metadata_database == null ? null : {

@@ -74,6 +74,12 @@ variable "cloud_build" {
   default     = false
 }
 
+variable "dataflow" {
+  description = "Whether Beam runs on Dataflow (beam.runner: DataflowRunner): an account for its workers, and the right to start jobs."
+  type        = bool
+  default     = false
+}
+
 variable "github" {
   description = "The GitHub repository whose workflows build and submit without keys, by its number; null for none."
   type = object({

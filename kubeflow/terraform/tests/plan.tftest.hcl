@@ -30,6 +30,10 @@ run "optional_parts_are_off" {
     error_message = "artifacts are deleted without being asked for, and the cache still names them"
   }
   assert {
+    condition     = length(google_storage_bucket_iam_member.dataflow) == 0 && !contains(keys(google_project_iam_member.role), "runner roles/dataflow.developer")
+    error_message = "rights for Dataflow without being asked for"
+  }
+  assert {
     condition     = output.github_variables == null && output.metadata_database == null
     error_message = "outputs of parts that are not there"
   }
@@ -98,6 +102,25 @@ run "cloud_build" {
   assert {
     condition     = google_storage_managed_folder_iam_member.source[0].managed_folder == "source/"
     error_message = "Cloud Build could not read what gcloud uploads"
+  }
+}
+
+run "dataflow" {
+  variables {
+    dataflow = true
+  }
+
+  assert {
+    condition     = toset([for key in keys(google_project_iam_member.role) : key if strcontains(key, "dataflow")]) == toset(["dataflow roles/dataflow.worker", "runner roles/dataflow.developer"])
+    error_message = "tasks could not start jobs, or workers not do them"
+  }
+  assert {
+    condition     = contains(keys(google_artifact_registry_repository_iam_member.role), "dataflow roles/artifactregistry.reader") && length(google_storage_bucket_iam_member.dataflow) == 1
+    error_message = "workers could not pull their image or open the artifacts"
+  }
+  assert {
+    condition     = output.dataflow_account == google_service_account.this["dataflow"].email
+    error_message = "nobody is told whom the workers act as"
   }
 }
 

@@ -1,0 +1,188 @@
+"""What the files of a Flink cluster are made of: the cluster's options, and what the profile says of Beam."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Annotated
+
+import yaml
+from pydantic import Field, PositiveInt, ValidationError, model_validator
+
+from pipeline.config import Config
+from pipeline.loading import ConfigError
+from pipeline.platforms import Kubeflow
+from serving.deploy.options import Memory, ObjectName
+from trainer.parameters import Strict
+
+# Those that Beam 2.77 publishes a job server for: FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS, which a test compares.
+FLINK_VERSIONS = ("1.19", "1.20", "2.0", "2.1", "2.2")
+_FLAG = "--cluster"
+_FLINK_IMAGE = re.compile(r"[^@]*:(?P<flink>[0-9]+\.[0-9]+)(\.[0-9]+)?([-_][^@/:]*)?(@sha256:[0-9a-f]{64})?")
+_JOB_SERVER_IMAGE = re.compile(r"[^@]*beam_flink(?P<flink>[0-9.]+)_job_server:(?P<beam>[^@/:]+)(@sha256:[0-9a-f]{64})?")
+_SERVICE = re.compile(r"(?P<name>[a-z]([-a-z0-9]{0,61}[a-z0-9])?)(\.(?P<namespace>[a-z0-9-]+)(\.svc(\.[a-z.]+)?)?)?")
+_LOCAL = ("localhost", "127.0.0.1")
+
+
+class Pod(Strict):
+    """What one container gets: cores, and memory as Kubernetes writes it."""
+
+    cpu: float = Field(gt=0)
+    memory: Memory
+
+
+class FlinkCluster(Strict):
+    """A session cluster of the Flink operator.
+
+    Attributes:
+        name: of the FlinkDeployment.
+        flink_version: the minor version, which image and job server must have, too.
+        flink_image: Flink's own; its tag begins with the whole version.
+        job_server_image: Beam's; None is the one that is published for both versions.
+        task_managers: at most; the operator starts them when jobs come and ends them when they idle.
+        slots: tasks side by side in each task manager.
+        job_manager: its pod.
+        task_manager: Flink's container of each task manager.
+        network_memory: the part of it that carries data between tasks; TFX's graphs have hundreds of edges.
+        workers: the container of Beam's Python workers beside each task manager; all slots share it.
+        job_server: its pod.
+        account: the job manager's service account, which may start pods; the operator's chart makes it.
+        operator_namespace: where the operator runs.
+    """
+
+    name: ObjectName = "beam-flink"
+    flink_version: str = "1.19"
+    flink_image: str = "flink:1.19.3-scala_2.12-java17"
+    job_server_image: str | None = None
+    task_managers: PositiveInt = 2
+    slots: PositiveInt = 2
+    job_manager: Pod = Pod(cpu=1, memory="2Gi")
+    task_manager: Pod = Pod(cpu=2, memory="4Gi")
+    network_memory: Memory = "512Mi"
+    workers: Pod = Pod(cpu=2, memory="8Gi")
+    job_server: Pod = Pod(cpu=1, memory="2Gi")
+    account: Annotated[str, Field(min_length=1)] = "flink"
+    operator_namespace: Annotated[str, Field(min_length=1)] = "flink-operator"
+
+    @model_validator(mode="after")
+    def _versions_are_equal(self) -> FlinkCluster:
+        if self.flink_version not in FLINK_VERSIONS:
+            raise ValueError(
+                f"flink_version: Beam {beam_version()} has no job server for Flink {self.flink_version}; "
+                f"there are {', '.join(FLINK_VERSIONS)}"
+            )
+        image = _FLINK_IMAGE.fullmatch(self.flink_image)
+        if image is None:
+            raise ValueError(
+                f"flink_image: {self.flink_image!r} tells no version; name one, such as flink:1.19.3-java17"
+            )
+        if image["flink"] != self.flink_version:
+            raise ValueError(f"flink_image: {self.flink_image!r} is no Flink {self.flink_version} (flink_version)")
+        server = _JOB_SERVER_IMAGE.fullmatch(self.beam_image)
+        if server is None or (server["flink"], server["beam"]) != (self.flink_version, beam_version()):
+            raise ValueError(
+                f"job_server_image: {self.beam_image!r} must be beam_flink{self.flink_version}_job_server:"
+                f"{beam_version()}, the versions of Flink and of the lock's Beam"
+            )
+        return self
+
+    @property
+    def beam_image(self) -> str:
+        """The job server's image."""
+        return self.job_server_image or f"apache/beam_flink{self.flink_version}_job_server:{beam_version()}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one set of files is made of.
+
+    Attributes:
+        cluster: the options of the command line.
+        platform: the profile's; its image runs Beam's workers.
+        service: the job server's name, which clients resolve.
+        host: the same as the profile writes it, with its namespace or without.
+        job_port: where the job server listens.
+        pool_port: where a task manager finds the worker pool of its pod.
+    """
+
+    cluster: FlinkCluster
+    platform: Kubeflow
+    service: str
+    host: str
+    job_port: int
+    pool_port: int
+
+
+def beam_version() -> str:
+    """Of the Beam that is installed, which is the lock's."""
+    return version("apache-beam")
+
+
+def plan(config: Config, words: Mapping[str, str]) -> Plan:
+    """Put the profile and the command line's words together.
+
+    Args:
+        config: with a profile of Kubeflow and the FlinkRunner.
+        words: options of `FlinkCluster`, as they were written.
+
+    Raises:
+        ConfigError: the profile has another platform or runner, or a value is wrong.
+    """
+    if config.platform.kind != "kubeflow" or config.beam.runner != "FlinkRunner":
+        raise ConfigError(
+            f"flink-files: the profile has {config.platform.kind} and {config.beam.runner}; it must have "
+            "platform.kind: kubeflow and beam.runner: FlinkRunner, as flink_kubernetes."
+        )
+    host, job_port = _split(config.beam.job_endpoint)
+    service = _SERVICE.fullmatch(host)
+    if service is None or host in _LOCAL:
+        raise ConfigError(f"beam.job_endpoint: {host!r} must be the name of a Service, such as beam-job-server:8099.")
+    namespace = config.platform.namespace
+    if service["namespace"] not in (None, namespace):
+        raise ConfigError(
+            f"beam.job_endpoint: {host!r} is in another namespace than the pods, {namespace} (platform.namespace)."
+        )
+    pool_host, pool_port = _split(config.beam.worker_pool)
+    if pool_host not in _LOCAL:
+        raise ConfigError(
+            f"beam.worker_pool: {pool_host!r} must be localhost: the pool is in the pod of each task manager."
+        )
+    return Plan(
+        cluster=_cluster(words),
+        platform=config.platform,
+        service=service["name"],
+        host=host,
+        job_port=job_port,
+        pool_port=pool_port,
+    )
+
+
+def _split(endpoint: str) -> tuple[str, int]:
+    host, _, port = endpoint.rpartition(":")
+    return host, int(port)
+
+
+def _cluster(words: Mapping[str, str]) -> FlinkCluster:
+    tree = {}
+    for key, text in words.items():
+        # A version is a text, however much it looks like a number.
+        tree[key] = text if key.endswith(("version", "image")) else _value(key, text)
+    try:
+        return FlinkCluster.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(FlinkCluster.model_fields)
+            raise ConfigError(f"{_FLAG} {key}: unknown key; known here: {known}.") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{_FLAG} {key}{': ' if key else ''}{message}.") from None
+
+
+def _value(key: str, text: str) -> object:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"{_FLAG} {key}={text}: the value is not valid YAML.") from None

@@ -13,6 +13,12 @@ test: $(READY)             ## unit tests, then the server, components and whole 
 	@$(BIN)/python -m pytest tests/serving tests/conformance
 	@$(BIN)/python -m pytest tests/components tests/kubeflow tests/e2e --numprocesses 2 --dist loadfile
 
+engines: $(READY)          ## Flink, Spark and Beam's runners for them, into .engines; needs Java 17 and Maven
+	@$(BIN)/python -m tests.engines.parts
+
+test-engines: $(READY)     ## the Beam nodes on real engines; skips those that are not here
+	@$(BIN)/python -m pytest tests/engines --numprocesses 2 --dist loadfile
+
 lint: $(READY)             ## style and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
@@ -29,9 +35,9 @@ lock: $(READY)             ## renew requirements.lock from setup.py, and those o
 	@$(BIN)/python -m kubeflow.images.cuda_sizes
 
 clean:                     ## remove runs and the environment
-	@rm -rf runs .venv *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf runs .venv .engines *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 
 $(READY): requirements.lock setup.py bootstrap.py
 	@$(PYTHON) bootstrap.py && touch $@
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test engines test-engines lint bench lock clean

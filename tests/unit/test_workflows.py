@@ -116,7 +116,7 @@ def check_calls(called: list[list[str]]) -> list:
 
 def test_every_command_of_a_pull_request_is_real(tmp_path):
     called = run_jobs(CHECK, tmp_path, {})
-    assert [call[1:] for call in called if call[0] == "make"] == [["lint"], ["test"]]
+    assert [call[1:] for call in called if call[0] == "make"] == [["lint"], ["test"], ["engines", "test-engines"]]
     compiled = check_calls(called)
     assert {options.profile for options in compiled} == {"vertex", "kubeflow"}
     assert {options.output.parent for options in compiled} == {Path("compiled")}

@@ -34,7 +34,7 @@ def header(path: str, open_file: Open) -> list[str]:
         line = stream.readline()
     try:
         names = next(csv.reader([line.decode()]), [])
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, csv.Error):
         names = []
     if not names or len(set(names)) < len(names):
         raise GateRefused(f"{path}: the first line must name each column once, as UTF-8 text.")

@@ -14,6 +14,14 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from components.refusal import GateRefused
 
+_TEXTS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+)
+
 
 class UnsupportedColumn(GateRefused):
     """A column whose type has no place in a tf.Example."""
@@ -31,16 +39,24 @@ def to_examples(batch: pa.RecordBatch) -> list[bytes]:
     Raises:
         UnsupportedColumn: names the column and its type.
     """
-    columns = [_as_lists(name, batch.column(index)) for index, name in enumerate(batch.schema.names)]
+    names = batch.schema.names
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise UnsupportedColumn(f"column {sorted(repeated)[0]!r} is there twice; give one another name")
+    columns = [_as_lists(name, batch.column(index)) for index, name in enumerate(names)]
     parse = example_pb2.Example.FromString
     return [
         parse(encoded).SerializeToString(deterministic=True)
-        for encoded in RecordBatchToExamplesEncoder().encode(pa.RecordBatch.from_arrays(columns, batch.schema.names))
+        for encoded in RecordBatchToExamplesEncoder().encode(pa.RecordBatch.from_arrays(columns, names))
     ]
 
 
 def _as_lists(name: str, column: pa.Array) -> pa.Array:
     """A column as one of lists: those that it holds, or one value for each scalar; none for a null."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
+        # Nulls cannot be dropped from a view.
+        column = column.cast(pa.large_binary())
     if pa.types.is_null(column.type):
         # The kind of an absent feature says nothing.
         return pa.nulls(len(column), pa.large_list(pa.float32()))
@@ -53,7 +69,10 @@ def _as_lists(name: str, column: pa.Array) -> pa.Array:
         lengths = column.is_valid().cast(pa.int64())
         values = column.drop_null()
     offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)])
-    return pa.LargeListArray.from_arrays(pa.array(offsets), values.cast(_example_type(name, values.type)))
+    try:
+        return pa.LargeListArray.from_arrays(pa.array(offsets), values.cast(_example_type(name, values.type)))
+    except pa.ArrowInvalid as error:
+        raise UnsupportedColumn(f"column {name!r} has a value that a tf.Example cannot hold: {error}") from None
 
 
 def _example_type(name: str, kind: pa.DataType) -> pa.DataType:
@@ -61,7 +80,7 @@ def _example_type(name: str, kind: pa.DataType) -> pa.DataType:
         return pa.int64()
     if pa.types.is_floating(kind):
         return pa.float32()
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+    if any(is_text(kind) for is_text in _TEXTS):
         return pa.large_binary()
     raise UnsupportedColumn(
         f"column {name!r} has the type {kind}; a tf.Example holds numbers, texts and lists of them only"

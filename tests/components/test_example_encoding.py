@@ -78,3 +78,30 @@ def test_order_is_kept_over_chunks():
 def test_an_unsupported_type_names_the_column():
     with pytest.raises(UnsupportedColumn, match="column 'day' has the type date32"):
         list(table_to_examples(pa.table({"day": [datetime.date(2024, 1, 1)]})))
+
+
+def test_dictionaries_are_read_as_what_they_stand_for():
+    """What pandas makes of its categories."""
+    table = pa.table({"kind": pa.array(["card", None, "card"]).dictionary_encode()})
+    assert [values(example)["kind"] for example in table_to_examples(table)] == [[b"card"], [], [b"card"]]
+
+
+def test_a_number_beyond_64_bits_names_the_column():
+    with pytest.raises(UnsupportedColumn, match="column 'n' has a value that a tf.Example cannot hold: .*not in range"):
+        table_to_examples(pa.table({"n": pa.array([2**63], pa.uint64())}))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.large_binary(), pa.binary(1), pa.string_view(), pa.binary_view()]
+)
+def test_texts_of_any_layout_are_texts(kind):
+    assert [values(example)["x"] for example in table_to_examples(pa.table({"x": pa.array(["a", None], kind)}))] == [
+        [b"a"],
+        [],
+    ]
+
+
+def test_a_column_that_is_there_twice_is_named():
+    batch = pa.RecordBatch.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    with pytest.raises(UnsupportedColumn, match="column 'a' is there twice"):
+        to_examples(batch)

@@ -83,6 +83,7 @@ REFUSED = [
     ('a,b\n1,"2\n3,4\n', {}, r"a quote is opened and not closed"),
     (b"a,b\n1,\xff\n", {}, r"1\.csv, after row 0: not UTF-8 text"),
     ("a,a\n1,2\n", {}, r"the first line must name each column once"),
+    ("a,b\r1,2\r", {}, r"the first line must name each column once, as UTF-8"),
     (b"\xff,b\n1,2\n", {}, r"the first line must name each column once, as UTF-8"),
 ]
 

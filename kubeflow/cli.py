@@ -17,6 +17,7 @@ from pipeline import checks, garbage, loading
 from pipeline.cli import config_arguments, print_unexpected, quiet_tensorflow
 from pipeline.config import Config
 from pipeline.console import quiet
+from pipeline.interrupts import Interrupts
 
 DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
 
@@ -92,10 +93,13 @@ def _refuse_late_overrides(options: argparse.Namespace) -> None:
 def _compiled(config: Config, *, verbose: bool) -> CompiledPipeline:
     checks.check_without_data(config)
     # TensorFlow's C++ code logs to the descriptor itself before it looks at any level.
-    with quiet(Path(os.devnull), verbose=verbose):
+    with Interrupts() as interrupts, quiet(Path(os.devnull), verbose=verbose):
         with garbage.importing():
             from kubeflow.compiler import compile_pipeline
-        return compile_pipeline(config)
+        compiled = compile_pipeline(config)
+        # One that came in a destructor while TFX was imported.
+        interrupts.check()
+        return compiled
 
 
 def _compile(config: Config, *, output: Path, verbose: bool) -> int:

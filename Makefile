@@ -17,7 +17,7 @@ engines: $(READY)          ## Flink, Spark and Beam's runners for them, into .en
 	@$(BIN)/python -m tests.engines.parts
 
 test-engines: $(READY)     ## the Beam nodes on real engines; skips those that are not here
-	@$(BIN)/python -m pytest tests/engines --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest tests/engines
 
 lint: $(READY)             ## style and the import contracts
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports

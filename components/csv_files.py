@@ -184,4 +184,12 @@ def _type(column: pa.Array) -> str:
 def _any_long_integer(values: pa.Array) -> bool:
     """Whether there is an integer of more than 64 bits, which TFX takes for a text."""
     long = values.filter(pc.match_substring_regex(values, r"^\s*[+-]?[0-9_]{19,}\s*$"))
-    return any(int(cell) not in _INT64 for cell in long.to_pylist())
+    return any(_is_no_int64(cell) for cell in long.to_pylist())
+
+
+def _is_no_int64(cell: str) -> bool:
+    try:
+        return int(cell) not in _INT64
+    except ValueError:
+        # Underscores alone, or more digits than Python converts.
+        return True

@@ -17,7 +17,8 @@ from pyarrow import csv as arrow_csv
 from components.refusal import GateRefused
 
 _BLOCK = 2 * 2**20
-_ORDER = ("UNKNOWN", "INT", "FLOAT", "BYTES")
+TYPES = ("INT", "FLOAT", "BYTES")
+_ORDER = ("UNKNOWN", *TYPES)
 _ARROW = {"INT": pa.int64(), "FLOAT": pa.float64(), "BYTES": pa.string(), "UNKNOWN": pa.null()}
 _INT64 = range(-(2**63), 2**63)
 
@@ -32,6 +33,8 @@ def header(path: str, open_file: Open) -> list[str]:
     """
     with open_file(path) as stream:
         line = stream.readline()
+    if line.count(b'"') % 2:
+        raise GateRefused(f"{path}: the first line must name the columns, and a quote in it is not closed.")
     try:
         names = next(csv.reader([line.decode()]), [])
     except (UnicodeDecodeError, csv.Error):
@@ -153,6 +156,9 @@ def _cast(values: pa.Array, kind: str) -> pa.Array:
 def _number(cell: str | None, kind: str, index: int) -> int | float | None:
     if cell is None:
         return None
+    if not cell.isascii():
+        # Digits of other scripts are numbers to Python, and texts to TFX.
+        raise _NotOfType(index, cell)
     try:
         number = int(cell) if kind == "INT" else float(cell)
     except ValueError:

@@ -20,7 +20,10 @@ _TEXTS = (
     pa.types.is_binary,
     pa.types.is_large_binary,
     pa.types.is_fixed_size_binary,
+    pa.types.is_string_view,
+    pa.types.is_binary_view,
 )
+_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
 class UnsupportedColumn(GateRefused):
@@ -50,6 +53,30 @@ def to_examples(batch: pa.RecordBatch) -> list[bytes]:
     ]
 
 
+def feature_type(name: str, kind: pa.DataType) -> pa.DataType | None:
+    """What a column's values become: int64, float or large_binary; None for a column that holds nulls alone.
+
+    Raises:
+        UnsupportedColumn: names the column and its type.
+    """
+    if pa.types.is_dictionary(kind):
+        return feature_type(name, kind.value_type)
+    if any(is_list(kind) for is_list in _LISTS) and not any(is_list(kind.value_type) for is_list in _LISTS):
+        return feature_type(name, kind.value_type)
+    if pa.types.is_null(kind):
+        return None
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return pa.int64()
+    if pa.types.is_floating(kind):
+        return pa.float32()
+    if any(is_text(kind) for is_text in _TEXTS):
+        return pa.large_binary()
+    raise UnsupportedColumn(
+        f"column {name!r} has the type {kind}; a tf.Example holds numbers, texts and lists of them only, so cast it to "
+        "one of these first"
+    )
+
+
 def _as_lists(name: str, column: pa.Array) -> pa.Array:
     """A column as one of lists: those that it holds, or one value for each scalar; none for a null."""
     if pa.types.is_dictionary(column.type):
@@ -57,7 +84,8 @@ def _as_lists(name: str, column: pa.Array) -> pa.Array:
     if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
         # Nulls cannot be dropped from a view.
         column = column.cast(pa.large_binary())
-    if pa.types.is_null(column.type):
+    wanted = feature_type(name, column.type)
+    if wanted is None and pa.types.is_null(column.type):
         # The kind of an absent feature says nothing.
         return pa.nulls(len(column), pa.large_list(pa.float32()))
     if isinstance(column, (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)):
@@ -70,18 +98,6 @@ def _as_lists(name: str, column: pa.Array) -> pa.Array:
         values = column.drop_null()
     offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)])
     try:
-        return pa.LargeListArray.from_arrays(pa.array(offsets), values.cast(_example_type(name, values.type)))
+        return pa.LargeListArray.from_arrays(pa.array(offsets), values.cast(wanted or pa.float32()))
     except pa.ArrowInvalid as error:
         raise UnsupportedColumn(f"column {name!r} has a value that a tf.Example cannot hold: {error}") from None
-
-
-def _example_type(name: str, kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return pa.int64()
-    if pa.types.is_floating(kind):
-        return pa.float32()
-    if any(is_text(kind) for is_text in _TEXTS):
-        return pa.large_binary()
-    raise UnsupportedColumn(
-        f"column {name!r} has the type {kind}; a tf.Example holds numbers, texts and lists of them only"
-    )

@@ -24,9 +24,10 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from components import record_files, table_files
-from components.example_encoding import to_examples
+from components.example_encoding import UnsupportedColumn, to_examples
 from components.example_shards import ShardWriter
 from components.example_splits import HashSplits
+from components.refusal import GateRefused
 
 Format = Literal["csv", "parquet", "arrow", "tfrecord"]
 
@@ -113,18 +114,25 @@ class Tables:
         config.custom_config.Unpack(options)
         given = json_format.MessageToDict(options)
         paths = table_files.find(f"{exec_properties[standard_component_specs.INPUT_BASE_KEY]}/{pattern}")
-        return cls(paths, given[_FORMAT], table_files.column_types(paths, given[_FORMAT], given[_TYPES]))
+        kind = given[_FORMAT]
+        return cls(paths, kind, {} if kind == "tfrecord" else table_files.column_types(paths, kind, given[_TYPES]))
 
     def pieces(self) -> list[table_files.Piece]:
         """All that there is to read."""
-        return [piece for path in self.paths for piece in self._pieces_of(path)]
+        if self.kind == "tfrecord":
+            return [table_files.Piece(path) for path in self.paths]
+        return [piece for path in self.paths for piece in table_files.pieces(path, self.kind)]
 
     def examples(self) -> Iterator[list[bytes]]:
         """Serialized tf.Examples of all rows in order, some thousand at a time."""
+        found = False
         for path in self.paths:
             logging.info("Reading %s", path)
-            for piece in self._pieces_of(path):
-                yield from self.examples_of(piece)
+            for examples in self.examples_of(table_files.Piece(path)):
+                found = found or bool(examples)
+                yield examples
+        if not found:
+            raise GateRefused(f"there is no row in {', '.join(self.paths[:3])}{' ...' if self.paths[3:] else ''}.")
 
     def examples_of(self, piece: table_files.Piece) -> Iterator[list[bytes]]:
         """The same of one piece."""
@@ -132,10 +140,10 @@ class Tables:
             yield from record_files.examples(piece.path)
             return
         for batch in table_files.record_batches(piece, self.kind, self.types):
-            yield to_examples(batch)
-
-    def _pieces_of(self, path: str) -> list[table_files.Piece]:
-        return [table_files.Piece(path)] if self.kind == "tfrecord" else table_files.pieces(path, self.kind)
+            try:
+                yield to_examples(batch)
+            except UnsupportedColumn as error:
+                raise UnsupportedColumn(f"{piece.path}: {error.reason}") from None
 
 
 def _write_by_hash(tables: Tables, splits: HashSplits, folders: Sequence[str]) -> None:

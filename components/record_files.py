@@ -1,4 +1,4 @@
-"""TFRecord files of tf.Examples, read some thousand examples at a time."""
+"""TFRecord files of tf.Examples, read some at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from tensorflow.core.example import example_pb2
 
 from components.refusal import GateRefused
 
-_EXAMPLES = 4096
+# Few: one may be a picture.
+_EXAMPLES = 64
 
 
 def examples(path: str) -> Iterator[list[bytes]]:

@@ -31,7 +31,7 @@ def _unreachable(endpoint: str) -> str | None:
     host, _, port = endpoint.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS).close()
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         return f"no host {host} is known"
     except TimeoutError:
         return f"no answer within {_SECONDS:g} s"
@@ -58,4 +58,4 @@ def _explained(error: grpc.RpcError) -> str:
         return f"something listens, but does not answer as a job server within {_SECONDS:g} s"
     if code == grpc.StatusCode.UNAVAILABLE:
         return "something listens that does not speak gRPC (Flink's web port?)"
-    return f"the job server fails ({code.name}: {' '.join(error.details().split())[:200]})"
+    return f"the job server fails ({code.name}: {' '.join((error.details() or '').split())[:200]})"

@@ -114,7 +114,8 @@ class _Alarm:
         self._over.set()
         self._watch.join()
         if self._in_main:
-            signal.signal(_SIGNAL, self._former)
+            # None stands for a handler that Python did not set.
+            signal.signal(_SIGNAL, self._former or signal.SIG_DFL)
 
     def _wait(self) -> None:
         if self._over.wait(self._seconds):

@@ -9,6 +9,7 @@ import contextlib
 import json
 import re
 import shutil
+import threading
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ from pipeline.loading import ConfigError
 # Elements for each task side by side, so that every worker gets some.
 _ELEMENTS = 8
 _MOST_LINES = 4
+_CANCEL_SECONDS = 10
 
 
 def probe(options: Portable, *, folder: Path, data: Path, packages: Sequence[str]) -> tuple[str, ...]:
@@ -106,9 +108,16 @@ def _submitted(job: beam.Pipeline) -> PipelineResult:
 
 
 def _cancel(result: PipelineResult) -> None:
-    # It may have ended by itself, or its server may be gone: what is wrong is told already.
-    with contextlib.suppress(grpc.RpcError, RuntimeError):
-        result.cancel()
+    """Cancel a job; one that has ended, or whose server does not answer, changes nothing: what is wrong is told."""
+
+    def attempt() -> None:
+        with contextlib.suppress(grpc.RpcError, RuntimeError):
+            result.cancel()
+
+    # Beam's call has no time limit.
+    thread = threading.Thread(target=attempt, name="beam_cancel", daemon=True)
+    thread.start()
+    thread.join(_CANCEL_SECONDS)
 
 
 def _failure(text: str, options: Portable) -> str:

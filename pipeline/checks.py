@@ -177,8 +177,8 @@ def known_columns(config: Config, files: list[Path]) -> set[str] | None:
 
 def _csv_columns(file: Path) -> list[str]:
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            header = next(csv.reader(stream))
+        with file.open("rb") as stream:
+            header = next(csv.reader([stream.readline().decode()]))
     except (UnicodeDecodeError, csv.Error, StopIteration) as error:
         raise ConfigError(f"data.path: {file} has no readable header line ({error}); it must be UTF-8 text.") from None
     if header[0].startswith("\ufeff"):
@@ -204,9 +204,13 @@ def _arrow_columns(file: Path) -> list[str]:
 
     try:
         with file.open("rb") as stream:
-            return pyarrow.ipc.open_file(stream).schema.names
+            # Looked at first: what pyarrow leaves of a file that is none can abort the process at its end.
+            if stream.read(6) == b"ARROW1":
+                return pyarrow.ipc.open_file(stream).schema.names
+        reason = "it may be in the stream format"
     except pyarrow.ArrowInvalid as error:
-        raise ConfigError(f"data.path: {file} is not an Arrow file ({error}); it must be in the file format.") from None
+        reason = str(error)
+    raise ConfigError(f"data.path: {file} is not a whole file in Arrow's file format ({reason}); write it again.")
 
 
 def schema_features(path: Path) -> dict[str, str]:

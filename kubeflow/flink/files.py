@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from kubeflow.flink import job_server
 from kubeflow.flink.options import Plan, plan
 from kubeflow.flink.session import flink_deployment
+from kubeflow.lint.placeholders import unreplaced
 from pipeline.config import Config
 from pipeline.loading import ConfigError
 
@@ -48,6 +50,8 @@ def make(config: Config, words: Mapping[str, str], *, output: Path | None) -> in
         for name, text in files.items():
             (folder / name).write_text(text)
             print(folder / name)
+        for finding in unreplaced(config):
+            print(f"{finding.where}: {finding.what}; {finding.fix} before you apply the files.", file=sys.stderr)
     except OSError as error:
         raise ConfigError(f"--output {folder}: cannot be written ({error.strerror}).") from None
     return 0

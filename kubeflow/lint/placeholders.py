@@ -20,6 +20,11 @@ _PLACEHOLDER = re.compile(
 def placeholders(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """The profiles come with names that are nobody's (configs/profiles/vertex.yaml and kubeflow.yaml)."""
     del pipeline
+    yield from unreplaced(config)
+
+
+def unreplaced(config: Config) -> Iterator[Finding]:
+    """The keys of a profile that are still the template's."""
     beam = _texts("beam", config.beam.model_dump())
     for key, text in (*_texts("platform", config.platform.model_dump()), *beam):
         left = list(dict.fromkeys(_shortened(match[0]) for match in _PLACEHOLDER.finditer(text)))

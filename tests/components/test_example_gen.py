@@ -16,7 +16,7 @@ from tfx.components.example_gen.import_example_gen.executor import Executor as S
 
 from components.example_shards import ShardWriter
 from components.refusal import GateRefused
-from components.table_files import Piece, record_batches
+from components.table_files import Piece, pieces, record_batches
 from pipeline.checks import schema_features
 from tests.components.ingest import ingest, plain, written
 
@@ -44,13 +44,13 @@ def test_taxi_is_the_same_to_the_byte_and_in_the_same_splits_as_stock(tmp_path, 
     assert names == ["data_tfrecord-00000-of-00001.gz"] * 2
 
 
-CELLS = """whole,real,text,spaced,long,none,hex,mixed
-1,1.5,a,  7,99999999999999999999,,0x1F,1
--2,nan,,+8,1,,2,2.5
+CELLS = """whole,real,text,spaced,long,none,hex,mixed,lines,digits
+1,1.5,a,  7,99999999999999999999,,0x1F,1,____________________,\uff11
+-2,nan,,+8,1,,2,2.5,1,2
 
 ,,"x
-,y",1_0,,,3,
-0,0,"",0,0,,4,"1"
+,y",1_0,,,3,,,
+0,0,"",0,0,,4,"1",2,3
 """
 
 
@@ -83,6 +83,7 @@ REFUSED = [
     ('a,b\n1,"2\n3,4\n', {}, r"a quote is opened and not closed"),
     (b"a,b\n1,\xff\n", {}, r"1\.csv, after row 0: not UTF-8 text"),
     ("a,a\n1,2\n", {}, r"the first line must name each column once"),
+    ('"a\nz",b\n1,2\n', {}, r"the first line must name the columns, and a quote in it is not closed"),
     ("a,b\r1,2\r", {}, r"the first line must name each column once, as UTF-8"),
     (b"\xff,b\n1,2\n", {}, r"the first line must name each column once, as UTF-8"),
 ]
@@ -106,6 +107,51 @@ def test_files_with_other_columns_and_no_file_at_all_are_refused(tmp_path):
         ingest(tmp_path, tmp_path / "out")
     with pytest.raises(GateRefused, match=r"no file matches .*\*\.parquet"):
         ingest(tmp_path, tmp_path / "out", kind="parquet")
+
+
+def test_numbers_of_thousands_of_digits_are_texts(tmp_path):
+    (tmp_path / "1.csv").write_text("a\n" + "9" * 5000 + "\n1\n")
+    ingest(tmp_path, tmp_path / "out")
+    assert {row["a"][0] for row in plain(tmp_path / "out")} == {b"9" * 5000, b"1"}
+
+
+def test_a_column_of_two_types_is_refused_with_both_files(tmp_path):
+    parquet.write_table(pa.table({"a": [1], "b": pa.nulls(1)}), tmp_path / "1.parquet")
+    parquet.write_table(pa.table({"a": [1], "b": [0.5]}), tmp_path / "2.parquet")
+    ingest(tmp_path, tmp_path / "out", kind="parquet")
+    parquet.write_table(pa.table({"a": [1.5], "b": [0.5]}), tmp_path / "3.parquet")
+    with pytest.raises(GateRefused, match=r"column 'a' is float in .*3\.parquet and int64 in .*1\.parquet"):
+        ingest(tmp_path, tmp_path / "again", kind="parquet")
+
+
+def test_a_type_that_no_example_has_is_refused_with_its_file(tmp_path):
+    parquet.write_table(pa.table({"t": pa.array([0], pa.timestamp("s"))}), tmp_path / "1.parquet")
+    with pytest.raises(GateRefused, match=r"1\.parquet: column 't' has the type timestamp.*cast it"):
+        ingest(tmp_path, tmp_path / "out", kind="parquet")
+
+
+def test_no_row_at_all_is_refused(tmp_path):
+    (tmp_path / "1.csv").write_text("a,b\n")
+    with pytest.raises(GateRefused, match=r"there is no row in .*1\.csv"):
+        ingest(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_the_pieces_of_a_file_are_all_its_rows(tmp_path, kind, monkeypatch):
+    write_table(kind, tmp_path / f"1.{kind}")
+    monkeypatch.setattr("components.table_files._PIECE_BYTES", (tmp_path / f"1.{kind}").stat().st_size // 2)
+    parts = pieces(str(tmp_path / f"1.{kind}"), kind)
+    assert len(parts) == 2
+    rows = [row for part in parts for batch in record_batches(part, kind, {}) for row in batch["row"].to_pylist()]
+    assert rows == [*range(3000)]
+
+
+def test_a_schema_of_structures_is_refused_and_one_without_a_type_is_inferred(tmp_path):
+    (tmp_path / "1.csv").write_text("a\n1\n")
+    with pytest.raises(GateRefused, match="a is STRUCT by the schema"):
+        ingest(tmp_path, tmp_path / "out", types={"a": "STRUCT"})
+    ingest(tmp_path, tmp_path / "again", types={"a": "TYPE_UNKNOWN"})
+    assert plain(tmp_path / "again") == [{"a": [1]}]
 
 
 TABLE = pa.table(
@@ -160,8 +206,9 @@ def test_a_remote_file_is_read_like_one_here(tmp_path):
     write_table("parquet", tmp_path / "1.parquet")
     write_table("arrow", tmp_path / "1.arrow")
     (tmp_path / "1.csv").write_text("a,b\n1,2\n" * 100)
-    for kind, rows in (("parquet", 700), ("arrow", 700), ("csv", 199)):
-        batches = [*record_batches(Piece(f"far:/{tmp_path}/1.{kind}", 0), kind, {"a": "BYTES", "b": "BYTES"})]
+    for kind, rows in (("parquet", 3000), ("arrow", 3000), ("csv", 199)):
+        assert sum(1 for _ in pieces(f"far:/{tmp_path}/1.{kind}", kind)) == 1
+        batches = [*record_batches(Piece(f"far:/{tmp_path}/1.{kind}"), kind, {"a": "BYTES", "b": "BYTES"})]
         assert sum(batch.num_rows for batch in batches) == rows
 
 

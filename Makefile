@@ -9,12 +9,11 @@ run: $(READY)              ## the main job: data to a gated, pushed and queried 
 	@$(BIN)/python -m pipeline run
 
 test: $(READY)             ## unit tests, then the server, components and whole pipelines
-	@$(BIN)/python -m pytest tests/unit --durations=0 --durations-min=2
-	@$(BIN)/python -m pytest tests/serving tests/conformance
-	@$(BIN)/python -m pytest tests/components tests/kubeflow tests/e2e --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not tensorflow" --ignore tests/engines
+	@$(BIN)/python -m pytest -m tensorflow --ignore tests/engines --numprocesses 2 --dist loadfile
 
 engines: $(READY)          ## Flink, Spark and Beam's runners for them, into .engines; needs Java 17 and Maven
-	@$(BIN)/python -m tests.engines.parts
+	@$(BIN)/python -m tests.engines.downloads
 
 test-engines: $(READY)     ## the Beam nodes on real engines; skips those that are not here
 	@$(BIN)/python -m pytest tests/engines

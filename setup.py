@@ -65,7 +65,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["pipeline*", "components*", "trainer*", "serving*", "kubeflow*"]),
-    package_data={"pipeline": ["*.html"], "serving.client": ["*.binpb"]},
+    package_data={"pipeline.report": ["*.html"], "serving.client.messages": ["*.binpb"]},
     install_requires=RUNTIME,
     extras_require={"dev": DEV, "gpu": GPU},
 )

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from bench import report
-from pipeline.config import Config
-from pipeline.loading import load
+from pipeline.config.config import Config
+from pipeline.config.loading import load
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SEEDS = (0, 1, 2)
@@ -43,7 +43,7 @@ def our_auc(saved_model: Path, records: list[bytes], labels: np.ndarray) -> floa
     """Of the export, through the signature that is served."""
     from sklearn.metrics import roc_auc_score
 
-    from serving.models.engine import SavedModel
+    from serving.inference.engine import SavedModel
 
     model = SavedModel(str(saved_model))
     outputs = model.run(model.signatures["serving_default"], {"examples": np.array(records, object)})
@@ -85,7 +85,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder)
         exports = [train(runs, seed=seed) for seed in _SEEDS]
-        from pipeline.live_check import example_row
+        from pipeline.running.live_check import example_row
 
         records = read_split(runs, "eval")
         eval_rows = [example_row(record) for record in records]

@@ -19,8 +19,8 @@ from google.protobuf.struct_pb2 import Struct
 from tfx.dsl.component.experimental.annotations import Parameter
 from tfx.orchestration.kubeflow.decorators import exit_handler
 
-from components.buckets import BucketFailed, ObjectChanged
-from components.shared_folders import shared_folder
+from components.storage.buckets import BucketFailed, ObjectChanged
+from components.storage.shared_folders import shared_folder
 
 # Both platforms put their own values here before the node starts.
 RUN_PLACEHOLDER = "{{$.pipeline_job_resource_name}}"

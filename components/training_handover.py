@@ -10,8 +10,8 @@ from typing import Any
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 
+from trainer.export.model_artifact import is_empty
 from trainer.job import Job
-from trainer.model_artifact import is_empty
 from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
 
 # The key under which TFX's custom_config carries an executor's own options as JSON.

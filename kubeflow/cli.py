@@ -11,13 +11,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kubeflow import ir
-from kubeflow.ir import CompiledPipeline
-from pipeline import checks, garbage, loading
+from kubeflow.ir import pipeline_spec
+from kubeflow.ir.pipeline_spec import CompiledPipeline
+from pipeline import checks
 from pipeline.cli import config_arguments, print_unexpected, quiet_tensorflow
-from pipeline.config import Config
-from pipeline.console import quiet
-from pipeline.interrupts import Interrupts
+from pipeline.config import loading
+from pipeline.config.config import Config
+from pipeline.running import garbage_collection
+from pipeline.running.console import quiet
+from pipeline.running.interrupts import Interrupts
 
 DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
 
@@ -64,13 +66,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise loading.ConfigError(f"--output {output}: must be a file in a folder that is there.")
             return _compile(config, output=output, verbose=options.verbose)
         _refuse_late_overrides(options)
-        compiled = ir.read(options.input) if options.input else _compiled(config, verbose=options.verbose)
+        compiled = pipeline_spec.read(options.input) if options.input else _compiled(config, verbose=options.verbose)
         submits = options.command == "submit"
         parameters = loading.assignments(options.parameter, flag="--parameter") if submits else {}
         if _lint(compiled, config, parameters):
             return REFUSED
         return _submit(compiled, config, parameters, options) if submits else DONE
-    except (loading.ConfigError, ir.UnreadableIR) as error:
+    except (loading.ConfigError, pipeline_spec.UnreadableIR) as error:
         print(error, file=sys.stderr)
         return BAD_CONFIG
     except KeyboardInterrupt:
@@ -94,8 +96,8 @@ def _compiled(config: Config, *, verbose: bool) -> CompiledPipeline:
     checks.check_without_data(config)
     # TensorFlow's C++ code logs to the descriptor itself before it looks at any level.
     with Interrupts() as interrupts, quiet(Path(os.devnull), verbose=verbose):
-        with garbage.importing():
-            from kubeflow.compiler import compile_pipeline
+        with garbage_collection.importing():
+            from kubeflow.ir.compiler import compile_pipeline
         compiled = compile_pipeline(config)
         # One that came in a destructor while TFX was imported.
         interrupts.check()
@@ -127,7 +129,7 @@ def _lint(compiled: CompiledPipeline, config: Config, parameters: Mapping[str, s
 def _submit(
     compiled: CompiledPipeline, config: Config, parameters: Mapping[str, str], options: argparse.Namespace
 ) -> int:
-    from kubeflow.submission import Request, SubmissionFailed, submit
+    from kubeflow.submit.submission import Request, SubmissionFailed, submit
 
     request = Request(parameters=parameters, cron=options.cron, wait=options.wait, timeout_seconds=options.timeout)
     try:

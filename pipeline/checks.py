@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.beam_options import Dataflow, Portable
-from pipeline.config import Config
-from pipeline.digest import module_file
-from pipeline.loading import ConfigError
-from pipeline.model_options import check_model
-from trainer.search import OBJECTIVES
+from pipeline.config.beam import Dataflow, Portable
+from pipeline.config.config import Config
+from pipeline.config.loading import ConfigError
+from pipeline.config.model import check_model
+from pipeline.sources import module_file
+from trainer.tuning.search import OBJECTIVES
 
 _ANY = ("INT", "FLOAT", "BYTES")
 _NUMBER = ("INT", "FLOAT")
@@ -56,7 +56,7 @@ def check_engine(config: Config) -> None:
         )
     if isinstance(config.beam, Portable):
         # Here, so that commands which ask no engine do not import gRPC.
-        from pipeline.beam_endpoint import check_job_server
+        from pipeline.beam.job_server import check_job_server
 
         check_job_server(config.beam.job_endpoint)
 

@@ -13,9 +13,10 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import checks, loading
-from pipeline.interrupts import Terminated
-from trainer.preemption import RESUMABLE_EXIT_CODE
+from pipeline import checks
+from pipeline.config import loading
+from pipeline.running.interrupts import Terminated
+from trainer.distribution.preemption import RESUMABLE_EXIT_CODE
 
 DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
 
@@ -65,15 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = loading.load(config=options.config, profile=options.profile, overrides=options.set)
         if options.command == "status":
-            from pipeline.status import show
+            from pipeline.operate.status import show
 
             return show(config)
         if options.command == "deploy-files":
-            from pipeline.deploy_files import make
+            from pipeline.operate.deploy_files import make
 
             return make(config, output=options.output)
         if options.command == "training-job":
-            from pipeline.training_job import make as make_job
+            from pipeline.operate.training_job import make as make_job
 
             return make_job(config, output=options.output, folder=options.folder.absolute())
         if config.platform:

@@ -19,24 +19,24 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import example_gen_pb2
 from tfx.types.channel import Channel
 
-from components.data_gate import DataGate
-from components.evaluator import Evaluator
-from components.example_gen_executor import Executor as ExampleGenExecutor
-from components.example_gen_executor import custom_config as example_gen_config
-from components.infra_validator import InfraValidator
-from components.model_gate import ModelGate
-from components.pusher import Pusher
-from pipeline.beam_args import beam_args
-from pipeline.champion_nodes import BASELINE, WARM_START, champion_node
+from components.example_gen.executor import Executor as ExampleGenExecutor
+from components.example_gen.executor import custom_config as example_gen_config
+from components.gates.data_gate import DataGate
+from components.gates.evaluator import Evaluator
+from components.gates.infra_validator import InfraValidator
+from components.gates.model_gate import ModelGate
+from components.push.pusher import Pusher
+from pipeline.beam.arguments import beam_args
 from pipeline.checks import schema_features
-from pipeline.config import Config
-from pipeline.digest import source_digest
-from pipeline.endpoint_nodes import ENDPOINT_PUSHER, endpoint_nodes
-from pipeline.evaluation import eval_config
-from pipeline.lite_nodes import PUSHER, gate_id, judged_exports, lite_pusher
-from pipeline.places import Places, places
-from pipeline.training_nodes import custom_config, training_nodes
-from trainer.lite_variants import Variant
+from pipeline.config.config import Config
+from pipeline.nodes.champion import BASELINE, WARM_START, champion_node
+from pipeline.nodes.endpoint import ENDPOINT_PUSHER, endpoint_nodes
+from pipeline.nodes.eval_config import eval_config
+from pipeline.nodes.lite import PUSHER, gate_id, judged_exports, lite_pusher
+from pipeline.nodes.places import Places, places
+from pipeline.nodes.training import custom_config, training_nodes
+from pipeline.sources import source_digest
+from trainer.export.lite_variants import Variant
 
 # Nodes that refuse by ending the run.
 GATES = frozenset({"DataGate", "ModelGate", "Pusher", *map(gate_id, get_args(Variant))})
@@ -139,7 +139,7 @@ def _gates_and_push(
         tolerance=infra.tolerance,
         timeout_seconds=infra.timeout_seconds,
         warmup=int(infra.warmup),
-        code=source_digest("components.infra_validator"),
+        code=source_digest("components.gates.infra_validator"),
     )
     infra_validator.add_upstream_node(model_gate)
     pusher = Pusher(

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipeline import console as terminal
-from pipeline import garbage, parts
-from pipeline.config import Config
-from pipeline.events import NodeEnd, NodeFailed
-from pipeline.interrupts import Interrupts
-from pipeline.model_server import ModelServer
-from pipeline.run_folder import RunFolderBusy, exclusive
+from pipeline.config.config import Config
+from pipeline.running import console as terminal
+from pipeline.running import garbage_collection, node_range
+from pipeline.running.events import NodeEnd, NodeFailed
+from pipeline.running.interrupts import Interrupts
+from pipeline.running.model_server import ModelServer
+from pipeline.running.run_folder import RunFolderBusy, exclusive
 from serving.processes import warm_up
-from trainer.preemption import RESUMABLE_EXIT_CODE, Preempted
+from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
 
 DONE, BROKEN, REFUSED = 0, 1, 3
 _ASKED_ROWS = 3
@@ -43,7 +43,7 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
                     job.run(from_node, to_node)
             finally:
                 progress.stop()
-        garbage.before_exit()
+        garbage_collection.before_exit()
         return DONE
     except NodeFailed as failure:
         if isinstance(failure.__cause__, Preempted):
@@ -82,13 +82,17 @@ class Job:
         progress.title(f"{config.name}  {config.data.path} → {config.serving_folder}")
         warm_up()
         progress.start("start-up")
-        with garbage.importing():
-            from pipeline import beam_engine, beam_guard, beam_tuning, dag, runner
+        with garbage_collection.importing():
+            from pipeline import dag
+            from pipeline.beam import engine as beam_engine
+            from pipeline.beam import guard as beam_guard
+            from pipeline.beam import memoization
+            from pipeline.running import runner
 
         pipeline = dag.build(config)
         engine = beam_engine.Engine(config, nodes=pipeline.components, progress=progress)
         nodes = [node.id for node in pipeline.components]
-        options = parts.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
+        options = node_range.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
         progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))
 
         def start_node(node: str) -> None:
@@ -100,13 +104,14 @@ class Job:
         # The server is up before the push and sees the new version as TF Serving would: by polling.
         with ModelServer(model_name=config.serving.model_name, base_path=config.serving_folder) as server:
             guard = beam_guard.guarded(config.beam.limit_minutes)
-            with terminal.trainer_messages(progress), beam_tuning.lean_beam(), guard:
+            with terminal.trainer_messages(progress), memoization.lean_beam(), guard:
                 run_id = observed.run(pipeline, run_options=options)
             if to_node in (None, _PUSHER):
                 self._ask_and_tell(server, run_id=run_id, start=start)
 
     def _ask_and_tell(self, server: ModelServer, *, run_id: str, start: float) -> None:
-        from pipeline import live_check, report, results, summary
+        from pipeline.report import page, results, summary
+        from pipeline.running import live_check
 
         config, progress = self.config, self.progress
         began = time.monotonic()
@@ -114,7 +119,7 @@ class Job:
         found = results.read(config.metadata_file, run_id=run_id)
         rows = live_check.sample_rows(found.examples_uri, split="eval", count=_ASKED_ROWS)
         answers = live_check.ask(server.target(), config=config, version=found.version, rows=rows)
-        report.write(config, found, answers)
+        page.write(config, found, answers)
         progress.end(NodeEnd(node="live check", state="done", seconds=time.monotonic() - began))
         seconds = time.monotonic() - start
         progress.summary(summary.lines(config, found, answers, seconds=seconds, log_file=self.log_file))

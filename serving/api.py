@@ -23,9 +23,9 @@ from tensorflow_serving.apis import (
 
 from serving.errors import StatusError, from_tensorflow, invalid_argument
 from serving.inference import calls as inference
+from serving.inference.servable import Servable
 from serving.metrics import Metrics
 from serving.models.core import ServerCore
-from serving.models.servable import Servable
 from serving.request_log.writer import RequestLog
 
 logger = logging.getLogger(__name__)

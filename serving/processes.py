@@ -14,7 +14,7 @@ from multiprocessing.context import BaseContext
 def process_context() -> BaseContext:
     """A multiprocessing context whose processes start with TensorFlow imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["serving.models.engine"])
+    context.set_forkserver_preload(["serving.inference.engine"])
     return context
 
 

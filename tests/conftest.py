@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.shared.small_model import SmallModel
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,3 +27,48 @@ def taxi_config() -> Path:
 def _in_project_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative paths in the shipped configs are relative to the project."""
     monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory) -> SmallModel:
+    """Analyses, transforms, trains and exports for real, on 300 rows."""
+    import tensorflow as tf
+
+    from tests.shared import exports
+    from tests.shared.small_model import PARAMETERS, RAW_SPEC_TYPES, SmallModel, make_rows
+
+    folder = tmp_path_factory.mktemp("small_model")
+    rows = make_rows(300)
+    optional = {"kind", "hour"}
+    spec = {
+        name: tf.io.VarLenFeature(kind) if name in optional else tf.io.FixedLenFeature([1], kind)
+        for name, kind in RAW_SPEC_TYPES.items()
+    }
+    exports.make(rows, spec, PARAMETERS, folder)
+    return SmallModel(rows, folder / "saved_model", folder / "model.keras", folder / "transform")
+
+
+@pytest.fixture(scope="session")
+def transformed(tmp_path_factory) -> Path:
+    """The Transform component's output on 300 rows, and a schema's folder: the inputs of a `distributed.make_job`."""
+    from tests.trainer.tuning.searches import write_data
+
+    folder = tmp_path_factory.mktemp("transformed")
+    write_data(folder)
+    (folder / "schema").mkdir()
+    (folder / "schema" / "schema.pbtxt").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def alone(transformed, tmp_path_factory) -> Path:
+    """What one process makes of `distributed.make_job`: the folders ``model`` and ``model_run``."""
+    import keras
+
+    from tests.trainer.distribution.jobs import make_job
+    from trainer.run_fn import run_fn
+
+    out = tmp_path_factory.mktemp("alone")
+    run_fn(make_job(transformed, out).fn_args())
+    keras.utils.clear_session()
+    return out

@@ -19,8 +19,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from trainer import cluster, job
-from trainer.preemption import RESUMABLE_EXIT_CODE, Preempted
+from trainer import job
+from trainer.distribution import cluster
+from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
 
 DONE, BROKEN, BAD_USAGE = 0, 1, 2
 
@@ -80,7 +81,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _show_progress() -> None:
-    progress = logging.getLogger("trainer.progress")
+    progress = logging.getLogger("trainer.loop.progress")
     progress.addHandler(logging.StreamHandler(sys.stdout))
     progress.setLevel(logging.INFO)
     progress.propagate = False

@@ -8,8 +8,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from trainer import features as names
-from trainer import images
+from trainer.features import images
+from trainer.features import transformed as names
 from trainer.parameters import CUSTOM_CONFIG_KEY, Label, Parameters
 
 Raw = tf.Tensor | tf.SparseTensor

@@ -10,13 +10,15 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from trainer import export, replicas, tuning
-from trainer.features import resolve_features
-from trainer.model_artifact import is_empty
+from trainer.distribution import replicas
+from trainer.export import saved_model
+from trainer.export.model_artifact import is_empty
+from trainer.features.transformed import resolve_features
+from trainer.loop.precision import in_float32
+from trainer.loop.progress import Journal, progress_logger
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
-from trainer.precision import in_float32
-from trainer.progress import Journal, progress_logger
 from trainer.training import KERAS_FILE, Training, checkpoint_folder
+from trainer.tuning import hyperparameters
 
 # Inside the Model artifact, beside the export's Format-Serving.
 KERAS_FOLDER = "Format-Keras"
@@ -37,7 +39,7 @@ def run_fn(fn_args: FnArgs) -> None:
     """
     parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
     if fn_args.hyperparameters:
-        parameters = tuning.with_hyperparameters(parameters, fn_args.hyperparameters["values"])
+        parameters = hyperparameters.with_hyperparameters(parameters, fn_args.hyperparameters["values"])
     where = replicas.choose(parameters.loop.strategy, worker_start_seconds=parameters.loop.worker_start_seconds)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     with tempfile.TemporaryDirectory(prefix="trainer-") as scratch:
@@ -59,7 +61,7 @@ def run_fn(fn_args: FnArgs) -> None:
         # Half precision is for training; TF Serving computes in float32, and so does what it is compared with.
         model = in_float32(trained.model)
         training.save(model, keras_folder(model_dir))
-        export.export(
+        saved_model.export(
             model=model,
             transform_output=transform_output,
             label=parameters.label,

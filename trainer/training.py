@@ -14,14 +14,15 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from trainer import loop, models, warm_start
-from trainer.columns import Columns, read_columns
-from trainer.features import FIRST_WORD_ID, TransformedFeatures, read_vocabularies
-from trainer.heads import class_weight_table, head_of
+from trainer import models
+from trainer.data.columns import Columns, read_columns
+from trainer.distribution.replicas import Replicas
+from trainer.features.transformed import FIRST_WORD_ID, TransformedFeatures, read_vocabularies
+from trainer.loop import controller, warm_start
+from trainer.loop.progress import Progress, progress_logger
+from trainer.loop.warm_start import Vocabularies
+from trainer.models.heads import class_weight_table, head_of
 from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, EXECUTION, Parameters
-from trainer.progress import Progress, progress_logger
-from trainer.replicas import Replicas
-from trainer.warm_start import Vocabularies
 
 # The trained model before any export, and what its ids mean, side by side.
 KERAS_FILE = "model.keras"
@@ -72,7 +73,7 @@ class Training:
         checkpoints: str,
         report: Callable[[Progress], None],
         base_model: str | None = None,
-    ) -> loop.Trained:
+    ) -> controller.Trained:
         """Train one model.
 
         Args:
@@ -90,7 +91,7 @@ class Training:
                 self._warm_start(model, base_model)
             return model
 
-        return loop.fit(
+        return controller.fit(
             build_model=build_model,
             head=head,
             class_weights=class_weight_table(parameters.label, parameters.loop.class_weights),

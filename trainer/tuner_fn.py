@@ -22,16 +22,16 @@ from pydantic import ValidationError
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.components.tuner.component import TunerFnResult
 
-from trainer import replicas
-from trainer.heads import head_of
-from trainer.loop import TrainingDiverged
-from trainer.oracles import make_oracle
+from trainer.distribution import replicas
+from trainer.distribution.replicas import Replicas
+from trainer.loop.controller import TrainingDiverged
+from trainer.loop.progress import progress_logger
+from trainer.models.heads import head_of
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
-from trainer.progress import progress_logger
-from trainer.replicas import Replicas
-from trainer.search import SEARCH_KEY, Search, first_error
 from trainer.training import Training, checkpoint_folder
-from trainer.tuning import described, with_hyperparameters
+from trainer.tuning.algorithms import make_oracle
+from trainer.tuning.hyperparameters import described, with_hyperparameters
+from trainer.tuning.search import SEARCH_KEY, Search, first_error
 
 # What a trial came to, in its folder: the eval split's figures, or why it failed.
 RECORD_FILE = "trial.json"

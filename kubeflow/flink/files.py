@@ -12,9 +12,9 @@ import yaml
 from kubeflow.flink import job_server
 from kubeflow.flink.options import Plan, plan
 from kubeflow.flink.session import flink_deployment
-from kubeflow.lint.placeholders import unreplaced
-from pipeline.config import Config
-from pipeline.loading import ConfigError
+from kubeflow.lint.profile.placeholders import unreplaced
+from pipeline.config.config import Config
+from pipeline.config.loading import ConfigError
 
 _MADE = "# Made by `python -m kubeflow flink-files`; docs/beam_kubernetes.md explains it. Never run by its authors.\n"
 _COMMENTS = {

@@ -11,9 +11,9 @@ from typing import Annotated
 import yaml
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
-from pipeline.config import Config
-from pipeline.loading import ConfigError
-from pipeline.platforms import Kubeflow
+from pipeline.config.config import Config
+from pipeline.config.loading import ConfigError
+from pipeline.config.platforms import Kubeflow
 from serving.deploy.options import Memory, ObjectName
 from trainer.parameters import Strict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubeflow.flink.options import Plan, Pod
-from pipeline.platforms import Secret, Volume
+from pipeline.config.platforms import Secret, Volume
 
 Object = dict[str, Any]
 

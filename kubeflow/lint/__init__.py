@@ -9,27 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kubeflow import runtime_parameters
-from kubeflow.ir import CompiledPipeline
-from kubeflow.lint import (
-    backend,
-    beam,
-    images,
-    inputs,
-    names,
-    origin,
-    paths,
-    placeholders,
-    references,
-    resources,
-    schema,
-    secrets,
-    storage,
-    training,
-)
+from kubeflow.ir import runtime_parameters
+from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
+from kubeflow.lint.profile import beam, images, paths, placeholders, resources, secrets, storage, training
+from kubeflow.lint.spec import backend, inputs, names, origin, references, schema
 from kubeflow.lint.walk import in_pipeline_order
-from pipeline.config import Config
+from pipeline.config.config import Config
 
 __all__ = ["Finding", "lint"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from kubeflow.ir import CompiledPipeline
-from pipeline.config import Config
+from kubeflow.ir.pipeline_spec import CompiledPipeline
+from pipeline.config.config import Config
 
 
 @dataclass(frozen=True, kw_only=True)

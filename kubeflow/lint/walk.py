@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from kubeflow.ir import CompiledPipeline, Tree
+from kubeflow.ir.pipeline_spec import CompiledPipeline, Tree
 from kubeflow.lint.finding import Finding
 
 ROOT = "root"

@@ -19,8 +19,8 @@ from serving.batching.parameters import BatchingParameters
 from serving.batching.queue import BatchScheduler
 from serving.batching.tensors import Tensors, merge, rows_of, split
 from serving.errors import StatusError
+from serving.inference.servable import Servable, SignatureDef
 from serving.metrics import Metrics
-from serving.models.servable import Servable, SignatureDef
 
 
 class BatchedServable:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from serving.models.servable import SignatureDef
+from serving.inference.servable import SignatureDef
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from serving.client.errors import (
     ServingError,
     Unavailable,
 )
-from serving.client.examples import features_of_schema
+from serving.client.messages.examples import features_of_schema
 
 __all__ = [
     "AsyncClient",

@@ -12,13 +12,14 @@ import grpc
 import grpc.aio
 import numpy as np
 
-from serving.client import requests, steps
-from serving.client.asking import Asking, Defaults, How
+from serving.client import steps
+from serving.client.call_options import Asking, Defaults, How
 from serving.client.client import methods
-from serving.client.columns import Row
 from serving.client.connection import Connection
 from serving.client.errors import ServingError, error_of
-from serving.client.requests import Call
+from serving.client.messages import requests
+from serving.client.messages.columns import Row
+from serving.client.messages.requests import Call
 from serving.client.steps import SignatureCache, Steps
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 
 import grpc
 
-from serving.client.requests import RELOAD_CONFIG
+from serving.client.messages.requests import RELOAD_CONFIG
 
 _MOST_ATTEMPTS = 5
 # A server that is told to stop ends requests of that very moment with CANCELLED.

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from serving.client import requests, tensors
-from serving.client.asking import Asking
-from serving.client.columns import Row
+from serving.client.call_options import Asking
 from serving.client.errors import InvalidRequest
-from serving.client.examples import Features, columns, features_of_signature, serialize
-from serving.client.requests import Call, ModelRef
+from serving.client.messages import requests, tensors
+from serving.client.messages.columns import Row
+from serving.client.messages.examples import Features, columns, features_of_signature, serialize
+from serving.client.messages.requests import Call, ModelRef
 
 T = TypeVar("T")
 Steps = Generator[Iterable[Call], list[Any], T]

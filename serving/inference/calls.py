@@ -15,12 +15,12 @@ import numpy as np
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import classification_pb2, inference_pb2, predict_pb2, regression_pb2
 
-from serving.client import tensors
+from serving.client.messages import tensors
 from serving.errors import StatusError, failed_precondition, invalid_argument
 from serving.inference import heads
+from serving.inference.engine import check_names
 from serving.inference.examples import serialized_examples
-from serving.models.engine import check_names
-from serving.models.servable import Servable, SignatureDef
+from serving.inference.servable import Servable, SignatureDef
 
 DEFAULT_SIGNATURE = "serving_default"
 _PREDICT = "tensorflow/serving/predict"

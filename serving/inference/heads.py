@@ -16,7 +16,7 @@ from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import classification_pb2, regression_pb2
 
 from serving.errors import StatusError, invalid_argument
-from serving.models.servable import SignatureDef
+from serving.inference.servable import SignatureDef
 
 INPUTS = "inputs"
 CLASSES, SCORES, OUTPUTS = "classes", "scores", "outputs"

@@ -16,9 +16,9 @@ from tensorflow_serving.apis import model_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.errors import StatusError, code_name, failed_precondition, invalid_argument, not_found
+from serving.inference.servable import Servable
 from serving.models.manager import Lease, ModelManager, Retries, VersionStatus, servable_not_found
-from serving.models.servable import Servable
-from serving.models_config import PLATFORM
+from serving.versions.models_config import PLATFORM
 
 logger = logging.getLogger(__name__)
 

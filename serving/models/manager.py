@@ -18,10 +18,10 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_status_pb2
 
-from serving import version_folders
 from serving.errors import StatusError, not_found
-from serving.models.servable import Handle, Servable
+from serving.inference.servable import Handle, Servable
 from serving.models.version_policy import VersionPolicy, aspired
+from serving.versions import version_folders
 
 logger = logging.getLogger(__name__)
 

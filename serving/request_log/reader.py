@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import input_pb2, prediction_log_pb2
 
-from serving.client import tensors
-from serving.client.columns import MISSING
+from serving.client.messages import tensors
+from serving.client.messages.columns import MISSING
 from serving.request_log.files import SUFFIX, model_folder
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.api import REST, Api
-from serving.client import tensors
+from serving.client.messages import tensors
 from serving.errors import StatusError, invalid_argument
 from serving.inference.calls import DEFAULT_SIGNATURE
 from serving.metrics import Metrics

@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import numpy as np
 
-from serving.client import tensors
+from serving.client.messages import tensors
 from serving.rest.output import decimals
 
 FLOAT, _DOUBLE, _STRING, _BOOL = 1, 2, 7, 10

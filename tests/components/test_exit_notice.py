@@ -19,8 +19,10 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components import exit_notice
 from components.exit_notice import CREATED_PLACEHOLDER, RUN_PLACEHOLDER, ExitNotice, NoticeFailed, make_notice, post
-from kubeflow.mending import mend
-from tests.kubeflow.mended_nodes import Say
+from kubeflow.ir.fixes import mend
+from tests.kubeflow.ir.nodes import Say
+
+pytestmark = pytest.mark.tensorflow
 
 VERTEX_JOB = "projects/123/locations/europe-west4/pipelineJobs/taxi-20260102030405"
 GATE = "The DAG failed because some tasks failed. The failed tasks are: [ModelGate]."

@@ -8,18 +8,20 @@ import pytest
 from tfx.components.evaluator import constants
 from tfx.types import standard_artifacts
 
-from components import infra_blessing
-from components.buckets import files_below
-from components.champion_folder import VERSION_PROPERTY, Champion
-from components.lite_export import DESCRIPTION, model_file
-from components.lite_pusher import LitePusher
-from components.pusher import MODEL_ID_PROPERTY, Pusher
+from components.gates import infra_blessing
+from components.lite.export import DESCRIPTION, model_file
+from components.lite.pusher import LitePusher
+from components.push.champion_folder import VERSION_PROPERTY, Champion
+from components.push.pusher import MODEL_ID_PROPERTY, Pusher
 from components.refusal import GateRefused
-from serving.models.warmup import WARMUP_FILE
-from tests.buckets import BUCKET, emulator
+from components.storage.buckets import files_below
+from serving.inference.warmup import WARMUP_FILE
 from tests.components.platform_artifacts import on_a_platform
-from tests.components.stand_ins import artifact
-from tests.unit.pushing import below, write_model
+from tests.components.push.pushes import below, write_model
+from tests.shared.buckets import BUCKET, emulator
+from tests.shared.stand_ins import artifact
+
+pytestmark = pytest.mark.tensorflow
 
 BASE, CHAMPION = f"gs://{BUCKET}/serving/taxi", f"gs://{BUCKET}/state/taxi/champion"
 

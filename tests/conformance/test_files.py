@@ -11,7 +11,7 @@ from tests.conformance.calls import refused, spec
 from tests.conformance.models import HALF_PLUS_TWO, SPARE, export_tf1
 from tests.conformance.reloading import State, add, ask, eventually, states
 
-pytestmark = pytest.mark.changes_server
+pytestmark = [pytest.mark.tensorflow, pytest.mark.changes_server]
 
 
 @pytest.fixture

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.infra_validator import read_records
-from components.metrics import ALL_EXAMPLES, CANDIDATE, metrics_by_slice
-from components.pusher import digest
-from serving import version_folders
+from components.gates.evaluation import ALL_EXAMPLES, CANDIDATE, metrics_by_slice
+from components.gates.infra_validator import read_records
+from components.push.pusher import digest
+from serving.versions import version_folders
 from tests.e2e.project import Outcome, Project
-from trainer import lite
-from trainer.export import TRANSFORM_FEATURES
+from trainer.export import lite
+from trainer.export.saved_model import TRANSFORM_FEATURES
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.tensorflow
 
 SWITCH = "lite={thresholds: [{metric: auc, max_loss: 0.005}, {metric: accuracy, max_loss: 0.01}]}"
 NODES = [f"Lite{step}_{variant}" for variant in ("float32", "int8") for step in ("Export", "Eval", "Gate")]

@@ -18,12 +18,12 @@ import pandas as pd
 import psutil
 import pytest
 
-from pipeline.model_server import ModelServer
-from serving import version_folders
+from pipeline.running.model_server import ModelServer
 from serving.client import Client
+from serving.versions import version_folders
 from tests.e2e.project import Outcome, Project, network_can_be_cut
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.tensorflow
 
 NODES = [
     "ExampleGen",

@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.project import Outcome, Project
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")

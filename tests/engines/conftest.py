@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.engines import hosts
-from tests.engines.flink import FlinkCluster
-from tests.engines.parts import FLINK
+from tests.engines.downloads import FLINK
+from tests.engines.flink.cluster import FlinkCluster
 
 
 @pytest.fixture(scope="session")

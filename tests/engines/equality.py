@@ -28,14 +28,14 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tensorflow_transform.saved import saved_transform_io_v2
 from tfx.types import standard_artifacts
 
-from components.evaluator import Executor
-from components.metrics import CANDIDATE, Table, metrics_by_slice
-from pipeline import history
-from pipeline.beam_guard import guarded
-from pipeline.config import Config
-from pipeline.evaluation import eval_config
-from tests.components.stand_ins import artifact
+from components.gates.evaluation import CANDIDATE, Table, metrics_by_slice
+from components.gates.evaluator import Executor
+from pipeline.beam.guard import guarded
+from pipeline.config.config import Config
+from pipeline.nodes.eval_config import eval_config
+from pipeline.running import metadata
 from tests.engines.processes import PROJECT
+from tests.shared.stand_ins import artifact
 
 # A bucket of a histogram of equal width is a difference of two ranks in each sketch, of which each may be off by 1 %.
 BUCKET_ERROR = 0.04
@@ -157,9 +157,9 @@ def assert_same_metrics(ours: Mapping[str, Mapping[str, float]], theirs: Mapping
 
 
 def _output(run: Path, node: str, key: str) -> Path:
-    store = history.open_store(run / "metadata.sqlite")
-    newest = history.runs(store)[0].name
-    return Path(history.output_artifacts(store, run_id=newest)[node, key].uri)
+    store = metadata.open_store(run / "metadata.sqlite")
+    newest = metadata.runs(store)[0].name
+    return Path(metadata.output_artifacts(store, run_id=newest)[node, key].uri)
 
 
 def _records(run: Path, node: str, key: str, split: str) -> Iterator[bytes]:

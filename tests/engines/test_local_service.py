@@ -16,15 +16,15 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
-from pipeline.beam_args import beam_args
-from pipeline.beam_guard import BeamTimeLimit, guarded
-from pipeline.config import Config
-from pipeline.loading import load
+from pipeline.beam.arguments import beam_args
+from pipeline.beam.guard import BeamTimeLimit, guarded
+from pipeline.config.config import Config
+from pipeline.config.loading import load
 from tests.engines import equality
 from tests.engines.local_service import LocalJobService
 from tests.engines.processes import PROJECT
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.tensorflow
 
 State = beam_job_api_pb2.JobState
 
@@ -82,7 +82,7 @@ def test_its_workers_have_an_installation_of_their_own(service, tmp_path):
     found = tmp_path / "found"
 
     def note(row: int) -> None:
-        import trainer.features
+        import trainer.features.transformed
 
         found.write_text(trainer.features.__file__)
 

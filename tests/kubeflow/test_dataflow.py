@@ -23,13 +23,13 @@ from tfx.components.statistics_gen.executor import Executor
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from pipeline.beam_args import beam_args
-from pipeline.loading import load
-from pipeline.runner import _one_line
-from tests import buckets
+from pipeline.beam.arguments import beam_args
+from pipeline.config.loading import load
+from pipeline.running.runner import _one_line
 from tests.kubeflow.fakes.http_service import Refusal, Service, running
+from tests.shared import buckets
 
-pytestmark = pytest.mark.components
+pytestmark = pytest.mark.tensorflow
 JOBS = "/v1b3/projects/my-project/locations/europe-west4/jobs"
 NO_IMAGE = ("beam.worker_image=null",)
 
@@ -201,5 +201,5 @@ def test_the_archive_for_workers_holds_all_code_and_data(taxi_config, tmp_path, 
         names = {name.partition("/")[2] for name in opened.getnames()}
     packages = ("components", "kubeflow", "pipeline", "serving", "trainer")
     wanted = {str(path) for package in packages for path in Path(package).rglob("*.py")}
-    wanted |= {"setup.py", "pipeline/report.html", *map(str, Path("serving/client").glob("*.binpb"))}
+    wanted |= {"setup.py", "pipeline/report/page.html", *map(str, Path("serving/client").glob("*.binpb"))}
     assert wanted - names == set()

@@ -10,8 +10,10 @@ import json
 
 import pytest
 
-from tests.kubeflow.backend import asking
+from tests.kubeflow.backend import answers
 from tests.kubeflow.backend.taxi import NODES, KubeflowWorld
+
+pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +47,18 @@ def test_the_first_run_pushes_a_model_that_answers(world, first, tmp_path):
     run, kept = first
     assert run.states() == dict.fromkeys([*NODES, "tfx-dag", "ExitNotice"], "SUCCEEDED"), run.said()
     assert len(kept.versions) == 1
-    assert asking.served_version(world.serving, tmp_path) == kept.versions[-1]
+    assert answers.served_version(world.serving, tmp_path) == kept.versions[-1]
 
 
 def test_the_second_run_has_other_data_and_is_compared_with_the_first(world, first, second, tmp_path):
     (_, former), (run, kept) = first, second
-    candidate, baseline = asking.auc(world.files(run, "Evaluator", "evaluation"))
+    candidate, baseline = answers.auc(world.files(run, "Evaluator", "evaluation"))
     assert candidate > 0.6
     assert baseline > 0.6
     assert candidate != baseline
     assert kept.versions == [*former.versions, kept.versions[-1]]
     assert kept.champion != former.champion
-    assert asking.served_version(world.serving, tmp_path) == kept.versions[-1]
+    assert answers.served_version(world.serving, tmp_path) == kept.versions[-1]
 
 
 def test_only_what_hangs_on_no_data_comes_from_the_cache(second):

@@ -10,8 +10,10 @@ import json
 
 import pytest
 
-from tests.kubeflow.backend import asking, taxi
+from tests.kubeflow.backend import answers, taxi
 from tests.kubeflow.backend.taxi import NODES, UNCACHED, VertexWorld
+
+pytestmark = pytest.mark.tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -47,26 +49,26 @@ def test_the_first_run_pushes_a_model_that_answers(world, first, tmp_path):
     run, kept = first
     assert run.states() == dict.fromkeys([*NODES, "tfx-dag", "ExitNotice"], "SUCCEEDED"), run.said()
     assert len(kept.versions) == 1
-    assert asking.served_version(world.serving, tmp_path) == kept.versions[-1]
+    assert answers.served_version(world.serving, tmp_path) == kept.versions[-1]
 
 
 def test_the_first_run_has_nothing_to_compare_with(world, first):
     run, _ = first
-    candidate, baseline = asking.auc(world.files(run, "Evaluator", "evaluation"))
+    candidate, baseline = answers.auc(world.files(run, "Evaluator", "evaluation"))
     assert candidate > 0.6
     assert baseline is None
 
 
 def test_the_second_run_is_compared_with_what_the_first_pushed(world, first, second, tmp_path):
     (before, former), (run, kept) = first, second
-    pushed, _ = asking.auc(world.files(before, "Evaluator", "evaluation"))
-    candidate, baseline = asking.auc(world.files(run, "Evaluator", "evaluation"))
+    pushed, _ = answers.auc(world.files(before, "Evaluator", "evaluation"))
+    candidate, baseline = answers.auc(world.files(run, "Evaluator", "evaluation"))
     assert baseline == pushed
     assert candidate != pushed
     assert kept.versions == [*former.versions, kept.versions[-1]]
     assert kept.versions[-1] > former.versions[-1]
     assert kept.champion != former.champion
-    assert asking.served_version(world.serving, tmp_path) == kept.versions[-1]
+    assert answers.served_version(world.serving, tmp_path) == kept.versions[-1]
 
 
 def test_what_did_not_change_comes_from_the_cache(second):
@@ -115,6 +117,6 @@ def test_two_workers_of_a_custom_job_make_one_model(world, second):
     said = {name: log.read_text()[-2000:] for name, log in world.workers.logs.items()}
     assert run.tasks["tfx-dag"].state == "SUCCEEDED", run.said() + str(said)
     assert sorted(said) == ["workerpool0-0", "workerpool1-0"]
-    candidate, _ = asking.auc(world.files(run, "Evaluator", "evaluation"))
+    candidate, _ = answers.auc(world.files(run, "Evaluator", "evaluation"))
     assert candidate > 0.6
     assert world.kept().versions[:-1] == before.versions

@@ -6,8 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from serving import server
 from serving.processes import process_context
+from serving.server import cli
 
 _START_SECONDS = 60.0
 
@@ -61,4 +61,4 @@ def _serve(flags, log, sender) -> None:
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
-    raise SystemExit(server.main(flags, sender.send))
+    raise SystemExit(cli.main(flags, sender.send))

@@ -24,13 +24,15 @@ from tensorflow_serving.apis import (
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.api import REST, Api
-from serving.client.tensors import fill
+from serving.client.messages.tensors import fill
 from serving.errors import StatusError
+from serving.inference.engine import SavedModel
 from serving.metrics import Metrics
 from serving.models.core import ServerCore
-from serving.models.engine import SavedModel
-from serving.servicers import ModelService, PredictionService
+from serving.server.servicers import ModelService, PredictionService
 from tests.serving import half_plus_two
+
+pytestmark = pytest.mark.tensorflow
 
 Code = grpc.StatusCode
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, validate_call
 
-from trainer.features import model_inputs
+from trainer.features.transformed import model_inputs
 from trainer.parameters import Model
 
 if TYPE_CHECKING:
     import keras
 
-    from trainer.features import TransformedFeatures
+    from trainer.features.transformed import TransformedFeatures
 
 
 def build(model: Model, *, features: TransformedFeatures, units: int) -> keras.Model:

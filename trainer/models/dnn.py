@@ -10,8 +10,8 @@ import keras
 from keras import ops
 from pydantic import Field, PositiveInt
 
-from trainer.features import TransformedFeatures
-from trainer.layers import HashDropout, JointEmbedding
+from trainer.features.transformed import TransformedFeatures
+from trainer.models.layers import HashDropout, JointEmbedding
 
 Shapes = Mapping[str, tuple[int | None, ...]]
 

@@ -9,8 +9,8 @@ import keras
 from keras import ops
 from pydantic import Field, PositiveInt
 
-from trainer.features import TransformedFeatures
-from trainer.layers import HashDropout
+from trainer.features.transformed import TransformedFeatures
+from trainer.models.layers import HashDropout
 
 # Three blocks halve a picture three times.
 _LEAST_SIDE = 8

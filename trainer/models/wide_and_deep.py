@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import keras
 from pydantic import Field, PositiveInt
 
-from trainer.features import TransformedFeatures
-from trainer.layers import HashDropout, JointEmbedding
+from trainer.features.transformed import TransformedFeatures
+from trainer.models.layers import HashDropout, JointEmbedding
 
 
 def build(

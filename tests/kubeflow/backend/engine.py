@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import celpy
 
-from kubeflow.ir import CompiledPipeline, Tree
+from kubeflow.ir.pipeline_spec import CompiledPipeline, Tree
 from tests.kubeflow.backend import containers, placeholders
 from tests.kubeflow.backend.platform import Artifacts, Attempt, Platform, Vertex
 

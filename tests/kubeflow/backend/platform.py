@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kubeflow.ir import Tree
+from kubeflow.ir.pipeline_spec import Tree
 from tests.kubeflow.backend.gcs import CloudStorage
 
 _TIME = {"pipeline_job_create_time_utc": "2026-01-31T12:00:00Z"}

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.pusher import digest
-from components.vertex_api import ENDPOINT_VARIABLE
-from kubeflow import ir
-from pipeline.places import places
+from components.push.pusher import digest
+from components.vertex.api import ENDPOINT_VARIABLE
+from kubeflow.ir import pipeline_spec
+from pipeline.nodes.places import places
 from tests.kubeflow.backend import containers
 from tests.kubeflow.backend.engine import Backend, Run
 from tests.kubeflow.backend.gcs import CloudStorage
@@ -22,7 +22,7 @@ from tests.kubeflow.backend.platform import Kubeflow, Platform, Vertex, Volumes
 from tests.kubeflow.fakes.http_service import running
 from tests.kubeflow.fakes.vertex import FakeVertex
 from tests.kubeflow.fakes.worker_pools import WorkerPools
-from tests.kubeflow.golden_ir import config_of
+from tests.kubeflow.ir.golden_ir import config_of
 
 ROOT = Path(__file__).parents[3]
 _PACKAGES = ("pipeline", "components", "trainer", "serving", "kubeflow", "configs", "schema")
@@ -89,14 +89,14 @@ class World(ABC):
         self.image = make_image(folder / "image")
         self._backend = Backend(platform, image=self.image, environment=self._environment())
 
-    def compile(self, *overrides: str) -> ir.CompiledPipeline:
+    def compile(self, *overrides: str) -> pipeline_spec.CompiledPipeline:
         """The pipeline as the file says that ``python -m kubeflow compile`` writes."""
-        from kubeflow.compiler import compile_pipeline
+        from kubeflow.ir.compiler import compile_pipeline
 
         file = self.folder / "compiled.yaml"
         text = compile_pipeline(config_of(self.profile, *self._overrides, *overrides)).to_yaml()
         file.write_text(self._adapted(text))
-        return ir.read(file)
+        return pipeline_spec.read(file)
 
     def _adapted(self, compiled: str) -> str:
         """What this machine cannot do as the platform does it."""
@@ -238,7 +238,7 @@ class KubeflowWorld(World):
             *overrides,
         )
         config = config_of(self.profile, *overrides)
-        from kubeflow.compiler import compile_pipeline
+        from kubeflow.ir.compiler import compile_pipeline
 
         volumes = Volumes.of(compile_pipeline(config).platform_spec, {"models": self._volume})
         self._kubeflow = Kubeflow(

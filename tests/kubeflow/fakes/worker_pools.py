@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.components import distributed
+from tests.trainer.distribution import jobs
 
 # Of the pools, in order; the names that TF_CONFIG has for them.
 _TASKS = ("chief", "worker")
@@ -59,7 +59,7 @@ class WorkerPools:
             for index in range(int(each["replicaCount"]))
         ]
         addresses: list[list[str]] = [[] for _ in spec["workerPoolSpecs"]]
-        for (pool, _, _), port in zip(replicas, distributed.free_ports(len(replicas)), strict=True):
+        for (pool, _, _), port in zip(replicas, jobs.free_ports(len(replicas)), strict=True):
             addresses[pool].append(f"127.0.0.1:{port}")
         for pool, index, command in replicas:
             assert command[:2] == ["python", "-m"]
@@ -70,7 +70,7 @@ class WorkerPools:
         return self._fields
 
     def _anew(self, command: Sequence[str], told: Mapping[str, str], log: Path) -> Process:
-        return distributed.start(*command[3:], module=command[2], log=log, cwd=self._folder, **told)
+        return jobs.start(*command[3:], module=command[2], log=log, cwd=self._folder, **told)
 
     def _fields(self) -> dict[str, Any]:
         codes = {name: process.poll() for name, process in self._processes.items()}

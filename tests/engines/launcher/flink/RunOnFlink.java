@@ -15,7 +15,7 @@ import org.apache.beam.sdk.util.construction.PipelineOptionsTranslation;
 import org.apache.beam.vendor.grpc.v1p69p0.com.google.protobuf.Struct;
 import org.apache.beam.vendor.grpc.v1p69p0.com.google.protobuf.util.JsonFormat;
 
-/** Runs the batch pipeline that tests/engines/job_server.py put into this jar, by Beam's Flink runner. */
+/** Runs the batch pipeline that tests/engines/flink/job_server.py put into this jar, by Beam's Flink runner. */
 public final class RunOnFlink {
   private static final String FOLDER = "BEAM-PIPELINE/pipeline/";
 

@@ -1,0 +1,1 @@
+"""What rows cost: ingest, statistics, transformation and evaluation, ours and stock."""

@@ -1,0 +1,95 @@
+"""What `bench.scale` measures, in which order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# The stages, and the node of the pipeline that each is.
+NODES = {
+    "ingest": "ExampleGen",
+    "ingest_parquet": "ExampleGen",
+    "statistics": "StatisticsGen",
+    "transform": "Transform",
+    "evaluation": "Evaluator",
+}
+RUNNERS = ("in_memory", "multi_processing", "portable", "flink1", "flink2", "spark")
+WAYS = ("stock", "ours")
+SIZES = (15_000, 150_000, 1_500_000)
+# As TFX's local runner runs the template; no other runner is its default.
+STOCK_RUNNER = "in_memory"
+# It has no executor that keeps the zeros of Parquet files.
+_NOT_STOCK = "ingest_parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One measurement.
+
+    Attributes:
+        way: ``stock`` or ``ours``.
+        runner: one of `RUNNERS`.
+        stage: one of `NODES`.
+        rows: that go into the stage.
+        repeat: from 1.
+    """
+
+    way: str
+    runner: str
+    stage: str
+    rows: int
+    repeat: int = 1
+
+    def __str__(self) -> str:
+        repeat = f", repeat {self.repeat}" if self.repeat > 1 else ""
+        return f"{self.stage}, {self.rows:,} rows, {self.way} on {self.runner}{repeat}"
+
+
+def tasks(
+    *, sizes: Sequence[int], runners: Sequence[str], stages: Sequence[str], ways: Sequence[str], repeats: int
+) -> Iterator[Task]:
+    """Small sizes first, a stage after the one whose output it reads, the ways and runners in turns."""
+    for rows in sorted(sizes):
+        for repeat in range(1, repeats + 1):
+            for stage in NODES:
+                for runner in RUNNERS:
+                    for way in WAYS:
+                        task = Task(way=way, runner=runner, stage=stage, rows=rows, repeat=repeat)
+                        if way in ways and runner in runners and stage in stages and _makes_sense(task):
+                            yield task
+
+
+def _makes_sense(task: Task) -> bool:
+    return task.way == "ours" or (task.runner == STOCK_RUNNER and task.stage != _NOT_STOCK)
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """``15k,1.5M`` as whole numbers.
+
+    Raises:
+        ValueError: a size is none.
+    """
+    return tuple(_size(word) for word in text.split(","))
+
+
+def _size(word: str) -> int:
+    units = {"k": 1_000, "M": 1_000_000}
+    number, unit = (word[:-1], units[word[-1]]) if word[-1:] in units else (word, 1)
+    try:
+        size = float(number) * unit
+    except ValueError:
+        size = math.nan
+    if not (size >= 1 and size.is_integer()):
+        raise ValueError(f"{word!r} is no number of rows; write 15000, 15k or 1.5M")
+    return int(size)
+
+
+def size_name(rows: int) -> str:
+    """``1500000`` as ``1.5M``."""
+    for unit, factor in (("M", 1_000_000), ("k", 1_000)):
+        if rows >= factor:
+            return f"{rows / factor:g}{unit}"
+    return str(rows)

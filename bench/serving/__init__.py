@@ -1,0 +1,1 @@
+"""How fast the embedded server is, against other servers of the same model."""

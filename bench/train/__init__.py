@@ -1,0 +1,1 @@
+"""Training steps and the Trainer node, against stock TFX and plain Keras."""

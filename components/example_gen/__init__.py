@@ -1,0 +1,1 @@
+"""ExampleGen: files to tf.Examples in TFRecord shards."""

@@ -1,0 +1,1 @@
+"""The gates: data, model, export."""

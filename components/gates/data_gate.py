@@ -1,0 +1,92 @@
+"""DataGate: stops the run on data anomalies and on a label that cannot be learnt.
+
+The standard ExampleValidator only reports: its anomalies never fail it, and a model is trained on bad data. It also
+knows nothing of the label, whose missing values would silently become negatives, or the first class, or 0.
+"""
+
+from collections.abc import Collection, Sequence
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils, standard_artifacts
+
+from components.gates.label_check import label_anomalies
+from components.refusal import GateRefused
+from trainer.parameters import Label
+
+_ANOMALIES_FILE = "SchemaDiff.pb"
+_DATASET = "dataset"
+_SEVERITY = {"warning": anomalies_pb2.AnomalyInfo.WARNING, "error": anomalies_pb2.AnomalyInfo.ERROR}
+_SHOWN = 3
+
+
+@component
+def DataGate(  # noqa: N802 (TFX names components as classes)
+    anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
+    statistics: InputArtifact[standard_artifacts.ExampleStatistics],
+    label: Parameter[str],
+    fail_on: Parameter[str],
+    allow: Parameter[str] = "",
+) -> None:
+    """Refuse the data if ExampleValidator found anomalies, or the label of a split cannot be learnt.
+
+    Args:
+        anomalies: from ExampleValidator; one folder per split.
+        statistics: from StatisticsGen, for the label.
+        label: a `trainer.parameters.Label` as JSON.
+        fail_on: ``error`` or ``warning``: the least severity that refuses.
+        allow: anomalies that never refuse, comma-separated ``feature:REASON`` or ``feature`` (any reason).
+
+    Raises:
+        GateRefused: with the first anomalies, each with its split and feature.
+    """
+    splits = artifact_utils.decode_split_names(anomalies.split_names)
+    allowed = frozenset(filter(None, allow.split(",")))
+    found = find_anomalies(anomalies.uri, splits=splits, fail_on=fail_on, allow=allowed)
+    found += [
+        text
+        for text, names in label_anomalies(statistics.uri, splits=splits, label=Label.model_validate_json(label))
+        if not names & allowed
+    ]
+    if found:
+        more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
+        raise GateRefused("; ".join(found[:_SHOWN]) + more)
+
+
+def find_anomalies(uri: str, *, splits: Sequence[str], fail_on: str, allow: Collection[str]) -> list[str]:
+    """Read the anomalies of every split and return those that refuse, as ``split/feature: what (REASON)``.
+
+    Args:
+        uri: an ExampleAnomalies artifact's folder.
+        splits: the splits that were validated; one without a result refuses.
+        fail_on: the least severity that refuses, ``error`` or ``warning``.
+        allow: ``feature:REASON`` or ``feature`` entries to pass over.
+    """
+    found = [] if splits else ["ExampleValidator looked at no split"]
+    for split in splits:
+        path = f"{uri}/Split-{split}/{_ANOMALIES_FILE}"
+        if not fileio.exists(path):
+            found.append(f"{split}: ExampleValidator left no result at {path}")
+            continue
+        with fileio.open(path, "rb") as file:
+            anomalies = anomalies_pb2.Anomalies.FromString(file.read())
+        if anomalies.data_missing:
+            found.append(f"{split}: there is no data")
+        infos = [*sorted(anomalies.anomaly_info.items()), (_DATASET, anomalies.dataset_anomaly_info)]
+        for feature, info in infos:
+            if info.severity >= _SEVERITY[fail_on] and feature not in allow:
+                found.extend(_reasons(split, feature, info, allow))
+    return found
+
+
+def _reasons(split: str, feature: str, info: anomalies_pb2.AnomalyInfo, allow: Collection[str]) -> list[str]:
+    if not info.reason:
+        return [f"{split}/{feature}: {info.description or 'an anomaly without a description'}"]
+    names = [(anomalies_pb2.AnomalyInfo.Type.Name(reason.type), reason) for reason in info.reason]
+    return [
+        f"{split}/{feature}: {reason.description.rstrip('. ')} ({name})"
+        for name, reason in names
+        if f"{feature}:{name}" not in allow
+    ]

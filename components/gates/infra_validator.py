@@ -1,0 +1,174 @@
+"""InfraValidator: loads the export as TF Serving would, asks it real examples, compares with the trained model.
+
+The standard InfraValidator needs docker and a TF Serving image. This one starts another process that loads the
+SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard
+InfraBlessing. The requests that the served model will be warmed up with are made and tried in the same process.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from tensorflow_transform.saved import saved_transform_io_v2
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import path_utils
+
+from components.gates import infra_blessing
+from serving.inference.probe import Answers, ProbeFailed, WarmUp, probing
+from trainer import models
+from trainer.export.saved_model import CLASSIFY, COLUMNAR, REGRESS, TRANSFORM_FEATURES
+from trainer.models.heads import head_of
+from trainer.parameters import Label
+from trainer.run_fn import KERAS_MODEL
+
+SERVING_DEFAULT = "serving_default"
+# What callers of a served model ask; the evaluation alone asks for transformed features.
+_WARMED_UP = (SERVING_DEFAULT, COLUMNAR, CLASSIFY, REGRESS)
+
+
+@component
+def InfraValidator(  # noqa: N802 (TFX names components as classes)
+    model: InputArtifact[standard_artifacts.Model],
+    transform_graph: InputArtifact[standard_artifacts.TransformGraph],
+    examples: InputArtifact[standard_artifacts.Examples],
+    blessing: OutputArtifact[standard_artifacts.InfraBlessing],
+    label: Parameter[str],
+    split: Parameter[str],
+    num_examples: Parameter[int],
+    tolerance: Parameter[float],
+    timeout_seconds: Parameter[int],
+    warmup: Parameter[int],
+    code: Parameter[str],
+) -> None:
+    """Bless the export if every signature answers real examples as the trained model does.
+
+    Args:
+        model: from the Trainer: the export, and the trained Keras model as it was before the export.
+        transform_graph: from Transform.
+        examples: raw examples, from ExampleGen.
+        blessing: the verdict; not blessed is a verdict, too, and the Pusher refuses on it. Holds the warm-up file that
+            the Pusher puts into the served version.
+        label: a `trainer.parameters.Label` as JSON; its task decides which signatures there must be.
+        split: which split the examples come from.
+        num_examples: how many to send.
+        tolerance: the largest absolute difference of an output that passes; of values above 1, the largest relative
+            one.
+        timeout_seconds: for loading and answering together.
+        warmup: 1 to write a warm-up file of one example, 0 for none.
+        code: a digest of the sources that decide; it is there for the cache key alone.
+    """
+    [split_uri] = artifact_utils.get_split_uris([examples], split)
+    records = read_records(split_uri, limit=num_examples)
+    if not records:
+        infra_blessing.write(blessing, model_id=model.id, reason=f"split {split} has no example to send")
+        return
+    saved_model = path_utils.serving_model_path(model.uri)
+    warm_up = WarmUp(signatures=_WARMED_UP, folder=Path(blessing.uri)) if warmup else None
+    try:
+        with probing(saved_model, records, timeout_seconds=timeout_seconds, warm_up=warm_up) as answers:
+            expected = trained_answers(
+                records,
+                label=Label.model_validate_json(label),
+                keras_model=f"{model.uri}/{KERAS_MODEL}",
+                transform_graph=transform_graph.uri,
+            )
+            reason = compare(answers(), expected, tolerance=tolerance)
+    except ProbeFailed as error:
+        reason = str(error)
+    infra_blessing.write(blessing, model_id=model.id, reason=reason)
+
+
+def read_records(folder: str, *, limit: int) -> list[bytes]:
+    """The first ``limit`` serialized tf.Examples of a split's gzipped TFRecord files."""
+    files = sorted(tf.io.gfile.glob(f"{folder}/*"))
+    return list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(limit).as_numpy_iterator())
+
+
+def trained_answers(records: list[bytes], *, label: Label, keras_model: str, transform_graph: str) -> Answers:
+    """What the trained model says of ``records``, computed without the export.
+
+    Args:
+        records: serialized raw tf.Examples.
+        label: whose head turns logits into outputs.
+        keras_model: the Keras file that the trainer wrote before it exported.
+        transform_graph: the Transform component's output.
+
+    Returns:
+        The outputs of every signature that an export for this label must have.
+
+    Raises:
+        ProbeFailed: there is no Keras file.
+    """
+    if not tf.io.gfile.exists(keras_model):
+        raise ProbeFailed(f"the trainer wrote no {KERAS_MODEL} into its model to compare the export with")
+    output = tft.TFTransformOutput(transform_graph)
+    loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
+    raw = tf.io.parse_example(records, output.raw_feature_spec())
+    transformed = {name: tensor.numpy() for name, tensor in loader.apply_transform_model(raw).items()}
+    model = models.load(keras_model)
+    head = head_of(label)
+    predictions = head.predictions(models.apply(model, transformed, training=False)).numpy()
+    return {
+        SERVING_DEFAULT: {head.output: predictions},
+        COLUMNAR: {head.output: predictions},
+        TRANSFORM_FEATURES: transformed,
+        **_generic_answers(label, predictions),
+    }
+
+
+def _generic_answers(label: Label, predictions: np.ndarray) -> Answers:
+    """What TF Serving's Classify or Regress call asks for."""
+    if label.task == "regression":
+        return {REGRESS: {tf.saved_model.REGRESS_OUTPUTS: predictions}}
+    scores = np.concatenate([1 - predictions, predictions], axis=1) if label.task == "binary" else predictions
+    names = np.array([name.encode() for name in label.class_names()], dtype=object)
+    return {
+        CLASSIFY: {
+            tf.saved_model.CLASSIFY_OUTPUT_CLASSES: np.tile(names, (len(scores), 1)),
+            tf.saved_model.CLASSIFY_OUTPUT_SCORES: scores,
+        }
+    }
+
+
+def compare(answers: Answers, expected: Answers, *, tolerance: float) -> str | None:
+    """None where every output of every signature equals the trained model's; else one line that says where not.
+
+    A signature that is not expected is one of the user's own, and nothing can be said about it.
+    """
+    missing = expected.keys() - answers.keys()
+    if missing:
+        return f"the export lacks the signature {min(missing)}; it has {', '.join(sorted(answers)) or 'none'}"
+    for signature, wanted in sorted(expected.items()):
+        outputs = answers[signature]
+        if outputs.keys() != wanted.keys():
+            return f"signature {signature} returns {sorted(outputs)}, not {sorted(wanted)}"
+        for name, array in sorted(outputs.items()):
+            difference = _difference(array, wanted[name], tolerance=tolerance)
+            if difference:
+                return f"{name} of signature {signature} {difference}"
+    return None
+
+
+def _difference(array: np.ndarray, wanted: np.ndarray, *, tolerance: float) -> str | None:
+    if array.shape != wanted.shape:
+        return f"has shape {array.shape}, not {wanted.shape}"
+    if array.dtype.kind != wanted.dtype.kind:
+        return f"is of type {array.dtype}, not {wanted.dtype}"
+    if wanted.dtype.kind != "f":
+        # Names and ids are right or wrong; an id may not be off by one, however large it is.
+        different = np.argwhere(array != wanted)
+        if len(different):
+            place = tuple(different[0])
+            return f"is {_plain(array[place])} where the trained model's is {_plain(wanted[place])}"
+        return None
+    largest = float(np.max(np.abs(array - wanted) / np.maximum(1.0, np.abs(wanted)), initial=0.0))
+    if not largest <= tolerance:
+        return f"differs from the trained model by {largest:.3g}, {tolerance:g} is allowed"
+    return None
+
+
+def _plain(value: object) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

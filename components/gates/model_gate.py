@@ -1,0 +1,163 @@
+"""ModelGate: stops the run when the candidate is not good enough.
+
+The standard Evaluator only writes its verdict; everything after it runs, and the command exits with 0. Two more
+things it cannot do: it passes every threshold against a baseline when there is none, so the first run's policy is
+decided here; and with a least slice size, TFMA 0.52 fails every threshold on each smaller slice ("Metric not
+found"), so limits per slice are held here.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+
+import tensorflow_model_analysis as tfma
+from tensorflow_model_analysis.proto import validation_result_pb2
+from tfx.components.evaluator import constants
+from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+
+from components.gates.evaluation import (
+    BASELINE,
+    CANDIDATE,
+    EXAMPLE_COUNT,
+    Table,
+    at_least,
+    at_most,
+    metrics_by_slice,
+    slice_name,
+)
+from components.refusal import GateRefused
+from trainer.export.model_artifact import is_empty
+
+_SHOWN_FAILURES = 3
+_NO_VALUE = "cannot be computed (are all labels equal, or is a class missing?)"
+
+
+@component
+def ModelGate(  # noqa: N802 (TFX names components as classes)
+    evaluation: InputArtifact[standard_artifacts.ModelEvaluation],
+    blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    slice_thresholds: Parameter[str],
+    min_slice_size: Parameter[int],
+    first_run: Parameter[str],
+    baseline: InputArtifact[standard_artifacts.Model] = None,
+) -> None:
+    """Refuse the candidate if it missed a threshold.
+
+    Args:
+        evaluation: from the Evaluator.
+        blessing: the Evaluator's verdict on all examples.
+        slice_thresholds: JSON list of objects with ``metric``, ``slice`` (a feature), and the limits ``min``, ``max``,
+            ``max_drop`` and ``max_rise``, each a number or null.
+        min_slice_size: slices with fewer examples have no limits.
+        first_run: ``absolute_only`` lets a first model pass on its own thresholds, ``refuse`` never does.
+        baseline: the last blessed model; absent, or without files, in a first run.
+
+    Raises:
+        GateRefused: with the metric, slice, value and limit of the first failures.
+    """
+    blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
+    failures = [] if blessed else evaluator_failures(tfma.load_validation_result(evaluation.uri))
+    failures += slice_failures(
+        json.loads(slice_thresholds),
+        candidate=metrics_by_slice(evaluation.uri, CANDIDATE),
+        baseline=metrics_by_slice(evaluation.uri, BASELINE),
+        min_slice_size=min_slice_size,
+    )
+    if (baseline is None or is_empty(baseline.uri)) and first_run == "refuse":
+        failures.append("there is no blessed model to compare with, and gates.evaluation.first_run is 'refuse'")
+    if failures:
+        more = f" (and {len(failures) - _SHOWN_FAILURES} more)" if len(failures) > _SHOWN_FAILURES else ""
+        raise GateRefused("; ".join(failures[:_SHOWN_FAILURES]) + more)
+
+
+def evaluator_failures(result: validation_result_pb2.ValidationResult) -> list[str]:
+    """Why the Evaluator did not bless, one text per failed threshold: metric, slice, value and limit."""
+    texts = [
+        f"{failure.metric_key.name} of {slice_name(per_slice.slice_key) or 'all examples'} {_missed(failure)}"
+        for per_slice in result.metric_validations_per_slice
+        for failure in per_slice.failures
+    ]
+    return texts or ["the Evaluator did not bless the model, and names no reason"]
+
+
+def slice_failures(
+    thresholds: list[Mapping[str, object]], *, candidate: Table, baseline: Table, min_slice_size: int
+) -> list[str]:
+    """Which slices missed their limits, one text per slice and limit.
+
+    Args:
+        thresholds: see `ModelGate`.
+        candidate: the candidate's metrics by slice.
+        baseline: the last blessed model's; empty in a first run.
+        min_slice_size: slices with fewer examples are passed over; a limit that no slice is left for is a failure.
+    """
+    failures = []
+    for threshold in thresholds:
+        slices = {
+            name: metrics
+            for name, metrics in candidate.items()
+            if name.startswith(f"{threshold['slice']}=") and metrics[EXAMPLE_COUNT] >= min_slice_size
+        }
+        if not slices:
+            failures.append(f"{threshold['slice']} has no slice of {min_slice_size} examples to hold its limit against")
+        for name, metrics in slices.items():
+            failures.extend(_slice_failures(threshold, name, metrics, baseline.get(name, {})))
+    return failures
+
+
+def _slice_failures(
+    threshold: Mapping[str, object], name: str, metrics: Mapping[str, float], baseline: Mapping[str, float]
+) -> Iterator[str]:
+    metric = threshold["metric"]
+    value, before = metrics[metric], baseline.get(metric, math.nan)
+    what = f"{metric} of {name}"
+    if math.isnan(value):
+        yield f"{what} {_NO_VALUE}"
+        return
+    if threshold["min"] is not None and value < at_least(threshold["min"]):
+        yield f"{what} {_too_low(value, threshold['min'])}"
+    if threshold["max"] is not None and value > at_most(threshold["max"]):
+        yield f"{what} {_too_high(value, threshold['max'])}"
+    # Where the baseline has no value, there is nothing to compare with.
+    if threshold["max_drop"] is not None and value < before - threshold["max_drop"]:
+        yield f"{what} {_fell(value - before, threshold['max_drop'])}"
+    if threshold["max_rise"] is not None and value > before + threshold["max_rise"]:
+        yield f"{what} {_rose(value - before, threshold['max_rise'])}"
+
+
+def _missed(failure: validation_result_pb2.ValidationFailure) -> str:
+    value, threshold = failure.metric_value.double_value.value, failure.metric_threshold
+    if math.isnan(value):
+        return _NO_VALUE
+    if threshold.HasField("change_threshold"):
+        limit = threshold.change_threshold.absolute.value
+        if threshold.change_threshold.direction == tfma.MetricDirection.LOWER_IS_BETTER:
+            return _rose(value, limit)
+        return _fell(value, -limit)
+    bounds = threshold.value_threshold
+    if bounds.HasField("upper_bound"):
+        return _too_high(value, bounds.upper_bound.value)
+    return _too_low(value, bounds.lower_bound.value)
+
+
+def _too_low(value: float, limit: float) -> str:
+    return f"is {_figure(value)}, at least {limit:g} is wanted"
+
+
+def _too_high(value: float, limit: float) -> str:
+    return f"is {_figure(value)}, at most {limit:g} is wanted"
+
+
+def _fell(change: float, allowed: float) -> str:
+    return f"fell by {_figure(-change)} against the last blessed model, {allowed:g} is allowed"
+
+
+def _rose(change: float, allowed: float) -> str:
+    return f"rose by {_figure(change)} against the last blessed model, {allowed:g} is allowed"
+
+
+def _figure(value: float) -> str:
+    """Four digits after the point; more where those would all be 0, as for the error of a small quantity."""
+    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3g}"

@@ -1,0 +1,1 @@
+"""TF Lite: export, gate and push."""

@@ -1,0 +1,75 @@
+"""LiteGate: stops the run when a TF Lite file answers worse than the SavedModel it comes from.
+
+The Evaluator cannot compare the two itself: TensorFlow Model Analysis refuses a TF Lite model beside one of another
+type. So each has an evaluation of its own, over the same examples, and they are compared here.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+
+from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+
+from components.gates.evaluation import ALL_EXAMPLES, CANDIDATE, EXAMPLE_COUNT, metrics_by_slice
+from components.refusal import GateRefused
+
+# Differences of binary fractions: 0.95 - 0.945 is a little more than 0.005.
+_ROUNDING = 1e-9
+
+
+@component
+def LiteGate(  # noqa: N802 (TFX names components as classes)
+    evaluation: InputArtifact[standard_artifacts.ModelEvaluation],
+    reference: InputArtifact[standard_artifacts.ModelEvaluation],
+    variant: Parameter[str],
+    thresholds: Parameter[str],
+) -> None:
+    """Refuse the TF Lite file if it loses more than is allowed.
+
+    Args:
+        evaluation: of the TF Lite file.
+        reference: of the SavedModel.
+        variant: which file it is, for the reason.
+        thresholds: JSON list of objects with ``metric``, ``max_loss`` and ``higher_is_better``.
+
+    Raises:
+        GateRefused: with every metric that lost too much.
+    """
+    losses = list(
+        excessive_losses(
+            json.loads(thresholds),
+            lite=metrics_by_slice(evaluation.uri, CANDIDATE).get(ALL_EXAMPLES, {}),
+            reference=metrics_by_slice(reference.uri, CANDIDATE).get(ALL_EXAMPLES, {}),
+        )
+    )
+    if losses:
+        raise GateRefused(f"the {variant} TF Lite model: {'; '.join(losses)}")
+
+
+def excessive_losses(
+    thresholds: list[Mapping[str, object]], *, lite: Mapping[str, float], reference: Mapping[str, float]
+) -> Iterator[str]:
+    """One text per reason to refuse.
+
+    Args:
+        thresholds: see `LiteGate`.
+        lite: the TF Lite file's metrics over all examples.
+        reference: the SavedModel's.
+    """
+    counts = lite.get(EXAMPLE_COUNT, 0), reference.get(EXAMPLE_COUNT, 0)
+    if counts[0] != counts[1] or not counts[0]:
+        yield f"it was evaluated on {counts[0]:.0f} examples, the SavedModel on {counts[1]:.0f}"
+    for threshold in thresholds:
+        metric, allowed = threshold["metric"], threshold["max_loss"]
+        values = lite.get(metric, math.nan), reference.get(metric, math.nan)
+        if any(map(math.isnan, values)):
+            yield f"{metric} cannot be computed for it or for the SavedModel"
+            continue
+        loss = values[1] - values[0] if threshold["higher_is_better"] else values[0] - values[1]
+        if loss > allowed + _ROUNDING:
+            yield (
+                f"{metric} is {values[0]:.4f}, {loss:.2g} worse than the SavedModel's {values[1]:.4f}; "
+                f"{allowed:g} is allowed"
+            )

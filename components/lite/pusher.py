@@ -1,0 +1,75 @@
+"""LitePusher: puts the TF Lite files of a pushed model side by side into a folder of their own, whole or not at all."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+
+from components.lite.export import DESCRIPTION, description, model_file
+from components.push.pusher import destination, push
+
+
+@component
+def LitePusher(  # noqa: N802 (TFX names components as classes)
+    pushed_model: InputArtifact[standard_artifacts.PushedModel],
+    pushed_lite: OutputArtifact[standard_artifacts.PushedModel],
+    base_directory: Parameter[str],
+    float32: InputArtifact[standard_artifacts.Model] = None,
+    float16: InputArtifact[standard_artifacts.Model] = None,
+    dynamic_range: InputArtifact[standard_artifacts.Model] = None,
+    int8: InputArtifact[standard_artifacts.Model] = None,
+) -> None:
+    """Push the files that LiteExport made; the gates before have accepted them.
+
+    Args:
+        float32: from LiteExport, as are the other variants; each has an input of its own, since Kubeflow and Vertex
+            know no input that many nodes feed. None was not asked for.
+        float16: see ``float32``.
+        dynamic_range: see ``float32``.
+        int8: see ``float32``.
+        pushed_model: from the Pusher: the SavedModel they belong to.
+        pushed_lite: marked with destination and version. It names no model, so that it never becomes the baseline of an
+            evaluation.
+        base_directory: the folder of this model's TF Lite files, a path or ``gs://bucket/folder``; versions are its
+            children. In a bucket, a version is whole as soon as it holds ``lite.json``, which comes last and names the
+            other files.
+
+    Raises:
+        BucketFailed: the bucket cannot be used.
+    """
+    saved_model_version = pushed_model.get_string_custom_property("pushed_version")
+    lite_models = [artifact for artifact in (float32, float16, dynamic_range, int8) if artifact is not None]
+    with tempfile.TemporaryDirectory() as private:
+        # A child of it: the copy keeps its mode, and nobody else may read a temporary folder.
+        source = Path(private) / "files"
+        collect([artifact.uri for artifact in lite_models], saved_model_version=saved_model_version, folder=source)
+        version, new = push(source=source, base_directory=base_directory, last=DESCRIPTION)
+    pushed_lite.set_int_custom_property("pushed", 1)
+    pushed_lite.set_int_custom_property("newly_pushed", int(new))
+    pushed_lite.set_string_custom_property("pushed_destination", destination(base_directory, version))
+    pushed_lite.set_string_custom_property("pushed_version", str(version))
+
+
+def collect(uris: list[str], *, saved_model_version: str, folder: Path) -> None:
+    """Copy each variant to ``model_VARIANT.tflite``, and write one description of them all.
+
+    The description holds no measured time: it would make two pushes of the same files differ.
+
+    Args:
+        uris: of LiteExport's artifacts.
+        saved_model_version: the version under which the same model is served.
+        folder: is created.
+    """
+    folder.mkdir()
+    files = {}
+    for uri in uris:
+        about = description(uri)
+        name = f"model_{about['variant']}.tflite"
+        shutil.copyfile(model_file(uri), folder / name)
+        files[name] = {key: about[key] for key in ("variant", "bytes", "inputs", "output")}
+    whole = {"saved_model_version": saved_model_version, "files": dict(sorted(files.items()))}
+    (folder / DESCRIPTION).write_text(json.dumps(whole, indent=2) + "\n")

@@ -1,0 +1,51 @@
+"""The baseline of an evaluation: the last model that passed every gate and was pushed, never the candidate itself.
+
+TFX's LatestBlessedModelStrategy looks at the Evaluator's verdict alone, so a model that infra validation refused
+becomes the baseline; it takes the model that was trained last, though an older one may have been pushed after it; it
+returns the candidate itself when a cached Trainer yields the same model again; and it returns models whose files are
+gone, on which the Evaluator dies.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from ml_metadata import MetadataStore
+from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.io import fileio
+from tfx.types import Artifact
+
+from components.push.pusher import MODEL_ID_PROPERTY
+
+logger = logging.getLogger(__name__)
+
+
+class LatestPushedModelStrategy(ResolverStrategy):
+    """Resolves ``model`` to the one that was pushed last.
+
+    Expects the keys ``model`` and ``pushed_model``, and ``candidate`` where there is one; narrows ``model`` to the
+    baseline, or to nothing in a first run, and leaves the others as they are.
+
+    Args:
+        enabled: False means that there is no baseline, whatever was pushed.
+    """
+
+    def __init__(self, enabled: bool = True):
+        self._enabled = enabled
+
+    def resolve_artifacts(
+        self, store: MetadataStore, input_dict: dict[str, list[Artifact]]
+    ) -> dict[str, list[Artifact]]:
+        """Choose the baseline; see the class."""
+        del store
+        models = {model.id: model for model in input_dict["model"]}
+        candidates = {artifact.id for artifact in input_dict.get("candidate", ())}
+        pushes = sorted(input_dict["pushed_model"], key=lambda artifact: artifact.id, reverse=True)
+        for push in pushes if self._enabled else ():
+            model = models.get(push.get_int_custom_property(MODEL_ID_PROPERTY))
+            if model is None or model.id in candidates:
+                continue
+            if fileio.isdir(model.uri):
+                return {**input_dict, "model": [model]}
+            logger.warning("The pushed model %s is gone from %s: looking for an older one.", model.id, model.uri)
+        return {**input_dict, "model": []}

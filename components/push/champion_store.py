@@ -1,0 +1,168 @@
+"""The model that was pushed last, kept for the next run: where no resolver runs, a pointer file says which it is.
+
+``CHAMPION/VERSION/`` holds a whole Model artifact, ``CHAMPION/champion.json`` names it and the one before.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from components.storage.buckets import digest, files_below, hashes
+from components.storage.shared_folders import SharedFolder, shared_folder
+
+POINTER = "champion.json"
+
+logger = logging.getLogger(__name__)
+
+
+class ChampionUnreadable(Exception):
+    """There is a champion, but it cannot be read; the text says where, why, and what to do."""
+
+
+class Copy(BaseModel):
+    """A model that is kept. Keys that a newer release added are ignored.
+
+    Attributes:
+        version: as it was pushed; the copy's folder is named by it.
+        files: how many there are.
+        digest: over their names and contents.
+        time: when it was copied, UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    files: int
+    digest: str
+    time: str
+
+
+class Pointer(Copy):
+    """What the pointer file says.
+
+    Attributes:
+        previous: the copy to take where this one is damaged.
+    """
+
+    previous: Copy | None = None
+
+
+def keep(*, model: Path, version: int, folder: str, check: Callable[[], None] = lambda: None) -> None:
+    """Make a pushed model the champion; only one process at a time may do so.
+
+    The pointer moves when the copy is whole, so that a kill at any point leaves a champion: the old one or the new. One
+    that cannot be read is replaced; copies that it may have named stay.
+
+    Args:
+        model: a Model artifact's folder.
+        version: as it was pushed.
+        folder: a path or ``gs://bucket/folder``; it holds this copy and the one before, and nothing of others.
+        check: raises where this process is no longer the only one. It is called before each change, and after
+            the pointer was read, so that a pointer that somebody else moved stays where it is.
+    """
+    place = shared_folder(folder)
+    content, generation = place.read(POINTER) or (None, 0)
+    try:
+        pointer, readable = _pointer(content, folder), True
+    except ChampionUnreadable as error:
+        logger.warning("%s It is replaced by version %s.", error, version)
+        pointer, readable = None, False
+    found = hashes(files_below(model))
+    if pointer is None or pointer.version != version or not _is_whole(place, pointer):
+        check()
+        place.put(str(version), model)
+        previous = pointer if pointer is None or pointer.version != version else pointer.previous
+        pointer = Pointer(
+            version=version,
+            files=len(found),
+            digest=digest(found),
+            time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            previous=previous and Copy(**previous.model_dump(exclude={"previous"})),
+        )
+        check()
+        place.write(POINTER, pointer.model_dump_json(indent=2).encode() + b"\n", generation=generation)
+    kept = {str(copy.version) for copy in (pointer, pointer.previous) if copy}
+    for name in place.names() - kept if readable else ():
+        check()
+        place.remove(name)
+
+
+def restore(*, folder: str, destination: Path) -> int | None:
+    """Copy the champion to ``destination``, or the model before it where the champion is damaged.
+
+    Args:
+        folder: see `keep`.
+        destination: is emptied first.
+
+    Returns:
+        The version; None where nothing was ever pushed: there is no pointer.
+
+    Raises:
+        BucketFailed: the folder cannot be read. That is no answer: without a baseline the gates ask less.
+        ChampionUnreadable: the pointer cannot be read, or no copy is whole. That is none, either.
+    """
+    place, tried = shared_folder(folder), None
+    while True:
+        content, _ = place.read(POINTER) or (None, 0)
+        pointer = _pointer(content, folder)
+        if pointer is None or pointer == tried:
+            clear(destination)
+        if pointer is None:
+            return None
+        if pointer == tried:
+            raise _unreadable(folder, f"neither the model {pointer.version} nor the one before is whole")
+        for copy in (pointer, pointer.previous):
+            if copy and _fetch(place, copy, destination):
+                return copy.version
+        # A push may have moved the pointer meanwhile, and removed what it named.
+        tried = pointer
+
+
+def clear(folder: Path) -> None:
+    """An empty folder, whatever a killed attempt left there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _fetch(place: SharedFolder, copy: Copy, destination: Path) -> bool:
+    clear(destination)
+    try:
+        place.fetch(str(copy.version), destination)
+    except FileNotFoundError as error:
+        logger.warning("The champion's copy %s lost a file: %s", copy.version, error)
+        return False
+    if digest(hashes(files_below(destination))) == copy.digest:
+        return True
+    logger.warning("The champion's copy %s is not what was pushed: looking for an older one.", copy.version)
+    return False
+
+
+def _pointer(content: bytes | None, folder: str) -> Pointer | None:
+    """What the pointer file says; None where there is no such file."""
+    if content is None:
+        return None
+    try:
+        return Pointer.model_validate_json(content)
+    except ValidationError as error:
+        raise _unreadable(folder, f"{POINTER} cannot be read ({error.errors()[0]['msg']})") from None
+
+
+def _unreadable(folder: str, reason: str) -> ChampionUnreadable:
+    return ChampionUnreadable(
+        f"{folder}: {reason}; set gates.evaluation.baseline=none (and trainer.loop.warm_start=false) for one run, or "
+        f"delete {folder.rstrip('/')}/{POINTER}."
+    )
+
+
+def _is_whole(place: SharedFolder, copy: Copy) -> bool:
+    return digest(place.hashes(str(copy.version))) == copy.digest

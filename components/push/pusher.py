@@ -1,0 +1,181 @@
+"""Pusher: puts a blessed model into the serving folder, whole or not at all.
+
+The standard Pusher copies inside the version folder (a model server sees it half-made, and a kill leaves a
+broken newest version), skips the second push within a second but marks it pushed, and returns normally when
+the model was not blessed.
+"""
+
+import fcntl
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tfx.components.evaluator import constants
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+from tfx.utils import path_utils
+
+from components.gates import infra_blessing as infra
+from components.push import bucket_push
+from components.push.champion_store import keep
+from components.refusal import GateRefused
+from components.storage import buckets
+from components.storage.buckets import SCHEME, BucketFolder, files_below, hashes
+from components.storage.shared_folders import STAGE_PREFIX, sync
+from serving.inference.warmup import WARMUP_FILE
+from serving.versions import version_folders
+
+# What TF Serving opens first; it takes a folder without one for no model.
+SAVED_MODEL = "saved_model.pb"
+# Lies in the serving folder; model servers ignore a name that is no number.
+LOCK = ".push-lock"
+# Names the model that a PushedModel artifact is about.
+MODEL_ID_PROPERTY = "model_id"
+
+
+@component
+def Pusher(  # noqa: N802 (TFX names components as classes)
+    model: InputArtifact[standard_artifacts.Model],
+    model_blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    infra_blessing: InputArtifact[standard_artifacts.InfraBlessing],
+    pushed_model: OutputArtifact[standard_artifacts.PushedModel],
+    base_directory: Parameter[str],
+    champion: Parameter[str] = "",
+) -> None:
+    """Push the model if both gates blessed it.
+
+    Args:
+        model: from the Trainer.
+        model_blessing: the Evaluator's verdict.
+        infra_blessing: the InfraValidator's verdict, and its warm-up file.
+        pushed_model: marked with model, destination and version; ``newly_pushed`` is 0 where the newest version already
+            holds the same files.
+        base_directory: the serving folder of this model, a path or ``gs://bucket/folder``; versions are its children.
+        champion: the folder that keeps the pushed model as the baseline of the next run, a path or
+            ``gs://bucket/folder``; empty for none.
+
+    Raises:
+        GateRefused: a blessing is missing; the serving folder and the champion are unchanged.
+        BucketFailed: the bucket cannot be used.
+    """
+    if model_blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) != constants.BLESSED_VALUE:
+        raise GateRefused("the Evaluator did not bless the model")
+    if not infra.is_blessed(infra_blessing):
+        raise GateRefused(infra.reason(infra_blessing))
+    source = Path(path_utils.serving_model_path(model.uri))
+    warmup = Path(infra_blessing.uri) / WARMUP_FILE
+
+    def crown(version: int, check: Callable[[], None]) -> None:
+        if champion:
+            keep(model=Path(model.uri), version=version, folder=champion, check=check)
+
+    version, new = push(
+        source=source, base_directory=base_directory, warmup=warmup if warmup.exists() else None, then=crown
+    )
+    pushed_model.set_int_custom_property("pushed", 1)
+    pushed_model.set_int_custom_property(MODEL_ID_PROPERTY, model.id)
+    pushed_model.set_int_custom_property("newly_pushed", int(new))
+    pushed_model.set_string_custom_property("pushed_destination", destination(base_directory, version))
+    pushed_model.set_string_custom_property("pushed_version", str(version))
+
+
+def push(
+    *,
+    source: Path,
+    base_directory: Path | str,
+    warmup: Path | None = None,
+    last: str = SAVED_MODEL,
+    then: Callable[[int, Callable[[], None]], None] = lambda version, check: None,
+) -> tuple[int, bool]:
+    """Put ``source`` into a new, higher version, whole or not at all.
+
+    In a folder, it is copied beside the versions, synced to disk, and renamed. A reader sees the version whole or not
+    at all; a kill at any point leaves the former versions untouched and at most a stage folder, which the next push
+    removes. For a bucket see `components.push.bucket_push`.
+
+    Args:
+        source: a SavedModel.
+        base_directory: the serving folder, a path or ``gs://bucket/folder``; created where it does not exist.
+        warmup: a warm-up file for the version; a model that brings its own keeps it.
+        last: the file of ``source`` without which no reader takes a version for one; it is uploaded last.
+        then: is called with the version before another push can begin, and with a function that raises where one did
+            nevertheless; to be called before each write.
+
+    Returns:
+        The version, and whether it is new: a model equal to the newest version is not pushed again. Its warm-up file
+        does not count, since other examples make no other model.
+    """
+    if str(base_directory).startswith(SCHEME):
+        files = {WARMUP_FILE: warmup} if warmup else {}
+        return bucket_push.push(
+            files=files | files_below(source),
+            folder=BucketFolder(base_directory),
+            last=last,
+            uncounted=[WARMUP_FILE],
+            then=then,
+        )
+    return _push_to_folder(source=source, base_directory=Path(base_directory), warmup=warmup, then=then)
+
+
+def destination(base_directory: str, version: int) -> str:
+    """Where a version lies."""
+    if base_directory.startswith(SCHEME):
+        return f"{base_directory.rstrip('/')}/{version}"
+    return str(Path(base_directory) / str(version))
+
+
+def _push_to_folder(
+    *, source: Path, base_directory: Path, warmup: Path | None, then: Callable[[int, Callable[[], None]], None]
+) -> tuple[int, bool]:
+    base_directory.mkdir(parents=True, exist_ok=True)
+    with _locked(base_directory):
+        for stale in base_directory.glob(f"{STAGE_PREFIX}*"):
+            shutil.rmtree(stale)
+        folders = version_folders.find(base_directory)
+        newest = max(folders, default=0)
+        if newest and _model_digest(folders[newest]) == _model_digest(source):
+            version, new = newest, False
+        else:
+            version, new = max(int(time.time()), newest + 1), True
+            stage = base_directory / f"{STAGE_PREFIX}{uuid.uuid4().hex}"
+            shutil.copytree(source, stage)
+            if warmup and not (stage / WARMUP_FILE).exists():
+                (stage / WARMUP_FILE).parent.mkdir(exist_ok=True)
+                shutil.copyfile(warmup, stage / WARMUP_FILE)
+            for path in [*stage.rglob("*"), stage]:
+                sync(path)
+            stage.rename(base_directory / str(version))
+            sync(base_directory)
+        # The system keeps the lock as long as this process lives.
+        then(version, lambda: None)
+    return version, new
+
+
+def digest(folder: Path, *, without: Collection[str] = ()) -> str:
+    """A hash of the names and bytes of all files below ``folder``, but for the lock and those named in ``without``."""
+    left_out = {LOCK, *without}
+    return buckets.digest(hashes({name: path for name, path in files_below(folder).items() if name not in left_out}))
+
+
+def _model_digest(version: Path) -> str:
+    return digest(version, without=[WARMUP_FILE])
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One push at a time, on whatever machine.
+
+    The lock is on a file, open for writing: that is what NFS passes on to its server. A folder's would be the machine's
+    own. The file stays, since whoever waits for it has it open.
+    """
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Training as a TFJob of the Kubeflow Training Operator."""

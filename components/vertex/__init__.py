@@ -1,0 +1,1 @@
+"""Vertex AI: training as a custom job, and the service's API."""

@@ -1,0 +1,132 @@
+"""What registering and deploying a version have in common: which version, where, and how Vertex is waited for."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from google.api_core import exceptions
+from google.api_core.operation import Operation
+from google.cloud import aiplatform_v1 as vertex
+
+from components.vertex import api
+
+CALL_SECONDS = 60.0
+# What Vertex itself gives the two before it calls them failed, rounded up.
+UPLOAD_SECONDS = 1800.0
+DEPLOY_SECONDS = 5400.0
+_POLL_SECONDS = 15.0
+
+_Result = TypeVar("_Result")
+
+
+class DeploymentFailed(Exception):
+    """The endpoint does not serve the model; its traffic is what it was. One or two lines: what, where, what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pushed:
+    """The version to deploy.
+
+    Attributes:
+        destination: its folder, ``gs://BUCKET/.../VERSION``.
+        version: its number.
+        model_name: the name that requests use.
+    """
+
+    destination: str
+    version: str
+    model_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where to deploy to.
+
+    Attributes:
+        project: the project's id.
+        region: such as ``europe-west4``.
+        encryption_key: for what is created there; empty for Google's own keys.
+    """
+
+    project: str
+    region: str
+    encryption_key: str = ""
+
+    @property
+    def parent(self) -> str:
+        """The resource name of the location."""
+        return f"projects/{self.project}/locations/{self.region}"
+
+    @property
+    def encryption(self) -> vertex.EncryptionSpec | None:
+        """How what is created there is encrypted."""
+        return vertex.EncryptionSpec(kms_key_name=self.encryption_key) if self.encryption_key else None
+
+
+class Step:
+    """A context that turns Vertex's errors into `DeploymentFailed`, with what was being done."""
+
+    def __init__(self, place: Place):
+        self._place = place
+        self._doing = ""
+
+    def __call__(self, doing: str) -> Step:
+        """Name what is done inside."""
+        self._doing = doing
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, api.ERRORS):
+            place = self._place
+            raise DeploymentFailed(
+                api.explain(error, doing=self._doing, project=place.project, region=place.region, seconds=CALL_SECONDS)
+            ) from error
+
+
+def finished(operation: Operation, kind: type[_Result], place: Place, *, seconds: float) -> _Result:
+    """The result of a long-running operation."""
+    try:
+        return api.finished(operation, kind, region=place.region, seconds=seconds)
+    except concurrent.futures.TimeoutError:
+        raise DeploymentFailed(
+            f"{operation.operation.name}: not finished after {seconds / 60:.0f} minutes; look at it in the console."
+        ) from None
+
+
+def once_free(attempt: Callable[[], _Result | None], *, seconds: float, busy: str) -> _Result:
+    """The result of ``attempt``, which is made again while somebody else is at the same thing.
+
+    A task that was started again meets its own former attempt so: Vertex goes on with what a dead task asked for.
+
+    Args:
+        attempt: looks for the result before it makes it; None, or a 409 of Vertex, says that somebody is at it.
+        seconds: how long to wait for the other.
+        busy: what is under way, for the error.
+
+    Raises:
+        DeploymentFailed: the other did not end in that time.
+        Conflict: the same, in the words of Vertex.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        late = time.monotonic() >= deadline
+        try:
+            result = attempt()
+        except exceptions.Conflict:
+            if late:
+                raise
+            result = None
+        if result is not None:
+            return result
+        if late:
+            raise DeploymentFailed(
+                f"{busy}: still under way after {seconds / 60:.0f} minutes; look at it in the console."
+            )
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,75 @@
+"""A pushed version in Vertex's registry of models: found by its alias, or uploaded."""
+
+from __future__ import annotations
+
+from google.api_core import exceptions
+from google.cloud import aiplatform_v1 as vertex
+
+from components.vertex import api
+from components.vertex.endpoint import calls
+from components.vertex.endpoint.calls import CALL_SECONDS, DeploymentFailed, Place, Pushed
+from components.vertex.endpoint.options import Endpoint
+
+
+def registered(models: vertex.ModelServiceClient, pushed: Pushed, options: Endpoint, place: Place) -> vertex.Model:
+    """The version in the registry; name and version id are filled in.
+
+    Raises:
+        DeploymentFailed: the version was registered from elsewhere, or its upload does not end.
+    """
+    name = f"{place.parent}/models/{pushed.model_name.lower()}"
+    # An alias begins with a letter; the registry counts its versions itself.
+    alias = f"v{pushed.version}"
+
+    def attempt() -> vertex.Model | None:
+        # Asked first, so that an upload cannot end between the two questions: the registry takes an alias twice.
+        if _is_uploading(name, place):
+            return None
+        known = _get(models, f"{name}@{alias}")
+        return known or _upload(models, name, alias, pushed, options=options, place=place)
+
+    known = calls.once_free(attempt, seconds=calls.UPLOAD_SECONDS, busy=f"{name}: an upload")
+    if known.artifact_uri != pushed.destination:
+        raise DeploymentFailed(
+            f"{name}@{alias}: was registered from {known.artifact_uri}, not from {pushed.destination}; "
+            "give one of the two another serving.model_name."
+        )
+    return vertex.Model(name=name, version_id=known.version_id)
+
+
+def _upload(
+    models: vertex.ModelServiceClient, name: str, alias: str, pushed: Pushed, *, options: Endpoint, place: Place
+) -> vertex.Model:
+    request = vertex.UploadModelRequest(
+        parent=place.parent,
+        model=vertex.Model(
+            display_name=pushed.model_name,
+            artifact_uri=pushed.destination,
+            container_spec=vertex.ModelContainerSpec(image_uri=options.serving_image),
+            version_aliases=[alias, "default"],
+            encryption_spec=place.encryption,
+        ),
+    )
+    if _get(models, name) is None:
+        request.model_id = name.rpartition("/")[2]
+    else:
+        request.parent_model = name
+    operation = models.upload_model(request, **api.once(CALL_SECONDS))
+    uploaded = calls.finished(operation, vertex.UploadModelResponse, place, seconds=calls.UPLOAD_SECONDS)
+    return vertex.Model(name=name, version_id=uploaded.model_version_id, artifact_uri=pushed.destination)
+
+
+def _get(models: vertex.ModelServiceClient, name: str) -> vertex.Model | None:
+    try:
+        return models.get_model(name=name, **api.bounded(CALL_SECONDS))
+    except exceptions.NotFound:
+        return None
+
+
+def _is_uploading(name: str, place: Place) -> bool:
+    """Whether a version of the model is being uploaded; an operation does not say which."""
+    try:
+        under_way = api.under_way(name, region=place.region, **api.bounded(CALL_SECONDS))
+        return any(each.metadata.Is(vertex.UploadModelOperationMetadata.pb().DESCRIPTOR) for each in under_way)
+    except exceptions.NotFound:
+        return False

@@ -1,0 +1,56 @@
+"""EndpointPusher: deploys the pushed version to a Vertex endpoint.
+
+The standard one (`tfx.extensions.google_cloud_ai_platform`) uploads and deploys once more when its task is started
+again, and leaves every former model on its servers.
+"""
+
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.types import standard_artifacts
+
+from components.refusal import GateRefused
+from components.vertex.endpoint.deployment import Place, Pushed, deploy
+from components.vertex.endpoint.options import Endpoint
+
+
+@component
+def EndpointPusher(  # noqa: N802 (TFX names components as classes)
+    pushed_model: InputArtifact[standard_artifacts.PushedModel],
+    deployed_model: OutputArtifact[standard_artifacts.PushedModel],
+    options: Parameter[str],
+    project: Parameter[str],
+    region: Parameter[str],
+    model_name: Parameter[str],
+    encryption_key: Parameter[str] = "",
+) -> None:
+    """Deploy what was pushed.
+
+    Args:
+        pushed_model: from the Pusher.
+        deployed_model: marked with the resource names of model and endpoint, and the model's id there;
+            ``newly_deployed`` is 0 where it stood there before.
+        options: an `Endpoint` as JSON.
+        project: the project's id.
+        region: such as ``europe-west4``.
+        model_name: the name that requests use; the model's name in the registry.
+        encryption_key: for what is created; empty for Google's own keys.
+
+    Raises:
+        GateRefused: nothing was pushed; the endpoint is unchanged.
+        DeploymentFailed: Vertex did not do it; the endpoint's traffic is unchanged.
+    """
+    if pushed_model.get_int_custom_property("pushed") != 1:
+        raise GateRefused("the Pusher did not push the model, so it is not deployed to the endpoint")
+    deployment = deploy(
+        Pushed(
+            destination=pushed_model.get_string_custom_property("pushed_destination"),
+            version=pushed_model.get_string_custom_property("pushed_version"),
+            model_name=model_name,
+        ),
+        Endpoint.model_validate_json(options),
+        Place(project=project, region=region, encryption_key=encryption_key),
+    )
+    deployed_model.set_string_custom_property("model", deployment.model)
+    deployed_model.set_string_custom_property("endpoint", deployment.endpoint)
+    deployed_model.set_string_custom_property("deployed_model_id", deployment.deployed_id)
+    deployed_model.set_int_custom_property("newly_deployed", int(deployment.new))

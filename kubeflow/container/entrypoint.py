@@ -1,0 +1,154 @@
+"""The entry point of every container: ``python -m kubeflow.container.entrypoint``, with TFX's own arguments.
+
+TFX's entry point cannot run on Kubeflow Pipelines, and knows nothing of gates and of preemption.
+This one corrects what the orchestrator hands over (see `kubeflow.container.invocation`), and lets TFX's run the
+executor.
+
+Exit codes: 0 done, 2 bad usage, 3 a gate refused, 75 told to stop (run it again to go on), 1 anything else. No
+orchestrator looks at them before it tries a task again, so gates are compiled without retries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.refusal import GateRefused
+from kubeflow.container.beam_flags import beam_option, distributed
+from kubeflow.container.mounts import Mounts
+from pipeline.beam.job_server import check_job_server
+from pipeline.config.beam import InProcess
+from pipeline.config.loading import ConfigError
+from pipeline.running.interrupts import Interrupts, Terminated
+
+# Importing the trainer pins Keras 3, so it comes before TensorFlow, which is imported below.
+from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
+
+if TYPE_CHECKING:
+    from kfp.pipeline_spec.pipeline_spec_pb2 import ExecutorInput
+
+DONE, BROKEN, REFUSED = 0, 1, 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m kubeflow.container.entrypoint",
+        description=__doc__.splitlines()[0],
+        epilog="What follows is for Beam. " + __doc__.rpartition("\n\n")[2],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--executor_class_path", required=True, metavar="MODULE.CLASS")
+    parser.add_argument("--json_serialized_invocation_args", required=True, metavar="JSON", help="an ExecutorInput")
+    parser.add_argument(
+        "--json_serialized_inputs_spec_args", default="{}", metavar="JSON", help="the component's ComponentInputsSpec"
+    )
+    parser.add_argument(
+        "--beam_limit_minutes",
+        type=float,
+        default=InProcess().limit_minutes,
+        help="a Beam job that has not ended by then fails (default: %(default)g)",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one executor and return the exit code; the last line on stderr says why it is not 0."""
+    options, beam_args = _parser().parse_known_args(arguments)
+    name = _component(options.executor_class_path)
+    try:
+        with Interrupts():
+            _run(options, beam_args)
+    except GateRefused as refusal:
+        print(f"{name} refused: {refusal.reason}", file=sys.stderr)
+        return REFUSED
+    except Preempted as preemption:
+        print(f"{name} was told to stop: {preemption}", file=sys.stderr)
+        return RESUMABLE_EXIT_CODE
+    except Terminated:
+        print(f"{name} was told to stop; it left no output.", file=sys.stderr)
+        return RESUMABLE_EXIT_CODE
+    except ConfigError as error:
+        print(f"{name} failed: {' '.join(str(error).split())}", file=sys.stderr)
+        return BROKEN
+    except Exception as error:
+        traceback.print_exc()
+        print(f"{name} failed: {type(error).__name__}: {' '.join(str(error).split())[:400]}", file=sys.stderr)
+        return BROKEN
+    return DONE
+
+
+def _component(class_path: str) -> str:
+    """What the executor's component is called: of a function its name, of a class its module's."""
+    module, _, name = class_path.rpartition(".")
+    return name.removesuffix("_Executor") if name.endswith("_Executor") else module.removesuffix(".executor")
+
+
+def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
+    # Errors only: without it, TensorFlow's C++ fills the logs of a cloud.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from absl import flags, logging
+    from google.protobuf import json_format
+    from kfp.pipeline_spec import pipeline_spec_pb2
+    from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+    from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_entrypoint_utils, kubeflow_v2_run_executor
+    from tfx.orchestration.portable import outputs_utils
+    from tfx.utils import import_utils
+
+    from kubeflow.container import invocation
+    from pipeline.beam import guard
+
+    # What absl's own main does for TFX's: without it, some libraries refuse to read their flags, or warn at every log.
+    flags.FLAGS.mark_as_parsed()
+    logging.use_absl_handler()
+    executor = import_utils.import_class_by_path(options.executor_class_path)
+    spec = pipeline_spec_pb2.ComponentInputsSpec()
+    json_format.Parse(options.json_serialized_inputs_spec_args, spec, ignore_unknown_fields=True)
+    given = pipeline_spec_pb2.ExecutorInput()
+    json_format.Parse(options.json_serialized_invocation_args, given, ignore_unknown_fields=True)
+    given = invocation.repaired(given, spec)
+    far = issubclass(executor, BaseBeamExecutor) and distributed(beam_args)
+    endpoint = beam_option(beam_args, "--job_endpoint")
+    if far and endpoint:
+        check_job_server(endpoint)
+    scratch = _scratch(given)
+    try:
+        if far:
+            task = invocation.InStore(given)
+        else:
+            # TFX takes the name of the output file's folder as the task's.
+            name = Path(given.outputs.output_file).parent.name
+            shared = getattr(executor, invocation.MADE_ELSEWHERE, False)
+            task = invocation.OnDisk(given, mounts=Mounts.of_environment(), scratch=scratch / name, shared=shared)
+            outputs = kubeflow_v2_entrypoint_utils.parse_raw_artifact_dict(task.invocation.outputs.artifacts)
+            outputs_utils.make_output_dirs(outputs)
+        arguments = argparse.Namespace(**vars(options))
+        arguments.json_serialized_invocation_args = json_format.MessageToJson(task.invocation)
+        with guard.guarded(options.beam_limit_minutes):
+            kubeflow_v2_run_executor._run_executor(arguments, beam_args)  # noqa: SLF001 (its main parses the flags again)
+        task.publish()
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _scratch(given: ExecutorInput) -> Path:
+    """A folder that does not exist, and has the same name in every attempt of one execution.
+
+    An executor that hands its work to others, and is started again, finds it by the paths of its outputs.
+    """
+    uris = [artifact.uri for artifacts in given.outputs.artifacts.values() for artifact in artifacts.artifacts]
+    digest = hashlib.sha256("\n".join([*sorted(uris), given.outputs.output_file]).encode()).hexdigest()
+    scratch = Path(tempfile.gettempdir(), f"tfx-{digest[:16]}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    return scratch
+
+
+if __name__ == "__main__":
+    sys.exit(main())

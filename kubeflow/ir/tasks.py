@@ -1,0 +1,140 @@
+"""What TFX's pipelines cannot say: resources, retries, caching, images of GPU nodes, and runtime parameters.
+
+All of it exists in the PipelineSpec only, so it is written there after TFX has compiled the pipeline.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Collection
+from typing import Any
+
+from kubeflow.ir.inner_dag import pass_parameters_inwards
+from kubeflow.ir.pipeline_spec import CompiledPipeline
+from pipeline.config.beam import InProcess
+from pipeline.config.config import Config
+from pipeline.config.loading import ConfigError
+from pipeline.config.platforms import Task
+
+EXAMPLE_GEN = "ExampleGen"
+_LONGEST_RETRY_WAIT = "3600s"
+_GIGABYTE = 1e9
+_UNITS = {
+    unit + suffix: base**power
+    for base, suffix in ((1000, ""), (1024, "i"))
+    for power, unit in enumerate("KMGTPE", start=1)
+}
+
+
+def configure(
+    spec: dict[str, Any], config: Config, *, uncached: Collection[str], gates: Collection[str]
+) -> dict[str, Any]:
+    """A copy of ``spec`` in which every node has what ``config.platform`` gives it.
+
+    Args:
+        spec: the mended PipelineSpec.
+        config: its ``platform`` decides.
+        uncached: nodes that are never taken from an earlier run.
+        gates: nodes that refuse: only where ``platform.tasks`` says so are they tried again, since a second look at
+            the same model changes nothing.
+
+    Raises:
+        ConfigError: ``platform`` names a node or a property that there is not.
+    """
+    platform = config.platform
+    compiled = CompiledPipeline(spec=copy.deepcopy(spec))
+    nodes = [*compiled.tasks(), *filter(None, [compiled.exit_handler()])]
+    for node in platform.tasks:
+        if node not in nodes:
+            raise ConfigError(f"platform.tasks.{node}: there is no such node; the nodes are {', '.join(nodes)}.")
+    for node in nodes:
+        options = platform.task(node)
+        if node in gates and platform.tasks.get(node, Task()).retries is None:
+            options = options.model_copy(update={"retries": 0})
+        task = compiled.task(node)
+        cached = _cached_by_default(node, config) if options.cache is None else options.cache
+        fresh = node in uncached or node == compiled.exit_handler()
+        task["cachingOptions"] = {"enableCache": True} if cached and not fresh else {}
+        if options.retries:
+            task["retryPolicy"] = retry_policy(options)
+        container = compiled.executor(node).get("container")
+        if container is not None:
+            container["resources"] = resources(options)
+            container["args"] = [*_beam_limit(config), *container.get("args", ())]
+            if options.accelerator and platform.gpu_image:
+                container["image"] = platform.gpu_image
+    for name, target in platform.parameters.items():
+        open_parameter(compiled, name, target=target)
+    pass_parameters_inwards(compiled.spec)
+    return compiled.spec
+
+
+def _beam_limit(config: Config) -> list[str]:
+    """For `kubeflow.container.entrypoint`; nothing where it would take the same limit by itself."""
+    limit = config.beam.limit_minutes
+    return [] if limit == InProcess().limit_minutes else [f"--beam_limit_minutes={limit}"]
+
+
+def _cached_by_default(node: str, config: Config) -> bool:
+    """As the pipeline's ``cache`` says, but for new files in an old folder on Kubeflow.
+
+    Vertex runs ExampleGen's driver before it looks into the cache, so that a fingerprint of the files is part of the
+    key; Kubeflow Pipelines ignores it (``lifecycle.preCacheCheck``) and would train on yesterday's data.
+    """
+    return config.cache and not (node == EXAMPLE_GEN and config.platform.kind == "kubeflow")
+
+
+def retry_policy(options: Task) -> dict[str, Any]:
+    """A RetryPolicy whose wait doubles with every retry."""
+    return {
+        "maxRetryCount": options.retries,
+        "backoffDuration": f"{options.retry_seconds or 0}s",
+        "backoffFactor": 2.0,
+        "backoffMaxDuration": _LONGEST_RETRY_WAIT,
+    }
+
+
+def resources(options: Task) -> dict[str, Any]:
+    """A ResourceSpec, in its new fields and in the old ones, which Vertex and older backends read."""
+    found: dict[str, Any] = {}
+    if options.cpu:
+        found |= {"cpuLimit": options.cpu, "resourceCpuLimit": f"{options.cpu:g}"}
+    if options.memory:
+        found |= {"memoryLimit": gigabytes(options.memory), "resourceMemoryLimit": options.memory}
+    if options.accelerator:
+        kind, count = options.accelerator.type, options.accelerator.count
+        # The protobuf's JSON form of an int64 is text.
+        found["accelerator"] = {
+            "type": kind,
+            "count": str(count),
+            "resourceType": kind,
+            "resourceCount": str(count),
+        }
+    return found
+
+
+def gigabytes(memory: str) -> float:
+    """An amount of memory, such as ``16G`` or ``512Mi``, in units of 10^9 bytes."""
+    digits = memory.rstrip("EPTGMKi")
+    return float(digits) * _UNITS.get(memory[len(digits) :], 1) / _GIGABYTE
+
+
+def open_parameter(compiled: CompiledPipeline, name: str, *, target: str) -> None:
+    """Make a property of a node a runtime parameter, whose default is the value that it has now.
+
+    Raises:
+        ConfigError: there is no such node or property, or its value comes from another node.
+    """
+    node, _, key = target.partition(".")
+    where = f"platform.parameters.{name}"
+    if node not in compiled.tasks():
+        raise ConfigError(f"{where}: there is no node {node!r}; the nodes are {', '.join(compiled.tasks())}.")
+    given = compiled.tasks()[node].get("inputs", {}).get("parameters", {})
+    constants = {key: value["runtimeValue"]["constant"] for key, value in given.items() if "runtimeValue" in value}
+    if key not in constants:
+        raise ConfigError(f"{where}: {node} has no property {key!r} to set; it has {', '.join(sorted(constants))}.")
+    kind = compiled.spec["components"][node]["inputDefinitions"]["parameters"][key]["parameterType"]
+    root = compiled.spec["root"]
+    definitions = root.setdefault("inputDefinitions", {}).setdefault("parameters", {})
+    definitions[name] = {"parameterType": kind, "defaultValue": constants[key], "isOptional": True}
+    given[key] = {"componentInputParameter": name}

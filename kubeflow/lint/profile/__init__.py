@@ -1,0 +1,1 @@
+"""Rules on what the profile says: places, machines, images, secrets."""

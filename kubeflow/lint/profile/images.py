@@ -1,0 +1,69 @@
+"""Will the containers that start be the ones that were tested?
+
+A node with GPUs in an image without CUDA is no finding: TensorFlow trains on the CPU then, and fails nowhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from kubeflow.ir.pipeline_spec import CompiledPipeline
+from kubeflow.lint.finding import Finding
+from kubeflow.lint.walk import containers
+from pipeline.config.beam import Dataflow
+from pipeline.config.config import Config
+
+_PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
+_STOCK = re.compile(r"((docker\.io|index\.docker\.io|gcr\.io)/)?(tensorflow|tfx-oss-public)/tfx([:@].*)?")
+# Google mends these in place, and tells no digest (cloud.google.com/vertex-ai/docs/predictions/pre-built-containers).
+_PREBUILT = re.compile(r"[a-z]+-docker\.pkg\.dev/vertex-ai/prediction/[^:@/]+:[\w.-]+")
+_SERVING = "platform.endpoint.serving_image"
+# KFP runs these itself; nothing is pulled (backend/src/v2/driver/driver.go, dummyImages).
+_NO_IMAGES = {"argostub/createpvc", "argostub/deletepvc"}
+_PIN = "name it as NAME@sha256:..., with the digest that the push printed"
+
+
+def unpinned(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """A tag can be moved: retries and cached nodes would mix two versions of the code.
+
+    The cache's key holds the image's name as it is written (KFP: backend/src/v2/cacheutils/cache.go).
+    """
+    for image, where in _images(pipeline, config).items():
+        if where == _SERVING and _PREBUILT.fullmatch(image):
+            continue
+        if image and not _STOCK.fullmatch(image) and not _PINNED.fullmatch(image) and image not in _NO_IMAGES:
+            yield Finding(where=where, what=f"{image} is not pinned by its digest", fix=_PIN)
+
+
+def missing(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """There is nothing to start."""
+    del config
+    for node, container in containers(pipeline):
+        if not container.get("image"):
+            yield Finding(where=f"{node}.image", what="has no image", fix="set platform.image and compile it again")
+
+
+def stock(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """TFX's image holds neither this project's components nor its entry point."""
+    for image, where in _images(pipeline, config).items():
+        if _STOCK.fullmatch(image):
+            fix = "build the project's own, and name it in platform.image"
+            yield Finding(where=where, what=f"{image} is TFX's own image, without this project", fix=fix)
+
+
+RULES = (unpinned, missing, stock)
+
+
+def _images(pipeline: CompiledPipeline, config: Config) -> dict[str, str]:
+    """Each image with the place that names it: a key of the profile, or else the first task that uses it."""
+    platform = config.platform
+    named = {"platform.image": platform.image, "platform.gpu_image": platform.gpu_image}
+    if platform.kind == "vertex" and platform.endpoint:
+        named[_SERVING] = platform.endpoint.serving_image
+    if isinstance(config.beam, Dataflow):
+        named["beam.worker_image"] = config.beam.worker_image
+    found = {image: key for key, image in named.items() if image}
+    for node, container in containers(pipeline):
+        found.setdefault(container.get("image", ""), f"{node}.image")
+    return found

@@ -1,0 +1,61 @@
+"""Is the profile still the template's?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from kubeflow.ir.pipeline_spec import CompiledPipeline
+from kubeflow.lint.finding import Finding
+from kubeflow.lint.walk import containers
+from pipeline.config.config import Config
+
+# Those of configs/profiles/; example.com and example.org belong to nobody (RFC 2606).
+_PLACEHOLDER = re.compile(
+    r"(?<![a-z0-9-])(my-project|my-bucket|my-namespace)(?![a-z0-9-])|([\w-]+\.)?\bexample\.(com|org)\b|sha256:0{64}"
+)
+
+
+def placeholders(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """The profiles come with names that are nobody's (configs/profiles/vertex.yaml and kubeflow.yaml)."""
+    del pipeline
+    yield from unreplaced(config)
+
+
+def unreplaced(config: Config) -> Iterator[Finding]:
+    """The keys of a profile that are still the template's."""
+    beam = _texts("beam", config.beam.model_dump())
+    for key, text in (*_texts("platform", config.platform.model_dump()), *beam):
+        left = list(dict.fromkeys(_shortened(match[0]) for match in _PLACEHOLDER.finditer(text)))
+        if left:
+            what = f"still holds the placeholder {' and '.join(left)}"
+            yield Finding(where=key, what=what, fix="write your own into the profile")
+
+
+def images(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """A file that was compiled with another profile has its images, not those of this one."""
+    named = (config.platform.image, config.platform.gpu_image)
+    for node, container in containers(pipeline):
+        image = container.get("image", "")
+        if image not in named and _PLACEHOLDER.search(image):
+            what = f"{_PLACEHOLDER.sub(lambda match: _shortened(match[0]), image)} is a placeholder"
+            yield Finding(where=f"{node}.image", what=what, fix="compile it again with your own profile")
+
+
+RULES = (placeholders, images)
+
+
+def _shortened(found: str) -> str:
+    return "sha256:000..." if found.startswith("sha256:") else found
+
+
+def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            yield from _texts(f"{key}.{name}", child)
+    elif isinstance(value, (list, tuple)):
+        for index, child in enumerate(value):
+            yield from _texts(f"{key}.{index}", child)

@@ -1,0 +1,60 @@
+"""Will the workers that train find each other, and end?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubeflow.ir.pipeline_spec import CompiledPipeline
+from kubeflow.lint.finding import Finding
+from pipeline.config.config import Config
+
+TRAINER = "Trainer"
+_STRATEGY = "trainer.loop.strategy"
+
+
+def strategy_of_several(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Each of several workers would train a model of its own (trainer/distribution/replicas.py)."""
+    del pipeline
+    strategy = config.trainer.loop.strategy
+    if _workers(config) > 1 and strategy not in ("auto", "multi_worker"):
+        what = f"is {strategy}, with {_workers(config)} workers in platform.training"
+        yield Finding(where=_STRATEGY, what=what, fix="use auto, or one worker")
+
+
+def strategy_of_one(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """It needs TF_CONFIG, which the platform sets for several workers only (trainer/distribution/replicas.py)."""
+    del pipeline
+    if _workers(config) == 1 and config.trainer.loop.strategy == "multi_worker":
+        what = "is multi_worker, and one worker trains"
+        yield Finding(where=_STRATEGY, what=what, fix="use auto, or set platform.training.workers")
+
+
+def idle_accelerator(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """The Trainer's own task only waits for the job that trains (components/training_operator/executor.py)."""
+    del pipeline
+    own = config.platform.tasks.get(TRAINER)
+    if config.platform.training and own and own.accelerator:
+        what = "would be idle, since the training is a job of its own"
+        fix = "take it out, and set platform.training.accelerator"
+        yield Finding(where=f"platform.tasks.{TRAINER}.accelerator", what=what, fix=fix)
+
+
+def batch_of_replicas(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """The Trainer refuses it, after all that comes before (trainer/data/batches.py)."""
+    del pipeline
+    training = config.platform.training
+    if training is None:
+        return
+    replicas = training.workers * (training.accelerator.count if training.accelerator else 1)
+    batch = config.trainer.loop.global_batch_size
+    if config.trainer.loop.strategy in ("auto", "multi_worker") and batch % replicas:
+        what = f"{batch} does not divide among {replicas} replicas"
+        fix = f"take {-(-batch // replicas) * replicas}"
+        yield Finding(where="trainer.loop.global_batch_size", what=what, fix=fix)
+
+
+RULES = (batch_of_replicas, strategy_of_several, strategy_of_one, idle_accelerator)
+
+
+def _workers(config: Config) -> int:
+    return config.platform.training.workers if config.platform.training else 1

@@ -1,0 +1,1 @@
+"""Rules on the compiled PipelineSpec itself."""

@@ -1,0 +1,169 @@
+"""Can the platform run what the pipeline asks for?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import celpy
+from celpy.celparser import CELParseError
+
+from kubeflow.ir.pipeline_spec import CompiledPipeline
+from kubeflow.lint.finding import Finding, one_of
+from kubeflow.lint.walk import Node, nodes, strings
+from pipeline.config.config import Config
+
+_ENTRYPOINT = "kubeflow.container.entrypoint"
+_SPAN = re.compile(r"\{(SPAN|VERSION)(:[^}]*)?\}|\{(YYYY|MM|DD)\}")
+_INPUT = re.compile(
+    r"inputs\.(?P<kind>artifacts|parameter_values|parameters)\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]"
+)
+# These bind names of their own.
+_MACRO = re.compile(r"\.(all|exists|exists_one|filter|map)\(")
+# The fields of ExecutorInput, which is what a condition sees.
+_KNOWN_TO_CEL = {"inputs", "outputs"}
+
+
+def resolvers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """KFP has none (argocompiler/dag.go, "resolver executors not implemented"); Vertex runs them."""
+    for node in nodes(pipeline.spec):
+        if "resolver" in node.executor and config.platform.kind == "kubeflow":
+            what = "is a resolver, which the platform does not run"
+            yield Finding(where=node.name, what=what, fix="use the component Champion in its place")
+
+
+def custom_jobs(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Refused by KFP (argocompiler/dag.go, "custom job executors is Google Cloud only")."""
+    for node in nodes(pipeline.spec):
+        if "customJob" in node.executor and config.platform.kind == "kubeflow":
+            what = "is a Vertex custom job"
+            yield Finding(where=node.name, what=what, fix="compile it with this profile: training is a TFJob there")
+
+
+def conditional_importers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Refused by KFP (argocompiler/dag.go, "triggerPolicy.condition on importer task is not supported")."""
+    for node in nodes(pipeline.spec):
+        conditional = node.task.get("triggerPolicy", {}).get("condition")
+        if "importer" in node.executor and conditional and config.platform.kind == "kubeflow":
+            what, fix = "is an importer with a condition", "take the importer out of the condition"
+            yield Finding(where=f"{node.name}.triggerPolicy", what=what, fix=fix)
+
+
+def artifact_iterators(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Refused by KFP (argocompiler/dag.go, "artifact iterator not implemented yet")."""
+    for node in nodes(pipeline.spec):
+        if "artifactIterator" in node.task and config.platform.kind == "kubeflow":
+            what, fix = "runs once for each of several artifacts", "run once for each value of a parameter"
+            yield Finding(where=f"{node.name}.artifactIterator", what=what, fix=fix)
+
+
+def conditions(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """The driver fails on it (KFP: backend/src/v2/expression/expression.go; both platforms speak CEL)."""
+    del config
+    environment = celpy.Environment()
+    for node in nodes(pipeline.spec):
+        condition = node.task.get("triggerPolicy", {}).get("condition")
+        if not condition:
+            continue
+        where = f"{node.name}.triggerPolicy.condition"
+        try:
+            tree = environment.compile(condition)
+        except CELParseError:
+            yield Finding(where=where, what=f"{condition!r} is no CEL expression", fix="write it in CEL")
+            continue
+        yield from _unknown_inputs(where, condition, node)
+        if _MACRO.search(condition):
+            continue
+        for name in sorted({str(name) for leaf in tree.find_data("ident") for name in leaf.children} - _KNOWN_TO_CEL):
+            yield Finding(where=where, what=f"asks for {name!r}", fix="there is inputs and outputs")
+
+
+def spans(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """KFP does not run lifecycle.preCacheCheck, in which TFX finds the newest span.
+
+    Sources: backend/src/v2/driver/ never reads it; tfx/orchestration/kubeflow/v2/file_based_example_gen/driver.py.
+    """
+    if config.platform.kind != "kubeflow":
+        return
+    for node, path, text in strings(pipeline.spec):
+        hook = node.executor.get("container", {}).get("lifecycle", {}).get("preCacheCheck")
+        if hook and _SPAN.search(text):
+            what, fix = f"{text!r} has a span or a version, which is never resolved", "name the folder itself"
+            yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
+
+
+def stock_infra_validator(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """TFX's own starts docker or a pod, and its step builder raises NotImplementedError for it (step_builder.py)."""
+    del config
+    for node in nodes(pipeline.spec):
+        arguments = node.executor.get("container", {}).get("args", ())
+        if "tfx.components.infra_validator.executor.Executor" in arguments:
+            what, fix = (
+                "is TFX's InfraValidator, which needs docker",
+                "use components.gates.infra_validator.InfraValidator",
+            )
+            yield Finding(where=node.name, what=what, fix=fix)
+
+
+def entry_points(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """KFP leaves the types of input artifacts empty, and reads minio:// and s3:// for nobody but itself.
+
+    TFX's own entry point stops at the first of them (tfx/orchestration/kubeflow/v2/container/), ours mends both.
+    """
+    if config.platform.kind != "kubeflow":
+        return
+    for node in nodes(pipeline.spec):
+        container = node.executor.get("container", {})
+        if "--executor_class_path" in container.get("args", ()) and _ENTRYPOINT not in container.get("command", ()):
+            what = "starts TFX's own entry point, which cannot read the artifacts there"
+            yield Finding(where=f"{node.name}.command", what=what, fix=f"start `python -m {_ENTRYPOINT}`")
+
+
+def exit_handler_artifacts(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """It runs after failures, too, when there is no such artifact; TFX drops these inputs (step_builder.py)."""
+    del config
+    for node in nodes(pipeline.spec):
+        for key in node.given("artifacts") if node.is_exit_handler else ():
+            what, fix = "is an artifact, and the exit handler runs where none was made", "take parameters alone"
+            yield Finding(where=f"{node.name}.inputs.artifacts.{key}", what=what, fix=fix)
+
+
+def final_status(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """There is none before the end, and TFX drops it for every other node (step_builder.py)."""
+    del config
+    for node in nodes(pipeline.spec):
+        for key, given in node.given("parameters").items():
+            if "taskFinalStatus" in given and not node.is_exit_handler:
+                what, fix = "is the state at the end, and this is no exit handler", "make the node the exit handler"
+                yield Finding(where=f"{node.name}.inputs.parameters.{key}", what=what, fix=fix)
+
+
+def platform_specs(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Vertex's client reads one document with yaml.safe_load (google/cloud/aiplatform/utils/yaml_utils.py)."""
+    if pipeline.platform_spec is not None and config.platform.kind == "vertex":
+        what, fix = "is for Kubernetes, and Vertex takes one document alone", "compile it with this profile"
+        yield Finding(where="platforms", what=what, fix=fix)
+
+
+RULES = (
+    resolvers,
+    custom_jobs,
+    conditional_importers,
+    artifact_iterators,
+    conditions,
+    spans,
+    stock_infra_validator,
+    entry_points,
+    exit_handler_artifacts,
+    final_status,
+    platform_specs,
+)
+
+
+def _unknown_inputs(where: str, condition: str, node: Node) -> Iterator[Finding]:
+    for match in _INPUT.finditer(condition):
+        kind = "artifacts" if match["kind"] == "artifacts" else "parameters"
+        # What is only declared may have a default.
+        if match["key"] not in {**node.given(kind), **node.declared(kind)}:
+            what = f"asks for the input {match['key']!r}, which the task does not get"
+            yield Finding(where=where, what=what, fix=one_of(node.given(kind)))

@@ -1,0 +1,1 @@
+"""Submission of a compiled pipeline to its platform."""

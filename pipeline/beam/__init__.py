@@ -1,0 +1,1 @@
+"""Where the Beam components run: arguments, job servers, workers, limits."""

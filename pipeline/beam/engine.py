@@ -1,0 +1,64 @@
+"""The engine of a run: is it there before each node that needs it, and does it work before the first?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+
+from pipeline.beam.job_server import check_job_server
+from pipeline.beam.probe import probe
+from pipeline.config.beam import Portable
+from pipeline.config.config import Config
+from pipeline.running.console import Progress
+from pipeline.running.events import NodeEnd
+
+# What workers import: components, and what those may.
+_PACKAGES = ("components", "serving", "trainer")
+_LINE = "Beam workers"
+
+
+class Engine:
+    """Where the Beam components of one run work.
+
+    Args:
+        config: what runs.
+        nodes: of the pipeline.
+        progress: what is for the person.
+    """
+
+    def __init__(self, config: Config, *, nodes: Iterable[BaseNode], progress: Progress):
+        self._config, self._progress = config, progress
+        self._beam_nodes = {
+            node.id for node in nodes if isinstance(getattr(node, "executor_spec", None), BeamExecutorSpec)
+        }
+        self._tried = False
+
+    def before(self, node: str) -> None:
+        """Look at the engine where ``node`` needs it.
+
+        Raises:
+            ConfigError: it is not there, or its workers are not fit to run the pipeline.
+        """
+        beam = self._config.beam
+        if not isinstance(beam, Portable) or node not in self._beam_nodes:
+            return
+        check_job_server(beam.job_endpoint)
+        if beam.probe and not self._tried:
+            self._try(beam)
+            self._tried = True
+
+    def _try(self, beam: Portable) -> None:
+        start = time.monotonic()
+        self._progress.start(_LINE)
+        preprocessing = self._config.trainer.preprocessing_fn.partition(".")[0]
+        hosts = probe(
+            beam,
+            folder=self._config.run_folder,
+            data=self._config.data.path.resolve(),
+            packages=tuple(dict.fromkeys((*_PACKAGES, preprocessing))),
+        )
+        self._progress.detail(f"on {', '.join(hosts)}")
+        self._progress.end(NodeEnd(node=_LINE, state="done", seconds=time.monotonic() - start))

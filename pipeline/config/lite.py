@@ -1,0 +1,51 @@
+"""The TF Lite part of a configuration."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from pipeline.config.metrics import METRICS
+from trainer.export.lite_variants import Variant
+from trainer.parameters import Label, Strict
+
+
+class LiteThreshold(Strict):
+    """How much worse than the SavedModel a TF Lite file may be, over all examples of the eval split.
+
+    Attributes:
+        metric: one of the label's task (`pipeline.config.metrics`), by which the SavedModel is evaluated, too.
+        max_loss: how far it may fall below the SavedModel's; or rise above it, for an error such as
+            ``mean_absolute_error``.
+    """
+
+    metric: str
+    max_loss: float = Field(ge=0, allow_inf_nan=False)
+
+    def misfit(self, label: Label) -> str | None:
+        """Why this cannot be a limit for a model of ``label``, as ``key: reason``; None where it can."""
+        known = METRICS[label.task]
+        if self.metric in known:
+            return None
+        return f"metric: {self.metric!r} is no metric of a {label.task} label; there are {', '.join(known)}"
+
+
+class Lite(Strict):
+    """TF Lite files of the model, beside the SavedModel.
+
+    Attributes:
+        variants: ``float32``, ``float16``, ``dynamic_range`` (int8 weights) or ``int8`` (weights and activations).
+        num_representative: training examples from which ``int8`` learns the range of each value.
+        thresholds: what each variant has to keep; one that does not stops the run, and nothing is pushed.
+    """
+
+    variants: tuple[Variant, ...] = Field(default=("float32", "int8"), min_length=1)
+    num_representative: int = Field(default=500, gt=0)
+    thresholds: tuple[LiteThreshold, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Lite:
+        metrics = [threshold.metric for threshold in self.thresholds]
+        for key, values in (("variants", self.variants), ("thresholds", metrics)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{key}: {max(values, key=values.count)} is named twice")
+        return self

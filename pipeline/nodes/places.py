@@ -1,0 +1,69 @@
+"""Where the nodes find and leave things: below the run folder here, in buckets and volumes on a platform."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config.config import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """The places of one pipeline, as its nodes are told them.
+
+    Attributes:
+        artifacts: the pipeline root.
+        data: the folder of the examples.
+        schema: the curated schema's file; None where SchemaGen infers one.
+        serving: the folder of the served model; its children are the versions.
+        lite: the same for the TF Lite files.
+        checkpoints: of the trainer.
+        champion: the folder that keeps the model that was pushed last, on a platform; None here, where ML Metadata
+            knows it.
+    """
+
+    artifacts: str
+    data: str
+    schema: str | None
+    serving: str
+    lite: str
+    checkpoints: str
+    champion: str | None = None
+
+
+def places(config: Config) -> Places:
+    """The places of the pipeline that ``config`` describes.
+
+    On a platform, relative paths are those of files that were copied into the image, whose working directory is the
+    project's folder.
+    """
+    platform, model = config.platform, config.serving.model_name
+    if platform is None:
+        return Places(
+            artifacts=str(config.run_folder / "artifacts"),
+            data=str(config.data.path.resolve()),
+            schema=str(_by_content(config.schema_path, config)) if config.schema_path else None,
+            serving=str(config.serving_folder),
+            lite=str(config.lite_folder),
+            checkpoints=str(config.run_folder / "checkpoints"),
+        )
+    return Places(
+        artifacts=f"{platform.root}/{config.name}",
+        data=platform.data or str(config.data.path),
+        schema=str(config.schema_path) if config.schema_path else None,
+        serving=f"{platform.serving}/{model}",
+        lite=f"{platform.serving}_lite/{model}",
+        checkpoints=f"{platform.state}/{config.name}/checkpoints",
+        champion=f"{platform.state}/{config.name}/champion",
+    )
+
+
+def _by_content(schema: Path, config: Config) -> Path:
+    """A copy of the schema below a folder named by its content: TFX's cache key holds the path alone."""
+    content = schema.read_bytes()
+    copy = config.run_folder / "schema" / hashlib.sha256(content).hexdigest()[:16] / schema.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(content)
+    return copy

@@ -1,0 +1,80 @@
+"""The Trainer as a TFJob: what its executor is told, from the platform's options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.training_operator.tfjob import TrainingJob
+from pipeline.config.platforms import Kubeflow, Secret, Volume
+
+
+def training_job(platform: Kubeflow, *, pipeline: str) -> TrainingJob:
+    """The job of a platform with ``training``.
+
+    Args:
+        platform: its options.
+        pipeline: the pipeline's name, for the labels; those of the platform go before.
+    """
+    training = platform.training
+    return TrainingJob(
+        namespace=platform.namespace,
+        workers=training.workers,
+        timeout_seconds=training.timeout_seconds,
+        shared_folder=training.shared_folder,
+        pod=_pod(platform),
+        labels={"app.kubernetes.io/name": "trainer", "app.kubernetes.io/part-of": pipeline, **platform.labels},
+    )
+
+
+def _pod(platform: Kubeflow) -> dict[str, Any]:
+    training = platform.training
+    account = training.service_account
+    optional = {
+        "nodeSelector": dict(platform.node_selector),
+        "tolerations": [toleration.model_dump(exclude_none=True) for toleration in platform.tolerations],
+        "imagePullSecrets": [{"name": name} for name in platform.image_pull_secrets],
+        "volumes": [_volume(f"volume-{index}", volume) for index, volume in enumerate(platform.volumes)],
+    }
+    return {
+        **({"serviceAccountName": account} if account else {}),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        # A worker that is told to stop saves a checkpoint first.
+        "terminationGracePeriodSeconds": 60,
+        "containers": [_container(platform)],
+        **{key: value for key, value in optional.items() if value},
+    }
+
+
+def _container(platform: Kubeflow) -> dict[str, Any]:
+    training = platform.training
+    accelerator = training.accelerator
+    amounts = {"cpu": f"{training.cpu:g}", "memory": training.memory}
+    if accelerator:
+        amounts[accelerator.type] = str(accelerator.count)
+    return {
+        "name": "tensorflow",
+        "image": (platform.gpu_image if accelerator else None) or platform.image,
+        "env": [{"name": "PYTHONUNBUFFERED", "value": "1"}, *(env for each in platform.secrets for env in _env(each))],
+        "ports": [{"name": "tfjob-port", "containerPort": 2222}],
+        "resources": {"requests": amounts, "limits": amounts},
+        "volumeMounts": [
+            {
+                "name": f"volume-{index}",
+                "mountPath": volume.mount,
+                **({"subPath": volume.sub_path} if volume.sub_path else {}),
+            }
+            for index, volume in enumerate(platform.volumes)
+        ],
+    }
+
+
+def _volume(name: str, volume: Volume) -> dict[str, Any]:
+    return {"name": name, "persistentVolumeClaim": {"claimName": volume.claim}}
+
+
+def _env(secret: Secret) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": key}}}
+        for key, name in secret.env.items()
+    ]

@@ -1,0 +1,76 @@
+"""What a run found and did, read from ML Metadata and the artifacts it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
+
+from components.gates.data_gate import find_anomalies
+from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
+from pipeline.report.hyperparameters import chosen
+from pipeline.running import metadata
+
+SliceMetrics = Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """The figures of one run.
+
+    Attributes:
+        rows: per split.
+        anomalies: all that ExampleValidator found, of any severity.
+        candidate: metrics by slice (``""`` is all examples), by name.
+        baseline: the same of the last blessed model; empty in a first run.
+        version: the served version.
+        newly_pushed: False where that version already held the same files.
+        model_uri: the Model artifact's folder.
+        model_run_uri: the ModelRun artifact's folder.
+        examples_uri: the Examples artifact's folder.
+        tuned: the hyperparameters that the Tuner chose, in one line; None where there was no search.
+    """
+
+    rows: Mapping[str, int]
+    anomalies: tuple[str, ...]
+    candidate: Mapping[str, SliceMetrics]
+    baseline: Mapping[str, SliceMetrics]
+    version: int
+    newly_pushed: bool
+    model_uri: str
+    model_run_uri: str
+    examples_uri: str
+    tuned: str | None = None
+
+
+def read(metadata_file: Path, *, run_id: str) -> Results:
+    """Collect the results of a run that ended with a push."""
+    outputs = metadata.output_artifacts(metadata.open_store(metadata_file), run_id=run_id)
+    pushed = outputs["Pusher", "pushed_model"]
+    rows = count_rows(outputs["StatisticsGen", "statistics"].uri)
+    evaluation = outputs["Evaluator", "evaluation"].uri
+    return Results(
+        rows=rows,
+        anomalies=tuple(
+            find_anomalies(outputs["ExampleValidator", "anomalies"].uri, splits=list(rows), fail_on="warning", allow=())
+        ),
+        candidate=metrics_by_slice(evaluation, CANDIDATE),
+        baseline=metrics_by_slice(evaluation, BASELINE),
+        version=int(pushed.custom_properties["pushed_version"].string_value),
+        newly_pushed=bool(pushed.custom_properties["newly_pushed"].int_value),
+        model_uri=outputs["Trainer", "model"].uri,
+        model_run_uri=outputs["Trainer", "model_run"].uri,
+        examples_uri=outputs["ExampleGen", "examples"].uri,
+        tuned=chosen(outputs),
+    )
+
+
+def count_rows(statistics_uri: str) -> dict[str, int]:
+    """Examples per split, from a statistics artifact."""
+    counts = {}
+    for path in sorted(Path(statistics_uri).glob("Split-*/FeatureStats.pb")):
+        statistics = statistics_pb2.DatasetFeatureStatisticsList.FromString(path.read_bytes())
+        counts[path.parent.name.removeprefix("Split-")] = sum(int(data.num_examples) for data in statistics.datasets)
+    return counts

@@ -1,0 +1,112 @@
+"""The short, aligned summary at the end of a run."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT
+from pipeline.config.config import Config
+from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
+from pipeline.report.results import Results, SliceMetrics
+from pipeline.running.live_check import Answer, in_words
+from trainer.parameters import Task
+
+_LABEL_WIDTH = 12
+_SHOWN_COLUMNS = 4
+
+
+def lines(
+    config: Config, results: Results, answers: Sequence[Answer], *, seconds: float, log_file: Path
+) -> Iterator[str]:
+    """The summary, line by line.
+
+    Args:
+        config: of the run.
+        results: its figures.
+        answers: what the served model said about real rows.
+        seconds: the run's wall time.
+        log_file: where everything else was printed.
+    """
+    rows = ", ".join(f"{count:,} {split}" for split, count in results.rows.items())
+    yield _line("data", f"{sum(results.rows.values()):,} rows ({rows}); {_anomalies(results.anomalies)}")
+    task = config.label.task
+    yield _line("model", _metrics(results.candidate[ALL_EXAMPLES], task) + "  on all eval examples")
+    worst = next(iter(worst_first(results.candidate, task, min_size=config.gates.evaluation.min_slice_size)), None)
+    if worst:
+        count = results.candidate[worst][EXAMPLE_COUNT]
+        yield _line("worst slice", f"{_metrics(results.candidate[worst], task)}  where {worst} ({count:,.0f} examples)")
+    yield _line("blessed", _comparison(results, task))
+    if results.tuned:
+        yield _line("tuned", results.tuned)
+    yield _line("pushed", _push(results))
+    for answer in answers:
+        yield _line("gRPC", _answer(answer, config))
+    yield _line("time", f"{seconds:.1f} s")
+    yield ""
+    yield from _paths(config, results, log_file)
+
+
+def worst_first(table: Mapping[str, SliceMetrics], task: Task, *, min_size: int) -> list[str]:
+    """The slices that are large enough to have limits, the worst by the task's primary metric first.
+
+    One of which the metric has no value is left out.
+    """
+    metric = PRIMARY[task]
+    values = {
+        name: metrics[metric]
+        for name, metrics in table.items()
+        if name != ALL_EXAMPLES and metrics[EXAMPLE_COUNT] >= min_size and not math.isnan(metrics[metric])
+    }
+    return sorted(values, key=values.get, reverse=not METRICS[task][metric].higher_is_better)
+
+
+def _line(label: str, text: str) -> str:
+    return f"  {label:<{_LABEL_WIDTH}}{text}"
+
+
+def _anomalies(anomalies: Sequence[str]) -> str:
+    if not anomalies:
+        return "no anomalies"
+    return f"{len(anomalies)} anomalies, all allowed: {anomalies[0]}"
+
+
+def _metrics(row: SliceMetrics, task: Task) -> str:
+    return "  ".join(f"{name} {row[name]:.4f}" for name in SHOWN[task])
+
+
+def _comparison(results: Results, task: Task) -> str:
+    if not results.baseline:
+        return "there was no other model to compare with" + (": the first run" if results.newly_pushed else "")
+    return "  ".join(
+        f"{name} {results.candidate[ALL_EXAMPLES][name]:.4f} against {results.baseline[ALL_EXAMPLES][name]:.4f}"
+        for name in SHOWN[task]
+    )
+
+
+def _push(results: Results) -> str:
+    return f"version {results.version}" + ("" if results.newly_pushed else " (the same model was served already)")
+
+
+def _answer(answer: Answer, config: Config) -> str:
+    names = [*config.gates.evaluation.slices, *(config.features.numeric if config.features else ())]
+    row = ", ".join(f"{name} {in_words(answer.row[name])}" for name in names[:_SHOWN_COLUMNS] if name in answer.row)
+    said = "  ".join(f"{what} {value}" for what, value in answer.said.items())
+    return f"{said}  truth {answer.truth}" + (f"  ({row})" if row else "")
+
+
+def _paths(config: Config, results: Results, log_file: Path) -> Iterator[str]:
+    python = short(Path(sys.executable))
+    serving = f"--model_name {config.serving.model_name} --model_base_path {short(config.serving_folder)}"
+    yield _line("report", short(config.run_folder / "report" / "index.html"))
+    yield _line("serve", f"{python} -m serving.server {serving}")
+    yield _line("training", f"{python} -m tensorboard.main --logdir {short(Path(results.model_run_uri))}")
+    yield _line("log", short(log_file))
+
+
+def short(path: Path) -> str:
+    """The path as seen from here, where it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

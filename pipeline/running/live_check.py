@@ -1,0 +1,111 @@
+"""The last step of a run: ask the model server about real rows, over a real port."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config.config import Config
+from pipeline.running.model_server import ServerNotReady
+from serving.client import Client, ServingError
+from trainer.models.heads import PREDICTION, PROBABILITY, head_of
+from trainer.parameters import Label
+
+_POLL_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One row that was asked.
+
+    Attributes:
+        row: its raw features.
+        said: what the model said, in words, by what it is: ``probability``; or ``class`` and its ``probability``; or
+            ``prediction``.
+        truth: the label, in the same words.
+    """
+
+    row: Mapping[str, object]
+    said: Mapping[str, str]
+    truth: str
+
+
+def ask(target: str, *, config: Config, version: int, rows: Sequence[Mapping[str, object]]) -> list[Answer]:
+    """Ask one version about ``rows`` over gRPC, waiting for it to be served.
+
+    Raises:
+        ServerNotReady: it was not served in time; the message has the server's last word.
+    """
+    deadline = time.monotonic() + _POLL_SECONDS
+    with Client(target) as client:
+        while True:
+            try:
+                outputs = client.predict(config.serving.model_name, rows, version=version)
+                break
+            except ServingError as error:
+                if time.monotonic() > deadline:
+                    raise ServerNotReady(f"version {version} is not served: {error}") from None
+                time.sleep(0.1)
+    predictions = outputs[head_of(config.label).output]
+    return [answer(config.label, row, prediction) for row, prediction in zip(rows, predictions, strict=True)]
+
+
+def answer(label: Label, row: Mapping[str, object], prediction: np.ndarray) -> Answer:
+    """Put a prediction in words.
+
+    Args:
+        label: what was asked for.
+        row: that was asked about; it holds the truth.
+        prediction: the served output for it, ``[1]`` or ``[classes]``.
+    """
+    truth = label.of(row)
+    if label.task == "regression":
+        return Answer(row=row, said={PREDICTION: f"{prediction[0]:.4g}"}, truth=f"{truth:.4g}")
+    names = label.class_names()
+    # The data gate may have been told to let labels pass that are no class.
+    known = names[int(truth)] if 0 <= truth < len(names) else f"{truth:g}"
+    if label.task == "binary":
+        return Answer(row=row, said={PROBABILITY: f"{prediction[0]:.3f}"}, truth=known)
+    best = int(np.argmax(prediction))
+    return Answer(row=row, said={"class": names[best], PROBABILITY: f"{prediction[best]:.3f}"}, truth=known)
+
+
+def sample_rows(examples_uri: str, *, split: str, count: int, among: int = 300) -> list[dict[str, object]]:
+    """Rows spread evenly over the first ``among`` of a split, as plain dicts, as a client would hold them."""
+    files = sorted(str(path) for path in Path(examples_uri, f"Split-{split}").iterdir())
+    records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(among).as_numpy_iterator())
+    return [example_row(records[index * len(records) // count]) for index in range(min(count, len(records)))]
+
+
+def example_row(record: bytes) -> dict[str, object]:
+    """A serialized tf.Example as a dict of plain values; features without a value are left out."""
+    row: dict[str, object] = {}
+    for name, feature in sorted(tf.train.Example.FromString(record).features.feature.items()):
+        kind = feature.WhichOneof("kind")
+        values = getattr(feature, kind).value if kind else []
+        if values:
+            plain = [_text(value) if isinstance(value, bytes) else value for value in values]
+            row[name] = plain[0] if len(plain) == 1 else plain
+    return row
+
+
+def _text(value: bytes) -> str | bytes:
+    """Text where it is one; a picture stays as it is."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def in_words(value: object) -> str:
+    """A raw value, short enough for a line."""
+    if isinstance(value, bytes):
+        return f"({len(value):,} bytes)"
+    if isinstance(value, list):
+        return f"({len(value):,} values)"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

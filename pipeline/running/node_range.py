@@ -1,0 +1,50 @@
+"""``--from`` and ``--to``: which part of the DAG runs, and on whose results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config.loading import ConfigError
+from pipeline.running import metadata
+
+if TYPE_CHECKING:
+    from tfx.orchestration.pipeline import RunOptions
+
+
+def run_options(
+    nodes: Sequence[str], metadata_file: Path, *, from_node: str | None, to_node: str | None
+) -> RunOptions | None:
+    """TFX's options for a part of the DAG; None for all of it.
+
+    A part goes on from the last run and no older one: otherwise ``--to Trainer`` and then ``--from Evaluator`` would
+    judge the model before the last.
+
+    Args:
+        nodes: all node ids, in order.
+        metadata_file: of the earlier runs; it need not exist.
+        from_node: the first node to run.
+        to_node: the last node to run.
+
+    Raises:
+        ConfigError: there is no such node, or the last run did not get as far as the part's first node.
+    """
+    from tfx.orchestration.pipeline import RunOptions
+
+    for node in filter(None, (from_node, to_node)):
+        if node not in nodes:
+            raise ConfigError(f"there is no node {node!r}; the nodes are {', '.join(nodes)}.")
+    to_nodes = [to_node] if to_node else None
+    if not from_node:
+        return RunOptions(to_nodes=to_nodes) if to_nodes else None
+    if to_node and nodes.index(to_node) < nodes.index(from_node):
+        raise ConfigError(f"--to {to_node} comes before --from {from_node}; swap them.")
+    store = metadata.open_store(metadata_file) if metadata_file.exists() else None
+    runs = metadata.runs(store) if store else []
+    if not runs:
+        raise ConfigError(f"--from {from_node}: there is no earlier run to start from; run once without --from.")
+    missing = metadata.first_not_done(store, runs[0], nodes[: nodes.index(from_node)])
+    if missing:
+        raise ConfigError(f"--from {from_node}: the last run did not finish {missing}; start with --from {missing}.")
+    return RunOptions(from_nodes=[from_node], to_nodes=to_nodes, base_pipeline_run_id=runs[0].name)

@@ -1,0 +1,131 @@
+"""Runs the DAG in this process, node by node, and reports on each.
+
+TFX's LocalDagRunner runs the same loop, but tells nobody where it is, logs the connection to the metadata
+database with its password, loses the reason of a failure, and goes on after a failed Resolver.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable
+
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import constants
+from tfx.orchestration import metadata
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.orchestration.portable import launcher, partial_run_utils, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+
+from components.refusal import GateRefused
+from pipeline.running.events import REASON_PROPERTY, NodeEnd, NodeFailed
+from pipeline.running.metadata import RUN_CONTEXT, executions
+
+State = metadata_store_pb2.Execution.State
+
+
+class ObservedRunner(LocalDagRunner):
+    """LocalDagRunner with an observer.
+
+    Args:
+        uncached: nodes that run in every run, whatever the cache holds.
+        on_start: called with a node's id before it runs.
+        on_end: called when a node has ended, or is not part of this run.
+    """
+
+    def __init__(self, *, uncached: frozenset[str], on_start: Callable[[str], None], on_end: Callable[[NodeEnd], None]):
+        super().__init__()
+        self._uncached = uncached
+        self._on_start = on_start
+        self._on_end = on_end
+
+    def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> str:
+        """Run every node that ``run_options`` asks for, in order.
+
+        Returns:
+            The id of the run in ML Metadata.
+
+        Raises:
+            NodeFailed: a gate refused or a node broke; the reason is recorded with its execution.
+        """
+        run_id = datetime.datetime.now().isoformat()
+        runtime_parameter_utils.substitute_runtime_parameter(
+            pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
+        )
+        deployment = runner_utils.extract_local_deployment_config(pipeline)
+        connections = deployment.metadata_connection_config
+        connection = getattr(connections, connections.WhichOneof("connection_config"))
+        if run_options:
+            partial_run_utils.mark_pipeline(
+                pipeline,
+                from_nodes=run_options.partial_run.from_nodes or None,
+                to_nodes=run_options.partial_run.to_nodes or None,
+                snapshot_settings=run_options.partial_run.snapshot_settings,
+            )
+        for node in (wrapper.pipeline_node for wrapper in pipeline.nodes):
+            if node.execution_options.HasField("skip"):
+                self._on_end(NodeEnd(node=node.node_info.id, state="not run"))
+                continue
+            if node.node_info.id in self._uncached:
+                node.execution_options.caching_options.enable_cache = False
+            self._run_node(node, pipeline, deployment, connection, run_id)
+        return run_id
+
+    def _run_node(
+        self,
+        node: pipeline_pb2.PipelineNode,
+        pipeline: pipeline_pb2.Pipeline,
+        deployment: object,
+        connection: metadata_store_pb2.ConnectionConfig,
+        run_id: str,
+    ) -> None:
+        name = node.node_info.id
+        self._on_start(name)
+        start = time.monotonic()
+        try:
+            if node.execution_options.run.perform_snapshot:
+                with metadata.Metadata(connection) as handle:
+                    partial_run_utils.snapshot(handle, pipeline)
+            info = launcher.Launcher(
+                pipeline_node=node,
+                mlmd_connection=metadata.Metadata(connection),
+                pipeline_info=pipeline.pipeline_info,
+                pipeline_runtime_spec=pipeline.runtime_spec,
+                executor_spec=runner_utils.extract_executor_spec(deployment, name),
+                custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
+            ).launch()
+        except Exception as error:
+            failure = NodeFailed(node=name, reason=_one_line(error), refused=isinstance(error, GateRefused))
+            record_reason(MetadataStore(connection), run_id=run_id, node=name, reason=failure.reason)
+            state = "refused" if failure.refused else "failed"
+            self._on_end(NodeEnd(node=name, state=state, seconds=time.monotonic() - start, reason=failure.reason))
+            raise failure from error
+        [execution] = MetadataStore(connection).get_executions_by_id([info.execution_id])
+        if execution.last_known_state == State.FAILED:
+            self._on_end(NodeEnd(node=name, state="failed", seconds=time.monotonic() - start))
+            raise NodeFailed(node=name, reason="its inputs could not be resolved", refused=False)
+        cached = execution.last_known_state == State.CACHED
+        self._on_end(NodeEnd(node=name, state="cached" if cached else "done", seconds=time.monotonic() - start))
+
+
+def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str) -> None:
+    """Write why a node failed to its execution, which TFX leaves as FAILED and without a word.
+
+    A node that fails before it has an execution leaves none.
+    """
+    run = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
+    execution = executions(store, run).get(node) if run else None
+    if execution:
+        execution.custom_properties[REASON_PROPERTY].string_value = reason
+        store.put_executions([execution])
+
+
+def _one_line(error: Exception) -> str:
+    """What an exception says, in one line: Beam and TensorFlow put the cause last, after pages of context."""
+    if isinstance(error, GateRefused):
+        return error.reason
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
+    text = lines[0] if len(lines) < 2 else f"{lines[0][:120]} … {lines[-1]}"
+    return f"{type(error).__name__}: {text}"[:400].rstrip()

@@ -1,0 +1,1 @@
+"""TF Serving's messages without TensorFlow: plain values to protobufs and back."""

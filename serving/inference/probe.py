@@ -1,0 +1,95 @@
+"""Load a SavedModel as TF Serving would, in a process of its own, and ask every signature.
+
+A model that crashes its loader must not take the caller with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+
+from serving.inference import warmup
+from serving.inference.engine import SavedModel
+from serving.inference.example_requests import prediction_logs, requests_for
+from serving.processes import process_context
+
+# Output arrays by signature and output name.
+Answers = dict[str, dict[str, np.ndarray]]
+
+
+class ProbeFailed(Exception):
+    """The model did not load or did not answer; one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """Write a warm-up file, too, and run it as a server would: a file that fails would keep the model from loading.
+
+    Attributes:
+        signatures: the names of those to ask.
+        folder: gets the file at `warmup.WARMUP_FILE`.
+    """
+
+    signatures: Collection[str]
+    folder: Path
+
+
+@contextmanager
+def probing(
+    saved_model: str, records: Sequence[bytes], *, timeout_seconds: int, warm_up: WarmUp | None = None
+) -> Iterator[Callable[[], Answers]]:
+    """Ask every signature in another process, while the caller does something else.
+
+    Args:
+        saved_model: the folder.
+        records: serialized raw tf.Examples.
+        timeout_seconds: for loading and answering together, counted from when the caller waits.
+        warm_up: what to write and run after the answers; None: nothing.
+
+    Yields:
+        A function that waits for the process and returns the answers. It raises `ProbeFailed` where the process
+        failed, crashed or did not end in time.
+    """
+    context = process_context()
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_probe, args=(saved_model, list(records), warm_up, sender), daemon=True)
+    process.start()
+    sender.close()
+
+    def answers() -> Answers:
+        try:
+            if not receiver.poll(timeout_seconds):
+                raise ProbeFailed(f"the export did not load and answer within {timeout_seconds} s")
+            result = receiver.recv()
+        except EOFError:
+            process.join()
+            raise ProbeFailed(f"the export crashes its loader (exit code {process.exitcode})") from None
+        if isinstance(result, str):
+            raise ProbeFailed(f"the export fails as TF Serving would load it: {result[:300].rstrip()}")
+        return result
+
+    try:
+        yield answers
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
+
+
+def _probe(saved_model: str, records: list[bytes], warm_up: WarmUp | None, sender: Connection) -> None:
+    try:
+        model = SavedModel(saved_model)
+        answers = {
+            name: model.run(signature, requests_for(signature, records)) for name, signature in model.signatures.items()
+        }
+        if warm_up:
+            warmup.write(prediction_logs(model.signatures, records, names=warm_up.signatures), warm_up.folder)
+            warmup.replay(model, warm_up.folder)
+        sender.send(answers)
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is the verdict)
+        sender.send(f"{type(error).__name__}: {' '.join(str(getattr(error, 'message', error)).split())}")

@@ -1,0 +1,88 @@
+"""The embedded model server: TF Serving's gRPC and REST APIs over the same files, where no container can run.
+
+``python -m serving.server --model_name taxi --model_base_path runs/taxi/serving/taxi``. Prints one line with its
+addresses when it listens, and ends on SIGTERM or SIGINT after the requests under way.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from serving.server import flags
+from serving.server.listening import Listening
+
+_HEALTH_SECONDS = 0.2
+
+
+def serve(options: flags.Options, *, ready: Callable[[Listening], object]) -> int:
+    """Serve until a signal comes.
+
+    Args:
+        options: the flags.
+        ready: called once the server listens and has tried to load every model.
+
+    Returns:
+        0 after an orderly end, 1 when a port cannot be bound, 2 when a config file is wrong.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    # Native libraries greet on file descriptor 2 while they are imported, whatever the log level.
+    with _silent_stderr():
+        from serving.server.assembly import assemble
+    from serving.errors import StatusError
+
+    try:
+        running = assemble(options)
+    except (ValueError, StatusError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    running.start()
+    ready(running.listening())
+    while not stop.wait(_HEALTH_SECONDS):
+        running.look_after()
+    if not running.stop():
+        # A run that cannot be cancelled has a thread that Python would wait for; all other requests are answered.
+        sys.stdout.flush()
+        os._exit(0)
+    return 0
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def _announce(listening: Listening) -> None:
+    rest = f", REST at {listening.rest}" if listening.rest else ""
+    missing = f"; not served yet: {', '.join(listening.missing)}" if listening.missing else ""
+    print(f"serving {', '.join(listening.models)} at {listening.grpc}{rest}{missing}", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None, ready: Callable[[Listening], object] | None = None) -> int:
+    """Parse the flags first, so that a wrong one is answered before TensorFlow is imported; then `serve`."""
+    options = flags.parse(arguments, description=__doc__.splitlines()[0])
+    if not options.verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        # It says that the Session loader is deprecated; TF Serving runs nothing else.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+        # A traceback for every request that is no protobuf; the client is told anyway.
+        logging.getLogger("grpc").setLevel(logging.CRITICAL)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    return serve(options, ready=ready or _announce)

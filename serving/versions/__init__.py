@@ -1,0 +1,1 @@
+"""Which versions there are on disk, and which one answers."""

@@ -1,0 +1,8 @@
+"""``python -m serving.versions``."""
+
+import sys
+
+from serving.versions.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

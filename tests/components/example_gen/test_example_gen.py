@@ -1,0 +1,278 @@
+"""ExampleGen writes what TFX's own would, in memory that no row adds to."""
+
+import itertools
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+from apache_beam.io.localfilesystem import LocalFileSystem
+from pyarrow import parquet
+from tfx.components.example_gen.csv_example_gen.executor import Executor as StockCsv
+from tfx.components.example_gen.import_example_gen.executor import Executor as StockImport
+
+from components.example_gen.shards import ShardWriter
+from components.example_gen.table_files import Piece, pieces, record_batches
+from components.refusal import GateRefused
+from pipeline.checks import schema_features
+from tests.components.example_gen.ingest import ingest, plain, written
+
+pytestmark = pytest.mark.tensorflow
+
+TAXI = Path("data/taxi")
+# Neither this process's streaming nor an engine: TFX's own way through Beam.
+THROUGH_BEAM = "BundleBasedDirectRunner"
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("stock")
+    return ingest(TAXI, folder, executor=StockCsv), written(folder)
+
+
+@pytest.mark.parametrize(("schema", "runner"), [(True, "FnApiRunner"), (False, "FnApiRunner"), (True, THROUGH_BEAM)])
+def test_taxi_is_the_same_to_the_byte_and_in_the_same_splits_as_stock(tmp_path, stock, schema, runner):
+    types = schema_features(Path("schema/taxi/schema.pbtxt")) if schema else {}
+    artifact = ingest(TAXI, tmp_path / "out", types=types, runner=runner)
+    stock_artifact, expected = stock
+    assert {split: sum(rows.values()) for split, rows in expected.items()} == {"train": 10036, "eval": 4966}
+    assert written(tmp_path / "out") == expected
+    assert artifact.split_names == stock_artifact.split_names
+    assert artifact.mlmd_artifact.custom_properties == stock_artifact.mlmd_artifact.custom_properties
+    names = sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert names == ["data_tfrecord-00000-of-00001.gz"] * 2
+
+
+CELLS = """whole,real,text,spaced,long,none,hex,mixed,lines,digits
+1,1.5,a,  7,99999999999999999999,,0x1F,1,____________________,\uff11
+-2,nan,,+8,1,,2,2.5,1,2
+
+,,"x
+,y",1_0,,,3,,,
+0,0,"",0,0,,4,"1",2,3
+"""
+
+
+@pytest.mark.parametrize("runner", ["FnApiRunner", THROUGH_BEAM])
+def test_odd_cells_are_read_as_stock_reads_them(tmp_path, runner):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "odd.csv").write_text(CELLS)
+    ingest(tmp_path / "data", tmp_path / "stock", executor=StockCsv)
+    ingest(tmp_path / "data", tmp_path / "ours", runner=runner)
+    assert written(tmp_path / "ours") == written(tmp_path / "stock")
+    assert sum(len(rows) for rows in written(tmp_path / "ours").values()) == 4
+
+
+def test_the_types_of_the_schema_win_and_other_columns_are_inferred_over_all_files(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "1.csv").write_text("zip,count,new\n01234,1,1\n")
+    (tmp_path / "data" / "2.csv").write_text("zip,count,new\n99999,2,x\n")
+    ingest(tmp_path / "data", tmp_path / "out", types={"zip": "BYTES", "count": "FLOAT", "absent": "INT"})
+    assert sorted(plain(tmp_path / "out"), key=str) == [
+        {"zip": [b"01234"], "count": [1.0], "new": [b"1"]},
+        {"zip": [b"99999"], "count": [2.0], "new": [b"x"]},
+    ]
+
+
+REFUSED = [
+    ("a,b\n1,2\n3,x\n", {"a": "INT", "b": "INT"}, r"1\.csv, row 2 after the header: b is 'x', and INT by the schema"),
+    ("a,b\n1,2.5\n", {"a": "INT", "b": "INT"}, r"row 1 after the header: b is '2\.5', and INT"),
+    ("a,b\n1,2\n3\n", {}, r"1\.csv, row 2 after the header has 1 cells, the header has 2: '3'"),
+    ("a,b\n1,2\n\n3,4,5\n", {}, r"row 2 after the header has 3 cells, the header has 2"),
+    ('a,b\n1,"2\n3,4\n', {}, r"a quote is opened and not closed"),
+    (b"a,b\n1,\xff\n", {}, r"1\.csv, after row 0: not UTF-8 text"),
+    ("a,a\n1,2\n", {}, r"the first line must name each column once"),
+    ('"a\nz",b\n1,2\n', {}, r"the first line must name the columns, and a quote in it is not closed"),
+    ("a,b\r1,2\r", {}, r"the first line must name each column once, as UTF-8"),
+    (b"\xff,b\n1,2\n", {}, r"the first line must name each column once, as UTF-8"),
+]
+
+
+@pytest.mark.parametrize("runner", ["FnApiRunner", THROUGH_BEAM])
+@pytest.mark.parametrize(("text", "types", "reason"), REFUSED)
+def test_bad_csv_is_refused_with_file_row_and_column(tmp_path, text, types, reason, runner):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "1.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    # Beam wraps what a step raises.
+    with pytest.raises(GateRefused if runner == "FnApiRunner" else Exception, match=reason):
+        ingest(tmp_path / "data", tmp_path / "out", types=types, runner=runner)
+    assert not list((tmp_path / "out").rglob("data_tfrecord-*"))
+
+
+def test_files_with_other_columns_and_no_file_at_all_are_refused(tmp_path):
+    (tmp_path / "1.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "2.csv").write_text("b,a\n1,2\n")
+    with pytest.raises(GateRefused, match=r"2\.csv has other columns, or in another order, than .*1\.csv"):
+        ingest(tmp_path, tmp_path / "out")
+    with pytest.raises(GateRefused, match=r"no file matches .*\*\.parquet"):
+        ingest(tmp_path, tmp_path / "out", kind="parquet")
+
+
+def test_numbers_of_thousands_of_digits_are_texts(tmp_path):
+    (tmp_path / "1.csv").write_text("a\n" + "9" * 5000 + "\n1\n")
+    ingest(tmp_path, tmp_path / "out")
+    assert {row["a"][0] for row in plain(tmp_path / "out")} == {b"9" * 5000, b"1"}
+
+
+def test_a_column_of_two_types_is_refused_with_both_files(tmp_path):
+    parquet.write_table(pa.table({"a": [1], "b": pa.nulls(1)}), tmp_path / "1.parquet")
+    parquet.write_table(pa.table({"a": [1], "b": [0.5]}), tmp_path / "2.parquet")
+    ingest(tmp_path, tmp_path / "out", kind="parquet")
+    parquet.write_table(pa.table({"a": [1.5], "b": [0.5]}), tmp_path / "3.parquet")
+    with pytest.raises(GateRefused, match=r"column 'a' is float in .*3\.parquet and int64 in .*1\.parquet"):
+        ingest(tmp_path, tmp_path / "again", kind="parquet")
+
+
+def test_a_type_that_no_example_has_is_refused_with_its_file(tmp_path):
+    parquet.write_table(pa.table({"t": pa.array([0], pa.timestamp("s"))}), tmp_path / "1.parquet")
+    with pytest.raises(GateRefused, match=r"1\.parquet: column 't' has the type timestamp.*cast it"):
+        ingest(tmp_path, tmp_path / "out", kind="parquet")
+
+
+def test_no_row_at_all_is_refused(tmp_path):
+    (tmp_path / "1.csv").write_text("a,b\n")
+    with pytest.raises(GateRefused, match=r"there is no row in .*1\.csv"):
+        ingest(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_the_pieces_of_a_file_are_all_its_rows(tmp_path, kind, monkeypatch):
+    write_table(kind, tmp_path / f"1.{kind}")
+    monkeypatch.setattr("components.example_gen.table_files._PIECE_BYTES", (tmp_path / f"1.{kind}").stat().st_size // 2)
+    parts = pieces(str(tmp_path / f"1.{kind}"), kind)
+    assert len(parts) == 2
+    rows = [row for part in parts for batch in record_batches(part, kind, {}) for row in batch["row"].to_pylist()]
+    assert rows == [*range(3000)]
+
+
+def test_a_schema_of_structures_is_refused_and_one_without_a_type_is_inferred(tmp_path):
+    (tmp_path / "1.csv").write_text("a\n1\n")
+    with pytest.raises(GateRefused, match="a is STRUCT by the schema"):
+        ingest(tmp_path, tmp_path / "out", types={"a": "STRUCT"})
+    ingest(tmp_path, tmp_path / "again", types={"a": "TYPE_UNKNOWN"})
+    assert plain(tmp_path / "again") == [{"a": [1]}]
+
+
+TABLE = pa.table(
+    {
+        "fare": pa.array([0.0, None, 2.5] * 1000),
+        "kind": ["", "card", None] * 1000,
+        "tags": [["a", ""], [], None] * 1000,
+        "row": range(3000),
+    }
+)
+
+
+def write_table(kind: str, path: Path) -> None:
+    if kind == "parquet":
+        parquet.write_table(TABLE, path, row_group_size=700)
+    else:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, TABLE.schema) as writer:
+            writer.write_table(TABLE, max_chunksize=700)
+
+
+@pytest.mark.parametrize("runner", ["FnApiRunner", THROUGH_BEAM])
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_row_groups_and_record_batches_are_all_read_once(tmp_path, kind, runner):
+    write_table(kind, tmp_path / f"1.{kind}")
+    ingest(tmp_path, tmp_path / "out", kind=kind, runner=runner)
+    rows = sorted(plain(tmp_path / "out"), key=lambda row: row["row"])
+    assert [row["row"] for row in rows] == [[row] for row in range(3000)]
+    assert rows[0] == {"row": [0], "fare": [0.0], "kind": [b""], "tags": [b"a", b""]}
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_a_file_that_was_cut_off_is_refused(tmp_path, kind):
+    file = tmp_path / f"1.{kind}"
+    write_table(kind, file)
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(GateRefused, match=rf"1\.{kind} is not a whole (Parquet|Arrow) file"):
+        ingest(tmp_path, tmp_path / "out", kind=kind)
+
+
+class Remote(LocalFileSystem):
+    """Files whose paths look like a bucket's."""
+
+    @classmethod
+    def scheme(cls):
+        return "far"
+
+    def open(self, path, *args, **options):
+        return super().open(path.removeprefix("far:/"), *args, **options)
+
+
+def test_a_remote_file_is_read_like_one_here(tmp_path):
+    write_table("parquet", tmp_path / "1.parquet")
+    write_table("arrow", tmp_path / "1.arrow")
+    (tmp_path / "1.csv").write_text("a,b\n1,2\n" * 100)
+    for kind, rows in (("parquet", 3000), ("arrow", 3000), ("csv", 199)):
+        assert sum(1 for _ in pieces(f"far:/{tmp_path}/1.{kind}", kind)) == 1
+        batches = [*record_batches(Piece(f"far:/{tmp_path}/1.{kind}"), kind, {"a": "BYTES", "b": "BYTES"})]
+        assert sum(batch.num_rows for batch in batches) == rows
+
+
+def test_records_keep_their_split_and_a_damaged_file_is_refused(tmp_path):
+    (tmp_path / "data").mkdir()
+    ingest(TAXI, tmp_path / "made")
+    for shard in (tmp_path / "made").rglob("*.gz"):
+        shutil.copy(shard, tmp_path / "data" / f"{shard.parent.name}.tfrecord.gz")
+    ingest(tmp_path / "data", tmp_path / "ours", kind="tfrecord")
+    ingest(tmp_path / "data", tmp_path / "stock", kind="tfrecord", executor=StockImport)
+    assert written(tmp_path / "ours") == written(tmp_path / "stock") == written(tmp_path / "made")
+    damaged = tmp_path / "data" / "Split-eval.tfrecord.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-5000])
+    with pytest.raises(GateRefused, match=r"Split-eval\.tfrecord\.gz is damaged"):
+        ingest(tmp_path / "data", tmp_path / "again", kind="tfrecord")
+
+
+def test_given_splits_and_a_partition_feature_are_kept_to(tmp_path):
+    with (TAXI / "trips.csv").open() as trips:
+        few = "".join(itertools.islice(trips, 1001))
+    for split in ("train", "eval"):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        (tmp_path / "data" / split / "trips.csv").write_text(few)
+    patterns = {"train": "train/*.csv", "eval": "eval/*.csv"}
+    ingest(tmp_path / "data", tmp_path / "given", patterns=patterns, splits=None)
+    assert {split: sum(rows.values()) for split, rows in written(tmp_path / "given").items()} == dict.fromkeys(
+        patterns, 1000
+    )
+    for name, options in {"ours": {}, "stock": {"executor": StockCsv}, "beam": {"runner": THROUGH_BEAM}}.items():
+        ingest(tmp_path / "data" / "train", tmp_path / name, feature="trip_start_hour", **options)
+    assert written(tmp_path / "ours") == written(tmp_path / "stock") == written(tmp_path / "beam")
+    with pytest.raises(GateRefused, match="needs a text or an integer as 'fare'"):
+        ingest(tmp_path / "data" / "train", tmp_path / "refused", feature="fare")
+
+
+def test_a_new_shard_begins_after_so_many_bytes(tmp_path):
+    with ShardWriter(str(tmp_path), shard_bytes=1000) as shards:
+        shards.write(bytes([number]) * 100 for number in range(25))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"data_tfrecord-{number:05d}-of-00003.gz" for number in range(3)
+    ]
+    records = tf.data.TFRecordDataset(sorted(map(str, tmp_path.iterdir())), "GZIP").as_numpy_iterator()
+    assert [*records] == [bytes([number]) * 100 for number in range(25)]
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from tests.components.example_gen.ingest import ingest, written
+ingest(Path(sys.argv[1]), Path(sys.argv[2]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_twenty_times_the_rows_need_no_more_memory(tmp_path):
+    peaks = []
+    header, _, rows = (TAXI / "trips.csv").read_text().partition("\n")
+    for name, times in (("few", 1), ("many", 20)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "trips.csv").write_text(f"{header}\n{rows * times}")
+        command = [sys.executable, "-c", MEASURE, str(tmp_path / name), str(tmp_path / f"{name}-out")]
+        peaks.append(int(subprocess.run(command, capture_output=True, check=True, text=True).stdout))
+    # TFX's own would need some 650 MB more.
+    assert peaks[1] - peaks[0] < 150
+    assert sum(sum(rows.values()) for rows in written(tmp_path / "many-out").values()) == 20 * 15002

@@ -1,0 +1,303 @@
+"""The real Evaluator on real exports of every task, and what ModelGate makes of it; figures worked out with numpy."""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google.protobuf import json_format
+from tfx.types import Artifact, standard_artifacts
+
+from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
+from components.gates.evaluator import Executor
+from components.gates.model_gate import ModelGate
+from components.refusal import GateRefused
+from pipeline.config.config import EvaluationGate
+from pipeline.nodes.eval_config import eval_config
+from tests.components.platform_artifacts import on_a_platform
+from tests.shared import stand_ins
+from trainer.parameters import Label
+
+pytestmark = pytest.mark.tensorflow
+
+ALL = ""
+# The logits of the new model are twice those of the old one, its numbers 1.1 times as large.
+SCALES = {"binary": (2.0, 1.0), "multiclass": (2.0, 1.0), "named": (2.0, 1.0), "regression": (1.1, 1.0)}
+
+
+def make_rows(task: str) -> list[dict]:
+    """30 rows in three slices; in slice ``c`` all labels are the same; 21 of 30 classes are told right."""
+    rows = []
+    for index in range(30):
+        kind = "abc"[index % 3]
+        row = {"kind": kind, "weight": float(index % 4)}
+        if task == "regression":
+            row |= {"z0": index / 10, "y": 1.5 if kind == "c" else index / 10 + (index % 4 - 1) / 5}
+        else:
+            classes = 2 if task == "binary" else 3
+            truth = classes - 1 if kind == "c" else index // 3 % classes
+            said = truth if index % 10 >= 3 else (truth + 1) % classes
+            strength = 0.3 + index / 40
+            if task == "binary":
+                row["z0"] = strength if said else -strength
+            else:
+                row |= {f"z{number}": strength * (number == said) for number in range(classes)}
+            row["y"] = {"binary": float(truth), "multiclass": truth, "named": ("ant", "bee", "cow")[truth]}[task]
+        rows.append(row)
+    return rows
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What numpy makes of the rows: predictions against labels."""
+
+    label: Label
+    rows: list[dict]
+    scale: float
+
+    def metric(self, name: str, kind: str | None = None, weighted: bool = False) -> float:
+        rows = [row for row in self.rows if kind in (None, row["kind"])]
+        logits = self.scale * np.array([[row[key] for key in sorted(row) if key.startswith("z")] for row in rows])
+        truth = np.array([self.label.of(row) for row in rows])
+        if name == "accuracy":
+            scores = logits.argmax(axis=1) == truth
+        elif name == "cross_entropy":
+            exponents = np.exp(logits)
+            scores = -np.log(exponents[range(len(rows)), truth.astype(int)] / exponents.sum(axis=1))
+        elif name == "recall":
+            probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+            of_class = truth[:, None] == np.arange(logits.shape[1])
+            return float(np.mean((of_class & (probabilities > 0.5)).sum(axis=0) / of_class.sum(axis=0)))
+        elif name == "root_mean_squared_error":
+            scores = (logits[:, 0] - truth) ** 2
+        else:
+            scores = np.abs(logits[:, 0] - truth)
+        mean = np.average(scores, weights=[row["weight"] for row in rows] if weighted else None)
+        return float(np.sqrt(mean) if name == "root_mean_squared_error" else mean)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One run of the Evaluator."""
+
+    gate: EvaluationGate
+    evaluation: Artifact
+    blessing: Artifact
+    baseline: Artifact | None
+
+    def judge(self, *, first_run: str = "absolute_only") -> None:
+        """What ModelGate says, given what a platform would hand it; raises where it refuses."""
+        limits = [threshold.model_dump() for threshold in self.gate.thresholds if threshold.slice is not None]
+        ModelGate.test_call(
+            evaluation=on_a_platform(self.evaluation),
+            blessing=on_a_platform(self.blessing),
+            baseline=self.baseline and on_a_platform(self.baseline),
+            slice_thresholds=json.dumps(limits),
+            min_slice_size=self.gate.min_slice_size,
+            first_run=first_run,
+        )
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """The new and the old model of a task, exported once, with the rows as examples."""
+
+    @functools.cache
+    def make(task: str) -> tuple[Artifact, Artifact, Artifact]:
+        folder, label = tmp_path_factory.mktemp(task), stand_ins.LABELS[task]
+        new, old = SCALES[task]
+        return (
+            stand_ins.write_model(folder / "new", label, scale=new),
+            stand_ins.write_model(folder / "old", label, scale=old),
+            stand_ins.write_examples(folder / "examples", make_rows(task)),
+        )
+
+    return make
+
+
+@pytest.fixture
+def evaluate(models, tmp_path):
+    """Runs the Evaluator."""
+
+    def run(
+        task: str, *thresholds: dict, weighted: bool = False, first: str | None = None, swapped: bool = False
+    ) -> Evaluation:
+        new, old, examples = models(task)
+        candidate, baseline = (old, new) if swapped else (new, old)
+        if first:
+            baseline = None if first == "absent" else stand_ins.artifact(standard_artifacts.Model, tmp_path / "empty")
+        gate = EvaluationGate(thresholds=thresholds, slices=("kind",), min_slice_size=5)
+        config = eval_config(gate, label=stand_ins.LABELS[task], weighted=weighted)
+        folder = Path(tmp_path, "run")
+        evaluation = stand_ins.artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")
+        blessing = stand_ins.artifact(standard_artifacts.ModelBlessing, folder / "blessing")
+        context = Executor.Context(
+            beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "temporary"), unique_id="1"
+        )
+        Executor(context).Do(
+            {"model": [candidate], "examples": [examples], **({"baseline_model": [baseline]} if baseline else {})},
+            {"evaluation": [evaluation], "blessing": [blessing]},
+            {"eval_config": json_format.MessageToJson(config), "example_splits": "null"},
+        )
+        return Evaluation(gate, evaluation, blessing, baseline)
+
+    return run
+
+
+def expected(task: str, *, old: bool = False) -> Expected:
+    return Expected(stand_ins.LABELS[task], make_rows(task), SCALES[task][old])
+
+
+@pytest.mark.parametrize("task", ["multiclass", "named"])
+def test_classes_are_evaluated_as_numpy_does_and_a_limit_that_is_just_met_passes(evaluate, task):
+    entropy = expected(task).metric("cross_entropy")
+    run = evaluate(
+        task,
+        {"metric": "accuracy", "min": 0.7, "max_drop": 0.0},
+        {"metric": "accuracy", "slice": "kind", "min": 0.7, "max_drop": 0.0},
+        {"metric": "cross_entropy", "max": entropy + 0.01, "max_rise": 0.2},
+        {"metric": "cross_entropy", "slice": "kind", "max": 2.0, "max_rise": 0.2},
+        {"metric": "f1", "min": 0.5},
+        {"metric": "auc", "min": 0.5},
+        {"metric": "auc_precision_recall", "min": 0.5},
+        {"metric": "precision", "min": 0.5},
+        {"metric": "recall", "min": 0.3},
+    )
+    run.judge()
+    for model, old in ((CANDIDATE, False), (BASELINE, True)):
+        table = metrics_by_slice(run.evaluation.uri, model)
+        assert set(table) == {ALL, "kind=a", "kind=b", "kind=c"}
+        for name in table:
+            for metric in ("accuracy", "cross_entropy"):
+                value = expected(task, old=old).metric(metric, name.rpartition("=")[2] or None)
+                assert table[name][metric] == pytest.approx(value, abs=1e-5)
+            assert table[name]["example_count"] == (10 if name else 30)
+
+
+def test_a_slice_without_some_class_has_no_mean_over_the_classes(evaluate):
+    run = evaluate(
+        "multiclass",
+        {"metric": "accuracy", "min": 0.5},
+        *({"metric": name, "min": 0.1} for name in ("recall", "precision", "f1", "auc")),
+    )
+    table = metrics_by_slice(run.evaluation.uri, CANDIDATE)
+    assert all(np.isnan(table["kind=c"][name]) for name in ("recall", "precision", "f1"))
+    assert table["kind=c"]["auc"] == 0
+    assert table["kind=c"]["accuracy"] == pytest.approx(0.7)
+    assert table[ALL]["recall"] == pytest.approx(expected("multiclass").metric("recall"))
+    assert 0.1 < table[ALL]["recall"] < 0.9
+    run.judge()
+
+
+def test_classes_that_miss_their_limits_are_refused(evaluate):
+    now, before = expected("multiclass"), expected("multiclass", old=True)
+    rise = now.metric("cross_entropy", "a") - before.metric("cross_entropy", "a")
+    assert rise < 0
+    # The old model against the new one, which is better.
+    run = evaluate(
+        "multiclass",
+        {"metric": "accuracy", "min": 0.71},
+        {"metric": "cross_entropy", "max": 0.1},
+        {"metric": "cross_entropy", "slice": "kind", "max_rise": -rise - 1e-3},
+        swapped=True,
+    )
+    with pytest.raises(GateRefused) as refusal:
+        run.judge()
+    entropy = before.metric("cross_entropy")
+    assert "accuracy of all examples is 0.7000, at least 0.71 is wanted" in refusal.value.reason
+    assert f"cross_entropy of all examples is {entropy:.4f}, at most 0.1 is wanted" in refusal.value.reason
+    assert f"cross_entropy of kind=a rose by {-rise:.4f} against the last blessed model" in refusal.value.reason
+
+
+def test_numbers_are_evaluated_as_numpy_does(evaluate):
+    error = expected("regression").metric("mean_absolute_error")
+    rise = error - expected("regression", old=True).metric("mean_absolute_error")
+    assert rise > 0
+    run = evaluate(
+        "regression",
+        {"metric": "mean_absolute_error", "max": error, "max_rise": rise + 1e-3},
+        {"metric": "mean_absolute_error", "slice": "kind", "max": 1.5},
+        {"metric": "root_mean_squared_error", "max": 5.0},
+        {"metric": "squared_correlation", "min": 0.3, "max_drop": 0.001},
+    )
+    run.judge(first_run="refuse")
+    for model, old in ((CANDIDATE, False), (BASELINE, True)):
+        table = metrics_by_slice(run.evaluation.uri, model)
+        for name in table:
+            for metric in ("mean_absolute_error", "root_mean_squared_error"):
+                value = expected("regression", old=old).metric(metric, name.rpartition("=")[2] or None)
+                assert table[name][metric] == pytest.approx(value, rel=1e-5)
+    assert np.isnan(table["kind=c"]["squared_correlation"])
+
+
+def test_numbers_that_miss_their_limits_are_refused(evaluate):
+    now, before = expected("regression"), expected("regression", old=True)
+    rise = now.metric("mean_absolute_error") - before.metric("mean_absolute_error")
+    slice_error = now.metric("mean_absolute_error", "c")
+    run = evaluate(
+        "regression",
+        {"metric": "mean_absolute_error", "max": 5.0, "max_rise": rise - 1e-3},
+        {"metric": "mean_absolute_error", "slice": "kind", "max": slice_error - 1e-3},
+        {"metric": "squared_correlation", "slice": "kind", "min": 0.01},
+    )
+    with pytest.raises(GateRefused) as refusal:
+        run.judge()
+    assert refusal.value.reason.split("; ") == [
+        f"mean_absolute_error of all examples rose by {rise:.4f} against the last blessed model, "
+        f"{rise - 1e-3:g} is allowed",
+        f"mean_absolute_error of kind=c is {slice_error:.4f}, at most {slice_error - 1e-3:g} is wanted",
+        "squared_correlation of kind=c cannot be computed (are all labels equal, or is a class missing?)",
+    ]
+
+
+# On a platform, the baseline of a first run is an artifact without files.
+@pytest.mark.parametrize("first", ["absent", "empty"])
+def test_a_first_model_is_held_to_the_absolute_limits(evaluate, tmp_path, first):
+    (tmp_path / "empty").mkdir()
+    error = expected("regression").metric("mean_absolute_error")
+    run = evaluate("regression", {"metric": "mean_absolute_error", "max": error, "max_rise": 0.0}, first=first)
+    run.judge()
+    with pytest.raises(GateRefused, match="no blessed model to compare with, and .*first_run is 'refuse'"):
+        run.judge(first_run="refuse")
+    if first == "absent":
+        run = evaluate("regression", {"metric": "mean_absolute_error", "max": error * 0.99}, first=first)
+        with pytest.raises(GateRefused, match="mean_absolute_error of all examples is .*, at most"):
+            run.judge()
+
+
+@pytest.mark.parametrize("task", ["regression", "named"])
+def test_example_weights_count_in_the_metrics_and_not_in_the_size_of_a_slice(evaluate, task):
+    metric = {"regression": "mean_absolute_error", "named": "cross_entropy"}[task]
+    value = expected(task).metric(metric, weighted=True)
+    assert value != pytest.approx(expected(task).metric(metric), abs=1e-3)
+    run = evaluate(
+        task,
+        {"metric": metric, "max": value + 1e-4, "max_rise": 1.0},
+        {"metric": metric, "slice": "kind", "max": 100.0},
+        weighted=True,
+    )
+    run.judge()
+    table = metrics_by_slice(run.evaluation.uri, CANDIDATE)
+    assert table[ALL][metric] == pytest.approx(value, rel=1e-5)
+    assert {name: row["example_count"] for name, row in table.items()} == {
+        ALL: 30,
+        "kind=a": 10,
+        "kind=b": 10,
+        "kind=c": 10,
+    }
+
+
+def test_a_binary_label_is_evaluated_as_before(evaluate):
+    run = evaluate(
+        "binary",
+        {"metric": "auc", "min": 0.5, "max_drop": 0.0},
+        {"metric": "accuracy", "min": 0.7},
+        {"metric": "accuracy", "slice": "kind", "min": 0.7},
+    )
+    run.judge()
+    table = metrics_by_slice(run.evaluation.uri, CANDIDATE)
+    assert {name: row["accuracy"] for name, row in table.items()} == dict.fromkeys(table, pytest.approx(0.7))
+    # One class alone has no area under the curve; TFMA says 0.
+    assert table["kind=c"]["auc"] == 0

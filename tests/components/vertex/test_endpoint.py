@@ -1,0 +1,381 @@
+"""EndpointPusher: the service's own clients against a local service."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from tfx.types import standard_artifacts
+
+from components.refusal import GateRefused
+from components.vertex.api import ENDPOINT_VARIABLE
+from components.vertex.endpoint import calls
+from components.vertex.endpoint.calls import DeploymentFailed
+from components.vertex.endpoint.pusher import EndpointPusher
+from components.vertex.endpoint.traffic import traffic_split
+from pipeline.config.loading import ConfigError
+from tests.kubeflow.fakes.http_service import running
+from tests.kubeflow.fakes.vertex import FakeVertex, refusal
+from tests.kubeflow.submit.submissions import config
+
+pytestmark = pytest.mark.tensorflow
+
+PARENT = "projects/my-project/locations/europe-west4"
+KEY = f"{PARENT}/keyRings/ring/cryptoKeys/key"
+FIRST = 1_760_000_000
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVertex]:
+    with running(FakeVertex()) as fake:
+        monkeypatch.setenv(ENDPOINT_VARIABLE, fake.url)
+        yield fake
+
+
+def _push(version: int = FIRST, *, pushed: int = 1, key: str = "", folder: str = "gs://b/serving/taxi", **options):
+    source, target = standard_artifacts.PushedModel(), standard_artifacts.PushedModel()
+    source.set_int_custom_property("pushed", pushed)
+    source.set_string_custom_property("pushed_destination", f"{folder}/{version}")
+    source.set_string_custom_property("pushed_version", str(version))
+    EndpointPusher.EXECUTOR_SPEC.executor_class._FUNCTION(
+        pushed_model=source,
+        deployed_model=target,
+        options=json.dumps({"display_name": "Taxi tips", "serving_image": "image:1", **options}),
+        project="my-project",
+        region="europe-west4",
+        model_name="Taxi",
+        encryption_key=key,
+    )
+    return target
+
+
+def _endpoint(service: FakeVertex) -> dict:
+    (endpoint,) = service.endpoints.values()
+    return endpoint
+
+
+def _deployed(service: FakeVertex) -> list[str]:
+    return [each["id"] for each in _endpoint(service)["deployedModels"]]
+
+
+# The first version, and all options.
+
+
+def test_the_first_version_gets_a_model_an_endpoint_and_all_the_traffic(service):
+    target = _push(
+        key=KEY,
+        machine_type="n1-standard-8",
+        accelerator={"type": "NVIDIA_TESLA_T4", "count": 2},
+        min_replicas=2,
+        max_replicas=5,
+        traffic_percent=10,
+    )
+    (upload,) = service.requests("models:upload")
+    assert upload.body["modelId"] == "taxi"
+    assert upload.body["model"] == {
+        "displayName": "Taxi",
+        "artifactUri": f"gs://b/serving/taxi/{FIRST}",
+        "containerSpec": {"imageUri": "image:1"},
+        "versionAliases": [f"v{FIRST}", "default"],
+        "encryptionSpec": {"kmsKeyName": KEY},
+    }
+    (create,) = service.requests("POST .*/endpoints$")
+    assert create.body == {"displayName": "Taxi tips", "encryptionSpec": {"kmsKeyName": KEY}}
+    (deploy,) = service.requests("deployModel")
+    assert deploy.body["deployedModel"] == {
+        "id": str(FIRST),
+        "model": f"{PARENT}/models/taxi@1",
+        "displayName": f"Taxi-{FIRST}",
+        "dedicatedResources": {
+            "machineSpec": {"machineType": "n1-standard-8", "acceleratorType": 5, "acceleratorCount": 2},
+            "minReplicaCount": 2,
+            "maxReplicaCount": 5,
+        },
+    }
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 100}
+    assert target.get_string_custom_property("model") == f"{PARENT}/models/taxi@1"
+    assert target.get_string_custom_property("endpoint") == _endpoint(service)["name"]
+    assert target.get_string_custom_property("deployed_model_id") == str(FIRST)
+    assert target.get_int_custom_property("newly_deployed") == 1
+
+
+def test_a_key_that_is_not_given_is_not_sent(service):
+    _push()
+    assert "encryptionSpec" not in service.requests("models:upload")[0].body["model"]
+    assert "encryptionSpec" not in service.requests("POST .*/endpoints$")[0].body
+
+
+# The next ones.
+
+
+def test_the_next_version_joins_the_model_and_takes_its_share(service):
+    _push()
+    _push(FIRST + 1, traffic_percent=20)
+    uploads = service.requests("models:upload")
+    assert uploads[1].body["parentModel"] == f"{PARENT}/models/taxi"
+    assert "modelId" not in uploads[1].body
+    assert [version["versionId"] for version in service.models[f"{PARENT}/models/taxi"]] == ["1", "2"]
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 80, str(FIRST + 1): 20}
+
+
+@pytest.mark.parametrize(("keep", "left"), [(0, [3]), (1, [2, 3]), (2, [1, 2, 3])])
+def test_former_versions_beyond_keep_are_undeployed_the_oldest_first(service, keep, left):
+    for number in range(4):
+        _push(FIRST + number, keep=keep)
+    assert _deployed(service) == [str(FIRST + number) for number in left]
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST + 3): 100}
+
+
+def test_a_version_with_traffic_and_another_model_are_never_undeployed(service):
+    _push()
+    stranger = {"id": "7", "model": "projects/1/locations/europe-west4/models/other", "modelVersionId": "1"}
+    _endpoint(service)["deployedModels"].append({**stranger, "createTime": "2020-01-01T00:00:00Z"})
+    _push(FIRST + 1, traffic_percent=50, keep=0)
+    assert _deployed(service) == [str(FIRST), "7", str(FIRST + 1)]
+
+
+@pytest.mark.parametrize(
+    ("before", "percent", "after"),
+    [
+        ({}, 10, {"0": 100}),
+        ({"1": 0}, 10, {"0": 100}),
+        ({"1": 100}, 100, {"0": 100}),
+        ({"1": 100}, 10, {"0": 10, "1": 90}),
+        ({"1": 90, "2": 10}, 10, {"0": 10, "1": 90}),
+        ({"1": 10, "2": 90, "3": 0}, 20, {"0": 20, "2": 80}),
+        ({"9": 50, "10": 50}, 50, {"0": 50, "10": 50}),
+    ],
+)
+def test_the_rest_of_the_traffic_goes_to_the_one_with_the_largest_share(before, percent, after):
+    assert traffic_split(before, percent=percent) == after
+
+
+def test_canaries_do_not_pile_up(service):
+    for number in range(6):
+        _push(FIRST + number, traffic_percent=10)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 90, str(FIRST + 5): 10}
+    assert _deployed(service) == [str(FIRST), str(FIRST + 4), str(FIRST + 5)]
+
+
+def test_a_canary_that_was_given_the_larger_share_gets_the_rest(service):
+    _push()
+    _push(FIRST + 1, traffic_percent=10)
+    _endpoint(service)["trafficSplit"] = {str(FIRST): 40, str(FIRST + 1): 60}
+    _push(FIRST + 2, traffic_percent=10)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST + 1): 90, str(FIRST + 2): 10}
+
+
+def test_of_equal_shares_the_last_deployed_gets_the_rest(service):
+    _push(FIRST + 2)
+    _push(FIRST + 1, traffic_percent=50)
+    _endpoint(service)["deployedModels"].reverse()
+    _push(FIRST + 3, traffic_percent=50)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST + 1): 50, str(FIRST + 3): 50}
+
+
+# Started again.
+
+
+def test_the_same_version_is_not_deployed_twice(service):
+    _push()
+    target = _push()
+    assert len(service.requests("models:upload")) == 1
+    assert len(service.requests("deployModel")) == 1
+    assert target.get_int_custom_property("newly_deployed") == 0
+    assert target.get_string_custom_property("deployed_model_id") == str(FIRST)
+
+
+def test_traffic_that_somebody_rolled_back_stays_so(service):
+    _push()
+    _push(FIRST + 1)
+    _endpoint(service)["trafficSplit"] = {str(FIRST): 100}
+    _push(FIRST + 1)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 100}
+
+
+def _die_in(service: FakeVertex, call: str, kind: str, *, requests: int) -> None:
+    """Push the next version with a task that ends after ``call``, whose operation goes on."""
+    service.lasts[kind] = requests
+    service.plant(call, refusal(503, "the answer is lost"), after=True)
+    with pytest.raises(DeploymentFailed, match="503 the answer is lost"):
+        _push(FIRST + 1, traffic_percent=10)
+    service.lasts.clear()
+
+
+def test_a_deployment_that_is_under_way_is_waited_for(service, monkeypatch):
+    monkeypatch.setattr(calls, "_POLL_SECONDS", 0.01)
+    _push()
+    _die_in(service, "deployModel", "deployModel", requests=12)
+    target = _push(FIRST + 1, traffic_percent=10)
+    assert _deployed(service) == [str(FIRST), str(FIRST + 1)]
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 90, str(FIRST + 1): 10}
+    assert len(service.requests("models:upload")) == 2
+    assert target.get_string_custom_property("deployed_model_id") == str(FIRST + 1)
+
+
+def test_a_deployment_under_way_that_fails_is_made_again(service, monkeypatch):
+    monkeypatch.setattr(calls, "_POLL_SECONDS", 0.01)
+    _push()
+    _die_in(service, "deployModel", "deployModel", requests=12)
+    service.operation_errors["deployModel"] = [{"code": 8, "message": "No n1-standard-4 left."}]
+    _push(FIRST + 1, traffic_percent=10)
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 90, str(FIRST + 1): 10}
+
+
+def test_a_deployment_that_never_ends_is_given_up(service, monkeypatch):
+    monkeypatch.setattr(calls, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(calls, "DEPLOY_SECONDS", 0.1)
+    _push()
+    service.plant("deployModel", refusal(409, f"deployed model {FIRST + 1} already exists"), times=1000)
+    with pytest.raises(DeploymentFailed, match="409 deployed model .* already exists"):
+        _push(FIRST + 1)
+    assert _deployed(service) == [str(FIRST)]
+
+
+def test_an_id_that_another_model_has_is_not_waited_for(service):
+    _push()
+    stranger = {"id": str(FIRST + 1), "model": "projects/1/locations/europe-west4/models/other"}
+    _endpoint(service)["deployedModels"].append({**stranger, "modelVersionId": "1"})
+    with pytest.raises(DeploymentFailed, match=f"another model is deployed there with the id {FIRST + 1}"):
+        _push(FIRST + 1)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "next"])
+def test_an_upload_that_is_under_way_is_waited_for(service, monkeypatch, first):
+    monkeypatch.setattr(calls, "_POLL_SECONDS", 0.01)
+    if not first:
+        _push()
+    _die_in(service, "models:upload", "uploadModel", requests=12)
+    _push(FIRST + 1)
+    versions = [each["versionAliases"][0] for each in service.models[f"{PARENT}/models/taxi"]]
+    assert versions == ([] if first else [f"v{FIRST}"]) + [f"v{FIRST + 1}"]
+    assert len(service.requests("models:upload")) == len(versions)
+    assert str(FIRST + 1) in _deployed(service)
+
+
+def test_a_first_upload_that_is_refused_for_one_under_way_is_waited_for(service, monkeypatch):
+    monkeypatch.setattr(calls, "_POLL_SECONDS", 0.01)
+    _die_in(service, "models:upload", "uploadModel", requests=12)
+    service.plant("GET .*/models/taxi/operations", refusal(404, "not found yet"))
+    _push(FIRST + 1)
+    assert len(service.models[f"{PARENT}/models/taxi"]) == 1
+    assert _deployed(service) == [str(FIRST + 1)]
+
+
+def test_an_upload_that_never_ends_is_given_up(service, monkeypatch):
+    monkeypatch.setattr(calls, "_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(calls, "UPLOAD_SECONDS", 0.1)
+    _die_in(service, "models:upload", "uploadModel", requests=1_000_000)
+    with pytest.raises(DeploymentFailed, match="models/taxi: an upload: still under way"):
+        _push(FIRST + 1)
+    assert len(service.requests("models:upload")) == 1
+
+
+def test_a_failed_deployment_leaves_the_traffic_and_the_second_try_uses_the_upload(service):
+    _push()
+    service.operation_errors["deployModel"] = [{"code": 8, "message": "No n1-standard-4 left in europe-west4."}]
+    with pytest.raises(DeploymentFailed) as caught:
+        _push(FIRST + 1)
+    text = str(caught.value)
+    assert "No n1-standard-4 left in europe-west4" in text
+    assert "its traffic is unchanged" in text
+    assert "quota" in text
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST): 100}
+    _push(FIRST + 1)
+    assert len(service.requests("models:upload")) == 2
+    assert _endpoint(service)["trafficSplit"] == {str(FIRST + 1): 100}
+
+
+# Errors.
+
+
+def test_what_was_not_pushed_is_refused_before_anything_is_asked(service):
+    with pytest.raises(GateRefused, match="did not push"):
+        _push(pushed=0)
+    assert not service.asked
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("GET .*/models/", "cannot register version"),
+        ("models:upload", "cannot register version"),
+        ("GET .*/endpoints", "cannot get or create endpoint 'Taxi tips'"),
+        ("POST .*/endpoints$", "cannot get or create endpoint 'Taxi tips'"),
+        ("deployModel", "cannot deploy version"),
+        ("GET .*/operations/", "cannot register version"),
+    ],
+)
+def test_a_missing_permission_says_where_and_which(service, pattern, said):
+    service.plant(pattern, refusal(403, "Permission 'aiplatform.some.thing' denied."))
+    with pytest.raises(DeploymentFailed) as caught:
+        _push()
+    text = str(caught.value)
+    assert said in text
+    assert "grant roles/aiplatform.user, which holds aiplatform.some.thing, in project my-project" in text
+    assert len(text.splitlines()) <= 2
+
+
+def test_two_endpoints_of_one_name_are_not_guessed_at(service):
+    _push()
+    service.endpoints["other"] = {**_endpoint(service), "name": f"{PARENT}/endpoints/other"}
+    with pytest.raises(DeploymentFailed, match="there are 2 of it .*rename all but one"):
+        _push(FIRST + 1)
+
+
+def test_a_version_that_came_from_elsewhere_is_not_taken_for_this_one(service):
+    _push()
+    with pytest.raises(DeploymentFailed, match="was registered from gs://b/serving/taxi"):
+        _push(folder="gs://other/serving/taxi")
+
+
+def test_an_accelerator_that_vertex_does_not_know(service):
+    with pytest.raises(DeploymentFailed, match="Vertex has no 'nvidia.com/gpu'; it has NVIDIA_TESLA_K80"):
+        _push(accelerator={"type": "nvidia.com/gpu"})
+    assert not service.asked
+
+
+def test_a_port_where_nothing_listens(monkeypatch):
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+    monkeypatch.setenv(ENDPOINT_VARIABLE, f"http://127.0.0.1:{port}")
+    with pytest.raises(DeploymentFailed, match="connection refused"):
+        _push()
+
+
+# In the pipeline.
+
+
+def test_the_node_stands_after_the_pusher_with_the_profiles_options():
+    from pipeline import dag
+
+    options = 'platform.endpoint={"display_name": "Taxi tips", "serving_image": "image:1", "keep": 3}'
+    nodes = {node.id: node for node in dag.nodes(config("vertex", options, f"platform.encryption_key={KEY}"))}
+    node = nodes["EndpointPusher"]
+    assert node.inputs["pushed_model"] is nodes["Pusher"].outputs["pushed_model"]
+    properties = node.exec_properties
+    assert json.loads(properties["options"])["keep"] == 3
+    assert properties["encryption_key"] == KEY
+    assert properties["region"] == "europe-west4"
+    assert "EndpointPusher" in dag.UNCACHED
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ['platform.endpoint={"display_name": "x", "serving_image": "i", "min_replicas": 3}'],
+            "min_replicas: 3 is more",
+        ),
+        (
+            ['platform.endpoint={"display_name": "x", "serving_image": "i"}', "platform.serving=/models"],
+            "must be a gs:// folder, since an endpoint reads it",
+        ),
+    ],
+)
+def test_an_endpoint_that_cannot_work_is_refused_with_the_configuration(words, said):
+    with pytest.raises(ConfigError, match=said):
+        config("vertex", *words)

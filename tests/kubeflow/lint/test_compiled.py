@@ -1,0 +1,29 @@
+"""What the project itself compiles has no findings, once the profile's placeholders are replaced."""
+
+import pytest
+
+from kubeflow.ir.compiler import compile_pipeline
+from kubeflow.lint import lint
+from tests.kubeflow.lint import pipelines
+
+pytestmark = pytest.mark.tensorflow
+
+BUCKETS = (
+    "platform.serving=gs://acme-models/serving",
+    "platform.state=gs://acme-models/state",
+    "platform.exit_handler.folder=gs://acme-models/state/ended",
+)
+
+
+@pytest.mark.parametrize("kind", ["vertex", "kubeflow"])
+def test_the_compiled_pipeline_has_no_findings(kind):
+    config = pipelines.config(kind, *BUCKETS)
+    assert [str(finding) for finding in lint(compile_pipeline(config), config)] == []
+
+
+def test_what_the_compiled_pipeline_lacks_is_found():
+    config = pipelines.config("kubeflow", *BUCKETS, "platform.data=/home/me/trips")
+    compiled = compile_pipeline(config)
+    label = compiled.spec["components"]["Trainer"]["executorLabel"]
+    compiled.spec["deploymentSpec"]["executors"][label]["container"]["image"] = "acme/tfx:latest"
+    assert [finding.where for finding in lint(compiled, config)] == ["platform.data", "Trainer.image"]

@@ -1,0 +1,144 @@
+"""Beam's own parser takes every argument, and each value arrives where Beam looks for it."""
+
+from __future__ import annotations
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    GoogleCloudOptions,
+    PipelineOptions,
+    PortableOptions,
+    SetupOptions,
+    StandardOptions,
+    WorkerOptions,
+)
+from apache_beam.options.pipeline_options_validator import PipelineOptionsValidator
+from apache_beam.portability import common_urns
+from apache_beam.portability.api import beam_runner_api_pb2
+from apache_beam.runners import create_runner
+from apache_beam.runners.portability.portable_runner import JobServiceHandle
+from tfx.utils import dependency_utils
+
+from pipeline.beam.arguments import beam_args
+from pipeline.config.beam import Dataflow, InProcess, Portable
+
+pytestmark = pytest.mark.tensorflow
+
+DEPENDENCIES = b"submission_environment_dependencies.txt"
+IN_PROCESS = InProcess(mode="multi_processing", workers=0)
+PORTABLE = Portable(
+    runner="FlinkRunner", job_endpoint="jobs:8099", worker_pool="pool:50001", parallelism=3, limit_minutes=90
+)
+DATAFLOW = Dataflow(
+    runner="DataflowRunner",
+    project="acme",
+    region="europe-west4",
+    temp_location="gs://acme/tmp/",
+    worker_image="registry/worker@sha256:1",
+    service_account="worker@acme.iam.gserviceaccount.com",
+    machine_type="n2-standard-8",
+    disk_gb=80,
+    workers=2,
+    max_workers=7,
+    subnetwork="regions/europe-west4/subnetworks/inner",
+    public_ips=False,
+)
+FIXED = Dataflow(
+    runner="DataflowRunner", project="acme", region="r", temp_location="gs://acme/tmp", autoscaling="none", workers=5
+)
+
+
+def options(given) -> PipelineOptions:
+    return PipelineOptions(beam_args(given))
+
+
+@pytest.mark.parametrize("given", [IN_PROCESS, PORTABLE, DATAFLOW, FIXED], ids=lambda given: given.runner)
+def test_beam_knows_every_argument_and_finds_nothing_wrong(given, caplog, monkeypatch):
+    # It asks the bucket, which is not there.
+    monkeypatch.setattr(GoogleCloudOptions, "_warn_if_soft_delete_policy_enabled", lambda self, name: None)
+    parsed = options(given)
+    parsed.get_all_options(display_warnings=True)
+    assert "unparseable" not in caplog.text.lower()
+    assert "discarding" not in caplog.text.lower()
+    runner = create_runner(parsed.view_as(StandardOptions).runner)
+    assert PipelineOptionsValidator(parsed, runner).validate() == []
+
+
+def test_an_argument_that_beam_does_not_know_would_be_seen(caplog):
+    PipelineOptions([*beam_args(PORTABLE), "--paralelism=3"]).get_all_options(display_warnings=True)
+    assert "unparseable" in caplog.text.lower()
+
+
+@pytest.mark.parametrize("given", [IN_PROCESS, PORTABLE, DATAFLOW], ids=lambda given: given.runner)
+def test_tfx_packs_no_source_distribution(given):
+    assert dependency_utils.make_beam_dependency_flags(beam_args(given)) == beam_args(given)
+
+
+def test_in_process():
+    direct = options(IN_PROCESS).view_as(DirectOptions)
+    assert (direct.direct_running_mode, direct.direct_num_workers) == ("multi_processing", 0)
+    assert type(create_runner(options(IN_PROCESS).view_as(StandardOptions).runner)).__name__ == "FnApiRunner"
+
+
+def test_portable():
+    portable = options(PORTABLE).view_as(PortableOptions)
+    assert portable.job_endpoint == "jobs:8099"
+    # Longer than the longest job: some job servers' state streams get this deadline.
+    assert portable.job_server_timeout == 90 * 60 + 60
+
+
+def test_the_environment_is_the_pool_and_knows_of_no_image():
+    pipeline = beam.Pipeline(options=options(PORTABLE))
+    pipeline | beam.Create([1]) | beam.Map(str)
+    (environment,) = (
+        found
+        for found in pipeline.to_runner_api(
+            default_environment=beam.transforms.environments.Environment.from_options(
+                pipeline.options.view_as(PortableOptions)
+            )
+        ).components.environments.values()
+        if found.urn != common_urns.environments.DEFAULT.urn
+    )
+    assert environment.urn == common_urns.environments.EXTERNAL.urn
+    payload = beam_runner_api_pb2.ExternalPayload.FromString(environment.payload)
+    assert payload.endpoint.url == "pool:50001"
+    # No package is sent along, which a pool would not install; only Beam's list of what is installed here.
+    assert [found.role_payload.lstrip(b"\n'") for found in environment.dependencies] in ([], [DEPENDENCIES])
+
+
+def test_what_a_job_server_is_sent():
+    class Server:
+        def DescribePipelineOptions(self, request, timeout):  # noqa: N802 -- gRPC's name
+            from apache_beam.portability.api import beam_job_api_pb2
+
+            return beam_job_api_pb2.DescribePipelineOptionsResponse()
+
+    sent = JobServiceHandle(Server(), options(PORTABLE)).get_pipeline_options()
+    assert sent["beam:option:parallelism:v1"] == "3"
+    without = JobServiceHandle(
+        Server(), options(PORTABLE.model_copy(update={"parallelism": None}))
+    ).get_pipeline_options()
+    # Beam's word for "as the engine likes".
+    assert without["beam:option:parallelism:v1"] == "-1"
+
+
+def test_dataflow():
+    cloud, worker = options(DATAFLOW).view_as(GoogleCloudOptions), options(DATAFLOW).view_as(WorkerOptions)
+    assert (cloud.project, cloud.region) == ("acme", "europe-west4")
+    assert (cloud.temp_location, cloud.staging_location) == ("gs://acme/tmp/", "gs://acme/tmp/staging")
+    assert cloud.service_account_email == "worker@acme.iam.gserviceaccount.com"
+    assert (worker.machine_type, worker.disk_size_gb) == ("n2-standard-8", 80)
+    assert (worker.num_workers, worker.max_num_workers) == (2, 7)
+    assert worker.autoscaling_algorithm == "THROUGHPUT_BASED"
+    assert worker.sdk_container_image == "registry/worker@sha256:1"
+    assert (worker.subnetwork, worker.use_public_ips) == ("regions/europe-west4/subnetworks/inner", False)
+    assert options(DATAFLOW).view_as(SetupOptions).sdk_location == "container"
+    assert options(DATAFLOW).view_as(SetupOptions).setup_file is None
+
+
+def test_dataflow_with_a_fixed_number_of_workers_that_install_the_project():
+    worker = options(FIXED).view_as(WorkerOptions)
+    assert (worker.autoscaling_algorithm, worker.num_workers, worker.max_num_workers) == ("NONE", 5, None)
+    assert worker.use_public_ips is None
+    assert options(FIXED).view_as(SetupOptions).setup_file == "./setup.py"

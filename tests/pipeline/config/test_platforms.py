@@ -1,0 +1,43 @@
+"""The options of a platform: what is refused, and with which words."""
+
+import pytest
+
+from pipeline.config import loading
+from tests.kubeflow.ir.golden_ir import PROFILES, config_of
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_shipped_profiles_are_valid(profile):
+    assert config_of(profile).platform.kind == profile
+
+
+@pytest.mark.parametrize(
+    ("profile", "override", "message"),
+    [
+        ("vertex", "platform.kind=sagemaker", "platform"),
+        ("vertex", "platform.root=/models", "platform.root: '/models' must begin with gs://"),
+        ("vertex", "platform.serving=s3://bucket/serving", "must be a gs:// folder, or an absolute path"),
+        ("vertex", "platform.zone=a", "unknown key"),
+        ("vertex", "platform.default.memory=many", "'many' is no amount of memory; write it as 16G or 512Mi"),
+        ("vertex", "platform.default.retries=11", "less than or equal to 10"),
+        ("vertex", "platform.parameters.rows=InfraValidator", "must be NODE.PROPERTY"),
+        ("vertex", "platform.parameters.data=ExampleGen.input_base", "data_path and data set the same property"),
+        ("vertex", "platform.training.workers=0", "greater than 0"),
+        ("vertex", "platform.exit_handler.webhook_env=URL", "read the files in exit_handler.folder"),
+        ("kubeflow", "platform.volumes=[{claim: a, mount: /m}, {claim: b, mount: /m/}]", "two have the same mount"),
+        ("kubeflow", "platform.volumes=[{claim: a, mount: /app}]", "'/app' would hide /app of the container"),
+        ("kubeflow", "platform.volumes=[{claim: a, mount: /minio/x}]", "'/minio/x' would hide /minio"),
+        ("kubeflow", "platform.volumes=[{claim: a, mount: /}]", "'/' would hide /app"),
+        ("kubeflow", "platform.volumes=[{claim: a, mount: models}]", "'models' must be an absolute path"),
+        ("kubeflow", "platform.secrets=[{name: hook, env: {}}]", "at least 1 item"),
+    ],
+)
+def test_a_wrong_option_is_named(profile, override, message):
+    with pytest.raises(loading.ConfigError) as error:
+        config_of(profile, override)
+    assert message in str(error.value)
+    assert "vertex." not in str(error.value)
+
+
+def test_places_lose_their_last_slash():
+    assert config_of("vertex", "platform.root=gs://bucket/a/").platform.root == "gs://bucket/a"

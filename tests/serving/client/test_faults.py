@@ -1,0 +1,251 @@
+"""Servers that die, hang, come back or are not to be trusted, and what a caller sees of it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import os
+import re
+import signal
+import socket
+import threading
+import time
+import urllib.request
+
+import psutil
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from serving.client import (
+    AsyncClient,
+    Client,
+    Connection,
+    DeadlineExceeded,
+    Overloaded,
+    Refused,
+    Retry,
+    Tls,
+    Unavailable,
+)
+from tests.serving import trips
+from tests.serving.running import RunningServer
+
+pytestmark = pytest.mark.tensorflow
+
+PATIENT = Retry(attempts=5, initial_seconds=0.6, max_seconds=5)
+ROW = [{"fare": 1}]
+SAID = [b"1.0|?|?|?,?"]
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory):
+    """The flags of a server of the model ``taxi``, counting requests."""
+    folder = tmp_path_factory.mktemp("faults")
+    (folder / "taxi").mkdir()
+    trips.save(folder / "taxi" / "1")
+    (folder / "monitoring").write_text('prometheus_config { enable: true, path: "/monitoring/prometheus/metrics" }')
+    model = ("--model_name", "taxi", "--model_base_path", folder / "taxi")
+    return (*model, "--rest_api_port", "0", "--monitoring_config_file", folder / "monitoring")
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def answered(server: RunningServer) -> float:
+    text = urllib.request.urlopen(f"http://{server.rest}/monitoring/prometheus/metrics").read().decode()
+    counts = re.findall(r'request_count{model_name="taxi", ?status="OK"} (\S+)', text)
+    return float(counts[0]) if counts else 0
+
+
+def wait_for(condition, seconds=60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.02)
+
+
+def test_a_restart_of_the_server_is_not_seen(flags):
+    port = free_port()
+    counts, errors, stop = [0, 0], [], threading.Event()
+
+    def keep_asking(index: int, rows: list[dict]) -> None:
+        with Client(Connection(addresses=(f"localhost:{port}",), retry=PATIENT), timeout=40) as client:
+            while not stop.is_set():
+                try:
+                    client.predict("taxi", rows)
+                    counts[index] += 1
+                except Exception as error:
+                    errors.append(error)
+                    return
+
+    def wait_for_more() -> None:
+        wanted = [count + 3 for count in counts]
+        wait_for(lambda: errors or all(count >= want for count, want in zip(counts, wanted, strict=True)))
+
+    # The second one's requests are larger than what gRPC keeps for another attempt unless told otherwise.
+    rows = (ROW, [{"kind": "x" * 1000}] * 1000)
+    threads = [threading.Thread(target=keep_asking, args=each) for each in enumerate(rows)]
+    try:
+        with RunningServer(*flags, "--port", str(port)) as first:
+            for thread in threads:
+                thread.start()
+            wait_for_more()
+            first.kill()
+        with RunningServer(*flags, "--port", str(port)) as second:
+            wait_for_more()
+            second.terminate()
+        with RunningServer(*flags, "--port", str(port)):
+            wait_for_more()
+            stop.set()
+            for thread in threads:
+                thread.join()
+    finally:
+        stop.set()
+    assert not errors
+
+
+def test_without_another_attempt_a_restart_is_seen_at_once(flags):
+    connection = Connection(addresses=(f"localhost:{free_port()}",), retry=Retry(attempts=1))
+    with Client(connection) as client, pytest.raises(Unavailable, match="Connection refused"):
+        client.predict("taxi", ROW)
+
+
+def test_calls_go_round_the_servers_and_past_one_that_hangs_or_died(flags):
+    with RunningServer(*flags) as one, RunningServer(*flags) as two:
+        both = Connection.of(f"{one.target},{two.target.replace('127.0.0.1', 'localhost')}")
+        connection = Connection(addresses=both.addresses, retry=PATIENT, keepalive_seconds=1)
+        with Client(connection, timeout=40) as client:
+
+            def ask() -> None:
+                assert client.predict("taxi", ROW)["said"].tolist() == SAID
+
+            # Both connections have to stand first.
+            wait_for(lambda: ask() or (answered(one) and answered(two)))
+            before = answered(one), answered(two)
+            for _ in range(10):
+                ask()
+            assert (answered(one) - before[0], answered(two) - before[1]) == (5, 5)
+            os.kill(one.process.pid, signal.SIGSTOP)
+            try:
+                for _ in range(4):
+                    ask()
+            finally:
+                os.kill(one.process.pid, signal.SIGCONT)
+            two.kill()
+            for _ in range(4):
+                ask()
+
+
+def test_a_hanging_server_ends_in_the_deadline(flags):
+    async def ask_asynchronously(target: str) -> None:
+        async with AsyncClient(target, timeout=0.3) as client:
+            with pytest.raises(DeadlineExceeded, match="DEADLINE_EXCEEDED"):
+                await client.predict("taxi", ROW)
+
+    with RunningServer(*flags) as server, Client(server.target) as client:
+        client.predict("taxi", ROW)
+        os.kill(server.process.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(DeadlineExceeded, match="DEADLINE_EXCEEDED"):
+                client.predict("taxi", ROW, timeout=0.3)
+            with pytest.raises(DeadlineExceeded):
+                client.predict("taxi", ROW * 9, chunk_rows=1, timeout=0.3)
+            asyncio.run(ask_asynchronously(server.target))
+        finally:
+            os.kill(server.process.pid, signal.SIGCONT)
+        assert client.predict("taxi", ROW)["said"].tolist() == SAID
+
+
+def test_an_unused_connection_is_closed_and_opened_again_and_limits_of_the_server_are_told(flags):
+    with RunningServer(*flags, "--max_message_bytes", "100000") as server:
+        port = int(server.target.rsplit(":")[-1])
+
+        def connected() -> bool:
+            connections = psutil.Process().net_connections("tcp")
+            return any(each.raddr and each.raddr.port == port and each.status == "ESTABLISHED" for each in connections)
+
+        with Client(Connection(addresses=(server.target,), idle_seconds=1)) as client:
+            client.predict("taxi", ROW)
+            assert connected()
+            wait_for(lambda: not connected(), seconds=20)
+            assert client.predict("taxi", ROW)["said"].tolist() == SAID
+            rows = [{"kind": "x" * 100}] * 2000
+            with pytest.raises(Overloaded, match="larger than max"):
+                client.predict("taxi", rows)
+            assert len(client.predict("taxi", rows, chunk_rows=500)["said"]) == 2000
+
+
+class Authority:
+    """Signs certificates; writes PEM files into a folder."""
+
+    def __init__(self, folder, name):
+        self._folder, self._name, self._key = folder, name, ec.generate_private_key(ec.SECP256R1())
+        self.file = folder / f"{name}.pem"
+        self.file.write_bytes(self._certificate(name, self._key, x509.BasicConstraints(ca=True, path_length=None)))
+
+    def issue(self, name, address=None):
+        """Certificate and key, for ``name`` and an IP address."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [x509.DNSName(name), *([x509.IPAddress(ipaddress.ip_address(address))] if address else [])]
+        certificate, private = self._folder / f"{name}.crt", self._folder / f"{name}.key"
+        certificate.write_bytes(self._certificate(name, key, x509.SubjectAlternativeName(names)))
+        private.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        return certificate, private
+
+    def _certificate(self, name, key, extension):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        builder = x509.CertificateBuilder(
+            issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._name)]),
+            subject_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
+            public_key=key.public_key(),
+            serial_number=x509.random_serial_number(),
+            not_valid_before=now - datetime.timedelta(days=1),
+            not_valid_after=now + datetime.timedelta(days=1),
+        ).add_extension(extension, critical=False)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def test_tls_and_client_certificates(flags, tmp_path):
+    authority, stranger = Authority(tmp_path, "authority"), Authority(tmp_path, "stranger")
+    certificate, key = authority.issue("models.example", "127.0.0.1")
+    mine, my_key = authority.issue("caller")
+    fields = {"server_key": key, "server_cert": certificate, "custom_ca": authority.file}
+    lines = [f'{name}: "{file.read_text()}"'.replace("\n", "\\n") for name, file in fields.items()]
+    (tmp_path / "ssl.config").write_text("\n".join([*lines, "client_verify: true"]))
+    once = Retry(attempts=1)
+
+    def ask(target: str, **tls) -> list[bytes]:
+        with Client(Connection(addresses=tuple(target.split(",")), tls=Tls(**tls), retry=once)) as client:
+            return client.predict("taxi", ROW)["said"].tolist()
+
+    async def ask_asynchronously(target: str, **tls) -> list[bytes]:
+        async with AsyncClient(Connection(addresses=(target,), tls=Tls(**tls))) as client:
+            return (await client.predict("taxi", ROW))["said"].tolist()
+
+    me = {"certificate": mine, "key": my_key}
+    with RunningServer(*flags, "--ssl_config_file", tmp_path / "ssl.config") as server:
+        assert ask(server.target, ca=authority.file, **me) == SAID
+        assert asyncio.run(ask_asynchronously(server.target, ca=authority.file, **me)) == SAID
+        # Two names of one server; the certificate's name is given.
+        port = server.target.rsplit(":")[-1]
+        two = f"{server.target},localhost:{port}"
+        assert ask(two, ca=authority.file, server_name="models.example", **me) == SAID
+        with pytest.raises(Refused, match="CERTIFICATE_VERIFY_FAILED"):
+            ask(server.target, ca=stranger.file, **me)
+        with pytest.raises(Refused, match="Hostname Verification"):
+            ask(server.target, ca=authority.file, server_name="other.example", **me)
+        with pytest.raises((Refused, Unavailable)):
+            ask(server.target, ca=authority.file)
+        with pytest.raises(Unavailable), Client(Connection(addresses=(server.target,), retry=once)) as client:
+            client.predict("taxi", ROW)

@@ -1,0 +1,266 @@
+"""The server among faults: killed, starved, flooded with nonsense, fed with half a model."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from grpc import StatusCode
+from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
+
+from serving.client import DeadlineExceeded, Retry, ServingError, Unavailable
+from tests.conformance.calls import SECONDS, spec
+from tests.conformance.several import Slow
+from tests.serving.hammer import (
+    Hammer,
+    anonymous_megabytes,
+    client_of,
+    copy_slowly,
+    half_of_two,
+    wait_for,
+)
+from tests.serving.malformed import huge, malformed
+from tests.serving.running import RunningServer
+
+pytestmark = pytest.mark.tensorflow
+
+ONCE = Retry(attempts=1)
+State = get_model_status_pb2.ModelVersionStatus
+
+
+@pytest.fixture
+def base_path(tmp_path, half_plus):
+    """One model, version 1, y = x / 2 + 2."""
+    (tmp_path / "m").mkdir()
+    half_plus(tmp_path / "m" / "1")
+    return tmp_path / "m"
+
+
+@pytest.fixture(scope="module")
+def slow_model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("slow") / "m"
+    slow = Slow()
+    tf.saved_model.save(slow, str(folder / "1"), signatures={"serving_default": slow.loop})
+    return folder
+
+
+def flags(base_path, *more):
+    return ["--model_name=m", f"--model_base_path={base_path}", "--file_system_poll_wait_seconds=0.01", *more]
+
+
+def loop(client, turns, *, timeout=60.0):
+    """The slow model's answer after so many turns."""
+    inputs = {"x": np.array([2.0], np.float32), "turns": np.array([turns])}
+    return client.predict_arrays("m", inputs, timeout=timeout)["x"].tolist()
+
+
+def statuses(server):
+    with grpc.insecure_channel(server.target) as channel:
+        request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec("m"))
+        answer = model_service_pb2_grpc.ModelServiceStub(channel).GetModelStatus(request, timeout=SECONDS)
+    return {status.version: status for status in answer.model_version_status}
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def test_killed_and_started_again_under_load(base_path):
+    """Clients that try again notice nothing but the time it takes."""
+    on_one_port = [*flags(base_path), f"--port={free_port()}"]
+    with (
+        RunningServer(*on_one_port) as first,
+        client_of(first.target) as client,
+        Hammer(lambda: half_of_two(client)) as hammer,
+    ):
+        hammer.goes_on()
+        first.kill()
+        with RunningServer(*on_one_port) as second:
+            assert second.target == first.target
+            hammer.goes_on()
+            hammer.stop()
+    assert set(hammer.answers) == {3.0}
+    assert not hammer.refusals
+
+
+def test_a_server_told_to_end_answers_what_it_accepted(base_path):
+    """With a second server nobody notices; whoever does not try again gets an answer, or is told that he has none.
+
+    He is told UNAVAILABLE, or CANCELLED by gRPC's core for what arrives while it says goodbye; no handler saw those.
+    """
+    with (
+        RunningServer(*flags(base_path)) as leaving,
+        RunningServer(*flags(base_path)) as staying,
+        client_of(leaving.target, staying.target) as both,
+        client_of(leaving.target, retry=ONCE) as one,
+        Hammer(lambda: half_of_two(both)) as covered,
+        Hammer(lambda: half_of_two(one), threads=2) as alone,
+    ):
+        covered.goes_on()
+        alone.goes_on()
+        leaving.terminate()
+        leaving.process.join(30)
+        assert leaving.process.exitcode == 0
+        covered.goes_on()
+        wait_for(lambda: alone.refusals)
+    assert set(covered.answers) == set(alone.answers) == {3.0}
+    assert not covered.refusals
+    assert set(alone.refusals) <= {StatusCode.UNAVAILABLE, StatusCode.CANCELLED}
+
+
+def test_a_version_that_is_copied_in_slowly_is_never_served_half(base_path, tmp_path, half_plus):
+    half_plus(tmp_path / "newer", constant=3.0)
+    with (
+        RunningServer(*flags(base_path)) as server,
+        client_of(server.target, retry=ONCE) as client,
+        Hammer(lambda: half_of_two(client)) as hammer,
+    ):
+        hammer.goes_on()
+        failures, complete = set(), threading.Event()
+        copying = threading.Thread(
+            target=copy_slowly,
+            args=(tmp_path / "newer", base_path / "2"),
+            kwargs={"pause": 0.1, "complete": complete},
+        )
+        copying.start()
+        while copying.is_alive():
+            half = statuses(server).get(2)
+            if half is not None and half.state == State.END and half.status.error_code:
+                failures.add(half.status.error_message)
+            assert half is None or half.state != State.AVAILABLE or complete.is_set()
+        wait_for(lambda: hammer.answers[4.0])
+        hammer.goes_on()
+    assert failures
+    assert set(hammer.answers) == {3.0, 4.0}
+    assert not hammer.refusals
+    assert not hammer.surprises
+
+
+def test_a_bad_version_harms_nobody_and_is_served_when_it_is_mended(base_path, half_plus):
+    with (
+        RunningServer(*flags(base_path)) as server,
+        client_of(server.target, retry=ONCE) as client,
+        Hammer(lambda: half_of_two(client), threads=2) as hammer,
+    ):
+        hammer.goes_on()
+        half_plus(base_path / "20", constant=3.0)
+        wait_for(lambda: hammer.answers[4.0])
+        shutil.copytree(base_path / "20", base_path / ".stage")
+        good = (base_path / ".stage" / "saved_model.pb").read_bytes()
+        (base_path / ".stage" / "saved_model.pb").write_bytes(good[:100])
+        (base_path / ".stage").rename(base_path / "21")
+        wait_for(lambda: 21 in statuses(server) and statuses(server)[21].state == State.END)
+        bad = statuses(server)[21].status
+        assert bad.error_code
+        assert "saved_model.pb" in bad.error_message
+        hammer.goes_on()
+        assert statuses(server)[20].state == State.AVAILABLE
+        (base_path / "21" / "saved_model.pb").write_bytes(good)
+        wait_for(lambda: statuses(server)[21].state == State.AVAILABLE)
+        assert not statuses(server)[21].status.error_message
+        hammer.goes_on()
+    assert not hammer.refusals
+
+
+def test_a_full_queue_refuses(slow_model, tmp_path):
+    parameters = tmp_path / "batching.txt"
+    parameters.write_text(
+        "max_batch_size { value: 1 } max_enqueued_batches { value: 1 } num_batch_threads { value: 1 }\n"
+    )
+    batching = ["--enable_batching", f"--batching_parameters_file={parameters}"]
+    with (
+        RunningServer(*flags(slow_model), *batching, "--grpc_max_threads=16") as server,
+        client_of(server.target, retry=ONCE) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        assert loop(client, 1) == [2.0]
+        calls = [pool.submit(loop, client, 20_000) for _ in range(8)]
+        refused = [call.exception() for call in calls if call.exception()]
+        assert {type(error) for error in refused} == {Unavailable}
+        assert all("full" in error.details for error in refused)
+        assert [call.result() for call in calls if not call.exception()] == [[2.0]] * (8 - len(refused))
+        assert 1 <= len(refused) < 8
+        assert loop(client, 1) == [2.0]
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["first request", "after quick ones"])
+def test_an_expired_deadline_gives_the_thread_back(slow_model, warm):
+    """Twice as many endless requests as threads; that earlier ones were quick says nothing about these."""
+    threads = 2
+    with (
+        RunningServer(*flags(slow_model), f"--grpc_max_threads={threads}") as server,
+        client_of(server.target, retry=ONCE) as client,
+        ThreadPoolExecutor(2 * threads) as pool,
+    ):
+        for _ in range(30 * warm):
+            assert loop(client, 1) == [2.0]
+        calls = [pool.submit(loop, client, 10**9, timeout=0.5) for _ in range(2 * threads)]
+        assert {type(call.exception()) for call in calls} == {DeadlineExceeded}
+        try:
+            assert loop(client, 1, timeout=20.0) == [2.0]
+        except ServingError:
+            # Such a server would not end on SIGTERM either.
+            server.kill()
+            raise
+
+
+def test_a_thousand_malformed_requests(base_path):
+    limit = 20_000_000
+    with (
+        RunningServer(*flags(base_path), f"--max_message_bytes={limit}") as server,
+        grpc.insecure_channel(server.target, options=[("grpc.max_send_message_length", -1)]) as channel,
+        client_of(server.target, retry=ONCE) as client,
+    ):
+
+        def code_of(method, message):
+            try:
+                channel.unary_unary(method)(message, timeout=SECONDS)
+            except grpc.RpcError as error:
+                return error.code()
+            return StatusCode.OK
+
+        def send(requests):
+            for request in requests:
+                code = code_of(request.method, request.message)
+                assert code in request.codes, request
+
+        send(malformed(200, model="m", seed=1))
+        before = anonymous_megabytes(server.process.pid)
+        send(malformed(800, model="m", seed=2))
+        assert anonymous_megabytes(server.process.pid) < before + 3
+        # What these leave free would hide what the small ones leave behind.
+        send(huge("m"))
+        too_large = b"\x0a" * (limit + 1)
+        assert code_of("/tensorflow.serving.PredictionService/Predict", too_large) == StatusCode.RESOURCE_EXHAUSTED
+        assert half_of_two(client) == 3.0
+
+
+def test_twenty_reloads_leave_the_memory_flat(base_path, half_plus):
+    """Every version is loaded, asked and unloaded before the next one comes."""
+    with RunningServer(*flags(base_path)) as server, client_of(server.target, retry=ONCE) as client:
+
+        def push(version):
+            constant = 2.0 + version % 2
+            half_plus(base_path / str(version), constant=constant)
+            wait_for(lambda: statuses(server).get(version) and statuses(server)[version].state == State.AVAILABLE)
+            wait_for(lambda: statuses(server)[version - 1].state == State.END)
+            assert half_of_two(client) == 1.0 + constant
+            shutil.rmtree(base_path / str(version - 1))
+
+        for version in range(2, 7):
+            push(version)
+        before = anonymous_megabytes(server.process.pid)
+        for version in range(7, 27):
+            push(version)
+        assert anonymous_megabytes(server.process.pid) < before + 20
+        server.terminate()
+        server.process.join(30)
+        assert server.process.exitcode == 0

@@ -1,0 +1,58 @@
+"""Reads a split far larger than its memory and takes every row of it; prints by how much this process grew,
+without the pages of files, which the system takes back whenever it needs them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from trainer.data.batches import Batches, plan
+from trainer.data.columns import read_columns
+
+ROWS, COPIES, WIDTH, MEMORY = 20_000, 20, 200, 16 * 2**20
+
+
+def main() -> None:
+    """Write one file, copy it, read the lot, and visit every row once."""
+    folder = Path(sys.argv[1])
+    with tf.io.TFRecordWriter(str(folder / "00.gz"), "GZIP") as writer:
+        for row in range(ROWS):
+            value = tf.train.FloatList(value=np.full(WIDTH, row, np.float32))
+            feature = {"x": tf.train.Feature(float_list=value)}
+            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+    # What reading and taking cost at any size is not counted.
+    spec = {"x": tf.io.FixedLenFeature([WIDTH], tf.float32)}
+    visit(folder / "00.gz", spec, folder / "warm-up")
+    for copy in range(1, COPIES):
+        shutil.copy(folder / "00.gz", folder / f"{copy:02}.gz")
+    before = own_memory()
+    most = max(visit(folder / "*.gz", spec, folder / "scratch"))
+    decoded = ROWS * COPIES * WIDTH * 4
+    print(json.dumps({"grown_mb": (most - before) / 2**20, "decoded_mb": decoded / 2**20}))
+
+
+def visit(files: Path, spec: dict[str, tf.io.FixedLenFeature], scratch: Path) -> list[int]:
+    """`own_memory` after reading, and after each call's batches."""
+    columns = read_columns([str(files)], spec, memory_bytes=MEMORY, scratch=str(scratch))
+    grown = [own_memory()]
+    batches = Batches(columns, batch_size=512, replicas=1, seed=0)
+    for call in plan(start=0, total=batches.steps_per_epoch, per_call=8, stops=[]):
+        batches.block(call, replica=0, steps=8)
+        grown.append(own_memory())
+    return grown
+
+
+def own_memory() -> int:
+    """Resident bytes that belong to no file."""
+    memory = psutil.Process().memory_info()
+    return memory.rss - memory.shared
+
+
+if __name__ == "__main__":
+    main()

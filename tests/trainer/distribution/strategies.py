@@ -1,0 +1,40 @@
+"""Trains on so many virtual devices or as one of several workers, in a process of its own; writes weights and losses.
+
+``python -m tests.trainer.distribution.strategies OUT DEVICES OPTIONS``; TF_CONFIG makes it a worker.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def main() -> None:
+    """Train on the shared small data and save what came out."""
+    out, devices, options = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    import tensorflow as tf
+
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    from tests.trainer.training import fit, make_columns
+    from trainer.distribution import replicas
+    from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
+
+    where = replicas.choose(options.get("strategy", "auto"))
+    rows = options.pop("rows", 100)
+    try:
+        trained, reports = fit(
+            make_columns(rows), out.parent / options.pop("folder", f"{out.stem}-run"), where=where, **options
+        )
+    except Preempted:
+        sys.exit(RESUMABLE_EXIT_CODE)
+    np.savez(out, *trained.model.get_weights())
+    losses = [report.loss for report in reports if report.eval is None]
+    out.with_suffix(".json").write_text(json.dumps({"losses": losses, "eval": dict(trained.evaluation)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""A new model begins where an earlier one ended, though words have other ids now."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from trainer.features.transformed import FIRST_WORD_ID, TransformedFeatures
+from trainer.loop.warm_start import Vocabularies, transfer
+from trainer.models import dnn, wide_and_deep
+from trainer.run_fn import KERAS_FOLDER, base_model
+
+pytestmark = pytest.mark.tensorflow
+
+# Ids of "kind": missing, the words, one bucket of unseen words.
+OLD = Vocabularies({"kind_token": ["cash", "card"]})
+NEW = Vocabularies({"kind_token": ["card", "crypto", "cash"]})
+
+
+def features(words: Vocabularies) -> TransformedFeatures:
+    sizes = {"hour_identity": 5, "kind_token": len(words.words["kind_token"]) + 2}
+    return TransformedFeatures(numeric=("x_scaled",), categorical=sizes, images={})
+
+
+@pytest.mark.parametrize("module", [wide_and_deep, dnn])
+def test_weights_move_with_their_words(tmp_path, module):
+    earlier = module.build(features=features(OLD), units=1, embedding_dim=3, hidden_units=(4,))
+    for variable in earlier.trainable_variables:
+        variable.assign(np.random.default_rng(0).normal(size=variable.shape))
+    earlier.save(tmp_path / "model.keras")
+    model = module.build(features=features(NEW), units=1, embedding_dim=3, hidden_units=(4,))
+    fresh = {variable.path: variable.numpy() for variable in model.variables}
+    taken, count = transfer(
+        model, keras_file=str(tmp_path / "model.keras"), old=OLD, new=NEW, first_word_id=FIRST_WORD_ID
+    )
+    assert 0 < taken <= count
+
+    def ask(network, hour, kind):
+        rows = {"x_scaled": [[0.5]], "hour_identity": [[hour]], "kind_token": [[kind]]}
+        return float(network({name: np.array(value) for name, value in rows.items()})[0, 0])
+
+    for hour in range(5):
+        for old_id, new_id in ((0, 0), (1, 3), (2, 1), (3, 4)):
+            assert ask(model, hour, new_id) == pytest.approx(ask(earlier, hour, old_id), abs=1e-6)
+    [table] = [variable for variable in model.trainable_variables if "table" in variable.path]
+    new_word = 5 + FIRST_WORD_ID + 1
+    np.testing.assert_array_equal(table.numpy()[new_word], fresh[table.path][new_word])
+
+
+def test_layers_of_another_shape_start_afresh(tmp_path):
+    earlier = wide_and_deep.build(features=features(OLD), units=1, embedding_dim=3, hidden_units=(4,))
+    earlier.save(tmp_path / "model.keras")
+    model = wide_and_deep.build(features=features(OLD), units=1, embedding_dim=2, hidden_units=(4,))
+    before = [variable.numpy() for variable in model.trainable_variables]
+    taken, count = transfer(
+        model, keras_file=str(tmp_path / "model.keras"), old=OLD, new=OLD, first_word_id=FIRST_WORD_ID
+    )
+    assert 0 < taken < count
+    for variable, value in zip(model.trainable_variables, before, strict=True):
+        if "table" in variable.path or "hidden_0/kernel" in variable.path:
+            np.testing.assert_array_equal(variable.numpy(), value)
+
+
+def test_vocabularies_survive_a_file(tmp_path):
+    path = str(tmp_path / "vocabularies.json")
+    NEW.write(path)
+    assert Vocabularies.read(path) == NEW
+
+
+@pytest.mark.parametrize("folder", [None, "not-there", "empty"])
+def test_where_no_model_was_pushed_there_is_none_to_start_from(tmp_path, caplog, folder):
+    (tmp_path / "empty").mkdir()
+    given = folder and str(tmp_path / folder / "Format-Serving")
+    warm = SimpleNamespace(loop=SimpleNamespace(warm_start=True))
+    assert base_model(FnArgs(base_model=given), warm) is None
+    assert "warm_start has no effect" in caplog.text
+
+
+def test_a_model_that_was_pushed_is_started_from(tmp_path):
+    for name in ("Format-Serving", KERAS_FOLDER):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    given = FnArgs(base_model=str(tmp_path / "Format-Serving"))
+    assert base_model(given, SimpleNamespace(loop=SimpleNamespace(warm_start=True))) == str(tmp_path / KERAS_FOLDER)
+    assert base_model(given, SimpleNamespace(loop=SimpleNamespace(warm_start=False))) is None

@@ -1,0 +1,209 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from pydantic import ValidationError
+
+from trainer import models
+from trainer.features.transformed import TransformedFeatures
+from trainer.models import dnn, lenet
+from trainer.models.layers import HashDropout, JointEmbedding
+from trainer.parameters import Model
+
+pytestmark = pytest.mark.tensorflow
+
+TABLE = TransformedFeatures(numeric=("a_scaled", "b_scaled"), categorical={"h_identity": 6, "k_token": 4})
+PICTURE = TransformedFeatures(numeric=(), categorical={}, images={"p_image": (9, 12, 3)})
+BOTH = TransformedFeatures(numeric=TABLE.numeric, categorical=TABLE.categorical, images=PICTURE.images)
+CASES = [("wide_and_deep", TABLE), ("dnn", TABLE), ("dnn", PICTURE), ("dnn", BOTH), ("lenet", PICTURE)]
+every_model = pytest.mark.parametrize(("name", "features"), CASES)
+
+
+def batch(features: TransformedFeatures, rows: int = 7) -> dict[str, tf.Tensor]:
+    generator = np.random.default_rng(3)
+    inputs = {name: tf.constant(generator.normal(size=(rows, 1)), tf.float32) for name in features.numeric}
+    for name, size in features.categorical.items():
+        inputs[name] = tf.constant(generator.integers(0, size, (rows, 1)))
+    for name, shape in features.images.items():
+        inputs[name] = tf.constant(generator.uniform(size=(rows, *shape)), tf.float32)
+    return inputs
+
+
+def build(name: str, features: TransformedFeatures, units: int = 3, **options) -> keras.Model:
+    keras.utils.set_random_seed(1)
+    return models.build(Model(name=name, **options), features=features, units=units)
+
+
+@pytest.fixture
+def policy():
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)
+
+
+@every_model
+def test_weights_exist_before_the_first_call_and_logits_have_the_units(name, features):
+    model = build(name, features, units=3)
+    assert model.trainable_variables
+    before = len(model.variables)
+    assert model(batch(features), training=True).shape == (7, 3)
+    assert len(model.variables) == before
+
+
+@every_model
+def test_a_saved_model_answers_as_before(name, features, tmp_path):
+    model = build(name, features)
+    inputs = batch(features)
+    # So that no weight has the value that a fresh model would give it.
+    for variable in model.trainable_variables:
+        variable.assign_add(tf.random.stateless_normal(variable.shape, seed=(1, 2), stddev=0.1))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded(inputs, training=False), model(inputs, training=False))
+    assert [v.path for v in loaded.trainable_variables] == [v.path for v in model.trainable_variables]
+
+
+@every_model
+def test_a_compiled_training_step_learns_and_equals_the_plain_one(name, features):
+    model = build(name, features, dropout=0.0)
+    inputs, target = batch(features), tf.one_hot([0, 1, 2, 0, 1, 2, 0], 3)
+
+    def loss_and_gradients():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, model(inputs, training=True)))
+        return loss, tape.gradient(loss, model.trainable_variables)
+
+    compiled = tf.function(loss_and_gradients, jit_compile=True, autograph=False)
+    plain_loss, plain = loss_and_gradients()
+    loss, gradients = compiled()
+    np.testing.assert_allclose(loss, plain_loss, rtol=1e-5)
+    for variable, ours, theirs in zip(model.trainable_variables, gradients, plain, strict=True):
+        assert ours is not None, f"{variable.path} is not trained"
+        np.testing.assert_allclose(tf.convert_to_tensor(ours), tf.convert_to_tensor(theirs), atol=1e-5)
+    for _ in range(100):
+        _, gradients = compiled()
+        for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+            variable.assign_sub(0.05 * tf.convert_to_tensor(gradient))
+    assert compiled()[0] < 0.8 * loss
+
+
+@pytest.mark.parametrize("half", ["bfloat16", "float16"])
+@every_model
+def test_half_precision_computes_in_half_and_keeps_float32_weights(name, features, half, policy):
+    exact = build(name, features)
+    policy(f"mixed_{half}")
+    model = build(name, features)
+    logits = model(batch(features), training=False)
+    assert logits.dtype == half
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    np.testing.assert_allclose(tf.cast(logits, tf.float32), exact(batch(features), training=False), atol=0.03)
+
+
+@every_model
+def test_dropout_acts_in_training_alone(name, features):
+    model = build(name, features, dropout=0.5)
+    if name == "wide_and_deep":
+        assert model.get_layer("embedding").units == 3
+    inputs = batch(features)
+    np.testing.assert_array_equal(model(inputs, training=False), model(inputs, training=False))
+    assert not np.array_equal(model(inputs, training=True), model(inputs, training=True))
+
+
+def test_the_vector_holds_each_feature_in_its_place():
+    layer = dnn.FeatureVector(numeric=("x",), categorical={"k": 2, "h": 2}, images={"p": (1, 2, 1)}, embedding_dim=1)
+    layer.build({})
+    layer.embedding.table.assign([[10.0], [11.0], [20.0], [21.0]])
+    vector = layer(
+        {
+            "x": tf.constant([[0.5]]),
+            "k": tf.constant([[1]], tf.int64),
+            "h": tf.constant([[0]], tf.int64),
+            "p": tf.constant([[[[3.0], [4.0]]]]),
+        }
+    )
+    assert vector.numpy().tolist() == [[0.5, 11.0, 20.0, 3.0, 4.0]]
+    assert layer.compute_output_shape({}) == (None, 5)
+
+
+@pytest.mark.parametrize(("pooling", "expected"), [("mean", 6.5), ("max", 12.5)])
+def test_subsampling_is_one_value_times_a_factor_plus_a_bias(pooling, expected):
+    layer = lenet.Subsampling(pooling=pooling)
+    layer.build((None, 2, 2, 1))
+    layer.factor.assign([2.0])
+    layer.bias.assign([0.5])
+    picture = tf.constant([[[[1.0], [2.0]], [[3.0], [6.0]]]])
+    assert layer(picture).numpy().tolist() == [[[[expected]]]]
+    assert lenet.Subsampling.from_config(layer.get_config()).pooling == pooling
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (33, 9, 3)])
+@pytest.mark.parametrize("filters", [(4,), (6, 16), (4, 8, 8)])
+def test_lenet_takes_any_size_from_eight_on(shape, filters):
+    features = TransformedFeatures(numeric=(), categorical={}, images={"p_image": shape})
+    assert build("lenet", features, units=10, filters=filters)(batch(features)).shape == (7, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "features", "message"),
+    [
+        ("wide_and_deep", BOTH, "wide_and_deep reads numeric and categorical features; there is the picture p_image"),
+        ("wide_and_deep", TransformedFeatures(numeric=(), categorical={}), "there is no features at all"),
+        ("dnn", TransformedFeatures(numeric=(), categorical={}), "dnn needs at least one feature"),
+        ("lenet", TABLE, "lenet reads one picture .* the features are a_scaled, b_scaled, h_identity, k_token"),
+        ("lenet", BOTH, "lenet reads one picture .* and nothing else"),
+        (
+            "lenet",
+            TransformedFeatures(numeric=(), categorical={}, images={"p_image": (7, 28, 1)}),
+            "at least 8 x 8; p_image is 7 x 28",
+        ),
+    ],
+)
+def test_a_model_says_which_features_it_needs(name, features, message):
+    with pytest.raises(ValueError, match=message):
+        build(name, features)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [TransformedFeatures(numeric=("x",), categorical={}), TransformedFeatures(numeric=(), categorical={"k": 3})],
+)
+@pytest.mark.parametrize("name", ["wide_and_deep", "dnn"])
+def test_one_kind_of_feature_is_enough(name, features):
+    assert build(name, features, units=1, hidden_units=())(batch(features)).shape == (7, 1)
+
+
+def test_wrong_options_are_refused():
+    with pytest.raises(ValidationError, match="hidden_units.0"):
+        build("dnn", TABLE, hidden_units=[0])
+    with pytest.raises(ValidationError, match="hidden_unit"):
+        build("wide_and_deep", TABLE, hidden_unit=[4])
+
+
+def test_joint_embedding_gives_each_feature_rows_of_its_own():
+    layer = JointEmbedding(sizes={"a": 2, "b": 3}, dim=1, units=1)
+    layer.build((None, 2))
+    layer.table.assign([[0.0, 1], [1.0, 2], [10.0, 3], [11.0, 4], [12.0, 5]])
+    deep, wide = layer(tf.constant([[0, 0], [1, 2], [9, -4]], tf.int64))
+    assert deep.numpy().tolist() == [[0.0, 10.0], [1.0, 12.0], [1.0, 10.0]]
+    assert wide.numpy().tolist() == [[4.0], [7.0], [5.0]]
+    clone = JointEmbedding.from_config(layer.get_config())
+    assert (clone.sizes, clone.dim, clone.units) == ({"a": 2, "b": 3}, 1, 1)
+    assert layer.split(layer.table.numpy())["b"].tolist() == [[10.0, 3.0], [11.0, 4.0], [12.0, 5.0]]
+
+
+def test_hash_dropout_leaves_out_its_share_and_never_the_same_twice():
+    layer = HashDropout(0.3, seed=5)
+    ones = tf.ones([1000, 64])
+    np.testing.assert_array_equal(layer(ones), ones)
+    first, second = layer(ones, training=True).numpy(), layer(ones, training=True).numpy()
+    assert set(np.unique(first)) == {0.0, np.float32(1 / 0.7)}
+    left_out = first == 0, second == 0
+    # Each column of 1000 has a standard deviation of 0.0145, the correlation of 64,000 pairs one of 0.004.
+    assert abs(left_out[0].mean() - 0.3) < 0.01
+    assert np.abs(left_out[0].mean(axis=0) - 0.3).max() < 0.07
+    assert abs(np.corrcoef(left_out[0].ravel(), left_out[1].ravel())[0, 1]) < 0.02
+    assert abs(np.corrcoef(left_out[0].ravel()[:-1], left_out[0].ravel()[1:])[0, 1]) < 0.02
+    layer.count.assign(0)
+    np.testing.assert_array_equal(layer(ones, training=True), first)
+    compiled = tf.function(lambda values: layer(values, training=True), jit_compile=True)
+    np.testing.assert_array_equal(compiled(ones), second)

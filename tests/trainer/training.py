@@ -1,0 +1,81 @@
+"""A small real training that tests of the loop share, in this process or as a script in another."""
+
+from __future__ import annotations
+
+from unittest.mock import patch
+
+import numpy as np
+
+from trainer.data.columns import Columns
+from trainer.distribution import replicas
+from trainer.features.transformed import TransformedFeatures
+from trainer.loop import controller
+from trainer.models import wide_and_deep
+from trainer.models.heads import class_weight_table, head_of
+from trainer.options import Loop
+from trainer.parameters import Label
+
+FEATURES = TransformedFeatures(numeric=("x_scaled",), categorical={"k_token": 4, "h_identity": 6})
+DEFAULTS = {"global_batch_size": 32, "epochs": 3, "steps_per_loop": 4, "optimizer": {"learning_rate": 0.02}}
+
+
+def make_arrays(rows: int) -> dict[str, np.ndarray]:
+    """Features and a label that depends on them."""
+    generator = np.random.default_rng(1)
+    x, k = generator.normal(size=(rows, 1)), generator.integers(0, 4, (rows, 1))
+    return {
+        "x_scaled": x.astype(np.float32),
+        "k_token": k,
+        "h_identity": generator.integers(0, 6, (rows, 1)),
+        "label": (x + (k == 2) > 0.5).astype(np.float32),
+    }
+
+
+def make_columns(rows: int) -> Columns:
+    """As `make_arrays`, decoded."""
+    return Columns.from_arrays(make_arrays(rows))
+
+
+def build_model(*, units: int = 1, dropout: float = 0.0):
+    """The small network."""
+    return wide_and_deep.build(features=FEATURES, units=units, hidden_units=(8,), dropout=dropout)
+
+
+def fit(
+    columns: Columns,
+    folder,
+    *,
+    label: Label | None = None,
+    dropout: float = 0.0,
+    build=None,
+    where=None,
+    watch=lambda report: None,
+    keep_checkpoints=False,
+    **options,
+):
+    """Train and return the result and all reports; ``watch`` sees each report as it comes."""
+    reports = []
+
+    def report(progress):
+        reports.append(progress)
+        watch(progress)
+
+    label = label or Label(column="label")
+    loop_options = Loop(**{**DEFAULTS, **options})
+    head = head_of(label)
+    # A training reports fifty times; here every call does, so that a test sees the loss of each.
+    with patch("trainer.loop.meter._REPORTS", 10**9):
+        trained = controller.fit(
+            build_model=build or (lambda: build_model(units=head.units, dropout=dropout)),
+            head=head,
+            class_weights=class_weight_table(label, loop_options.class_weights),
+            train=columns,
+            evaluation=columns,
+            options=loop_options,
+            replicas=where or replicas.choose(loop_options.strategy),
+            checkpoints=str(folder / "checkpoints"),
+            report=report,
+        )
+    if not keep_checkpoints:
+        trained.discard_checkpoints()
+    return trained, reports

@@ -1,0 +1,111 @@
+"""A small real search that tests share; as a script it kills itself in the midst of a trial."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from tfx.components.trainer.fn_args_utils import FnArgs
+
+from trainer.loop.progress import progress_logger
+from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
+from trainer.tuner_fn import LoopTuner, tuner_fn
+from trainer.tuning.search import SEARCH_KEY, Search
+
+RATE = "loop.optimizer.learning_rate"
+PARAMETERS = Parameters(
+    label={"column": "y"},
+    features={"numeric": ["x"], "vocabulary": {"kind": {"top_k": 5}}},
+    model={"embedding_dim": 2, "hidden_units": [4], "dropout": 0.1},
+    loop={"global_batch_size": 32, "epochs": 4, "steps_per_loop": 5, "jit_compile": False},
+)
+
+
+def write_data(folder: Path, *, rows: int = 300) -> None:
+    """Analyse and transform for real, and lay everything out as the Transform component does."""
+    import tensorflow as tf
+    import tensorflow_transform as tft
+    import tensorflow_transform.beam as tft_beam
+    from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
+
+    from trainer.preprocessing import preprocessing_fn
+
+    generator = np.random.default_rng(0)
+    x, kinds = generator.normal(size=rows), generator.choice(["a", "b", "c"], rows)
+    noise = generator.normal(scale=0.5, size=rows)
+    data = [
+        {"x": [float(x[i])], "kind": [kinds[i].encode()], "y": [int(x[i] + (kinds[i] == "a") + noise[i] > 0.5)]}
+        for i in range(rows)
+    ]
+    spec = {"x": tf.float32, "kind": tf.string, "y": tf.int64}
+    metadata = dataset_metadata.DatasetMetadata(
+        schema_utils.schema_from_feature_spec({name: tf.io.FixedLenFeature([1], kind) for name, kind in spec.items()})
+    )
+    with tft_beam.Context(temp_dir=tempfile.mkdtemp(dir=folder)):
+        (transformed, out_metadata), transform_fn = (data, metadata) | tft_beam.AnalyzeAndTransformDataset(
+            functools.partial(preprocessing_fn, custom_config={CUSTOM_CONFIG_KEY: PARAMETERS.model_dump_json()})
+        )
+        transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
+    metadata_io.write_metadata(metadata, str(folder / "transform" / tft.TFTransformOutput.RAW_METADATA_DIR))
+    coder = tft.coders.ExampleProtoCoder(out_metadata.schema)
+    for split, part in (("train", transformed[: rows // 2]), ("eval", transformed[rows // 2 :])):
+        (folder / "examples" / f"Split-{split}").mkdir(parents=True)
+        with tf.io.TFRecordWriter(str(folder / "examples" / f"Split-{split}" / "part.gz"), "GZIP") as writer:
+            for instance in part:
+                writer.write(coder.encode(instance))
+
+
+def custom_config(search: Mapping, *, checkpoints: Path | None, parameters: Parameters = PARAMETERS) -> dict[str, str]:
+    """What the pipeline hands to the Tuner."""
+    return {
+        CUSTOM_CONFIG_KEY: parameters.model_dump_json(),
+        SEARCH_KEY: Search(**search).model_dump_json(),
+        **({CHECKPOINTS_KEY: str(checkpoints)} if checkpoints else {}),
+    }
+
+
+def make_fn_args(data: Path, folder: Path, config: Mapping[str, str]) -> FnArgs:
+    """As the component makes them."""
+    (folder / "work").mkdir(parents=True, exist_ok=True)
+    return FnArgs(
+        working_dir=str(folder / "work"),
+        train_files=[str(data / "examples" / "Split-train" / "*")],
+        eval_files=[str(data / "examples" / "Split-eval" / "*")],
+        transform_graph_path=str(data / "transform"),
+        custom_config=dict(config),
+    )
+
+
+def run(data: Path, folder: Path, search: Mapping, *, parameters: Parameters = PARAMETERS) -> LoopTuner:
+    """Search as TFX's executor does, with checkpoints in ``folder``."""
+    config = custom_config(search, checkpoints=folder / "checkpoints", parameters=parameters)
+    result = tuner_fn(make_fn_args(data, folder, config))
+    result.tuner.search(**result.fit_kwargs)
+    return result.tuner
+
+
+class KillAt(logging.Handler):
+    """Kills this process when a message holds a text for the second time."""
+
+    def __init__(self, *texts: str):
+        super().__init__(logging.INFO)
+        self._texts = texts
+        self._left = 2
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._left -= all(text in record.getMessage() for text in self._texts)
+        if not self._left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    progress_logger.setLevel(logging.INFO)
+    progress_logger.addHandler(KillAt("trial 2/3", "eval auc"))
+    run(Path(sys.argv[1]), Path(sys.argv[2]), Search.model_validate_json(sys.argv[3]).model_dump())

@@ -1,0 +1,1 @@
+"""The input of the training: decoded columns, and batches of them."""

@@ -1,0 +1,1 @@
+"""What leaves the trainer: the SavedModel, and TF Lite files."""

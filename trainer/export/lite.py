@@ -1,0 +1,137 @@
+"""A trained Keras model as a TF Lite file: transformed features in, predictions out.
+
+The transform stays outside: its vocabularies and string operations have no place on a small device, and the file runs
+where there is no TensorFlow. The conversion goes through an `ExportArchive` with one signature, so that inputs and the
+output keep their names; inputs and output are float32 and int64 in every variant, the quantised ones included.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from statistics import median
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainer.export.lite_variants import Variant
+from trainer.loop.precision import in_float32
+from trainer.models.heads import Head
+
+SIGNATURE = "serving_default"
+Arrays = Mapping[str, np.ndarray]
+
+
+def input_specs(model: keras.Model, features: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
+    """Those of ``features`` that the model reads.
+
+    A functional model knows its inputs by name. It takes a dict with other keys, too, but pairs them by their order and
+    so mixes the features up. A subclassed model knows nothing of its inputs: it is traced once.
+
+    Args:
+        model: a built model.
+        features: the transformed features by name, the batch dimension left open.
+
+    Raises:
+        ValueError: the model reads a feature that is not there.
+    """
+    if isinstance(getattr(model, "input", None), Mapping):
+        missing = sorted(set(model.input) - set(features))
+        if missing:
+            raise ValueError(f"the model reads {missing[0]!r}, which is no transformed feature: {sorted(features)}.")
+        return {name: features[name] for name in sorted(model.input)}
+    traced = tf.function(lambda tensors: model(tensors, training=False), autograph=False)
+    specs = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in sorted(features.items())]
+    function = traced.get_concrete_function({spec.name: spec for spec in specs})
+    # The graph's inputs come in the order of their names; what is left of them are the model's variables.
+    read = [spec.name for spec, tensor in zip(specs, function.inputs, strict=False) if tensor.consumers()]
+    return {name: features[name] for name in read}
+
+
+def convert(
+    *,
+    model: keras.Model,
+    head: Head,
+    inputs: Mapping[str, tf.TensorSpec],
+    variant: Variant,
+    representative: Iterable[Arrays] = (),
+) -> bytes:
+    """Convert a model together with its head, so that the file yields what is served: probabilities or numbers.
+
+    Args:
+        model: from transformed features to logits, of any precision; the file computes as its variant says.
+        head: of the model's task.
+        inputs: from `input_specs`.
+        variant: ``float32``; ``float16`` weights; ``dynamic_range``, int8 weights with activations quantised as they
+            come; or ``int8``, weights and activations, all computed in integers.
+        representative: batches of real features, from which ``int8`` learns the range of every activation.
+
+    Returns:
+        The file's content; the same for the same model.
+
+    Raises:
+        ValueError: ``int8`` without representative examples.
+    """
+    batches = list(representative)
+    if variant == "int8" and not any(len(array) for batch in batches for array in batch.values()):
+        raise ValueError("an int8 model needs representative examples, and there are none.")
+
+    plain = in_float32(model)
+
+    def predict(features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {head.output: head.predictions(plain(features, training=False))}
+
+    specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in inputs.items()}
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint(SIGNATURE, tf.function(predict, input_signature=[specs], autograph=False))
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        if variant != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if variant == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if variant == "int8":
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.representative_dataset = lambda: ((SIGNATURE, row) for row in _rows(batches))
+        return converter.convert()
+
+
+def _rows(batches: Iterable[Arrays]) -> Iterator[dict[str, np.ndarray]]:
+    """Batches of one row: the calibrator takes no two shapes, and keeps all that is computed for a batch in memory."""
+    for batch in batches:
+        for row in range(len(next(iter(batch.values())))):
+            yield {name: array[row : row + 1] for name, array in batch.items()}
+
+
+def interpreter(content: bytes) -> tf.lite.Interpreter:
+    """An interpreter of a TF Lite file, the one that TensorFlow Model Analysis uses."""
+    with warnings.catch_warnings():
+        # TensorFlow names a package that moves to LiteRT; the files are the same.
+        warnings.simplefilter("ignore", UserWarning)
+        return tf.lite.Interpreter(model_content=content)
+
+
+def predict(content: bytes, features: Arrays) -> np.ndarray:
+    """What a TF Lite file says of a batch of transformed features, float32 ``[batch, units]``."""
+    [output] = interpreter(content).get_signature_runner(SIGNATURE)(**features).values()
+    return output
+
+
+def microseconds_per_row(content: bytes, features: Arrays, *, repeats: int = 200) -> float:
+    """The median time of one answer to one row, in this process and on one thread."""
+    runner = interpreter(content)
+    names = runner.get_signature_list()[SIGNATURE]["inputs"]
+    runner.allocate_tensors()
+    for detail in runner.get_input_details():
+        [name] = [name for name in names if detail["name"] == f"{SIGNATURE}_{name}:0"]
+        runner.set_tensor(detail["index"], features[name][:1])
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        runner.invoke()
+        times.append(time.perf_counter() - start)
+    return median(times) * 1e6

@@ -1,0 +1,1 @@
+"""The features: from raw columns to what the network gets."""

@@ -1,0 +1,1 @@
+"""The training loop: the controller around the compiled step."""

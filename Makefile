@@ -18,8 +18,9 @@ engines: $(READY)          ## Flink, Spark and Beam's runners for them, into .en
 test-engines: $(READY)     ## the Beam nodes on real engines; skips those that are not here
 	@$(BIN)/python -m pytest tests/engines
 
-lint: $(READY)             ## style and the import contracts
+lint: $(READY)             ## style, the import contracts and the types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+	@$(BIN)/python -m tests.typing.protobuf_stubs && $(BIN)/basedpyright
 
 bench: $(READY)            ## every benchmark, JSON lines on stdout
 	@for name in quality pipeline train serving compile; do $(BIN)/python -m bench.$$name || exit 1; done

@@ -16,9 +16,9 @@ from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
-from tfx.dsl.component.experimental.annotations import Parameter
 from tfx.orchestration.kubeflow.decorators import exit_handler
 
+from components.annotations import Parameter
 from components.storage.buckets import BucketFailed, ObjectChanged
 from components.storage.shared_folders import shared_folder
 

@@ -7,11 +7,11 @@ knows nothing of the label, whose missing values would silently become negatives
 from collections.abc import Collection, Sequence
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
 
+from components.annotations import InputArtifact, Parameter
 from components.gates.label_check import label_anomalies
 from components.refusal import GateRefused
 from trainer.parameters import Label

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
+from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.gates import infra_blessing
 from serving.inference.probe import Answers, ProbeFailed, WarmUp, probing
 from trainer import models

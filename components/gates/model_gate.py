@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import validation_result_pb2
 from tfx.components.evaluator import constants
-from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
+from components.annotations import InputArtifact, OptionalInputArtifact, Parameter
 from components.gates.evaluation import (
     BASELINE,
     CANDIDATE,
@@ -41,7 +41,7 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
     slice_thresholds: Parameter[str],
     min_slice_size: Parameter[int],
     first_run: Parameter[str],
-    baseline: InputArtifact[standard_artifacts.Model] = None,
+    baseline: OptionalInputArtifact[standard_artifacts.Model] = None,
 ) -> None:
     """Refuse the candidate if it missed a threshold.
 

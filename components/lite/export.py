@@ -5,11 +5,11 @@ from pathlib import Path
 
 import tensorflow as tf
 import tensorflow_transform as tft
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
+from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.gates.infra_validator import read_records
 from trainer import models
 from trainer.export import lite

@@ -8,10 +8,10 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 
-from tfx.dsl.component.experimental.annotations import InputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
+from components.annotations import InputArtifact, Parameter
 from components.gates.evaluation import ALL_EXAMPLES, CANDIDATE, EXAMPLE_COUNT, metrics_by_slice
 from components.refusal import GateRefused
 

@@ -5,10 +5,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
+from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
 from components.lite.export import DESCRIPTION, description, model_file
 from components.push.pusher import destination, push
 
@@ -18,10 +18,10 @@ def LitePusher(  # noqa: N802 (TFX names components as classes)
     pushed_model: InputArtifact[standard_artifacts.PushedModel],
     pushed_lite: OutputArtifact[standard_artifacts.PushedModel],
     base_directory: Parameter[str],
-    float32: InputArtifact[standard_artifacts.Model] = None,
-    float16: InputArtifact[standard_artifacts.Model] = None,
-    dynamic_range: InputArtifact[standard_artifacts.Model] = None,
-    int8: InputArtifact[standard_artifacts.Model] = None,
+    float32: OptionalInputArtifact[standard_artifacts.Model] = None,
+    float16: OptionalInputArtifact[standard_artifacts.Model] = None,
+    dynamic_range: OptionalInputArtifact[standard_artifacts.Model] = None,
+    int8: OptionalInputArtifact[standard_artifacts.Model] = None,
 ) -> None:
     """Push the files that LiteExport made; the gates before have accepted them.
 

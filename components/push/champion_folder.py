@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from tfx.dsl.component.experimental.annotations import OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
+from components.annotations import OutputArtifact, Parameter
 from components.push.champion_store import clear, restore
 
 # Of the output artifact: which version the copy is.

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tfx.components.evaluator import constants
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
+from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.gates import infra_blessing as infra
 from components.push import bucket_push
 from components.push.champion_store import keep

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, PositiveInt, model_validator
 
+from components.accelerator import Accelerator
 from trainer.options import Strict
-
-
-class Accelerator(Strict):
-    """GPUs of a task or a server.
-
-    Attributes:
-        type: as the platform names it: ``NVIDIA_TESLA_T4`` on Vertex, ``nvidia.com/gpu`` on Kubernetes.
-        count: how many for each container.
-    """
-
-    type: str
-    count: PositiveInt = 1
 
 
 class Endpoint(Strict):

@@ -4,10 +4,10 @@ The standard one (`tfx.extensions.google_cloud_ai_platform`) uploads and deploys
 again, and leaves every former model on its servers.
 """
 
-from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
+from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.refusal import GateRefused
 from components.vertex.endpoint.deployment import Place, Pushed, deploy
 from components.vertex.endpoint.options import Endpoint

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import grpc
 import tensorflow as tf
@@ -26,12 +26,27 @@ from serving.inference import calls as inference
 from serving.inference.servable import Servable
 from serving.metrics import Metrics
 from serving.models.core import ServerCore
-from serving.request_log.writer import RequestLog
 
 logger = logging.getLogger(__name__)
 
 GRPC, REST = "GRPC", "REST"
 _SIGNATURE_DEF = "signature_def"
+
+
+class RequestLogger(Protocol):
+    """Gets a sample of the answered requests."""
+
+    def wants(self) -> bool:
+        """Whether the request at hand is part of the sample; called once for each request."""
+        ...
+
+    def write(self, model: str, log: prediction_log_pb2.PredictionLog) -> None:
+        """Take one record; returns at once."""
+        ...
+
+    def close(self) -> None:
+        """Write what is left."""
+        ...
 
 
 class Api:
@@ -43,7 +58,7 @@ class Api:
     Args:
         core: the models.
         metrics: where requests are counted.
-        request_log: gets a sample of what was asked and answered; None: nothing is logged.
+        request_loggers: get samples of the answered requests.
         tensor_content: whether outputs travel as raw bytes rather than in typed fields.
     """
 
@@ -52,12 +67,12 @@ class Api:
         core: ServerCore,
         *,
         metrics: Metrics,
-        request_log: RequestLog | None = None,
+        request_loggers: Sequence[RequestLogger] = (),
         tensor_content: bool = False,
     ):
         self._core = core
         self._metrics = metrics
-        self._request_log = request_log
+        self._request_loggers = tuple(request_loggers)
         self._tensor_content = tensor_content
 
     @property
@@ -202,7 +217,8 @@ class Api:
 
     def _log(self, kind: str, request: Any, response: Any, spec: model_pb2.ModelSpec) -> None:
         """Log an answered request under the version that answered it."""
-        if self._request_log is None or not self._request_log.wants():
+        wanting = [request_logger for request_logger in self._request_loggers if request_logger.wants()]
+        if not wanting:
             return
         log = prediction_log_pb2.PredictionLog()
         log.log_metadata.model_spec.CopyFrom(spec)
@@ -210,7 +226,8 @@ class Api:
         entry = getattr(log, kind)
         entry.request.CopyFrom(request)
         entry.response.CopyFrom(response)
-        self._request_log.write(spec.name, log)
+        for request_logger in wanting:
+            request_logger.write(spec.name, log)
 
 
 def _require_spec(request: Any) -> None:

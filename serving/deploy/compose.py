@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from serving.deploy import model_server
-from serving.deploy.options import Plan, cpu_cores
+from serving.deploy.options import Plan
+from serving.kubernetes_types import cpu_cores
 
 CONFIG_FOLDER = "config"
 

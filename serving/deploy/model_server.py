@@ -8,7 +8,8 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving import config_protos
-from serving.deploy.options import Batching, Plan, cpu_cores
+from serving.deploy.options import Batching, Plan
+from serving.kubernetes_types import cpu_cores
 
 # The image's own entry point is a shell script that sets flags for one model.
 PROGRAM = "/usr/bin/tensorflow_model_server"

@@ -6,45 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
+
+from serving.kubernetes_types import Cpu, Memory, ObjectName, cpu_cores, memory_kibibytes, object_name
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
-_CPU = re.compile(r"(?P<number>[0-9]+(\.[0-9]{1,3})?)(?P<unit>m?)")
-_MEMORY = re.compile(r"(?P<number>[1-9][0-9]*)(?P<unit>Ki|Mi|Gi)")
-_KIBIBYTES = {"Ki": 1, "Mi": 1024, "Gi": 1024 * 1024}
-
-
-def cpu_cores(quantity: str) -> float:
-    """``500m`` is 0.5, ``2`` is 2.0."""
-    parts = _CPU.fullmatch(quantity)
-    if parts is None or float(parts["number"]) == 0:
-        raise ValueError(f"{quantity!r} is no amount of CPU; write cores, such as 2 or 0.5, or 500m")
-    return float(parts["number"]) / (1000 if parts["unit"] else 1)
-
-
-def memory_kibibytes(quantity: str) -> int:
-    """``1Gi`` is 1048576."""
-    parts = _MEMORY.fullmatch(quantity)
-    if parts is None:
-        raise ValueError(f"{quantity!r} is no amount of memory; write it as 512Mi or 2Gi")
-    return int(parts["number"]) * _KIBIBYTES[parts["unit"]]
-
-
-def _number_as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _cpu(quantity: str) -> str:
-    cpu_cores(quantity)
-    return quantity
-
-
-def _memory(quantity: str) -> str:
-    memory_kibibytes(quantity)
-    return quantity
 
 
 def _pinned(image: str) -> str:
@@ -55,12 +23,6 @@ def _pinned(image: str) -> str:
     if tag == "latest" or not (tag or digest):
         raise ValueError(f"{image!r} is another server every month; name a version, such as :2.19.1, or a digest")
     return image
-
-
-def _object_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} must be up to 40 lower-case letters, digits and '-', and begin with a letter")
-    return name
 
 
 def _absolute(path: str) -> str:
@@ -78,11 +40,6 @@ def _readable_by_the_server(uri: str) -> str:
     if not uri.startswith("gs://") or len(uri) == len("gs://"):
         raise ValueError(f"{uri!r} must begin with gs:// and name a bucket")
     return uri.rstrip("/")
-
-
-Cpu = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_cpu)]
-Memory = Annotated[str, AfterValidator(_memory)]
-ObjectName = Annotated[str, AfterValidator(_object_name)]
 
 
 class Strict(BaseModel):
@@ -248,7 +205,7 @@ class Plan:
         Raises:
             ValueError: it cannot be made from the model's name.
         """
-        return _object_name(self.model_name.lower().replace("_", "-"))
+        return object_name(self.model_name.lower().replace("_", "-"))
 
     @property
     def name(self) -> str:

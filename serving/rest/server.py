@@ -55,11 +55,14 @@ class RestServer:
         max_concurrent_requests: under way or waiting; more are refused with 429. 0: no limit.
 
     Attributes:
+        name: of the protocol.
         address: ``host:port``.
 
     Raises:
         OSError: the port cannot be bound; one line.
     """
+
+    name = "REST"
 
     def __init__(
         self,

@@ -1,25 +1,23 @@
-"""The parts of a server, put together from its flags, in the order in which they start and stop."""
+"""A server put together from its flags: its pieces, and the order in which they start and stop."""
 
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tensorflow_serving.config import model_server_config_pb2
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.api import Api
-from serving.batching.parameters import BatchingParameters, read_parameters
-from serving.config_protos import monitoring_config, read_text
+from serving.api import Api, RequestLogger
+from serving.config_protos import read_text
 from serving.errors import StatusError
 from serving.metrics import Metrics
 from serving.models.core import ServerCore, check_config
 from serving.models.manager import Retries
-from serving.request_log.writer import RequestLog
-from serving.rest.server import RestServer
-from serving.server.flags import Options
+from serving.options import ServerOptions
+from serving.part import Endpoint, Part
 from serving.server.listening import Listening
 from serving.server.loader import Loader
 from serving.server.transport import GrpcServer
@@ -29,8 +27,6 @@ logger = logging.getLogger(__name__)
 
 # For runs that were cancelled at the end of the grace; one that goes on regardless does not keep the process.
 _LAST_RUNS_SECONDS = 1.0
-_PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
-ModelServerConfig = model_server_config_pb2.ModelServerConfig
 
 
 @dataclass
@@ -38,19 +34,20 @@ class Running:
     """A server that is assembled and holds its ports.
 
     Attributes:
-        options: the flags.
+        options: the server's flags.
         core: the models.
+        config: the models config that is applied.
         grpc: the gRPC server.
-        rest: the REST server, if asked for.
-        request_log: the request log, if asked for.
+        endpoints: servers of other protocols.
+        request_loggers: closed after the last request.
     """
 
-    options: Options
+    options: ServerOptions
     core: ServerCore
     config: ModelServerConfig
     grpc: GrpcServer
-    rest: RestServer | None
-    request_log: RequestLog | None
+    endpoints: Sequence[Endpoint]
+    request_loggers: Sequence[RequestLogger]
     _next_look: float = field(default=0.0, init=False)
     _said: str = field(default="", init=False)
 
@@ -61,17 +58,16 @@ class Running:
         except StatusError as error:
             logger.warning("%s", error)
         self.grpc.start()
-        if self.rest:
-            self.rest.start()
+        for endpoint in self.endpoints:
+            endpoint.start()
         self.look_after()
 
     def listening(self) -> Listening:
         """Where it can be reached."""
         models = tuple(model.name for model in self.config.model_config_list.config)
         missing = tuple(name for name in models if not self.core.serves(name))
-        return Listening(
-            models=models, missing=missing, grpc=self.grpc.address, rest=self.rest.address if self.rest else None
-        )
+        endpoints = {endpoint.name: endpoint.address for endpoint in self.endpoints}
+        return Listening(models=models, missing=missing, grpc=self.grpc.address, endpoints=endpoints)
 
     def look_after(self) -> None:
         """What is to be done every now and then: health, and the models config file if it is to be watched."""
@@ -89,11 +85,11 @@ class Running:
         """
         grace = self.options.shutdown_grace_seconds
         stopped = self.grpc.stop(grace)
-        if self.rest:
-            self.rest.stop(grace)
+        for endpoint in self.endpoints:
+            endpoint.stop(grace)
         stopped.wait()
-        if self.request_log:
-            self.request_log.close()
+        for request_logger in self.request_loggers:
+            request_logger.close()
         return self.core.stop(timeout_seconds=_LAST_RUNS_SECONDS)
 
     def _reload_if_changed(self) -> None:
@@ -111,18 +107,29 @@ class Running:
         self._said = said
 
 
-def assemble(options: Options) -> Running:
+def assemble(options: ServerOptions, parts: Sequence[Part]) -> Running:
     """Read the config files and bind the ports; nothing is loaded yet.
 
+    Args:
+        options: the server's flags.
+        parts: its optional parts.
+
     Raises:
-        ValueError: a config file is wrong; one line.
+        ValueError: a config file is invalid; one line.
         StatusError: the models config is refused.
         OSError: a port cannot be bound.
     """
     metrics = Metrics()
     config = _models(options)
     core = ServerCore(
-        load=_loader(options, metrics),
+        load=Loader(
+            metrics=metrics,
+            tags=options.saved_model_tags,
+            intra_op_threads=options.tensorflow_intra_op_parallelism,
+            inter_op_threads=options.tensorflow_inter_op_parallelism,
+            wraps=[wrap for part in parts if (wrap := part.wrap(metrics))],
+            warmup_iterations=max(1, options.num_request_iterations_for_warmup) if options.enable_model_warmup else 0,
+        ),
         poll_seconds=options.file_system_poll_wait_seconds,
         allow_labels_for_unavailable_versions=options.allow_version_labels_for_unavailable_models,
         retries=Retries(
@@ -130,13 +137,18 @@ def assemble(options: Options) -> Running:
         ),
     )
     check_config(config)
-    log = _request_log(options, metrics)
-    api = Api(core, metrics=metrics, request_log=log, tensor_content=options.enable_serialization_as_tensor_content)
-    rest = _rest(options, api, metrics)
-    return Running(options, core, config, GrpcServer(api, options), rest, log)
+    loggers = [request_logger for part in parts if (request_logger := part.request_logger(metrics))]
+    api = Api(
+        core,
+        metrics=metrics,
+        request_loggers=loggers,
+        tensor_content=options.enable_serialization_as_tensor_content,
+    )
+    endpoints = [endpoint for part in parts if (endpoint := part.endpoint(api, options, metrics))]
+    return Running(options, core, config, GrpcServer(api, options), endpoints, loggers)
 
 
-def _models(options: Options) -> ModelServerConfig:
+def _models(options: ServerOptions) -> ModelServerConfig:
     if options.model_config_file:
         return read_text(options.model_config_file, ModelServerConfig)
     config = ModelServerConfig()
@@ -144,62 +156,3 @@ def _models(options: Options) -> ModelServerConfig:
         name=options.model_name, base_path=str(Path(options.model_base_path).resolve()), model_platform=PLATFORM
     )
     return config
-
-
-def _loader(options: Options, metrics: Metrics) -> Loader:
-    batching = None
-    if options.enable_batching:
-        file = options.batching_parameters_file
-        batching = read_parameters(file) if file else BatchingParameters()
-    return Loader(
-        metrics=metrics,
-        tags=options.saved_model_tags,
-        intra_op_threads=options.tensorflow_intra_op_parallelism,
-        inter_op_threads=options.tensorflow_inter_op_parallelism,
-        batching=batching,
-        per_model_batching=options.enable_per_model_batching_parameters,
-        warmup_iterations=max(1, options.num_request_iterations_for_warmup) if options.enable_model_warmup else 0,
-    )
-
-
-def _request_log(options: Options, metrics: Metrics) -> RequestLog | None:
-    if options.request_log_folder is None:
-        return None
-    try:
-        options.request_log_folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=options.request_log_folder):
-            pass
-    except OSError as error:
-        raise ValueError(f"--request_log_folder: {error.strerror}: {options.request_log_folder}") from None
-    return RequestLog(
-        folder=options.request_log_folder,
-        sampling_rate=options.request_log_sampling_rate,
-        rotate_bytes=options.request_log_rotate_bytes,
-        rotate_seconds=options.request_log_rotate_seconds,
-        max_files=options.request_log_max_files,
-        metrics=metrics,
-    )
-
-
-def _rest(options: Options, api: Api, metrics: Metrics) -> RestServer | None:
-    if options.rest_api_port is None:
-        return None
-    return RestServer(
-        api,
-        metrics=metrics,
-        host=options.host,
-        port=options.rest_api_port,
-        num_threads=options.rest_api_num_threads,
-        timeout_seconds=options.rest_api_timeout_in_ms / 1000,
-        prometheus_path=_prometheus_path(options),
-        cors=options.rest_api_enable_cors_support,
-        max_body_bytes=options.max_message_bytes,
-        max_concurrent_requests=options.max_concurrent_requests,
-    )
-
-
-def _prometheus_path(options: Options) -> str | None:
-    if options.monitoring_config_file is None:
-        return None
-    prometheus = read_text(options.monitoring_config_file, monitoring_config()).prometheus_config
-    return (prometheus.path or _PROMETHEUS_PATH) if prometheus.enable else None

@@ -14,17 +14,20 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from serving.options import ServerOptions
+from serving.part import Part
 from serving.server import flags
 from serving.server.listening import Listening
 
 _HEALTH_SECONDS = 0.2
 
 
-def serve(options: flags.Options, *, ready: Callable[[Listening], object]) -> int:
+def serve(options: ServerOptions, parts: Sequence[Part], *, ready: Callable[[Listening], object]) -> int:
     """Serve until a signal comes.
 
     Args:
-        options: the flags.
+        options: the server's flags.
+        parts: its optional parts.
         ready: called once the server listens and has tried to load every model.
 
     Returns:
@@ -39,7 +42,7 @@ def serve(options: flags.Options, *, ready: Callable[[Listening], object]) -> in
     from serving.errors import StatusError
 
     try:
-        running = assemble(options)
+        running = assemble(options, parts)
     except (ValueError, StatusError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -70,14 +73,14 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def _announce(listening: Listening) -> None:
-    rest = f", REST at {listening.rest}" if listening.rest else ""
+    others = "".join(f", {name} at {address}" for name, address in listening.endpoints.items())
     missing = f"; not served yet: {', '.join(listening.missing)}" if listening.missing else ""
-    print(f"serving {', '.join(listening.models)} at {listening.grpc}{rest}{missing}", flush=True)
+    print(f"serving {', '.join(listening.models)} at {listening.grpc}{others}{missing}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None, ready: Callable[[Listening], object] | None = None) -> int:
     """Parse the flags first, so that a wrong one is answered before TensorFlow is imported; then `serve`."""
-    options = flags.parse(arguments, description=__doc__.splitlines()[0])
+    options, parts = flags.parse(arguments, description=__doc__.splitlines()[0])
     if not options.verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # It says that the Session loader is deprecated; TF Serving runs nothing else.
@@ -85,4 +88,4 @@ def main(arguments: Sequence[str] | None = None, ready: Callable[[Listening], ob
         # A traceback for every request that is no protobuf; the client is told anyway.
         logging.getLogger("grpc").setLevel(logging.CRITICAL)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    return serve(options, ready=ready or _announce)
+    return serve(options, parts, ready=ready or _announce)

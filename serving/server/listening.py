@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -11,12 +12,12 @@ class Listening:
 
     Attributes:
         models: the names in the config.
-        missing: those of them that have no version that is served.
+        missing: the models without a served version.
         grpc: ``host:port``.
-        rest: ``host:port``; None where the server does not speak it.
+        endpoints: ``host:port`` of other protocols, by their names, such as ``REST``.
     """
 
     models: tuple[str, ...]
     missing: tuple[str, ...]
     grpc: str
-    rest: str | None
+    endpoints: Mapping[str, str]

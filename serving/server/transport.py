@@ -11,7 +11,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from serving.api import Api
 from serving.config_protos import read_text, ssl_config
-from serving.server.flags import Options
+from serving.options import ServerOptions
 from serving.server.registration import MODEL_SERVICE, PREDICTION_SERVICE, register
 from serving.server.servicers import ModelService, PredictionService
 
@@ -33,7 +33,7 @@ class GrpcServer:
         ValueError: the TLS file is wrong; one line.
     """
 
-    def __init__(self, api: Api, options: Options):
+    def __init__(self, api: Api, options: ServerOptions):
         # gRPC's own limit for a message is 4 MB; and a port in use must fail rather than be shared.
         settings = {
             "grpc.max_receive_message_length": options.max_message_bytes,

@@ -37,7 +37,7 @@ class RunningServer:
             self.process.kill()
             raise
         self.target: str = listening.grpc
-        self.rest: str | None = listening.rest
+        self.rest: str | None = listening.endpoints.get("REST")
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -100,7 +100,7 @@ class Server:
 
     def __init__(self, core, log=None):
         self.metrics, self.log = Metrics(), log
-        self.api = Api(core, metrics=self.metrics, request_log=log)
+        self.api = Api(core, metrics=self.metrics, request_loggers=[log] if log else [])
         self._server = grpc.server(futures.ThreadPoolExecutor(2))
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(self.api), self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self.api), self._server)

@@ -49,18 +49,40 @@ def test_counters_grow_by_label_values():
     assert f'{name}{{model_name="taxi",status="OK"}} 3\n' in metrics.exposition()
 
 
-def test_histograms_are_cumulative_and_a_bound_belongs_to_its_bucket():
+@pytest.mark.parametrize(
+    ("value", "bucket"),
+    [
+        (0, "1"),
+        (0.5, "1"),
+        (1, "1"),
+        (1.0001, "2"),
+        (2, "2"),
+        (3, "4"),
+        (8192, "8192"),
+        (8193, "+Inf"),
+    ],
+)
+def test_a_bucket_takes_what_is_above_the_last_bound_and_at_most_its_own(value, bucket):
     metrics = Metrics()
-    for rows in (1, 2, 3, 8192, 9000):
+    metrics.input_batch_size.observe(value, "taxi")
+    found = samples(metrics)
+    buckets = {dict(labels)["le"]: count for (name, labels), count in found.items() if name.endswith("_bucket")}
+    bounds = [*(str(2**power) for power in range(14)), "+Inf"]
+    assert buckets == {bound: int(index >= bounds.index(bucket)) for index, bound in enumerate(bounds)}
+    assert [count for (name, _), count in found.items() if name.endswith(("_count", "_sum"))] == [value, 1]
+
+
+def test_histograms_are_cumulative():
+    metrics = Metrics()
+    values = (0, 0, 1, 2, 3, 8192, 9000)
+    for rows in values:
         metrics.input_batch_size.observe(rows, "taxi")
     found = samples(metrics)
-    name = ":tensorflow:serving:batching_session:input_batch_size"
-    pool = ("thread_pool_name", "taxi")
-    buckets = {dict(labels)["le"]: value for (sample, labels), value in found.items() if sample == f"{name}_bucket"}
-    assert len(buckets) == 15
-    assert [buckets[le] for le in ("1", "2", "4", "8", "4096", "8192", "+Inf")] == [1, 2, 3, 3, 3, 4, 5]
-    assert found[f"{name}_count", (pool,)] == 5
-    assert found[f"{name}_sum", (pool,)] == 1 + 2 + 3 + 8192 + 9000
+    name, pool = ":tensorflow:serving:batching_session:input_batch_size", ("thread_pool_name", "taxi")
+    counts = [found[f"{name}_bucket", (("le", le), pool)] for le in ("1", "2", "4", "8", "4096", "8192", "+Inf")]
+    assert counts == [3, 4, 5, 5, 5, 6, 7]
+    assert found[f"{name}_count", (pool,)] == len(values)
+    assert found[f"{name}_sum", (pool,)] == sum(values)
 
 
 def test_latency_buckets_are_tf_servings():

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from serving.batching.parameters import BatchingParameters, read_parameters
+from tests.serving.command_line import MODEL, refusal
 
 
 @pytest.fixture
@@ -106,3 +107,8 @@ def test_flags_can_be_checked_before_tensorflow_is_imported():
     code = "import serving.batching.parameters, sys; print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_flags_that_need_batching_are_refused_without_it(capsys):
+    for flag in ("--batching_parameters_file=b", "--enable_per_model_batching_parameters"):
+        assert "give --enable_batching, too" in refusal(capsys, *MODEL, flag)

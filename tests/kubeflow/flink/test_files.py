@@ -166,7 +166,7 @@ def test_the_job_server_is_of_both_versions(taxi_config, flink):
         ((), {"job_server_image": "me/beam_flink1.20_job_server:2.77.0"}, "job_server_image: .* must be beam_flink1"),
         ((), {"slot": "3"}, "--cluster slot: unknown key; known here: name"),
         ((), {"slots": "0"}, "--cluster slots: Input should be greater than 0"),
-        ((), {"workers": "{cpu: 2, memory: lots}"}, "--cluster workers.memory: 'lots' is no amount of memory"),
+        ((), {"workers": "{cpu: 2, memory: lots}"}, "--cluster workers.memory: 'lots' is not an amount of memory"),
         (("beam.job_endpoint=localhost:8099",), {}, "beam.job_endpoint: 'localhost' must be the name of a Service"),
         (("beam.job_endpoint=jobs.other:8099",), {}, "beam.job_endpoint: .* another namespace .* my-namespace"),
         (("beam.worker_pool=pools:50000",), {}, "beam.worker_pool: 'pools' must be localhost"),

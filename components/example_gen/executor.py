@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, cast
 
 import apache_beam as beam
 import tensorflow as tf
 from absl import logging
+from apache_beam.pvalue import PCollection
+from apache_beam.typehints import with_input_types
 from google.protobuf import json_format, struct_pb2
 from tfx.components.example_gen import utils, write_split
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
@@ -91,20 +94,23 @@ class Executor(BaseExampleGenExecutor):
 
     def GetInputSourceToExamplePTransform(self) -> beam.PTransform:  # noqa: N802 (named by TFX)
         """The transform from files to examples, for an engine."""
-        return _files_to_examples
+        # TFX calls it with the arguments of the split: only then does it become a transform.
+        return cast(beam.PTransform, _files_to_examples)
 
 
+@dataclass(frozen=True)
 class Tables:
     """The files of one input split.
 
-    Args:
+    Attributes:
         paths: the files.
         kind: their format.
-        types: of all their columns, where the format does not tell.
+        types: the types of all columns; empty where the format stores them.
     """
 
-    def __init__(self, paths: Sequence[str], kind: Format, types: Mapping[str, str]):
-        self.paths, self.kind, self.types = paths, kind, types
+    paths: Sequence[str]
+    kind: Format
+    types: Mapping[str, str]
 
     @classmethod
     def of(cls, exec_properties: Mapping[str, Any], pattern: str) -> Tables:
@@ -155,10 +161,8 @@ def _write_by_hash(tables: Tables, splits: HashSplits, folders: Sequence[str]) -
 
 
 @beam.ptransform_fn
-@beam.typehints.with_input_types(beam.Pipeline)
-def _files_to_examples(
-    pipeline: beam.Pipeline, exec_properties: dict[str, Any], split_pattern: str
-) -> beam.PCollection:
+@with_input_types(beam.Pipeline)
+def _files_to_examples(pipeline: beam.Pipeline, exec_properties: dict[str, Any], split_pattern: str) -> PCollection:
     tables = Tables.of(exec_properties, split_pattern)
     wanted = _proto(exec_properties, standard_component_specs.OUTPUT_CONFIG_KEY, example_gen_pb2.Output())
     examples = (
@@ -178,10 +182,10 @@ def _examples_of(piece: table_files.Piece, tables: Tables) -> Iterator[bytes]:
         yield from examples
 
 
-def _in_this_process(beam_args: Sequence[str]) -> bool:
+def _in_this_process(beam_args: Sequence[object]) -> bool:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--runner", default="DirectRunner")
-    return parser.parse_known_args(list(beam_args))[0].runner.rpartition(".")[2].lower() in _HERE
+    return parser.parse_known_args(list(map(str, beam_args)))[0].runner.rpartition(".")[2].lower() in _HERE
 
 
 def _proto(exec_properties: Mapping[str, Any], key: str, message: Any) -> Any:

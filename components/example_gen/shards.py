@@ -13,6 +13,18 @@ SHARD_BYTES = 128 * 2**20
 _OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
+def read_records(folder: str, *, limit: int = -1) -> list[bytes]:
+    """The serialized tf.Examples of a split's gzipped TFRecord files, in order.
+
+    Args:
+        folder: the split's folder.
+        limit: how many to read at most; -1 for all.
+    """
+    files = sorted(tf.io.gfile.glob(f"{folder}/*"))
+    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP").take(limit)
+    return [bytes(record) for record in dataset.as_numpy_iterator()]
+
+
 class ShardWriter:
     """Writes the examples of one split; a context manager.
 
@@ -23,10 +35,11 @@ class ShardWriter:
         shard_bytes: a new shard begins after so many bytes of examples.
     """
 
+    _writer: tf.io.TFRecordWriter
+
     def __init__(self, folder: str, *, shard_bytes: int = SHARD_BYTES):
         self._folder, self._limit = folder, shard_bytes
         self._written: list[str] = []
-        self._writer: tf.io.TFRecordWriter | None = None
         self._size = 0
 
     def __enter__(self) -> ShardWriter:

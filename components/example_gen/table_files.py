@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ def find(pattern: str) -> list[str]:
     Raises:
         GateRefused: there is none.
     """
-    paths = sorted(fileio.glob(pattern))
+    paths = sorted(map(os.fsdecode, fileio.glob(pattern)))
     if not paths:
         raise GateRefused(f"no file matches {pattern}; is the folder right, and data.format?")
     return paths

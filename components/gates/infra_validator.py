@@ -16,6 +16,7 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.annotations import InputArtifact, OutputArtifact, Parameter
+from components.example_gen.shards import read_records
 from components.gates import infra_blessing
 from serving.inference.probe import Answers, ProbeFailed, WarmUp, probing
 from trainer import models
@@ -79,12 +80,6 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     except ProbeFailed as error:
         reason = str(error)
     infra_blessing.write(blessing, model_id=model.id, reason=reason)
-
-
-def read_records(folder: str, *, limit: int) -> list[bytes]:
-    """The first ``limit`` serialized tf.Examples of a split's gzipped TFRecord files."""
-    files = sorted(tf.io.gfile.glob(f"{folder}/*"))
-    return list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(limit).as_numpy_iterator())
 
 
 def trained_answers(records: list[bytes], *, label: Label, keras_model: str, transform_graph: str) -> Answers:

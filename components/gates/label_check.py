@@ -59,7 +59,7 @@ def _number_problems(feature: Statistics, *, rows: int, label: Label) -> Iterato
         yield "LABEL_NOT_BINARY", f"{span}; write it as 0 and 1"
     elif label.task == "multiclass" and feature.type != Statistics.INT:
         yield "LABEL_NOT_A_CLASS", f"is a fractional number; {_advice(label)}"
-    elif label.task == "multiclass" and not 0 <= numbers.min <= numbers.max < label.classes:
+    elif label.task == "multiclass" and not 0 <= numbers.min <= numbers.max < len(label.class_names()):
         yield "LABEL_NOT_A_CLASS", f"{span}; {_advice(label)}"
     elif numbers.min == numbers.max:
         yield "LABEL_CONSTANT", f"is {numbers.min:g} in every row"
@@ -69,7 +69,8 @@ def _advice(label: Label) -> str:
     if label.task == "regression":
         return "write it as a number"
     if label.task == "multiclass":
-        return f"the classes are the whole numbers from 0 to {label.classes - 1}, or give label.classes their names"
+        last = len(label.class_names()) - 1
+        return f"the classes are the whole numbers from 0 to {last}, or give label.classes their names"
     return "write it as 0 and 1"
 
 

@@ -8,7 +8,8 @@ found"), so limits per slice are held here.
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import validation_result_pb2
@@ -29,6 +30,18 @@ from components.gates.evaluation import (
 )
 from components.refusal import GateRefused
 from trainer.export.model_artifact import is_empty
+
+
+class SliceLimits(TypedDict):
+    """Limits on one metric in every slice of a feature; None is no limit."""
+
+    metric: str
+    slice: str
+    min: float | None
+    max: float | None
+    max_drop: float | None
+    max_rise: float | None
+
 
 _SHOWN_FAILURES = 3
 _NO_VALUE = "cannot be computed (are all labels equal, or is a class missing?)"
@@ -83,7 +96,7 @@ def evaluator_failures(result: validation_result_pb2.ValidationResult) -> list[s
 
 
 def slice_failures(
-    thresholds: list[Mapping[str, object]], *, candidate: Table, baseline: Table, min_slice_size: int
+    thresholds: Sequence[SliceLimits], *, candidate: Table, baseline: Table, min_slice_size: int
 ) -> list[str]:
     """Which slices missed their limits, one text per slice and limit.
 
@@ -108,7 +121,7 @@ def slice_failures(
 
 
 def _slice_failures(
-    threshold: Mapping[str, object], name: str, metrics: Mapping[str, float], baseline: Mapping[str, float]
+    threshold: SliceLimits, name: str, metrics: Mapping[str, float], baseline: Mapping[str, float]
 ) -> Iterator[str]:
     metric = threshold["metric"]
     value, before = metrics[metric], baseline.get(metric, math.nan)

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import tensorflow as tf
 import tensorflow_transform as tft
+from pydantic import TypeAdapter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
 from components.annotations import InputArtifact, OutputArtifact, Parameter
-from components.gates.infra_validator import read_records
+from components.example_gen.shards import read_records
 from trainer import models
 from trainer.export import lite
+from trainer.export.lite_variants import Variant
 from trainer.features.transformed import model_inputs
 from trainer.models.heads import head_of
 from trainer.parameters import Label
@@ -63,11 +65,17 @@ def LiteExport(  # noqa: N802 (TFX names components as classes)
     batch = {name: tensor.numpy() for name, tensor in tf.io.parse_example(records, feature_spec).items()}
 
     trained = models.load(keras_file)
-    specs = {name: tf.TensorSpec([None, *spec.shape], spec.dtype) for name, spec in feature_spec.items()}
+    specs = {name: tf.TensorSpec([None, *array.shape[1:]], array.dtype) for name, array in batch.items()}
     inputs = lite.input_specs(trained, specs)
     batch = {name: batch[name] for name in inputs}
     head = head_of(Label.model_validate_json(label))
-    content = lite.convert(model=trained, head=head, inputs=inputs, variant=variant, representative=[batch])
+    content = lite.convert(
+        model=trained,
+        head=head,
+        inputs=inputs,
+        variant=TypeAdapter(Variant).validate_python(variant),
+        representative=[batch],
+    )
     path = model_file(lite_model.uri)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

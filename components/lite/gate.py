@@ -6,7 +6,8 @@ type. So each has an evaluation of its own, over the same examples, and they are
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict
 
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
@@ -14,6 +15,15 @@ from tfx.types import standard_artifacts
 from components.annotations import InputArtifact, Parameter
 from components.gates.evaluation import ALL_EXAMPLES, CANDIDATE, EXAMPLE_COUNT, metrics_by_slice
 from components.refusal import GateRefused
+
+
+class LossLimit(TypedDict):
+    """How much worse than the SavedModel a TF Lite file may be in one metric."""
+
+    metric: str
+    max_loss: float
+    higher_is_better: bool
+
 
 # Differences of binary fractions: 0.95 - 0.945 is a little more than 0.005.
 _ROUNDING = 1e-9
@@ -49,7 +59,7 @@ def LiteGate(  # noqa: N802 (TFX names components as classes)
 
 
 def excessive_losses(
-    thresholds: list[Mapping[str, object]], *, lite: Mapping[str, float], reference: Mapping[str, float]
+    thresholds: Sequence[LossLimit], *, lite: Mapping[str, float], reference: Mapping[str, float]
 ) -> Iterator[str]:
     """One text per reason to refuse.
 

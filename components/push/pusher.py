@@ -87,7 +87,7 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
 def push(
     *,
     source: Path,
-    base_directory: Path | str,
+    base_directory: str,
     warmup: Path | None = None,
     last: str = SAVED_MODEL,
     then: Callable[[int, Callable[[], None]], None] = lambda version, check: None,
@@ -110,7 +110,7 @@ def push(
         The version, and whether it is new: a model equal to the newest version is not pushed again. Its warm-up file
         does not count, since other examples make no other model.
     """
-    if str(base_directory).startswith(SCHEME):
+    if base_directory.startswith(SCHEME):
         files = {WARMUP_FILE: warmup} if warmup else {}
         return bucket_push.push(
             files=files | files_below(source),

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from components.gates.evaluation import ALL_EXAMPLES, CANDIDATE, metrics_by_slice
-from components.gates.infra_validator import read_records
+from components.example_gen.shards import read_records
 from components.push.pusher import digest
 from serving.versions import version_folders
 from tests.e2e.project import Outcome, Project

@@ -205,7 +205,7 @@ def test_a_pushed_model_has_answered_real_requests_before_its_first_caller_comes
     )
     assert infra_blessing.is_blessed(blessing), infra_blessing.reason(blessing)
     file = Path(blessing.uri) / warmup.WARMUP_FILE
-    version, _ = push(source=saved_model, base_directory=tmp_path / "serving", warmup=file)
+    version, _ = push(source=saved_model, base_directory=str(tmp_path / "serving"), warmup=file)
     pushed = tmp_path / "serving" / str(version)
     model = Counted(pushed)
     assert warmup.replay(model, pushed) == 3
@@ -215,7 +215,7 @@ def test_a_pushed_model_has_answered_real_requests_before_its_first_caller_comes
     kinds = [log.WhichOneof("log_type") for log in logs]
     assert kinds == ["classify_log"] + ["predict_log"] * 2
     # The same model and the same examples again: nothing new to serve.
-    assert push(source=saved_model, base_directory=tmp_path / "serving", warmup=file) == (version, False)
+    assert push(source=saved_model, base_directory=str(tmp_path / "serving"), warmup=file) == (version, False)
 
 
 def test_warm_up_requests_that_fail_are_found_before_the_push(tmp_path):

@@ -37,7 +37,7 @@ def model(tmp_path) -> Path:
 
 def test_push_copies_everything_and_leaves_no_stage(model, tmp_path):
     base = tmp_path / "serving" / "taxi"
-    version, new = push(source=model, base_directory=base)
+    version, new = push(source=model, base_directory=str(base))
     assert new
     assert {path.name for path in base.iterdir()} == {LOCK, str(version)}
     assert digest(base / str(version)) == digest(model)
@@ -46,32 +46,32 @@ def test_push_copies_everything_and_leaves_no_stage(model, tmp_path):
 def test_versions_rise_even_within_a_second_and_after_a_clock_that_went_back(tmp_path):
     base = tmp_path / "serving"
     pushed = [
-        push(source=write_model(tmp_path / f"model-{seed}", seed=seed), base_directory=base)[0] for seed in range(3)
+        push(source=write_model(tmp_path / f"model-{seed}", seed=seed), base_directory=str(base))[0] for seed in range(3)
     ]
     assert pushed == sorted(set(pushed))
     (base / "9999999999").mkdir()
-    assert push(source=tmp_path / "model-0", base_directory=base) == (10_000_000_000, True)
+    assert push(source=tmp_path / "model-0", base_directory=str(base)) == (10_000_000_000, True)
 
 
 def test_the_same_model_is_not_pushed_twice(model, tmp_path):
     base = tmp_path / "serving"
-    version, _ = push(source=model, base_directory=base)
-    assert push(source=model, base_directory=base) == (version, False)
+    version, _ = push(source=model, base_directory=str(base))
+    assert push(source=model, base_directory=str(base)) == (version, False)
     (base / str(version) / "saved_model.pb").write_bytes(b"damaged")
-    repaired, new = push(source=model, base_directory=base)
+    repaired, new = push(source=model, base_directory=str(base))
     assert (new, repaired > version) == (True, True)
 
 
 def test_the_warm_up_file_is_pushed_with_the_model_and_makes_no_other_model_of_it(model, tmp_path):
     base, warmup = tmp_path / "serving", tmp_path / "requests"
     warmup.write_bytes(b"requests")
-    version, new = push(source=model, base_directory=base, warmup=warmup)
+    version, new = push(source=model, base_directory=str(base), warmup=warmup)
     assert new
     assert (base / str(version) / WARMUP_FILE).read_bytes() == b"requests"
     assert digest(base / str(version), without=[WARMUP_FILE]) == digest(model)
     warmup.write_bytes(b"other requests")
-    assert push(source=model, base_directory=base, warmup=warmup) == (version, False)
-    assert push(source=model, base_directory=base) == (version, False)
+    assert push(source=model, base_directory=str(base), warmup=warmup) == (version, False)
+    assert push(source=model, base_directory=str(base)) == (version, False)
     assert (base / str(version) / WARMUP_FILE).read_bytes() == b"requests"
 
 
@@ -80,14 +80,14 @@ def test_a_warm_up_file_of_the_models_own_is_kept(model, tmp_path):
     warmup.write_bytes(b"requests")
     own.parent.mkdir()
     own.write_bytes(b"its own")
-    version, _ = push(source=model, base_directory=tmp_path / "serving", warmup=warmup)
+    version, _ = push(source=model, base_directory=str(tmp_path / "serving"), warmup=warmup)
     assert (tmp_path / "serving" / str(version) / WARMUP_FILE).read_bytes() == b"its own"
 
 
 def test_what_a_killed_push_left_is_swept(model, tmp_path):
     base = tmp_path / "serving"
     (base / ".stage-dead").mkdir(parents=True)
-    version, _ = push(source=model, base_directory=base)
+    version, _ = push(source=model, base_directory=str(base))
     assert {path.name for path in base.iterdir()} == {LOCK, str(version)}
 
 
@@ -98,7 +98,7 @@ def test_a_push_holds_the_lock_on_a_file_which_nfs_passes_on(model, tmp_path):
         with (base / LOCK).open("r+b") as stream, pytest.raises(BlockingIOError):
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-    push(source=model, base_directory=base, then=another)
+    push(source=model, base_directory=str(base), then=another)
     before = digest(base)
     (base / LOCK).unlink()
     assert digest(base) == before
@@ -107,7 +107,7 @@ def test_a_push_holds_the_lock_on_a_file_which_nfs_passes_on(model, tmp_path):
 def test_pushes_at_once_get_versions_of_their_own(tmp_path):
     base = tmp_path / "serving"
     sources = [write_model(tmp_path / f"model-{seed}", seed=seed) for seed in range(6)]
-    threads = [threading.Thread(target=push, kwargs={"source": source, "base_directory": base}) for source in sources]
+    threads = [threading.Thread(target=push, kwargs={"source": source, "base_directory": str(base)}) for source in sources]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -118,7 +118,7 @@ def test_pushes_at_once_get_versions_of_their_own(tmp_path):
 def test_sigkill_at_any_moment_leaves_whole_versions_only(tmp_path):
     base = tmp_path / "serving"
     good = write_model(tmp_path / "good")
-    first, _ = push(source=good, base_directory=base)
+    first, _ = push(source=good, base_directory=str(base))
     whole = {digest(good)}
     generator = random.Random(0)
     interrupted = 0
@@ -130,7 +130,7 @@ def test_sigkill_at_any_moment_leaves_whole_versions_only(tmp_path):
         code = (
             "import sys; from pathlib import Path; from components.push.pusher import push; "
             "print('ready', flush=True); "
-            f"sys.stdin.readline(); push(source=Path({str(large)!r}), base_directory=Path({str(base)!r}))"
+            f"sys.stdin.readline(); push(source=Path({str(large)!r}), base_directory={str(base)!r})"
         )
         process = subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

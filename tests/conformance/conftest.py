@@ -79,9 +79,9 @@ def target(request, tmp_path_factory) -> Iterator[Target]:
     flags = [
         *models.FLAGS,
         f"--model_config_file={folder}/models.config",
-        f"--monitoring_config_file={folder}/monitoring.config",
-        "--rest_api_port=0",
         f"--grpc_socket_path={socket}",
+        f"--monitoring_config_file={folder}/monitoring.config",  # part: rest
+        "--rest_api_port=0",  # part: rest
     ]
     with RunningServer(*flags, log=folder.parent / "server.log") as server:
         yield Target(grpc=server.target, rest=server.rest, models=str(folder), folder=folder, socket=socket)

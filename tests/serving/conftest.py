@@ -24,3 +24,16 @@ def half_plus(tmp_path_factory):
         return staged.rename(folder)
 
     return put
+
+
+@pytest.fixture(scope="session")
+def slow_model(tmp_path_factory):
+    """A base path with one version of a model that loops as long as a request says."""
+    import tensorflow as tf
+
+    from tests.conformance.several import Slow
+
+    folder = tmp_path_factory.mktemp("slow") / "m"
+    slow = Slow()
+    tf.saved_model.save(slow, str(folder / "1"), signatures={"serving_default": slow.loop})
+    return folder

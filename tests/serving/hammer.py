@@ -86,6 +86,12 @@ def half_of_two(client: Client, model: str = "m") -> float:
     return float(client.predict_arrays(model, {"x": np.array([[2.0]], np.float32)})["y"][0, 0])
 
 
+def looped(client: Client, turns: int, *, timeout: float = 60.0) -> list[float]:
+    """The slow model's answer after so many turns."""
+    inputs = {"x": np.array([2.0], np.float32), "turns": np.array([turns])}
+    return client.predict_arrays("m", inputs, timeout=timeout)["x"].tolist()
+
+
 def wait_for(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
     """Return once the condition holds; fail after a time that is long on any machine."""
     end = time.monotonic() + seconds

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import urllib.request
 from pathlib import Path
+
+import pytest
 
 from serving.processes import process_context
 from serving.server import cli
 
 _START_SECONDS = 60.0
+_METRICS = "/monitoring/prometheus/metrics"
 
 
 class RunningServer:
@@ -18,10 +23,14 @@ class RunningServer:
     Args:
         flags: as on the command line; ``--port 0`` is put before them.
         log: gets what the server prints.
+        monitoring: gets a config file that lets `answered` count; None: nothing is counted.
     """
 
-    def __init__(self, *flags: str, log: Path | None = None):
+    def __init__(self, *flags: str, log: Path | None = None, monitoring: Path | None = None):
         self._flags = ["--port", "0", *map(str, flags)]
+        if monitoring:
+            monitoring.write_text(f'prometheus_config {{ enable: true path: "{_METRICS}" }}')
+            self._flags += ["--rest_api_port=0", f"--monitoring_config_file={monitoring}"]  # part: rest
         self._log = log
 
     def __enter__(self) -> RunningServer:
@@ -45,6 +54,14 @@ class RunningServer:
             self.terminate()
         self.process.join(30)
         self.process.kill()
+
+    def answered(self, model: str) -> int:
+        """How many requests for a model ended well."""
+        if not self.rest:
+            pytest.skip("the metrics are served over REST")
+        with urllib.request.urlopen(f"http://{self.rest}{_METRICS}", timeout=30) as answer:
+            counts = re.findall(f'request_count{{model_name="{model}", ?status="OK"}} (\\S+)', answer.read().decode())
+        return int(float(counts[0])) if counts else 0
 
     def terminate(self) -> None:
         """SIGTERM; returns at once."""

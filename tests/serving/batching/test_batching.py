@@ -11,8 +11,6 @@ from contextlib import contextmanager
 import grpc
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from serving.batching.batched import BatchedServable, BatchingParameters
 from serving.batching.queue import BatchScheduler
@@ -21,7 +19,6 @@ from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.metrics import Metrics
 from tests.serving import small_saved_model
-from tests.serving.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 
@@ -494,24 +491,3 @@ def test_closing_runs_what_is_queued_and_ends_the_threads(model):
     closing.join(60)
     assert [future.result(60)["sum"].tolist() for future in asked] == [[number] for number in range(7)]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("batch_small")]
-
-
-def test_a_server_with_batching_answers_callers_together(tmp_path):
-    small_saved_model.write(tmp_path / "small" / "1")
-    (tmp_path / "batching.txt").write_text("max_batch_size { value: 32 } batch_timeout_micros { value: 20000 }")
-    flags = ("--model_name", "small", "--model_base_path", tmp_path / "small", "--grpc_max_threads", "64")
-    batching = ("--enable_batching", "--batching_parameters_file", tmp_path / "batching.txt")
-    with RunningServer(*flags, *batching) as server, grpc.insecure_channel(server.target) as channel:
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-
-        def ask(number: int) -> tuple[float, int]:
-            request = predict_pb2.PredictRequest()
-            request.model_spec.name, request.model_spec.signature_name = "small", "double"
-            request.inputs["x"].CopyFrom(tf.make_tensor_proto([[float(number)]]))
-            outputs = stub.Predict(request, timeout=60).outputs
-            return tf.make_ndarray(outputs["y"]).item(), tf.make_ndarray(outputs["rows"]).item()
-
-        with futures.ThreadPoolExecutor(CALLERS) as pool:
-            answers = list(pool.map(ask, range(CALLERS)))
-    assert [y for y, _ in answers] == [2 * number for number in range(CALLERS)]
-    assert 1 < max(rows for _, rows in answers) <= 32

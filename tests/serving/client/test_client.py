@@ -7,7 +7,6 @@ import io
 import json
 import re
 import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -56,22 +55,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(folder):
     flags = ("--model_config_file", folder / "models.config", "--enable_grpc_healthcheck_service")
-    more = ("--rest_api_port", "0", "--max_num_load_retries", "0")
-    with RunningServer(*flags, *more, "--monitoring_config_file", monitoring(folder)) as running:
+    with RunningServer(*flags, "--max_num_load_retries", "0", monitoring=folder / "monitoring.config") as running:
         yield running
-
-
-def monitoring(folder: Path) -> Path:
-    file = folder / "monitoring.config"
-    file.write_text('prometheus_config { enable: true, path: "/monitoring/prometheus/metrics" }')
-    return file
-
-
-def answered(server: RunningServer) -> int:
-    """How many requests for taxi the server counts as answered well."""
-    text = urllib.request.urlopen(f"http://{server.rest}/monitoring/prometheus/metrics").read().decode()
-    counts = re.findall(r'request_count{model_name="taxi", ?status="OK"} (\S+)', text)
-    return int(float(counts[0])) if counts else 0
 
 
 @pytest.fixture(params=["sync", "asyncio"])
@@ -111,9 +96,9 @@ def test_classes_and_numbers(ask, folder):
 
 def test_chunks_are_requests_of_their_own_and_come_back_in_order(ask, server):
     rows = [{"fare": index, "hour": index} for index in range(23)]
-    before = answered(server)
+    before = server.answered("taxi")
     said = ask("predict", "taxi", rows, version=1, chunk_rows=5)["said"].tolist()
-    assert answered(server) - before == 5
+    assert server.answered("taxi") - before == 5
     assert said == [f"{index}.0|{index}|?|?,?".encode() for index in range(23)]
     fares = np.arange(23, dtype=np.float32)
     arrays = {"fare": fares, "hour": fares.astype(np.int64), "kind": np.full(23, b"", object)}
@@ -213,9 +198,8 @@ def test_signatures_are_read_anew_when_another_version_is_served_and_models_chan
     (tmp_path / "taxi").mkdir()
     trips.save(tmp_path / "taxi" / "1")
     flags = ("--model_name", "taxi", "--model_base_path", tmp_path / "taxi", "--file_system_poll_wait_seconds", "0.05")
-    more = ("--rest_api_port", "0", "--monitoring_config_file", monitoring(tmp_path))
     with (
-        RunningServer(*flags, *more, "--enable_grpc_healthcheck_service") as server,
+        RunningServer(*flags, "--enable_grpc_healthcheck_service", monitoring=tmp_path / "monitoring") as server,
         Client(server.target) as client,
         Client(server.target) as other,
     ):
@@ -229,11 +213,11 @@ def test_signatures_are_read_anew_when_another_version_is_served_and_models_chan
             time.sleep(0.02)
         assert client.predict("taxi", [{"fare": 1, "tip": 2}])["said"].tolist() == [b"1.0|?|?|?,?|2.0"]
         # tf.Examples without the new feature are answered too: by the answer's version the client knows better.
-        before = answered(server)
+        before = server.answered("taxi")
         other.classify("taxi", [{"fare": 1, "tip": 2}])
-        assert answered(server) - before == 2
+        assert server.answered("taxi") - before == 2
         other.regress("taxi", [{"fare": 1, "tip": 2}])
-        assert answered(server) - before == 3
+        assert server.answered("taxi") - before == 3
         text = config(entry("taxi", tmp_path / "taxi"), entry("again", tmp_path / "taxi"))
         client.reload_config(text)
         assert client.status("again") == {2: "AVAILABLE"}

@@ -6,12 +6,10 @@ import asyncio
 import datetime
 import ipaddress
 import os
-import re
 import signal
 import socket
 import threading
 import time
-import urllib.request
 
 import psutil
 import pytest
@@ -43,25 +41,17 @@ SAID = [b"1.0|?|?|?,?"]
 
 @pytest.fixture(scope="module")
 def flags(tmp_path_factory):
-    """The flags of a server of the model ``taxi``, counting requests."""
+    """The flags of a server of the model ``taxi``."""
     folder = tmp_path_factory.mktemp("faults")
     (folder / "taxi").mkdir()
     trips.save(folder / "taxi" / "1")
-    (folder / "monitoring").write_text('prometheus_config { enable: true, path: "/monitoring/prometheus/metrics" }')
-    model = ("--model_name", "taxi", "--model_base_path", folder / "taxi")
-    return (*model, "--rest_api_port", "0", "--monitoring_config_file", folder / "monitoring")
+    return ("--model_name", "taxi", "--model_base_path", folder / "taxi")
 
 
 def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
-
-
-def answered(server: RunningServer) -> float:
-    text = urllib.request.urlopen(f"http://{server.rest}/monitoring/prometheus/metrics").read().decode()
-    counts = re.findall(r'request_count{model_name="taxi", ?status="OK"} (\S+)', text)
-    return float(counts[0]) if counts else 0
 
 
 def wait_for(condition, seconds=60.0) -> None:
@@ -117,8 +107,11 @@ def test_without_another_attempt_a_restart_is_seen_at_once(flags):
         client.predict("taxi", ROW)
 
 
-def test_calls_go_round_the_servers_and_past_one_that_hangs_or_died(flags):
-    with RunningServer(*flags) as one, RunningServer(*flags) as two:
+def test_calls_go_round_the_servers_and_past_one_that_hangs_or_died(flags, tmp_path):
+    with (
+        RunningServer(*flags, monitoring=tmp_path / "one") as one,
+        RunningServer(*flags, monitoring=tmp_path / "two") as two,
+    ):
         both = Connection.of(f"{one.target},{two.target.replace('127.0.0.1', 'localhost')}")
         connection = Connection(addresses=both.addresses, retry=PATIENT, keepalive_seconds=1)
         with Client(connection, timeout=40) as client:
@@ -127,11 +120,11 @@ def test_calls_go_round_the_servers_and_past_one_that_hangs_or_died(flags):
                 assert client.predict("taxi", ROW)["said"].tolist() == SAID
 
             # Both connections have to stand first.
-            wait_for(lambda: ask() or (answered(one) and answered(two)))
-            before = answered(one), answered(two)
+            wait_for(lambda: ask() or (one.answered("taxi") and two.answered("taxi")))
+            before = one.answered("taxi"), two.answered("taxi")
             for _ in range(10):
                 ask()
-            assert (answered(one) - before[0], answered(two) - before[1]) == (5, 5)
+            assert (one.answered("taxi") - before[0], two.answered("taxi") - before[1]) == (5, 5)
             os.kill(one.process.pid, signal.SIGSTOP)
             try:
                 for _ in range(4):

@@ -21,6 +21,9 @@ from serving.inference import warmup
 from tests.serving.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
+# The panels show these parts, too.
+for part in ("batching", "request_log", "rest"):
+    pytest.importorskip(f"serving.{part}.part")
 
 MODEL = "half_plus_two"
 # What Grafana puts in.

@@ -352,6 +352,17 @@ def test_a_request_on_an_open_connection_is_answered_while_the_server_ends(folde
     assert running.process.exitcode == 0
 
 
+def test_ipv6_addresses(folder):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with RunningServer("--host=::1", "--rest_api_port=0", *one_model(folder, "half_plus_two")) as running:
+        assert running.rest.startswith("[::1]:")
+        assert send(running.rest, "GET", "/v1/models/half_plus_two")[0] == 200
+
+
 def test_a_port_in_use_ends_the_server_with_one_line(folder, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

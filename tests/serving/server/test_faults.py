@@ -8,21 +8,19 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-import numpy as np
 import pytest
-import tensorflow as tf
 from grpc import StatusCode
 from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
-from serving.client import DeadlineExceeded, Retry, ServingError, Unavailable
+from serving.client import DeadlineExceeded, Retry, ServingError
 from tests.conformance.calls import SECONDS, spec
-from tests.conformance.several import Slow
 from tests.serving.hammer import (
     Hammer,
     anonymous_megabytes,
     client_of,
     copy_slowly,
     half_of_two,
+    looped,
     wait_for,
 )
 from tests.serving.malformed import huge, malformed
@@ -42,22 +40,8 @@ def base_path(tmp_path, half_plus):
     return tmp_path / "m"
 
 
-@pytest.fixture(scope="module")
-def slow_model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("slow") / "m"
-    slow = Slow()
-    tf.saved_model.save(slow, str(folder / "1"), signatures={"serving_default": slow.loop})
-    return folder
-
-
 def flags(base_path, *more):
     return ["--model_name=m", f"--model_base_path={base_path}", "--file_system_poll_wait_seconds=0.01", *more]
-
-
-def loop(client, turns, *, timeout=60.0):
-    """The slow model's answer after so many turns."""
-    inputs = {"x": np.array([2.0], np.float32), "turns": np.array([turns])}
-    return client.predict_arrays("m", inputs, timeout=timeout)["x"].tolist()
 
 
 def statuses(server):
@@ -170,27 +154,6 @@ def test_a_bad_version_harms_nobody_and_is_served_when_it_is_mended(base_path, h
     assert not hammer.refusals
 
 
-def test_a_full_queue_refuses(slow_model, tmp_path):
-    parameters = tmp_path / "batching.txt"
-    parameters.write_text(
-        "max_batch_size { value: 1 } max_enqueued_batches { value: 1 } num_batch_threads { value: 1 }\n"
-    )
-    batching = ["--enable_batching", f"--batching_parameters_file={parameters}"]
-    with (
-        RunningServer(*flags(slow_model), *batching, "--grpc_max_threads=16") as server,
-        client_of(server.target, retry=ONCE) as client,
-        ThreadPoolExecutor(8) as pool,
-    ):
-        assert loop(client, 1) == [2.0]
-        calls = [pool.submit(loop, client, 20_000) for _ in range(8)]
-        refused = [call.exception() for call in calls if call.exception()]
-        assert {type(error) for error in refused} == {Unavailable}
-        assert all("full" in error.details for error in refused)
-        assert [call.result() for call in calls if not call.exception()] == [[2.0]] * (8 - len(refused))
-        assert 1 <= len(refused) < 8
-        assert loop(client, 1) == [2.0]
-
-
 @pytest.mark.parametrize("warm", [False, True], ids=["first request", "after quick ones"])
 def test_an_expired_deadline_gives_the_thread_back(slow_model, warm):
     """Twice as many endless requests as threads; that earlier ones were quick says nothing about these."""
@@ -201,11 +164,11 @@ def test_an_expired_deadline_gives_the_thread_back(slow_model, warm):
         ThreadPoolExecutor(2 * threads) as pool,
     ):
         for _ in range(30 * warm):
-            assert loop(client, 1) == [2.0]
-        calls = [pool.submit(loop, client, 10**9, timeout=0.5) for _ in range(2 * threads)]
+            assert looped(client, 1) == [2.0]
+        calls = [pool.submit(looped, client, 10**9, timeout=0.5) for _ in range(2 * threads)]
         assert {type(call.exception()) for call in calls} == {DeadlineExceeded}
         try:
-            assert loop(client, 1, timeout=20.0) == [2.0]
+            assert looped(client, 1, timeout=20.0) == [2.0]
         except ServingError:
             # Such a server would not end on SIGTERM either.
             server.kill()

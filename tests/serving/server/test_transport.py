@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 import time
-import urllib.request
 
 import grpc
 import numpy as np
@@ -135,16 +134,6 @@ def test_messages_may_be_far_larger_than_grpc_s_default(base_path):
             assert ask(channel, rows=rows, timeout=60) == [3.0] * rows
 
 
-@pytest.fixture(scope="module")
-def slow_path(tmp_path_factory):
-    """A model that takes as many turns as it is told."""
-    from tests.conformance.several import Slow
-
-    slow, folder = Slow(), tmp_path_factory.mktemp("slow")
-    tf.saved_model.save(slow, str(folder / "1"), signatures={"serving_default": slow.loop})
-    return folder
-
-
 def endless_request() -> predict_pb2.PredictRequest:
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "m"
@@ -153,9 +142,9 @@ def endless_request() -> predict_pb2.PredictRequest:
     return request
 
 
-def test_a_run_without_end_does_not_keep_the_server(slow_path):
+def test_a_run_without_end_does_not_keep_the_server(slow_model):
     with (
-        RunningServer(*flags(slow_path), "--shutdown_grace_seconds=0.5") as running,
+        RunningServer(*flags(slow_model), "--shutdown_grace_seconds=0.5") as running,
         grpc.insecure_channel(running.target) as channel,
     ):
         # Without a deadline nothing can cancel the run.
@@ -174,13 +163,10 @@ def test_ipv6_addresses(base_path, host):
             probe.bind(("::1", 0))
     except OSError:
         pytest.skip("this machine has no IPv6")
-    with RunningServer(*flags(base_path), f"--host={host}", "--rest_api_port=0") as running:
+    with RunningServer(*flags(base_path), f"--host={host}") as running:
         assert running.target.startswith("[::1]:")
-        assert running.rest.startswith("[::1]:")
         with grpc.insecure_channel(running.target) as channel:
             assert ask(channel) == [3.0]
-        with urllib.request.urlopen(f"http://{running.rest}/v1/models/m", timeout=20) as response:
-            assert response.status == 200
 
 
 def test_health_is_told_when_it_changes_and_no_more(base_path):
@@ -195,10 +181,10 @@ def test_health_is_told_when_it_changes_and_no_more(base_path):
             next(watch)
 
 
-def test_more_requests_than_allowed_are_refused(slow_path):
+def test_more_requests_than_allowed_are_refused(slow_model):
     limits = ["--max_concurrent_requests=2", "--grpc_max_threads=2"]
     with (
-        RunningServer(*flags(slow_path), *limits) as running,
+        RunningServer(*flags(slow_model), *limits) as running,
         grpc.insecure_channel(running.target) as channel,
     ):
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)

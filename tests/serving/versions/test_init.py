@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from serving.versions import cli, models_config
-from tests.serving.deploy.deploy_options import rendered
 from tests.serving.running import RunningServer
 from tests.serving.versions.test_versions import Callers, available, pointed
 
@@ -30,18 +29,15 @@ def models(half_plus, tmp_path):
 
 
 @pytest.fixture
-def write(models, tmp_path, taxi_config):
+def write(models, tmp_path):
     """A function that makes the models config file, by the kind of its policy."""
 
     def made(kind):
+        # As the deploy files have it: a comment, and a policy.
+        policy = "" if kind == "plain" else f"model_version_policy {{ {kind} }} "
+        model = f'config {{ name: "{MODEL}" base_path: "{models}" {PLATFORM} {policy}}}'
         file = tmp_path / "models.config"
-        if kind == "plain":
-            file.write_text(f'model_config_list {{ config {{ name: "{MODEL}" base_path: "{models}" {PLATFORM} }} }}')
-            return file
-        options = {"versions": {"latest": 2}} if kind == "latest 2" else None
-        # As docs/deploy_serving.md says for systemd: the rendered file, with the real folder in it.
-        text = rendered(taxi_config, options)["compose/config/models.config"]
-        file.write_text(text.replace('"/models/taxi"', f'"{models}"').replace('"taxi"', f'"{MODEL}"'))
+        file.write_text(f"# A comment.\nmodel_config_list {{ {model} }}\n")
         return file
 
     return made
@@ -63,9 +59,9 @@ def labels(file) -> dict[str, int]:
     ("kind", "words", "wanted", "loaded"),
     [
         ("plain", ["label", "canary", 3], {"stable": 4, "canary": 3}, {3, 4}),
-        ("rendered", ["promote", 3], {"stable": 3, "previous": 4}, {3, 4}),
+        ("latest {}", ["promote", 3], {"stable": 3, "previous": 4}, {3, 4}),
         # What the policy served beside the newest version stays, too.
-        ("latest 2", ["label", "canary", 2], {"stable": 4, "canary": 2}, {2, 3, 4}),
+        ("latest { num_versions: 2 }", ["label", "canary", 2], {"stable": 4, "canary": 2}, {2, 3, 4}),
     ],
 )
 def test_the_version_in_production_stays_at_the_first_command(write, capsys, kind, words, wanted, loaded):
@@ -92,7 +88,7 @@ def test_the_version_in_production_stays_at_the_first_command(write, capsys, kin
 
 @pytest.mark.parametrize("words", [["label", "canary", 3], ["promote", 3]])
 def test_without_a_version_in_production_there_is_none_to_keep(write, models, tmp_path, capsys, words):
-    file = write("rendered")
+    file = write("latest {}")
     text = file.read_text()
     shutil.copytree(models, tmp_path / "other" / MODEL)
     other = tmp_path / "other.config"

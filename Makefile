@@ -22,6 +22,9 @@ lint: $(READY)             ## style, the import contracts and the types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 	@$(BIN)/python -m tests.typing.protobuf_stubs && $(BIN)/basedpyright
 
+docs: $(READY)             ## the documentation as a site, into site/, with every link checked
+	@$(BIN)/zensical build --strict --clean
+
 bench: $(READY)            ## every benchmark, JSON lines on stdout
 	@for name in quality pipeline train serving compile; do $(BIN)/python -m bench.$$name || exit 1; done
 
@@ -35,9 +38,9 @@ lock: $(READY)             ## renew requirements.lock from setup.py, and those o
 	@$(BIN)/python -m kubeflow.images.cuda_sizes
 
 clean:                     ## remove runs and the environment
-	@rm -rf runs .venv .engines *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf runs site .cache .venv .engines *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 
 $(READY): requirements.lock setup.py bootstrap.py
 	@$(PYTHON) bootstrap.py && touch $@
 
-.PHONY: run test engines test-engines lint bench lock clean
+.PHONY: run test engines test-engines lint docs bench lock clean

@@ -9,9 +9,45 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format, wrappers_pb2
+
+if TYPE_CHECKING:
+    from collections.abc import MutableSequence
+
+    class SslConfig(message.Message):
+        """Inline PEM, and whether clients need a certificate, too."""
+
+        server_key: str
+        server_cert: str
+        custom_ca: str
+        client_verify: bool
+
+    class PrometheusConfig(message.Message):
+        """Whether and where the metrics are served."""
+
+        enable: bool
+        path: str
+
+    class MonitoringConfig(message.Message):
+        """How the server is monitored."""
+
+        prometheus_config: PrometheusConfig
+
+    class BatchingParametersConfig(message.Message):
+        """How requests are batched; ``HasField`` of a wrapped field says whether it is given."""
+
+        max_batch_size: wrappers_pb2.Int64Value
+        batch_timeout_micros: wrappers_pb2.Int64Value
+        max_enqueued_batches: wrappers_pb2.Int64Value
+        num_batch_threads: wrappers_pb2.Int64Value
+        thread_pool_name: wrappers_pb2.StringValue
+        allowed_batch_sizes: MutableSequence[int]
+        pad_variable_length_inputs: bool
+        enable_large_batch_splitting: wrappers_pb2.BoolValue
+        max_execution_batch_size: wrappers_pb2.Int64Value
+
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "tensorflow.serving"
@@ -48,19 +84,19 @@ _PLACE = re.compile(r"^(?P<line>\d+):\d+ ?: ?(?:'.*': )?(?P<what>.*)$", re.DOTAL
 _Message = TypeVar("_Message", bound=message.Message)
 
 
-def ssl_config() -> type[message.Message]:
-    """The class of ``--ssl_config_file``: inline PEM in server_key, server_cert, custom_ca; client_verify."""
-    return _message_class("SSLConfig")
+def ssl_config() -> type[SslConfig]:
+    """The class of ``--ssl_config_file``."""
+    return cast("type[SslConfig]", _message_class("SSLConfig"))
 
 
-def monitoring_config() -> type[message.Message]:
-    """The class of ``--monitoring_config_file``: prometheus_config with enable and path."""
-    return _message_class("MonitoringConfig")
+def monitoring_config() -> type[MonitoringConfig]:
+    """The class of ``--monitoring_config_file``."""
+    return cast("type[MonitoringConfig]", _message_class("MonitoringConfig"))
 
 
-def batching_parameters() -> type[message.Message]:
-    """The class of ``--batching_parameters_file``; wrapped fields tell "not given" by ``HasField``."""
-    return _message_class("BatchingParameters")
+def batching_parameters() -> type[BatchingParametersConfig]:
+    """The class of ``--batching_parameters_file``."""
+    return cast("type[BatchingParametersConfig]", _message_class("BatchingParameters"))
 
 
 def read_text(path: Path, message_class: type[_Message]) -> _Message:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import multiprocessing
 from multiprocessing import forkserver
-from multiprocessing.context import BaseContext
+from multiprocessing.context import ForkServerContext
 
 
-def process_context() -> BaseContext:
+def process_context() -> ForkServerContext:
     """A multiprocessing context whose processes start with TensorFlow imported."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["serving.inference.engine"])

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import grpc
 import numpy as np
 
-from serving.batching.layout import Layout
+from serving.batching.layout import SignatureLayout, TensorNames
 from serving.batching.parameters import BatchingParameters
 from serving.batching.queue import BatchScheduler
 from serving.batching.tensors import Tensors, merge, rows_of, split
@@ -44,7 +44,7 @@ class BatchedServable:
         self._parameters = parameters
         self._metrics = metrics
         self._name = name
-        declared = [Layout.of(servable.signatures[name]) for name in sorted(servable.signatures)]
+        declared = [SignatureLayout.of(servable.signatures[name]) for name in sorted(servable.signatures)]
         self._runs = {layout.tensors: layout for layout in reversed(declared)}
         # Keyed by identity: most calls pass a declared signature itself. The layouts keep the signatures alive.
         self._layouts = {id(layout.signature): layout for layout in declared}
@@ -64,7 +64,7 @@ class BatchedServable:
             StatusError: also UNAVAILABLE where the queue is full, RESOURCE_EXHAUSTED where the time was over before the
                 batch ran, and whatever the batch as a whole failed with.
         """
-        layout = self._layouts.get(id(signature)) or Layout.of(signature)
+        layout = self._layouts.get(id(signature)) or SignatureLayout.of(signature)
         if not (layout.tensors in self._runs and layout.names_fit(inputs, output_filter)):
             return self._alone(signature, inputs, output_filter, timeout_seconds)
         rows = rows_of(inputs)
@@ -90,7 +90,7 @@ class BatchedServable:
     ) -> dict[str, np.ndarray]:
         return self._servable.run(signature, inputs, output_filter=output_filter, timeout_seconds=timeout_seconds)
 
-    def _run_batch(self, tensors: Hashable, requests: list[_Request]) -> None:
+    def _run_batch(self, tensors: TensorNames, requests: list[_Request]) -> None:
         try:
             answers = self._answers(self._runs[tensors], requests)
         except Exception as error:  # noqa: BLE001 (every caller waits, and must be told)
@@ -100,7 +100,7 @@ class BatchedServable:
             for request, outputs in zip(requests, answers, strict=True):
                 request.finish(outputs)
 
-    def _answers(self, layout: Layout, requests: Sequence[_Request]) -> list[dict[str, np.ndarray]]:
+    def _answers(self, layout: SignatureLayout, requests: Sequence[_Request]) -> list[dict[str, np.ndarray]]:
         now = time.monotonic()
         for request in requests:
             self._metrics.queuing_latency.observe((now - request.enqueued) * 1e6, self._name)
@@ -127,8 +127,8 @@ def _time_left(requests: Sequence[_Request], now: float) -> float | None:
     Raises:
         StatusError: all are over.
     """
-    deadlines = [request.deadline for request in requests]
-    if None in deadlines:
+    deadlines = [request.deadline for request in requests if request.deadline is not None]
+    if len(deadlines) < len(requests):
         return None
     latest = max(deadlines)
     if latest <= now:

@@ -10,6 +10,9 @@ import tensorflow as tf
 
 from serving.inference.servable import SignatureDef
 
+# Of the inputs and of the outputs.
+TensorNames = tuple[frozenset[str], frozenset[str]]
+
 
 @dataclass(frozen=True)
 class _Input:
@@ -30,7 +33,7 @@ class _Input:
 
 
 @dataclass(frozen=True)
-class Layout:
+class SignatureLayout:
     """A signature, read once.
 
     Attributes:
@@ -41,12 +44,12 @@ class Layout:
     """
 
     signature: SignatureDef
-    tensors: tuple[frozenset[str], frozenset[str]]
+    tensors: TensorNames
     inputs: Mapping[str, _Input]
     outputs: Mapping[str, str]
 
     @classmethod
-    def of(cls, signature: SignatureDef) -> Layout:
+    def of(cls, signature: SignatureDef) -> SignatureLayout:
         """Read a signature."""
         inputs = {}
         for name, info in signature.inputs.items():

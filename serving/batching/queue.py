@@ -10,18 +10,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import grpc
 
 from serving.batching.parameters import BatchingParameters
 from serving.errors import StatusError, invalid_argument
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 # How long a task waits for room in a full queue. TF Serving looks each 100 us; here the wait ends with a notification.
 _RETRY_SECONDS = 0.01
 
 
-class Task(Protocol):
+class BatchTask(Protocol):
     """What is batched.
 
     Attributes:
@@ -30,11 +33,13 @@ class Task(Protocol):
 
     size: int
 
-    def split(self, sizes: Sequence[int]) -> Sequence[Task]:
+    def split(self, sizes: Sequence[int]) -> Sequence[Self]:
         """Tasks of these sizes, which add up to its own; called only where large batches are split."""
+        ...
 
 
-T = TypeVar("T", bound=Task)
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T", bound=BatchTask)
 
 
 class _Batch(Generic[T]):
@@ -50,10 +55,10 @@ class _Batch(Generic[T]):
         self.size += task.size
 
 
-class _Queue(Generic[T]):
+class _Queue(Generic[K, T]):
     """Batches of one kind, oldest first; the last is open. Not thread-safe."""
 
-    def __init__(self, key: Hashable, parameters: BatchingParameters):
+    def __init__(self, key: K, parameters: BatchingParameters):
         self.key = key
         self._batches: deque[_Batch[T]] = deque([_Batch()])
         self._limit = parameters.execution_limit
@@ -79,10 +84,10 @@ class _Queue(Generic[T]):
 
     def add(self, task: T) -> bool:
         """Put a task into the open batch, or into new ones; whether a thread has to look at the queue for it."""
-        parts = [task]
+        parts: Sequence[T] = [task]
         room = self._limit - self._batches[-1].size
         if self._splits and task.size > room:
-            parts = list(task.split(_part_sizes(task.size, first=room, limit=self._limit)))
+            parts = task.split(_part_sizes(task.size, first=room, limit=self._limit))
         opens = False
         for part in parts:
             if self._batches[-1].size + part.size > self._limit:
@@ -114,7 +119,7 @@ def _part_sizes(size: int, *, first: int, limit: int) -> list[int]:
     return [*sizes, *(min(limit, left - done) for done in range(0, left, limit))]
 
 
-class BatchScheduler(Generic[T]):
+class BatchScheduler(Generic[K, T]):
     """Forms batches of the tasks of each queue and runs them. Thread-safe.
 
     Args:
@@ -123,11 +128,11 @@ class BatchScheduler(Generic[T]):
         name: begins the threads' names.
     """
 
-    def __init__(self, *, parameters: BatchingParameters, run: Callable[[Hashable, list[T]], None], name: str):
+    def __init__(self, *, parameters: BatchingParameters, run: Callable[[K, list[T]], None], name: str):
         self._parameters = parameters
         self._run = run
-        self._queues: dict[Hashable, _Queue[T]] = {}
-        self._turns: deque[_Queue[T]] = deque()
+        self._queues: dict[K, _Queue[K, T]] = {}
+        self._turns: deque[_Queue[K, T]] = deque()
         self._closed = False
         lock = threading.Lock()
         self._work = threading.Condition(lock)
@@ -139,7 +144,7 @@ class BatchScheduler(Generic[T]):
         for thread in self._threads:
             thread.start()
 
-    def schedule(self, key: Hashable, task: T) -> None:
+    def schedule(self, key: K, task: T) -> None:
         """Put a task into the queue of this key; returns before it runs.
 
         Raises:
@@ -163,13 +168,13 @@ class BatchScheduler(Generic[T]):
         for thread in self._threads:
             thread.join()
 
-    def _queue(self, key: Hashable) -> _Queue[T]:
+    def _queue(self, key: K) -> _Queue[K, T]:
         if key not in self._queues:
             self._queues[key] = _Queue(key, self._parameters)
             self._turns.append(self._queues[key])
         return self._queues[key]
 
-    def _wait_for_room(self, queue: _Queue[T], size: int) -> None:
+    def _wait_for_room(self, queue: _Queue[K, T], size: int) -> None:
         give_up: float | None = None
         while (text := queue.refusal(size)) is not None:
             now = time.monotonic()
@@ -182,7 +187,7 @@ class BatchScheduler(Generic[T]):
         while batch := self._next():
             self._run(*batch)
 
-    def _next(self) -> tuple[Hashable, list[T]] | None:
+    def _next(self) -> tuple[K, list[T]] | None:
         """Wait for the next batch; None once the scheduler is closed and the queues are empty."""
         with self._work:
             while (seconds := self._seconds_until_due()) is None or seconds > 0:
@@ -200,11 +205,11 @@ class BatchScheduler(Generic[T]):
         """Until some batch may run; None where nothing is queued."""
         return min((seconds for queue in self._turns if (seconds := self._due(queue)) is not None), default=None)
 
-    def _due(self, queue: _Queue[T]) -> float | None:
+    def _due(self, queue: _Queue[K, T]) -> float | None:
         seconds = queue.seconds_until_due(time.monotonic())
         return 0.0 if self._closed and seconds is not None else seconds
 
-    def _take(self) -> tuple[Hashable, list[T]]:
+    def _take(self) -> tuple[K, list[T]]:
         """The next queue in turn whose batch may run gives it; there is one."""
         while True:
             queue = self._turns[0]

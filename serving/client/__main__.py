@@ -20,7 +20,7 @@ from serving.client.steps import COLUMNAR
 def predict(client: Client, options: argparse.Namespace) -> None:
     """Print the outputs for each row, one JSON object a line, in the order of the input."""
     rows, how = _rows(client, options)
-    outputs = client.predict(options.model, rows, **how)
+    outputs = client.predict(options.model, rows, **options)
     for index in range(len(rows)):
         print(json.dumps({name: _plain(array[index]) for name, array in outputs.items()}))
 
@@ -28,14 +28,14 @@ def predict(client: Client, options: argparse.Namespace) -> None:
 def classify(client: Client, options: argparse.Namespace) -> None:
     """Print score by class for each row, one JSON object a line."""
     rows, how = _rows(client, options)
-    for classes in client.classify(options.model, rows, **how):
+    for classes in client.classify(options.model, rows, **options):
         print(json.dumps(dict(classes)))
 
 
 def regress(client: Client, options: argparse.Namespace) -> None:
     """Print a number for each row, one a line."""
     rows, how = _rows(client, options)
-    for value in client.regress(options.model, rows, **how).tolist():
+    for value in client.regress(options.model, rows, **options).tolist():
         print(json.dumps(value))
 
 
@@ -100,10 +100,10 @@ def _plain(value: np.ndarray) -> object:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m serving.client", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m serving.client", description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     for function in _COMMANDS:
-        command = commands.add_parser(function.__name__, help=function.__doc__.splitlines()[0])
+        command = commands.add_parser(function.__name__, help=(function.__doc__ or "").partition("\n")[0])
         command.set_defaults(function=function)
         _add_server(command)
         if function is not status:

@@ -13,13 +13,13 @@ import grpc.aio
 import numpy as np
 
 from serving.client import steps
-from serving.client.call_options import Asking, Defaults, How
+from serving.client.call_options import CallOptions, CallSettings, ClientDefaults
 from serving.client.client import methods
 from serving.client.connection import Connection
 from serving.client.errors import ServingError, error_of
 from serving.client.messages import requests
 from serving.client.messages.columns import Row
-from serving.client.messages.requests import Call
+from serving.client.messages.requests import Rpc
 from serving.client.steps import SignatureCache, Steps
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ class AsyncClient:
     ):
         connection = Connection.of(target)
         again = connection.retry.attempts > 1
-        self._defaults = Defaults(timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, again=again)
+        self._defaults = ClientDefaults(
+            timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, again=again
+        )
         self._cache: SignatureCache = {}
         self._channel = connection.channel(grpc.aio)
         self._methods = methods(self._channel)
@@ -54,27 +56,29 @@ class AsyncClient:
         """Close the connections."""
         await self._channel.close()
 
-    async def predict(self, model: str, rows: Sequence[Row], **how: Unpack[How]) -> dict[str, np.ndarray]:
+    async def predict(self, model: str, rows: Sequence[Row], **options: Unpack[CallOptions]) -> dict[str, np.ndarray]:
         """As `Client.predict`."""
-        asking = self._defaults.asking(model, **how)
-        return await self._run(steps.predict(self._cache, asking, rows), asking)
+        settings = self._defaults.settings(model, **options)
+        return await self._run(steps.predict(self._cache, settings, rows), settings)
 
     async def predict_arrays(
-        self, model: str, inputs: Mapping[str, np.ndarray], **how: Unpack[How]
+        self, model: str, inputs: Mapping[str, np.ndarray], **options: Unpack[CallOptions]
     ) -> dict[str, np.ndarray]:
         """As `Client.predict_arrays`."""
-        asking = self._defaults.asking(model, **how)
-        return await self._run(steps.predict_arrays(asking, inputs), asking)
+        settings = self._defaults.settings(model, **options)
+        return await self._run(steps.predict_arrays(settings, inputs), settings)
 
-    async def classify(self, model: str, rows: Sequence[Row], **how: Unpack[How]) -> list[list[tuple[str, float]]]:
+    async def classify(
+        self, model: str, rows: Sequence[Row], **options: Unpack[CallOptions]
+    ) -> list[list[tuple[str, float]]]:
         """As `Client.classify`."""
-        asking = self._defaults.asking(model, **how)
-        return await self._run(steps.classify(self._cache, asking, rows), asking)
+        settings = self._defaults.settings(model, **options)
+        return await self._run(steps.classify(self._cache, settings, rows), settings)
 
-    async def regress(self, model: str, rows: Sequence[Row], **how: Unpack[How]) -> np.ndarray:
+    async def regress(self, model: str, rows: Sequence[Row], **options: Unpack[CallOptions]) -> np.ndarray:
         """As `Client.regress`."""
-        asking = self._defaults.asking(model, **how)
-        return await self._run(steps.regress(self._cache, asking, rows), asking)
+        settings = self._defaults.settings(model, **options)
+        return await self._run(steps.regress(self._cache, settings, rows), settings)
 
     async def multi_inference(
         self,
@@ -83,46 +87,46 @@ class AsyncClient:
         *,
         classify: Sequence[str] = (),
         regress: Sequence[str] = (),
-        **how: Unpack[How],
+        **options: Unpack[CallOptions],
     ) -> dict[str, Any]:
         """As `Client.multi_inference`."""
-        asking = self._defaults.asking(model, **how)
+        settings = self._defaults.settings(model, **options)
         return await self._run(
-            steps.multi_inference(self._cache, asking, rows, classify=classify, regress=regress), asking
+            steps.multi_inference(self._cache, settings, rows, classify=classify, regress=regress), settings
         )
 
-    async def signatures(self, model: str, **how: Unpack[How]) -> dict[str, Any]:
+    async def signatures(self, model: str, **options: Unpack[CallOptions]) -> dict[str, Any]:
         """As `Client.signatures`."""
-        asking = self._defaults.asking(model, **how)
-        return await self._run(steps.signatures(self._cache, asking.model), asking)
+        settings = self._defaults.settings(model, **options)
+        return await self._run(steps.signatures(self._cache, settings.model), settings)
 
     async def status(self, model: str, *, timeout: float | None = None) -> dict[int, str]:
         """As `Client.status`."""
-        asking = self._defaults.asking(model, timeout=timeout)
-        return await self._run(steps.one(requests.status(asking.model), requests.states), asking)
+        settings = self._defaults.settings(model, timeout=timeout)
+        return await self._run(steps.one(requests.status(settings.model), requests.states), settings)
 
     async def load_errors(self, model: str, *, timeout: float | None = None) -> dict[int, str]:
         """As `Client.load_errors`."""
-        asking = self._defaults.asking(model, timeout=timeout)
-        return await self._run(steps.one(requests.status(asking.model), requests.load_errors), asking)
+        settings = self._defaults.settings(model, timeout=timeout)
+        return await self._run(steps.one(requests.status(settings.model), requests.load_errors), settings)
 
     async def reload_config(self, config: Any, *, timeout: float | None = None) -> None:
         """As `Client.reload_config`."""
-        asking = self._defaults.asking("", timeout=timeout)
-        await self._run(steps.one(requests.reload_config(config), requests.reloaded), asking)
+        settings = self._defaults.settings("", timeout=timeout)
+        await self._run(steps.one(requests.reload_config(config), requests.reloaded), settings)
 
     async def health(self, service: str = "", *, timeout: float | None = None) -> str:
         """As `Client.health`."""
-        asking = self._defaults.asking("", timeout=timeout)
-        return await self._run(steps.one(requests.health(service), requests.healthy), asking)
+        settings = self._defaults.settings("", timeout=timeout)
+        return await self._run(steps.one(requests.health(service), requests.healthy), settings)
 
-    async def _run(self, asked: Steps[T], asking: Asking) -> T:
+    async def _run(self, asked: Steps[T], settings: CallSettings) -> T:
         """Drive a generator of `steps` to its end."""
         try:
             calls = next(asked)
             while True:
                 try:
-                    responses = await self._responses(calls, asking.timeout)
+                    responses = await self._responses(calls, settings.timeout)
                 except (ServingError, ValueError) as error:
                     calls = asked.throw(error)
                 else:
@@ -130,7 +134,7 @@ class AsyncClient:
         except StopIteration as end:
             return end.value
 
-    async def _responses(self, calls: Iterable[Call], timeout: float) -> list[Any]:
+    async def _responses(self, calls: Iterable[Rpc], timeout: float) -> list[Any]:
         """The responses in order; some calls are under way at a time, and none after an error."""
         responses, pending = [], deque()
         try:
@@ -150,14 +154,14 @@ class AsyncClient:
                 sent.cancel()
         return responses
 
-    async def _answer(self, call: Call, end: float, sent: Awaitable[Any]) -> Any:
+    async def _answer(self, call: Rpc, end: float, sent: Awaitable[Any]) -> Any:
         """The response, or that to one more attempt."""
         try:
             return await sent
         except grpc.RpcError as error:
-            if not self._defaults.once_more(call, end, error):
+            if not self._defaults.should_retry(call, end, error):
                 raise
         return await self._send(call, end)
 
-    def _send(self, call: Call, end: float) -> Awaitable[Any]:
+    def _send(self, call: Rpc, end: float) -> Awaitable[Any]:
         return self._methods[call.method](call.request, timeout=end - time.monotonic())

@@ -1,4 +1,4 @@
-"""How a call is made: what its keyword arguments mean, for both clients."""
+"""The keyword arguments of a call, for both clients."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import grpc
 
 from serving.client.errors import Unavailable, error_of
 from serving.client.messages.examples import Features, features_of_schema
-from serving.client.messages.requests import RELOAD_CONFIG, Call, ModelRef
+from serving.client.messages.requests import RELOAD_CONFIG, ModelRef, Rpc
 
 
-class How(TypedDict, total=False):
+class CallOptions(TypedDict, total=False):
     """Keyword arguments of a call; all may be left out.
 
     Attributes:
@@ -38,8 +38,8 @@ class How(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
-    """`How`, read and checked; see there.
+class CallSettings:
+    """`CallOptions`, read and checked; see there.
 
     Attributes:
         model: which model and version.
@@ -65,14 +65,14 @@ class Asking:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Defaults:
+class ClientDefaults:
     """What a client does unless a call says otherwise.
 
     Attributes:
         timeout: seconds for one request.
-        strict: see `Asking`.
+        strict: see `CallSettings`.
         requests_in_flight: most chunks under way at a time.
-        again: whether to ask once more where a connection breaks amid an answer; see `once_more`.
+        again: whether to ask once more where a connection breaks amid an answer; see `should_retry`.
     """
 
     timeout: float = 10.0
@@ -84,10 +84,10 @@ class Defaults:
         if self.requests_in_flight < 1:
             raise ValueError(f"requests_in_flight: {self.requests_in_flight} is not above 0")
 
-    def once_more(self, call: Call, end: float, error: grpc.RpcError) -> bool:
+    def should_retry(self, call: Rpc, end: float, error: grpc.RpcError) -> bool:
         """Whether to send a call again because its connection broke amid the answer.
 
-        gRPC tries again only while no part of an answer has come. Asking a model twice does no harm; a reload may
+        gRPC tries again only while no part of an answer has come. Asking a model twice is safe; a reload may
         undo what somebody else has changed since.
 
         Args:
@@ -100,7 +100,7 @@ class Defaults:
         reason = error_of(error.code(), error.details())
         return isinstance(reason, Unavailable) and reason.interrupted
 
-    def asking(
+    def settings(
         self,
         model: str,
         *,
@@ -110,14 +110,14 @@ class Defaults:
         schema: Path | str | Features | None = None,
         chunk_rows: int | None = None,
         timeout: float | None = None,
-    ) -> Asking:
-        """One call; the arguments are those of `How`.
+    ) -> CallSettings:
+        """One call; the arguments are those of `CallOptions`.
 
         Raises:
             OSError: the schema cannot be read.
             ValueError: the arguments contradict each other or lie out of range, or the schema is none.
         """
-        return Asking(
+        return CallSettings(
             model=ModelRef(name=model, version=version, label=label),
             signature=signature,
             schema=features_of_schema(schema) if isinstance(schema, (str, Path)) else schema,

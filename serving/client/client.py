@@ -12,13 +12,13 @@ import grpc
 import numpy as np
 
 from serving.client import steps
-from serving.client.call_options import Asking, Defaults, How
+from serving.client.call_options import CallOptions, CallSettings, ClientDefaults
 from serving.client.connection import Connection
 from serving.client.errors import ServingError, error_of
 from serving.client.messages import requests
 from serving.client.messages.columns import Row
 from serving.client.messages.protos import message
-from serving.client.messages.requests import Call
+from serving.client.messages.requests import Rpc
 from serving.client.steps import SignatureCache, Steps
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ T = TypeVar("T")
 class Client:
     """Calls model servers. Thread-safe; use as a context manager.
 
-    The keyword arguments of every method are those of `How`. Every method may raise `ServingError` with the server's
-    code and text, of the class that says what to do about it (see `serving.client.errors`), and `ValueError` where
-    rows or arguments cannot become a request.
+    The keyword arguments of every method are those of `CallOptions`. Every method may raise `ServingError` with the
+    server's code and text, of the class that says what to do about it (see `serving.client.errors`), and `ValueError`
+    if rows or arguments cannot become a request.
 
     Args:
         target: ``host:port``, several with commas between them, or a `Connection`.
@@ -46,7 +46,9 @@ class Client:
     ):
         connection = Connection.of(target)
         again = connection.retry.attempts > 1
-        self._defaults = Defaults(timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, again=again)
+        self._defaults = ClientDefaults(
+            timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, again=again
+        )
         self._cache: SignatureCache = {}
         self._channel = connection.channel()
         self._methods = methods(self._channel)
@@ -61,7 +63,7 @@ class Client:
         """Close the connections."""
         self._channel.close()
 
-    def predict(self, model: str, rows: Sequence[Row], **how: Unpack[How]) -> dict[str, np.ndarray]:
+    def predict(self, model: str, rows: Sequence[Row], **options: Unpack[CallOptions]) -> dict[str, np.ndarray]:
         """Ask about plain dicts, one per example, by raw feature name.
 
         None, an empty text, NaN and an absent key mean a missing value.
@@ -69,23 +71,27 @@ class Client:
         Returns:
             Output name to array, first dimension ``len(rows)``.
         """
-        asking = self._defaults.asking(model, **how)
-        return self._run(steps.predict(self._cache, asking, rows), asking)
+        settings = self._defaults.settings(model, **options)
+        return self._run(steps.predict(self._cache, settings, rows), settings)
 
-    def predict_arrays(self, model: str, inputs: Mapping[str, np.ndarray], **how: Unpack[How]) -> dict[str, np.ndarray]:
+    def predict_arrays(
+        self, model: str, inputs: Mapping[str, np.ndarray], **options: Unpack[CallOptions]
+    ) -> dict[str, np.ndarray]:
         """Ask any signature, ``serving_default`` by default, with arrays as they are; there is no ``schema``."""
-        asking = self._defaults.asking(model, **how)
-        return self._run(steps.predict_arrays(asking, inputs), asking)
+        settings = self._defaults.settings(model, **options)
+        return self._run(steps.predict_arrays(settings, inputs), settings)
 
-    def classify(self, model: str, rows: Sequence[Row], **how: Unpack[How]) -> list[list[tuple[str, float]]]:
+    def classify(
+        self, model: str, rows: Sequence[Row], **options: Unpack[CallOptions]
+    ) -> list[list[tuple[str, float]]]:
         """For each row its classes and their scores, in the model's order."""
-        asking = self._defaults.asking(model, **how)
-        return self._run(steps.classify(self._cache, asking, rows), asking)
+        settings = self._defaults.settings(model, **options)
+        return self._run(steps.classify(self._cache, settings, rows), settings)
 
-    def regress(self, model: str, rows: Sequence[Row], **how: Unpack[How]) -> np.ndarray:
+    def regress(self, model: str, rows: Sequence[Row], **options: Unpack[CallOptions]) -> np.ndarray:
         """A number per row, float32 ``[rows]``."""
-        asking = self._defaults.asking(model, **how)
-        return self._run(steps.regress(self._cache, asking, rows), asking)
+        settings = self._defaults.settings(model, **options)
+        return self._run(steps.regress(self._cache, settings, rows), settings)
 
     def multi_inference(
         self,
@@ -94,50 +100,52 @@ class Client:
         *,
         classify: Sequence[str] = (),
         regress: Sequence[str] = (),
-        **how: Unpack[How],
+        **options: Unpack[CallOptions],
     ) -> dict[str, Any]:
         """What `classify` and `regress` return, by signature, from one run over the rows.
 
         ``classify`` and ``regress`` name the signatures; there is no ``signature``.
         """
-        asking = self._defaults.asking(model, **how)
-        return self._run(steps.multi_inference(self._cache, asking, rows, classify=classify, regress=regress), asking)
+        settings = self._defaults.settings(model, **options)
+        return self._run(
+            steps.multi_inference(self._cache, settings, rows, classify=classify, regress=regress), settings
+        )
 
-    def signatures(self, model: str, **how: Unpack[How]) -> dict[str, Any]:
-        """The model's signatures (SignatureDef messages) by name; of `How`, version, label and timeout."""
-        asking = self._defaults.asking(model, **how)
-        return self._run(steps.signatures(self._cache, asking.model), asking)
+    def signatures(self, model: str, **options: Unpack[CallOptions]) -> dict[str, Any]:
+        """The model's signatures (SignatureDef messages) by name; of `CallOptions`, version, label and timeout."""
+        settings = self._defaults.settings(model, **options)
+        return self._run(steps.signatures(self._cache, settings.model), settings)
 
     def status(self, model: str, *, timeout: float | None = None) -> dict[int, str]:
         """The state of every version: ``AVAILABLE``, ``LOADING``, ``END`` and so on."""
-        asking = self._defaults.asking(model, timeout=timeout)
-        return self._run(steps.one(requests.status(asking.model), requests.states), asking)
+        settings = self._defaults.settings(model, timeout=timeout)
+        return self._run(steps.one(requests.status(settings.model), requests.states), settings)
 
     def load_errors(self, model: str, *, timeout: float | None = None) -> dict[int, str]:
         """The server's text for every version that it could not load."""
-        asking = self._defaults.asking(model, timeout=timeout)
-        return self._run(steps.one(requests.status(asking.model), requests.load_errors), asking)
+        settings = self._defaults.settings(model, timeout=timeout)
+        return self._run(steps.one(requests.status(settings.model), requests.load_errors), settings)
 
     def reload_config(self, config: Any, *, timeout: float | None = None) -> None:
         """Have the server serve the models of ``config`` and no others; returns when the new ones are available.
 
         ``config`` is a ModelServerConfig message or its text format. One server is told, of several any.
         """
-        asking = self._defaults.asking("", timeout=timeout)
-        self._run(steps.one(requests.reload_config(config), requests.reloaded), asking)
+        settings = self._defaults.settings("", timeout=timeout)
+        self._run(steps.one(requests.reload_config(config), requests.reloaded), settings)
 
     def health(self, service: str = "", *, timeout: float | None = None) -> str:
         """``SERVING``, ``NOT_SERVING`` and so on, from a server whose health service is on."""
-        asking = self._defaults.asking("", timeout=timeout)
-        return self._run(steps.one(requests.health(service), requests.healthy), asking)
+        settings = self._defaults.settings("", timeout=timeout)
+        return self._run(steps.one(requests.health(service), requests.healthy), settings)
 
-    def _run(self, asked: Steps[T], asking: Asking) -> T:
+    def _run(self, asked: Steps[T], settings: CallSettings) -> T:
         """Drive a generator of `steps` to its end."""
         try:
             calls = next(asked)
             while True:
                 try:
-                    responses = self._responses(calls, asking.timeout)
+                    responses = self._responses(calls, settings.timeout)
                 except (ServingError, ValueError) as error:
                     calls = asked.throw(error)
                 else:
@@ -145,7 +153,7 @@ class Client:
         except StopIteration as end:
             return end.value
 
-    def _responses(self, calls: Iterable[Call], timeout: float) -> list[Any]:
+    def _responses(self, calls: Iterable[Rpc], timeout: float) -> list[Any]:
         """The responses in order; some calls are under way at a time, and none after an error."""
         responses, pending = [], deque()
         try:
@@ -168,16 +176,16 @@ class Client:
                 future.cancel()
         return responses
 
-    def _answer(self, call: Call, end: float, future: grpc.Future | None = None) -> Any:
+    def _answer(self, call: Rpc, end: float, future: grpc.Future | None = None) -> Any:
         """The response to a call that may have been sent already, or to one more attempt."""
         try:
             return self._send(call, end) if future is None else future.result()
         except grpc.RpcError as error:
-            if not self._defaults.once_more(call, end, error):
+            if not self._defaults.should_retry(call, end, error):
                 raise
         return self._send(call, end)
 
-    def _send(self, call: Call, end: float) -> Any:
+    def _send(self, call: Rpc, end: float) -> Any:
         return self._methods[call.method](call.request, timeout=end - time.monotonic())
 
 

@@ -30,7 +30,7 @@ _SCHEME = re.compile(r"^(dns|unix|unix-abstract|ipv4|ipv6|xds):")
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """How often and when a call that ends in UNAVAILABLE or CANCELLED is sent again.
+    """CallOptions often and when a call that ends in UNAVAILABLE or CANCELLED is sent again.
 
     That is so when no server was reached, the connection broke, or the server stopped or said so. gRPC varies
     each wait by a fifth, so that many clients don't come back at the same moment. All waits lie within the timeout.
@@ -215,7 +215,7 @@ def _look_up(address: str) -> list[tuple[socket.AddressFamily, str, int]]:
     """Every address of a name; IPv4 alone where it has both kinds, which are mostly two ways to the same server."""
     host, port = _split(address)
     try:
-        found = [(family, place[0], port) for family, _, _, _, place in socket.getaddrinfo(host, port, proto=6)]
+        found = [(family, str(place[0]), port) for family, _, _, _, place in socket.getaddrinfo(host, port, proto=6)]
     except socket.gaierror as error:
         raise OSError(f"{address}: the name is unknown ({error.strerror})") from None
     return [entry for entry in found if entry[0] == socket.AF_INET] or found

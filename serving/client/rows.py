@@ -27,7 +27,7 @@ def read_rows(source: str) -> list[dict[str, object]]:
 def _read(source: str) -> list[dict[str, object]]:
     if source.endswith(".csv"):
         with Path(source).open(newline="") as stream:
-            return list(csv.DictReader(stream))
+            return [{**row} for row in csv.DictReader(stream)]
     lines = sys.stdin if source == "-" else Path(source).read_text().splitlines()
     return [_row(source, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 

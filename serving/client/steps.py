@@ -1,4 +1,4 @@
-"""What has to be asked in which order, without asking: generators that both clients drive.
+"""What has to be asked in which order, without settings: generators that both clients drive.
 
 A generator yields the calls, to be sent one after the other or at the same time, and is sent the responses in their
 order. The calls are made one by one as they are taken, so that few of many chunks are in memory. An error is thrown
@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from serving.client.call_options import Asking
+from serving.client.call_options import CallSettings
 from serving.client.errors import InvalidRequest
 from serving.client.messages import requests, tensors
 from serving.client.messages.columns import Row
 from serving.client.messages.examples import Features, columns, features_of_signature, serialize
-from serving.client.messages.requests import Call, ModelRef
+from serving.client.messages.requests import ModelRef, Rpc
 
 T = TypeVar("T")
-Steps = Generator[Iterable[Call], list[Any], T]
+Steps = Generator[Iterable[Rpc], list[Any], T]
 COLUMNAR = "columnar"
 DEFAULT = "serving_default"
 # The names of an input that takes serialized tf.Examples, by convention.
@@ -45,7 +45,7 @@ class Known:
 SignatureCache = dict[ModelRef, Known]
 
 
-def one(call: Call, read: Callable[[Any], T]) -> Steps[T]:
+def one(call: Rpc, read: Callable[[Any], T]) -> Steps[T]:
     """A single question."""
     (response,) = yield [call]
     return read(response)
@@ -56,82 +56,89 @@ def signatures(cache: SignatureCache, model: ModelRef) -> Steps[dict[str, Any]]:
     return (yield from _read(cache, model)).signatures
 
 
-def predict_arrays(asking: Asking, inputs: Mapping[str, np.ndarray]) -> Steps[dict[str, np.ndarray]]:
+def predict_arrays(settings: CallSettings, inputs: Mapping[str, np.ndarray]) -> Steps[dict[str, np.ndarray]]:
     """Arrays as they are, in chunks of their first dimension."""
-    if asking.schema is not None:
+    if settings.schema is not None:
         raise ValueError("arrays are sent as they are: a schema is for rows")
     arrays = {name: np.asarray(array) for name, array in inputs.items()}
-    signature = asking.signature or DEFAULT
-    if asking.chunk_rows is None:
-        return (yield from one(requests.predict(asking.model, signature, arrays), requests.predicted))
-    counts = {array.shape[0] if array.ndim else None for array in arrays.values()}
-    if len(counts) != 1 or None in counts:
+    signature = settings.signature or DEFAULT
+    if settings.chunk_rows is None:
+        return (yield from one(requests.predict(settings.model, signature, arrays), requests.predicted))
+    counts = {len(array) for array in arrays.values() if array.ndim}
+    if len(counts) != 1 or not all(array.ndim for array in arrays.values()):
         raise ValueError("inputs in chunks need one first dimension, the same for all")
     (count,) = counts
 
-    def calls() -> Iterator[Call]:
-        for part in _parts(count, asking.chunk_rows):
-            yield requests.predict(asking.model, signature, {name: array[part] for name, array in arrays.items()})
+    def calls() -> Iterator[Rpc]:
+        for part in _parts(count, settings.chunk_rows):
+            yield requests.predict(settings.model, signature, {name: array[part] for name, array in arrays.items()})
 
     return joined([requests.predicted(response) for response in (yield calls())])
 
 
-def predict(cache: SignatureCache, asking: Asking, rows: Sequence[Row]) -> Steps[dict[str, np.ndarray]]:
+def predict(cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]) -> Steps[dict[str, np.ndarray]]:
     """Rows to a signature that takes columns, or to one that takes tf.Examples where there is a schema."""
 
-    def calls(signatures: dict[str, Any]) -> Iterator[Call]:
-        name = asking.signature or (COLUMNAR if asking.schema is None and COLUMNAR in signatures else DEFAULT)
-        signature = _signature(asking.model, signatures, name)
+    def calls(signatures: dict[str, Any]) -> Iterator[Rpc]:
+        name = settings.signature or (COLUMNAR if settings.schema is None and COLUMNAR in signatures else DEFAULT)
+        signature = _signature(settings.model, signatures, name)
         serialized = [key for key, info in signature.inputs.items() if tensors.numpy_dtype(info.dtype).hasobject]
-        if asking.schema is not None:
+        if settings.schema is not None:
             if len(signature.inputs) != 1 or not serialized:
                 raise ValueError(f"signature {name!r} takes no tf.Examples, which a schema is for")
-            for part in _chunks(rows, asking, asking.schema):
+            for part in _chunks(rows, settings, settings.schema):
                 yield requests.predict(
-                    asking.model, name, {serialized[0]: np.array(serialize(part, asking.schema), object)}
+                    settings.model, name, {serialized[0]: np.array(serialize(part, settings.schema), object)}
                 )
             return
         if len(signature.inputs) == 1 and serialized and serialized[0] in _SERIALIZED:
             raise ValueError(f"signature {name!r} takes serialized tf.Examples: give the schema to make them by")
         features = features_of_signature(signature)
-        for part in _chunks(rows, asking, features):
-            yield requests.predict(asking.model, name, columns(part, features))
+        for part in _chunks(rows, settings, features):
+            yield requests.predict(settings.model, name, columns(part, features))
 
-    responses = yield from _asked(cache, asking.model, calls)
+    responses = yield from _asked(cache, settings.model, calls)
     return joined([requests.predicted(response) for response in responses])
 
 
-def classify(cache: SignatureCache, asking: Asking, rows: Sequence[Row]) -> Steps[list[list[tuple[str, float]]]]:
+def classify(
+    cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]
+) -> Steps[list[list[tuple[str, float]]]]:
     """Rows as tf.Examples to a classify signature."""
     responses = yield from _asked(
-        cache, asking.model, lambda found: _inference(asking, rows, found, requests.CLASSIFY, requests.classify)
+        cache, settings.model, lambda found: _inference(settings, rows, found, requests.CLASSIFY, requests.classify)
     )
     return [row for response in responses for row in requests.classified(response.result)]
 
 
-def regress(cache: SignatureCache, asking: Asking, rows: Sequence[Row]) -> Steps[np.ndarray]:
+def regress(cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]) -> Steps[np.ndarray]:
     """Rows as tf.Examples to a regress signature."""
     responses = yield from _asked(
-        cache, asking.model, lambda found: _inference(asking, rows, found, requests.REGRESS, requests.regress)
+        cache, settings.model, lambda found: _inference(settings, rows, found, requests.REGRESS, requests.regress)
     )
     return np.concatenate([requests.regressed(response.result) for response in responses])
 
 
 def multi_inference(
-    cache: SignatureCache, asking: Asking, rows: Sequence[Row], *, classify: Sequence[str], regress: Sequence[str]
+    cache: SignatureCache,
+    settings: CallSettings,
+    rows: Sequence[Row],
+    *,
+    classify: Sequence[str],
+    regress: Sequence[str],
 ) -> Steps[dict[str, Any]]:
     """Rows as tf.Examples to several signatures at once."""
-    if asking.signature is not None:
+    if settings.signature is not None:
         raise ValueError("several signatures are asked: name them in classify and regress")
     methods = {name: requests.CLASSIFY for name in classify} | {name: requests.REGRESS for name in regress}
 
-    def calls(signatures: dict[str, Any]) -> Iterator[Call]:
-        features = _example_features(asking, signatures)
-        for part in _chunks(rows, asking, features):
-            yield requests.multi_inference(asking.model, methods, serialize(part, features))
+    def calls(signatures: dict[str, Any]) -> Iterator[Rpc]:
+        features = _example_features(settings, signatures)
+        for part in _chunks(rows, settings, features):
+            yield requests.multi_inference(settings.model, methods, serialize(part, features))
 
     # All tasks are answered by one version.
-    responses = yield from _asked(cache, asking.model, calls, lambda response: response.results[0].model_spec)
+    responses = yield from _asked(cache, settings.model, calls, lambda response: response.results[0].model_spec)
     parts = [requests.multi_inferred(response) for response in responses]
     return {
         name: np.concatenate([part[name] for part in parts])
@@ -152,7 +159,7 @@ def _read(cache: SignatureCache, model: ModelRef) -> Steps[Known]:
 def _asked(
     cache: SignatureCache,
     model: ModelRef,
-    calls: Callable[[dict[str, Any]], Iterable[Call]],
+    calls: Callable[[dict[str, Any]], Iterable[Rpc]],
     spec: Callable[[Any], Any] = attrgetter("model_spec"),
 ) -> Steps[list[Any]]:
     """The responses to calls made by the cached signatures; once more where these turn out to be out of date.
@@ -197,16 +204,16 @@ def _inputs(signatures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inference(
-    asking: Asking,
+    settings: CallSettings,
     rows: Sequence[Row],
     signatures: dict[str, Any],
     method: str,
-    make: Callable[[ModelRef, str, Sequence[bytes]], Call],
-) -> Iterator[Call]:
-    name = asking.signature or _of_method(asking.model, signatures, method)
-    features = _example_features(asking, signatures)
-    for part in _chunks(rows, asking, features):
-        yield make(asking.model, name, serialize(part, features))
+    make: Callable[[ModelRef, str, Sequence[bytes]], Rpc],
+) -> Iterator[Rpc]:
+    name = settings.signature or _of_method(settings.model, signatures, method)
+    features = _example_features(settings, signatures)
+    for part in _chunks(rows, settings, features):
+        yield make(settings.model, name, serialize(part, features))
 
 
 def _signature(model: ModelRef, signatures: Mapping[str, Any], name: str) -> Any:
@@ -224,25 +231,25 @@ def _of_method(model: ModelRef, signatures: Mapping[str, Any], method: str) -> s
     return names[0]
 
 
-def _example_features(asking: Asking, signatures: Mapping[str, Any]) -> Features:
-    if asking.schema is not None:
-        return asking.schema
+def _example_features(settings: CallSettings, signatures: Mapping[str, Any]) -> Features:
+    if settings.schema is not None:
+        return settings.schema
     if COLUMNAR not in signatures:
         raise ValueError(
-            f"model {asking.model.name} does not name its features: give the schema to make tf.Examples by"
+            f"model {settings.model.name} does not name its features: give the schema to make tf.Examples by"
         )
     return features_of_signature(signatures[COLUMNAR])
 
 
-def _chunks(rows: Sequence[Row], asking: Asking, features: Features) -> Iterator[Sequence[Row]]:
+def _chunks(rows: Sequence[Row], settings: CallSettings, features: Features) -> Iterator[Sequence[Row]]:
     if isinstance(rows, (Mapping, str)) or not all(isinstance(row, Mapping) for row in rows):
         raise ValueError("rows must be a list of dicts, one for each row")
-    if asking.strict:
+    if settings.strict:
         for index, row in enumerate(rows):
             unknown = sorted(set(row) - set(features))
             if unknown:
                 raise ValueError(f"row {index}: {', '.join(unknown)}: the model has no such feature")
-    for part in _parts(len(rows), asking.chunk_rows):
+    for part in _parts(len(rows), settings.chunk_rows):
         yield rows[part]
 
 

@@ -8,6 +8,7 @@ writes the predict method for all.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 
 import grpc
 import numpy as np
@@ -81,19 +82,12 @@ def classification_result(outputs: Mapping[str, np.ndarray], examples: int) -> c
             f"Tensors class and score should match in dim_size(1). Got {classes.shape[1]} vs. {scores.shape[1]}"
         )
     result = classification_pb2.ClassificationResult()
-    labels = None if classes is None else [[_text(label) for label in row] for row in classes.tolist()]
-    values = None if scores is None else scores.tolist()
-    for row in range(examples):
+    labels = [[]] * examples if classes is None else [[_text(label) for label in row] for row in classes.tolist()]
+    values = [[]] * examples if scores is None else scores.tolist()
+    for row_labels, row_scores in zip(labels, values, strict=True):
         add = result.classifications.add().classes.add
-        if labels is None:
-            for score in values[row]:
-                add(score=score)
-        elif values is None:
-            for label in labels[row]:
-                add(label=label)
-        else:
-            for label, score in zip(labels[row], values[row], strict=True):
-                add(label=label, score=score)
+        for label, score in zip_longest(row_labels, row_scores):
+            add(label=label, score=score)
     return result
 
 

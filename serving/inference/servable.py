@@ -41,9 +41,11 @@ class Servable(Protocol):
             StatusError: INVALID_ARGUMENT where inputs are missing or too many, of the wrong dtype, or an output is
                 unknown or named twice; DEADLINE_EXCEEDED; else the graph's own status.
         """
+        ...
 
     def close(self) -> None:
         """Free it; no call may be under way."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

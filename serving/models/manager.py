@@ -18,14 +18,14 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_status_pb2
 
-from serving.errors import StatusError, not_found
+from serving.errors import StatusError, from_tensorflow, not_found
 from serving.inference.servable import Handle, Servable
 from serving.models.version_policy import VersionPolicy, aspired
 from serving.versions import version_folders
 
 logger = logging.getLogger(__name__)
 
-State = get_model_status_pb2.ModelVersionStatus.State
+VersionState = get_model_status_pb2.ModelVersionStatus.State
 # A folder that is only looked at once has no next poll that could start the doubling.
 _SHORTEST_RETRY_SECONDS = 0.01
 
@@ -35,7 +35,7 @@ class VersionStatus:
     """Where one version stands; ``error`` is empty and ``error_code`` 0 unless its last load failed."""
 
     version: int
-    state: State
+    state: VersionState
     error_code: int = 0
     error: str = ""
 
@@ -159,7 +159,7 @@ class ModelManager:
         """
         with self._lock:
             chosen = self._latest if version is None else version
-            loaded = self._loaded.get(chosen)
+            loaded = None if chosen is None else self._loaded.get(chosen)
             if loaded is None:
                 raise servable_not_found(self.name, version)
             loaded.calls += 1
@@ -215,7 +215,7 @@ class ModelManager:
         written = version_folders.fingerprint(folder)
         if failed and failed.folder == written and time.monotonic() < failed.due:
             return
-        self._set(VersionStatus(version=version, state=State.LOADING))
+        self._set(VersionStatus(version=version, state=VersionState.LOADING))
         try:
             servable = self._load_servable(self.name, folder)
         except Exception as error:  # noqa: BLE001 (whatever the loader raises must not end the server)
@@ -224,7 +224,7 @@ class ModelManager:
         with self._lock:
             self._loaded[version] = _Loaded(Handle(name=self.name, version=version, servable=servable))
             self._latest = max(self._loaded)
-            self._status[version] = VersionStatus(version=version, state=State.AVAILABLE)
+            self._status[version] = VersionStatus(version=version, state=VersionState.AVAILABLE)
         self._failed.pop(version, None)
 
     def _note_failure(self, version: int, written: tuple, failed: _Failed | None, error: Exception) -> None:
@@ -235,7 +235,7 @@ class ModelManager:
         due = float("inf") if given_up else time.monotonic() + delay
         self._failed[version] = _Failed(written, retries, due, delay)
         code, text = _reason(error)
-        self._set(VersionStatus(version=version, state=State.END, error_code=code, error=text))
+        self._set(VersionStatus(version=version, state=VersionState.END, error_code=code, error=text))
         logger.warning("version %d of %s does not load: %s", version, self.name, text)
 
     def _unload(self, version: int) -> None:
@@ -243,7 +243,7 @@ class ModelManager:
         with self._lock:
             loaded = self._loaded.pop(version)
             self._latest = max(self._loaded, default=None)
-            self._status[version] = replace(self._status[version], state=State.UNLOADING)
+            self._status[version] = replace(self._status[version], state=VersionState.UNLOADING)
         thread = threading.Thread(target=self._free, args=(loaded,), name=f"unload-{self.name}", daemon=True)
         self._unloaders = [*(thread for thread in self._unloaders if thread.is_alive()), thread]
         thread.start()
@@ -255,7 +255,9 @@ class ModelManager:
         with self._lock:
             # Somebody may have wanted the version back meanwhile.
             if loaded.handle.version not in self._loaded:
-                self._status[loaded.handle.version] = VersionStatus(version=loaded.handle.version, state=State.END)
+                self._status[loaded.handle.version] = VersionStatus(
+                    version=loaded.handle.version, state=VersionState.END
+                )
 
     def _set(self, status: VersionStatus) -> None:
         with self._lock:
@@ -273,7 +275,8 @@ def _reason(error: Exception) -> tuple[int, str]:
     if isinstance(error, StatusError):
         return error.code.value[0], error.text
     if isinstance(error, tf.errors.OpError):
-        return error.error_code, " ".join(error.message.split())
+        status = from_tensorflow(error)
+        return status.code.value[0], " ".join(str(status).split())
     if isinstance(error, OSError):
         return tf.errors.NOT_FOUND, " ".join(str(error).split())
     return tf.errors.UNKNOWN, " ".join(f"{type(error).__name__}: {error}".split())

@@ -73,7 +73,7 @@ def _records(files: Iterable[Path]) -> Iterator[Record]:
     for file in files:
         try:
             for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
-                yield parse(prediction_log_pb2.PredictionLog.FromString(serialized))
+                yield parse(prediction_log_pb2.PredictionLog.FromString(bytes(serialized)))
         except tf.errors.NotFoundError:
             # The server removes the oldest file when there are too many.
             continue
@@ -185,7 +185,7 @@ def _results(answered: Any) -> dict[str, Any]:
 
 def _row(serialized: bytes) -> dict[str, object]:
     row = {}
-    for name, feature in tf.train.Example.FromString(serialized).features.feature.items():
+    for name, feature in tf.train.Example.FromString(bytes(serialized)).features.feature.items():
         kind = feature.WhichOneof("kind")
         values = list(getattr(feature, kind).value) if kind else []
         if values:

@@ -193,14 +193,14 @@ class _ModelFile:
             self._file = self._file or self._open()
             self._file.write(record)
             if self._file.bytes >= self._rotation.bytes:
-                self._rotate()
+                self._rotate(self._file)
 
     def tend(self) -> None:
         """Flush and rotate what is due."""
         now = time.monotonic()
         with self._telling():
             if self._file and now - self._file.opened >= self._rotation.seconds:
-                self._rotate()
+                self._rotate(self._file)
             elif self._file and self._unflushed and now >= self._flush_at:
                 self._file.flush()
                 self._flushed()
@@ -209,14 +209,14 @@ class _ModelFile:
         """Rename the file."""
         with self._telling():
             if self._file:
-                self._rotate()
+                self._rotate(self._file)
 
     def _open(self) -> OpenFile:
         self._opened += 1
         return OpenFile(self._folder, number=self._opened)
 
-    def _rotate(self) -> None:
-        file, self._file = self._file, None
+    def _rotate(self, file: OpenFile) -> None:
+        self._file = None
         file.close()
         self._flushed()
         prune(self._folder, max_files=self._rotation.max_files)

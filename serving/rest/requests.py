@@ -235,13 +235,13 @@ class _Column:
     """The values of one input over all rows, which must have the same shape."""
 
     dtype: int
-    shape: tuple[int, ...] | None = None
+    shape: tuple[int, ...] = ()
     size: int = 0
     parts: list[np.ndarray] = field(default_factory=list)
 
     def add(self, value: Any) -> None:
         shape, part = shape_of(value), array(value, self.dtype)
-        if self.shape is None:
+        if not self.parts:
             self.shape, self.size = shape, len(part)
         elif len(part) != self.size:
             raise JsonError(f"Expecting tensor size: {self.size} but got: {len(part)}")

@@ -128,7 +128,8 @@ class RestServer:
         self._loop.call_soon_threadsafe(self._stop_listening, linger)
         while self._server.server_state.connections and time.monotonic() < linger:
             time.sleep(_POLL_SECONDS)
-        self._server.config.timeout_graceful_shutdown = max(0, end - time.monotonic())
+        # Declared as whole seconds, but a fraction does.
+        vars(self._server.config).update(timeout_graceful_shutdown=max(0.0, end - time.monotonic()))
         self._server.should_exit = True
         self._thread.join()
         self._app.pool.shutdown(wait=False, cancel_futures=True)

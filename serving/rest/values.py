@@ -190,7 +190,7 @@ def _decimals(leaves: Sequence[Any], dtype: int) -> np.ndarray:
         values = np.array(leaves, np.float64)
     except OverflowError:
         raise lossy(max(leaves, key=abs), name) from None
-    for index in np.flatnonzero(np.isfinite(values) & (np.abs(values) > exact)):
+    for index in np.flatnonzero(np.isfinite(values) & (np.abs(values) > exact)).tolist():
         if abs(leaves[index]) > (exact if is_integer(leaves[index]) else largest):
             raise lossy(leaves[index], name)
     return values.astype(tensors.numpy_dtype(dtype))

@@ -72,10 +72,10 @@ class Running:
     def look_after(self) -> None:
         """What is to be done every now and then: health, and the models config file if it is to be watched."""
         self.grpc.set_ready(self.core.is_ready())
-        wait = self.options.model_config_file_poll_wait_seconds
-        if self.options.model_config_file and wait and time.monotonic() >= self._next_look:
+        wait, file = self.options.model_config_file_poll_wait_seconds, self.options.model_config_file
+        if file and wait and time.monotonic() >= self._next_look:
             self._next_look = time.monotonic() + wait
-            self._reload_if_changed()
+            self._reload_if_changed(file)
 
     def stop(self) -> bool:
         """Accept no more, answer what was accepted, write the request log, unload.
@@ -92,11 +92,11 @@ class Running:
             request_logger.close()
         return self.core.stop(timeout_seconds=_LAST_RUNS_SECONDS)
 
-    def _reload_if_changed(self) -> None:
+    def _reload_if_changed(self, file: Path) -> None:
         """What was refused is tried again, since a label may wait for its version; what is wrong is said once."""
         said = ""
         try:
-            config = read_text(self.options.model_config_file, ModelServerConfig)
+            config = read_text(file, ModelServerConfig)
             if config != self.config:
                 self.core.reload(config)
                 self.config = config
@@ -151,8 +151,9 @@ def assemble(options: ServerOptions, parts: Sequence[Part]) -> Running:
 def _models(options: ServerOptions) -> ModelServerConfig:
     if options.model_config_file:
         return read_text(options.model_config_file, ModelServerConfig)
+    assert options.model_base_path, "the flags are checked: there is one or the other"
     config = ModelServerConfig()
     config.model_config_list.config.add(
-        name=options.model_name, base_path=str(Path(options.model_base_path).resolve()), model_platform=PLATFORM
+        name=options.model_name, base_path=str(options.model_base_path.resolve()), model_platform=PLATFORM
     )
     return config

@@ -80,7 +80,7 @@ def _announce(listening: Listening) -> None:
 
 def main(arguments: Sequence[str] | None = None, ready: Callable[[Listening], object] | None = None) -> int:
     """Parse the flags first, so that a wrong one is answered before TensorFlow is imported; then `serve`."""
-    options, parts = flags.parse(arguments, description=__doc__.splitlines()[0])
+    options, parts = flags.parse(arguments, description=(__doc__ or "").partition("\n")[0])
     if not options.verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         # It says that the Session loader is deprecated; TF Serving runs nothing else.

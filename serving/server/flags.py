@@ -33,7 +33,7 @@ _RANGES = (
     ("max_concurrent_requests", 0, math.inf),
     ("load_retry_interval_micros", 0, math.inf),
 )
-_T = TypeVar("_T")
+_T = TypeVar("_T", ServerOptions, Part)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ fill the memory. So the deserializer here never raises; the handler refuses inst
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol, cast
 
 import grpc
 from google.protobuf import message
@@ -44,6 +44,12 @@ _UNPARSABLE = object()
 _Handler = Callable[[Any, grpc.ServicerContext], Any]
 
 
+class _MethodRegistry(Protocol):
+    """What the types of gRPC (1.85) leave out of ``grpc.Server``."""
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler]) -> None: ...
+
+
 def register(server: grpc.Server, service: str, methods: Methods, servicer: object) -> None:
     """Let ``server`` answer the methods of ``tensorflow.serving.<service>`` by those of ``servicer``."""
     name = f"tensorflow.serving.{service}"
@@ -56,7 +62,7 @@ def register(server: grpc.Server, service: str, methods: Methods, servicer: obje
         for method, (request, response) in methods.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
-    server.add_registered_method_handlers(name, handlers)
+    cast(_MethodRegistry, server).add_registered_method_handlers(name, handlers)
 
 
 def _parser(kind: type[message.Message]) -> Callable[[bytes], Any]:

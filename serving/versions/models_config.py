@@ -25,7 +25,7 @@ PLATFORM = "tensorflow"
 logger = logging.getLogger(__name__)
 
 
-class ConfigError(ValueError):
+class ModelsConfigError(ValueError):
     """The file or the model's entry is not what the command needs; one line."""
 
 
@@ -38,18 +38,18 @@ def read(path: Path) -> Any:
     """The ModelServerConfig of a file.
 
     Raises:
-        ConfigError: it is not there, cannot be read, or is no list of models.
+        ModelsConfigError: it is not there, cannot be read, or is no list of models.
     """
     try:
         config = text_format.Parse(path.read_text(), empty())
     except FileNotFoundError:
-        raise ConfigError(f"{path}: does not exist; `python -m serving.versions init` makes one") from None
+        raise ModelsConfigError(f"{path}: does not exist; `python -m serving.versions init` makes one") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        raise ModelsConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     except text_format.ParseError as error:
-        raise ConfigError(f"{path}: is no text-format ModelServerConfig ({error})") from None
+        raise ModelsConfigError(f"{path}: is no text-format ModelServerConfig ({error})") from None
     if config.HasField("custom_model_config"):
-        raise ConfigError(f"{path}: holds a custom_model_config; versions work on a model_config_list")
+        raise ModelsConfigError(f"{path}: holds a custom_model_config; versions work on a model_config_list")
     return config
 
 
@@ -117,7 +117,7 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the file against a second command; the lock ends with the process.
 
     Raises:
-        ConfigError: the file is not there, or another command holds it.
+        ModelsConfigError: the file is not there, or another command holds it.
     """
     descriptor = _lock(path)
     try:
@@ -131,14 +131,14 @@ def _lock(path: Path) -> int:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
-            raise ConfigError(
+            raise ModelsConfigError(
                 f"{path}: cannot be opened ({error.strerror}); `python -m serving.versions init` makes one"
             ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise ConfigError(f"{path}: another command is changing it; try again when that has ended") from None
+            raise ModelsConfigError(f"{path}: another command is changing it; try again when that has ended") from None
         # A command that has just ended put another file in its place: that one has to be locked.
         if os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor
@@ -149,11 +149,11 @@ def entry(config: Any, model: str) -> Any:
     """The ModelConfig of one model, a part of ``config``.
 
     Raises:
-        ConfigError: there is none.
+        ModelsConfigError: there is none.
     """
     names = [one.name for one in config.model_config_list.config]
     if model not in names:
-        raise ConfigError(f"no model {model} in the models config; it has {', '.join(sorted(names)) or 'none'}")
+        raise ModelsConfigError(f"no model {model} in the models config; it has {', '.join(sorted(names)) or 'none'}")
     return config.model_config_list.config[names.index(model)]
 
 
@@ -192,10 +192,10 @@ def added(config: Any, model: str, *, base_path: Path, stable: int) -> Any:
     """A copy with a new model, whose label ``stable`` and only version is the one given.
 
     Raises:
-        ConfigError: the model is there already.
+        ModelsConfigError: the model is there already.
     """
     if model in [one.name for one in config.model_config_list.config]:
-        raise ConfigError(f"model {model} is in the models config already; promote or label its versions")
+        raise ModelsConfigError(f"model {model} is in the models config already; promote or label its versions")
     copy = empty()
     copy.CopyFrom(config)
     copy.model_config_list.config.add(name=model, base_path=str(base_path), model_platform=PLATFORM)

@@ -26,7 +26,7 @@ from serving.client.client import methods
 from serving.client.connection import Connection
 from serving.client.errors import ServingError, Unavailable, error_of
 from serving.client.messages import requests
-from serving.client.messages.requests import Call, ModelRef
+from serving.client.messages.requests import ModelRef, Rpc
 from serving.versions import models_config
 
 AVAILABLE = "AVAILABLE"
@@ -43,7 +43,7 @@ class ServerError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VersionState:
+class ReportedState:
     """Where one version stands on one server; ``error`` is empty unless its load failed."""
 
     state: str
@@ -93,14 +93,14 @@ class Server:
         except ServingError as error:
             raise self._error(error) from None
 
-    def states(self, model: str) -> dict[int, VersionState]:
+    def states(self, model: str) -> dict[int, ReportedState]:
         """All versions of a model that the server has seen; none for an unknown model."""
         response = self._ask(requests.status(ModelRef(name=model)))
         if response is None:
             return {}
         errors = requests.load_errors(response)
         return {
-            version: VersionState(state=state, error=errors.get(version, ""))
+            version: ReportedState(state=state, error=errors.get(version, ""))
             for version, state in requests.states(response).items()
         }
 
@@ -116,11 +116,11 @@ class Server:
         answers = {name: self._ask(requests.metadata(ModelRef(name=model, label=name))) for name in names}
         return {name: answer.model_spec.version.value for name, answer in answers.items() if answer}
 
-    def _ask(self, call: Call) -> Any | None:
+    def _ask(self, call: Rpc) -> Any | None:
         """The answer, or None where there is no such model, version or label."""
         return self._call(call, none_for=(grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT))
 
-    def _call(self, call: Call, *, none_for: Collection[grpc.StatusCode] = ()) -> Any | None:
+    def _call(self, call: Rpc, *, none_for: Collection[grpc.StatusCode] = ()) -> Any | None:
         try:
             return self._methods[call.method](call.request, timeout=self._timeout)
         except grpc.RpcError as error:
@@ -215,7 +215,7 @@ def _wait_until_available(server: Server, model: str, versions: set[int], *, tim
         if not missing:
             return
         for version in missing:
-            state = states.get(version, VersionState(state="not seen"))
+            state = states.get(version, ReportedState(state="not seen"))
             if state.state == END and state.error:
                 failed_since.setdefault(version, now)
             else:

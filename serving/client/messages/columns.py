@@ -6,12 +6,13 @@ import math
 import operator
 from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
 Row = Mapping[str, object]
 
-# How the columnar signature spells a missing value, by the input's numpy kind; the exporter's convention.
+# CallOptions the columnar signature spells a missing value, by the input's numpy kind; the exporter's convention.
 MISSING = {"f": np.float32("nan"), "i": np.iinfo(np.int64).min, "O": b""}
 _KINDS = {"f": "number", "i": "whole number", "O": "text", "b": "yes or no"}
 
@@ -73,7 +74,7 @@ def _array(value: object, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
     return np.array([convert(item, dtype) for item in flat], dtype=dtype).reshape(shape)
 
 
-def convert(value: object, dtype: np.dtype) -> object:
+def convert(value: Any, dtype: np.dtype) -> object:
     """A single value as the column holds it; TypeError, ValueError or OverflowError where it cannot."""
     if dtype.kind == "O":
         if isinstance(value, (dict, list, tuple, np.ndarray)):
@@ -89,7 +90,7 @@ def convert(value: object, dtype: np.dtype) -> object:
     return number
 
 
-def _whole(value: object) -> int:
+def _whole(value: Any) -> int:
     """An integer without the detour over a float, which would round beyond 2**53."""
     if hasattr(value, "__index__"):
         return operator.index(value)

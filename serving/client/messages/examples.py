@@ -78,7 +78,7 @@ def features_of_signature(signature: Any) -> Features:
 
 def columns(rows: Sequence[Row], features: Features) -> dict[str, np.ndarray]:
     """One array per feature, ``[rows, ...]``; see `column`."""
-    return {name: column(rows, name, feature.dtype, shape=feature.shape) for name, feature in features.items()}
+    return {name: column(rows, name, feature.dtype, shape=feature.shape or ()) for name, feature in features.items()}
 
 
 def serialize(rows: Sequence[Row], features: Features) -> list[bytes]:

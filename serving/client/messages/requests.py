@@ -35,7 +35,7 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 @dataclass(frozen=True)
-class Call:
+class Rpc:
     """One request to the server.
 
     Attributes:
@@ -75,13 +75,13 @@ class ModelRef:
             spec.version_label = self.label
 
 
-def predict(model: ModelRef, signature: str, inputs: Mapping[str, np.ndarray]) -> Call:
+def predict(model: ModelRef, signature: str, inputs: Mapping[str, np.ndarray]) -> Rpc:
     """Any signature, an array per input."""
     request = message(f"{_APIS}.PredictRequest")()
     model.fill(request.model_spec, signature)
     for name, array in inputs.items():
         tensors.fill(request.inputs[name], array, tensor_content=True)
-    return Call(f"{_PREDICTION}/Predict", request)
+    return Rpc(f"{_PREDICTION}/Predict", request)
 
 
 def predicted(response: Any) -> dict[str, np.ndarray]:
@@ -89,12 +89,12 @@ def predicted(response: Any) -> dict[str, np.ndarray]:
     return {name: tensors.to_array(proto) for name, proto in response.outputs.items()}
 
 
-def classify(model: ModelRef, signature: str, examples: Sequence[bytes]) -> Call:
+def classify(model: ModelRef, signature: str, examples: Sequence[bytes]) -> Rpc:
     """A classify signature, serialized tf.Examples."""
     request = message(f"{_APIS}.ClassificationRequest")()
     model.fill(request.model_spec, signature)
     _fill_input(request.input, examples)
-    return Call(f"{_PREDICTION}/Classify", request)
+    return Rpc(f"{_PREDICTION}/Classify", request)
 
 
 def classified(result: Any) -> list[list[tuple[str, float]]]:
@@ -102,12 +102,12 @@ def classified(result: Any) -> list[list[tuple[str, float]]]:
     return [[(each.label, each.score) for each in row.classes] for row in result.classifications]
 
 
-def regress(model: ModelRef, signature: str, examples: Sequence[bytes]) -> Call:
+def regress(model: ModelRef, signature: str, examples: Sequence[bytes]) -> Rpc:
     """A regress signature, serialized tf.Examples."""
     request = message(f"{_APIS}.RegressionRequest")()
     model.fill(request.model_spec, signature)
     _fill_input(request.input, examples)
-    return Call(f"{_PREDICTION}/Regress", request)
+    return Rpc(f"{_PREDICTION}/Regress", request)
 
 
 def regressed(result: Any) -> np.ndarray:
@@ -115,7 +115,7 @@ def regressed(result: Any) -> np.ndarray:
     return np.array([row.value for row in result.regressions], np.float32)
 
 
-def multi_inference(model: ModelRef, methods: Mapping[str, str], examples: Sequence[bytes]) -> Call:
+def multi_inference(model: ModelRef, methods: Mapping[str, str], examples: Sequence[bytes]) -> Rpc:
     """Several signatures over the same tf.Examples.
 
     Args:
@@ -128,7 +128,7 @@ def multi_inference(model: ModelRef, methods: Mapping[str, str], examples: Seque
         task = request.tasks.add(method_name=method)
         model.fill(task.model_spec, signature)
     _fill_input(request.input, examples)
-    return Call(f"{_PREDICTION}/MultiInference", request)
+    return Rpc(f"{_PREDICTION}/MultiInference", request)
 
 
 def multi_inferred(response: Any) -> dict[str, Any]:
@@ -142,11 +142,11 @@ def multi_inferred(response: Any) -> dict[str, Any]:
     return answers
 
 
-def metadata(model: ModelRef) -> Call:
+def metadata(model: ModelRef) -> Rpc:
     """The model's signatures."""
     request = message(f"{_APIS}.GetModelMetadataRequest")(metadata_field=["signature_def"])
     model.fill(request.model_spec)
-    return Call(f"{_PREDICTION}/GetModelMetadata", request)
+    return Rpc(f"{_PREDICTION}/GetModelMetadata", request)
 
 
 def signatures(response: Any) -> dict[str, Any]:
@@ -155,11 +155,11 @@ def signatures(response: Any) -> dict[str, Any]:
     return dict(found.signature_def)
 
 
-def status(model: ModelRef) -> Call:
+def status(model: ModelRef) -> Rpc:
     """Where a model's versions stand."""
     request = message(f"{_APIS}.GetModelStatusRequest")()
     model.fill(request.model_spec)
-    return Call(f"{_MODEL}/GetModelStatus", request)
+    return Rpc(f"{_MODEL}/GetModelStatus", request)
 
 
 def states(response: Any) -> dict[int, str]:
@@ -173,7 +173,7 @@ def load_errors(response: Any) -> dict[int, str]:
     return {each.version: each.status.error_message for each in response.model_version_status if each.status.error_code}
 
 
-def reload_config(config: Any) -> Call:
+def reload_config(config: Any) -> Rpc:
     """Serve other models.
 
     Args:
@@ -186,7 +186,7 @@ def reload_config(config: Any) -> Call:
     if isinstance(config, str):
         config = parse_text(config, f"{_APIS}.ModelServerConfig")
     request.config.ParseFromString(config.SerializeToString())
-    return Call(RELOAD_CONFIG, request)
+    return Rpc(RELOAD_CONFIG, request)
 
 
 def reloaded(response: Any) -> None:
@@ -199,10 +199,10 @@ def reloaded(response: Any) -> None:
         raise error_of(_CODES[response.status.error_code], response.status.error_message)
 
 
-def health(service: str) -> Call:
+def health(service: str) -> Rpc:
     """The question of gRPC's health checking."""
     request = message("grpc.health.v1.HealthCheckRequest")(service=service)
-    return Call("/grpc.health.v1.Health/Check", request)
+    return Rpc("/grpc.health.v1.Health/Check", request)
 
 
 def healthy(response: Any) -> str:

@@ -17,7 +17,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.models.core import ServerCore
-from serving.models.manager import Retries, State
+from serving.models.manager import Retries, VersionState
 
 pytestmark = pytest.mark.tensorflow
 
@@ -96,7 +96,7 @@ def test_a_policy_says_which_versions_are_served(make_core, base_path, policy, s
     (base_path / ".stage-9").mkdir()
     core = make_core()
     core.reload(config(entry(base_path, policy)))
-    assert states(core) == {version: State.AVAILABLE for version in served}
+    assert states(core) == {version: VersionState.AVAILABLE for version in served}
     assert ask(core, spec()) == (max(served), 2.0 + max(served))
     assert ask(core, spec(version=served[0])) == (served[0], 2.0 + served[0])
     with pytest.raises(StatusError, match=r"Servable not found for request: Specific\(m, 77\)"):
@@ -107,7 +107,7 @@ def test_another_policy_loads_before_it_unloads(make_core, base_path):
     core = make_core()
     core.reload(config(entry(base_path)))
     core.reload(config(entry(base_path, "model_version_policy { specific { versions: 1 } }")))
-    wait_for(lambda: states(core) == {1: State.AVAILABLE, 3: State.END})
+    wait_for(lambda: states(core) == {1: VersionState.AVAILABLE, 3: VersionState.END})
     assert ask(core, spec()) == (1, 3.0)
 
 
@@ -116,12 +116,12 @@ def test_a_version_in_use_is_unloaded_after_its_last_request(make_core, base_pat
     core.reload(config(entry(base_path)))
     with core.acquire(spec()) as handle:
         half_plus(base_path / "4", constant=5.0)
-        wait_for(lambda: states(core)[3] == State.UNLOADING)
+        wait_for(lambda: states(core)[3] == VersionState.UNLOADING)
         outputs = handle.servable.run(
             handle.servable.signatures["serving_default"], {"x": np.array([[2.0]], np.float32)}
         )
         assert outputs["y"][0][0] == 5.0
-    wait_for(lambda: states(core)[3] == State.END)
+    wait_for(lambda: states(core)[3] == VersionState.END)
 
 
 def test_an_emptied_folder_unloads_and_a_missing_one_does_not(make_core, base_path):
@@ -132,7 +132,7 @@ def test_an_emptied_folder_unloads_and_a_missing_one_does_not(make_core, base_pa
     time.sleep(0.1)
     assert ask(core, spec())[0] == 3
     base_path.mkdir()
-    wait_for(lambda: states(core)[3] == State.END)
+    wait_for(lambda: states(core)[3] == VersionState.END)
 
 
 def test_labels_move_only_to_what_is_available(make_core, base_path):
@@ -159,7 +159,7 @@ def test_new_labels_may_go_ahead_of_versions_where_that_is_allowed(make_core, ba
     with pytest.raises(StatusError, match=r"Specific\(m, 4\)"):
         ask(core, spec(label="next"))
     half_plus(base_path / "4", constant=5.0)
-    wait_for(lambda: 4 in states(core) and states(core)[4] == State.AVAILABLE)
+    wait_for(lambda: 4 in states(core) and states(core)[4] == VersionState.AVAILABLE)
     assert ask(core, spec(label="next"))[0] == 4
     with pytest.raises(StatusError, match="Request to assign label to version 7"):
         core.reload(config(entry(base_path, 'version_labels { key: "next" value: 7 }')))
@@ -183,18 +183,18 @@ def test_a_broken_version_keeps_the_old_one_until_it_is_mended(make_core, base_p
     core = make_core(retries=Retries(longest_seconds=3600.0))
     core.reload(config(entry(base_path)))
     half_plus(base_path / "4", constant=5.0)
-    wait_for(lambda: states(core).get(4) == State.AVAILABLE)
+    wait_for(lambda: states(core).get(4) == VersionState.AVAILABLE)
     shutil.copytree(base_path / "4", base_path / ".stage")
     good = (base_path / ".stage" / "saved_model.pb").read_bytes()
     os.truncate(base_path / ".stage" / "saved_model.pb", 100)
     (base_path / ".stage").rename(base_path / "5")
-    wait_for(lambda: states(core).get(5) == State.END)
+    wait_for(lambda: states(core).get(5) == VersionState.END)
     failed = core.status(spec(version=5))[0]
     assert failed.error_code
     assert "saved_model.pb" in failed.error
     assert ask(core, spec())[0] == 4
     (base_path / "5" / "saved_model.pb").write_bytes(good)
-    wait_for(lambda: states(core)[5] == State.AVAILABLE)
+    wait_for(lambda: states(core)[5] == VersionState.AVAILABLE)
     assert ask(core, spec())[0] == 5
 
 
@@ -279,7 +279,7 @@ def test_a_request_without_end_holds_up_nothing_but_itself(make_core, base_path,
         wait_for(lambda: ask(core, spec())[0] == 4)
         half_plus(base_path / "5", constant=6.0)
         wait_for(lambda: ask(core, spec())[0] == 5)
-        assert states(core)[3] == State.UNLOADING
+        assert states(core)[3] == VersionState.UNLOADING
         # A reload that leaves the model out does not wait for its requests, nor does the next one.
         core.reload(config(entry(base_path)))
         core.reload(config(entry(base_path), entry(base_path, name="third")))
@@ -340,7 +340,7 @@ def test_a_version_that_cannot_even_be_looked_at_keeps_no_other_from_being_serve
     core = make_core()
     core.reload(config(entry(base_path, "model_version_policy { all {} }")))
     assert ask(core, spec())[0] == 3
-    assert core.status(spec(version=9))[0].state == State.END
+    assert core.status(spec(version=9))[0].state == VersionState.END
 
 
 def test_a_model_that_never_loads_leaves_a_server_ready_that_was(make_core, base_path, tmp_path):

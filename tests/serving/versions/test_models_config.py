@@ -1,36 +1,16 @@
-"""The models config file, and what a command makes of its labels; no server, no TensorFlow."""
+"""The models config file: read, edited, written; no server, no TensorFlow."""
 
 import os
 import resource
 import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from serving.versions import cli, models_config
-from serving.versions.models_config import ConfigError
-
-TEXT = """# Served by the fleet.
-
-# Ask the owners first.
-model_config_list {
-  # gone after an edit
-  config { name: "taxi" base_path: "/m/taxi" model_platform: "tensorflow"
-    model_version_policy { specific { versions: 3 versions: 4 versions: 1 } }
-    version_labels { key: "stable" value: 4 }
-    version_labels { key: "previous" value: 3 } }
-  config { name: "other" base_path: "/m/other" model_platform: "tensorflow" model_version_policy { all {} } }
-}
-"""
-
-
-@pytest.fixture
-def file(tmp_path) -> Path:
-    path = tmp_path / "models.config"
-    path.write_text(TEXT)
-    return path
+from serving.versions.models_config import ModelsConfigError
+from tests.serving.versions.conftest import TEXT
 
 
 def test_an_edit_changes_one_model_and_keeps_the_first_comments(file):
@@ -100,13 +80,13 @@ def test_other_files_are_refused_in_one_line(tmp_path, text, message):
     path = tmp_path / "f"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ConfigError, match=message) as error:
+    with pytest.raises(ModelsConfigError, match=message) as error:
         models_config.read(path)
     assert "\n" not in str(error.value)
 
 
 def test_an_unknown_model_is_named_with_those_that_are_there(file):
-    with pytest.raises(ConfigError, match="no model taxy in the models config; it has other, taxi"):
+    with pytest.raises(ModelsConfigError, match="no model taxy in the models config; it has other, taxi"):
         models_config.entry(models_config.read(file), "taxy")
 
 
@@ -116,7 +96,7 @@ def test_a_second_command_is_refused_while_the_first_one_works(file):
         "from serving.versions import models_config\n"
         "try:\n"
         "    with models_config.locked(pathlib.Path(sys.argv[1])): print('got it')\n"
-        "except models_config.ConfigError as error: print(error)\n"
+        "except models_config.ModelsConfigError as error: print(error)\n"
     )
 
     def other_process() -> str:
@@ -152,43 +132,6 @@ def test_init_makes_a_file_and_adds_to_one(tmp_path, capsys):
     )
 
 
-def test_labels_after_each_command():
-    start = {"stable": 3, "canary": 5, "blue": 2}
-    assert cli.promoted(start, None) == {"stable": 5, "previous": 3, "blue": 2}
-    assert cli.promoted(start, 4) == {"stable": 4, "previous": 3, "canary": 5, "blue": 2}
-    # Repeated, as after a crash: the previous version must not become the stable one itself.
-    assert cli.promoted({"stable": 5, "previous": 3}, 5) == {"stable": 5, "previous": 3}
-    assert cli.promoted({}, 5) == {"stable": 5}
-    assert cli.rolled_back({"stable": 5, "previous": 3, "blue": 2}) == {"stable": 3, "blue": 2}
-    assert cli.labelled(start, "canary", 6) == {"stable": 3, "canary": 6, "blue": 2}
-    assert cli.labelled(start, "canary", None) == {"stable": 3, "blue": 2}
-    assert cli.labelled({"stable": 5, "previous": 3}, "previous", None) == {"stable": 5}
-
-
-@pytest.mark.parametrize(
-    ("decide", "message"),
-    [
-        (lambda: cli.promoted({"stable": 3}, None), "no label canary to promote"),
-        (lambda: cli.rolled_back({"stable": 3}), "no label previous to roll back to"),
-        (lambda: cli.labelled({"stable": 3}, "canary", None), "no label canary; there are stable"),
-        (lambda: cli.labelled({}, "stable", 3), "set by promote and rollback"),
-        (lambda: cli.labelled({}, "previous", 3), "set by promote and rollback"),
-    ],
-)
-def test_labels_that_cannot_be(decide, message):
-    with pytest.raises(ConfigError, match=message):
-        decide()
-
-
-def test_versions_to_load(file):
-    config = models_config.read(file)
-    # 1 was listed by a person and has no label: it stays. 3 loses its last label.
-    assert cli.versions_after(config, "taxi", {"stable": 5, "previous": 4}) == {1, 4, 5}
-    assert cli.versions_after(config, "other", {"stable": 5}) is None
-    models_config.entry(config, "taxi").model_version_policy.latest.num_versions = 2
-    assert cli.versions_after(config, "taxi", {"stable": 5, "previous": 4}) == {4, 5}
-
-
 def test_an_empty_choice_of_versions_is_still_specific(file):
     config = models_config.edited(models_config.read(file), "taxi", labels={}, versions=[])
     assert models_config.specific_versions(config, "taxi") == set()
@@ -203,6 +146,6 @@ def test_versions_on_disk_are_folders_of_plain_digits(tmp_path):
 
 
 def test_the_command_needs_no_tensorflow():
-    code = "import sys, serving.versions; print('tensorflow' in sys.modules)"
+    code = "import sys, serving.versions.cli; print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -1,4 +1,4 @@
-"""The requests a server answers, whichever way they came: gRPC and REST are thin layers over this."""
+"""The requests that a server answers; gRPC and REST are thin layers over this."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class RequestLogger(Protocol):
 class Api:
     """Finds the model, runs it, counts, logs. Thread-safe.
 
-    Every method raises `StatusError` where TF Serving would answer with that status, and INTERNAL with one line for
-    whatever else goes wrong; no other exception leaves it.
+    Every method raises `StatusError` with the status that TF Serving would answer with, INTERNAL and one line for an
+    unexpected error, and no other exception.
 
     Args:
         core: the models.
-        metrics: where requests are counted.
+        metrics: count the requests.
         request_loggers: get samples of the answered requests.
-        tensor_content: whether outputs travel as raw bytes rather than in typed fields.
+        tensor_content: bool, send outputs as raw bytes instead of in typed fields.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Api:
     def regress(
         self, request: regression_pb2.RegressionRequest, *, timeout_seconds: float | None = None, entrypoint: str = GRPC
     ) -> regression_pb2.RegressionResponse:
-        """A signature with the regress method, tf.Examples in, one number each out."""
+        """A signature with the regress method, tf.Examples in, one number for each out."""
 
         def infer(servable: Servable, on_run: inference.OnRun) -> regression_pb2.RegressionResponse:
             return inference.regress(servable, request, timeout_seconds=timeout_seconds, on_run=on_run)
@@ -165,7 +165,7 @@ class Api:
     def get_model_status(
         self, request: get_model_status_pb2.GetModelStatusRequest
     ) -> get_model_status_pb2.GetModelStatusResponse:
-        """Where the versions of a model stand."""
+        """The states of a model's versions."""
         response = get_model_status_pb2.GetModelStatusResponse()
         try:
             _require_spec(request)
@@ -180,7 +180,7 @@ class Api:
     def reload_config(
         self, request: model_management_pb2.ReloadConfigRequest
     ) -> model_management_pb2.ReloadConfigResponse:
-        """Serve other models; the response's own status is OK (an error is raised instead)."""
+        """Serve other models; the response's own status is OK, since errors are raised."""
         response = model_management_pb2.ReloadConfigResponse()
         try:
             if request.config.WhichOneof("config") != "model_config_list":
@@ -197,7 +197,7 @@ class Api:
     def _counted(
         self, api: str, entrypoint: str, request: Any, infer: Callable[[Servable, inference.OnRun], Any]
     ) -> Any:
-        """Run ``infer`` on the version that the request names; count it, and time it where it succeeds."""
+        """Run ``infer`` on the version that the request names; count the request, and time it if it succeeds."""
         start = time.perf_counter()
         name = request.model_spec.name
         runtime_latency = self._metrics.runtime_latency
@@ -208,7 +208,7 @@ class Api:
                 _fill_spec(response.model_spec, handle.name, handle.version)
         except Exception as error:  # noqa: BLE001
             status = _as_status(error, api)
-            # TF Serving counts under any name that is sent, and whoever invents names fills its memory.
+            # TF Serving counts under any name that is sent, so invented names fill its memory.
             self._metrics.request_count.add(name if self._core.has(name) else "", status.code.name)
             raise status from None
         self._metrics.request_count.add(name, "OK")
@@ -249,7 +249,7 @@ def _fill_spec(spec: model_pb2.ModelSpec, name: str, version: int) -> None:
 
 
 def _as_status(error: Exception, api: str) -> StatusError:
-    """What the caller is told; the traceback of an error nobody planned goes to the log only."""
+    """What the caller gets; the traceback of an unexpected error goes only to the log."""
     if isinstance(error, StatusError):
         return error
     if isinstance(error, tf.errors.OpError):

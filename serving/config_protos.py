@@ -1,8 +1,8 @@
-"""Config files of TF Serving whose messages tensorflow-serving-api does not ship, and how any text-format file is read.
+"""Config files of TF Serving whose messages tensorflow-serving-api does not ship, and a reader of text-format files.
 
 The fields are those of config/ssl_config.proto, config/monitoring_config.proto and
 servables/tensorflow/session_bundle_config.proto. The numbers never travel: the files are text. The messages live in
-a pool of their own, so that they cannot clash with a package that ships them one day.
+a pool of their own, so they cannot clash with a package that ships them one day.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _Field = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "tensorflow.serving"
 _INT64_VALUE, _STRING_VALUE, _BOOL_VALUE = (f".google.protobuf.{kind}Value" for kind in ("Int64", "String", "Bool"))
-# message -> field -> (number, type); a name that starts with a dot is a message's, a list marks a repeated field.
+# message -> field -> (number, type); a name with a leading dot is a message, a list marks a repeated field.
 _MESSAGES: dict[str, dict[str, tuple[int, Any]]] = {
     "SSLConfig": {
         "server_key": (1, _Field.TYPE_STRING),
@@ -79,7 +79,7 @@ _MESSAGES: dict[str, dict[str, tuple[int, Any]]] = {
         "max_execution_batch_size": (9, _INT64_VALUE),
     },
 }
-# "3:5 : 'the line': Expected ..." is how protobuf tells where. The line itself may hold a private key: it is left out.
+# Protobuf reports "3:5 : 'the line': Expected ...". The line may hold a private key, so it is left out.
 _PLACE = re.compile(r"^(?P<line>\d+):\d+ ?: ?(?:'.*': )?(?P<what>.*)$", re.DOTALL)
 _Message = TypeVar("_Message", bound=message.Message)
 
@@ -103,8 +103,8 @@ def read_text(path: Path, message_class: type[_Message]) -> _Message:
     """Parse a text-format file.
 
     Raises:
-        ValueError: it is not there, cannot be read, or is no text of ``message_class``; one line with the file, the
-            line and what is wrong.
+        ValueError: the file is missing, unreadable or not the text of a ``message_class``; one line that names the
+            file, the line and the problem.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")

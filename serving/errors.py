@@ -1,11 +1,11 @@
-"""What the server refuses, as a gRPC status code and TF Serving's own words for it."""
+"""Refusals of the server: a gRPC status code and TF Serving's own text."""
 
 from __future__ import annotations
 
 import grpc
 import tensorflow as tf
 
-# Bytes, since a header of gRPC may hold 8 KB and every byte that is not ASCII takes three there.
+# Bytes: a gRPC header may hold 8 KB, and each byte that is not ASCII takes three there.
 _MOST_BYTES = 1024
 _TRUNCATED = "...TRUNCATED"
 # TensorFlow's and gRPC's codes are the same numbers (google/rpc/code.proto).
@@ -13,11 +13,11 @@ _STATUS_OF_TF = {code.value[0]: code for code in grpc.StatusCode}
 
 
 class StatusError(Exception):
-    """A request or a load that ends in a status other than OK.
+    """A request or a load ended in a status other than OK.
 
     Attributes:
         code: the gRPC status code.
-        text: what the caller is told, cut as TF Serving cuts it (model_servers/grpc_status_util.cc).
+        text: the message for the caller, cut as TF Serving cuts it (model_servers/grpc_status_util.cc).
     """
 
     def __init__(self, code: grpc.StatusCode, text: str):
@@ -34,22 +34,22 @@ def _cut(text: str) -> str:
 
 
 def invalid_argument(text: str) -> StatusError:
-    """The status for a request that could never be answered."""
+    """The status of a request that can never be answered."""
     return StatusError(grpc.StatusCode.INVALID_ARGUMENT, text)
 
 
 def not_found(text: str) -> StatusError:
-    """The status for a model or a version that is not there."""
+    """The status for a missing model or version."""
     return StatusError(grpc.StatusCode.NOT_FOUND, text)
 
 
 def failed_precondition(text: str) -> StatusError:
-    """The status for a request that the server's state does not allow."""
+    """The status of a request that the server's state does not allow."""
     return StatusError(grpc.StatusCode.FAILED_PRECONDITION, text)
 
 
 def from_tensorflow(error: tf.errors.OpError) -> StatusError:
-    """The same code and text as TensorFlow's C++ status had."""
+    """A status with the code and text of TensorFlow's C++ status."""
     return StatusError(_STATUS_OF_TF[error.error_code], error.message)
 
 

@@ -2,8 +2,8 @@
 
 Names, help and buckets are those of servables/tensorflow/util.cc, servables/tensorflow/saved_model_warmup_util.cc,
 core/request_logger.cc and batching/batching_session.cc; the text is that of util/prometheus_exporter.cc: slashes
-become colons, every metric has a TYPE line, none has a HELP line. Ours on top: the batching metrics carry the model
-(``thread_pool_name``), a bucket counts what equals its bound, as Prometheus defines ``le``, and sums are exact.
+become colons, every metric has a TYPE line, none has a HELP line. Additions of ours: the batching metrics carry the
+model (``thread_pool_name``), a bucket includes its upper bound, as Prometheus defines ``le``, and sums are exact.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Sequence
 
-# What Prometheus wants escaped in a label's value.
+# Prometheus requires these escapes in label values.
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
@@ -20,7 +20,7 @@ class Counter:
     """A number that only grows, one for each combination of label values. Thread-safe.
 
     Args:
-        name: as Prometheus sees it.
+        name: str, the name in Prometheus.
         labels: the label names.
     """
 
@@ -48,14 +48,12 @@ class Counter:
 
 
 class Histogram:
-    """How often values fell into exponential buckets, one histogram for each combination of label values.
-
-    Thread-safe.
+    """Counts of values by bucket, one histogram for each combination of label values. Thread-safe.
 
     Args:
-        name: as Prometheus sees it.
+        name: str, the name in Prometheus.
         labels: the label names.
-        bounds: the upper bounds of the buckets, ascending; one more bucket takes what is above the last.
+        bounds: upper bounds of the buckets, ascending; one more bucket holds the values above the last.
     """
 
     def __init__(self, name: str, *labels: str, bounds: Sequence[float]):
@@ -77,7 +75,7 @@ class Histogram:
             cell.total += value
 
     def lines(self) -> list[str]:
-        """The exposition of this metric; counts of buckets are cumulative."""
+        """The exposition of this metric; bucket counts are cumulative."""
         with self._lock:
             cells = sorted((labels, list(cell.counts), cell.total) for labels, cell in self._cells.items())
         lines = [f"# TYPE {self.name} histogram"]

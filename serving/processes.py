@@ -1,7 +1,7 @@
 """Processes that load models, each a fork of one that has imported TensorFlow and done nothing else.
 
-Importing TensorFlow takes seconds; a fork of a process that has it takes milliseconds. Forking the caller itself
-would not do: it has run TensorFlow, whose threads do not survive a fork.
+Importing TensorFlow takes seconds; forking a process that has imported it takes milliseconds. The caller itself cannot
+be forked: it has run TensorFlow, whose threads do not survive a fork.
 """
 
 from __future__ import annotations
@@ -19,6 +19,6 @@ def process_context() -> ForkServerContext:
 
 
 def warm_up() -> None:
-    """Start importing TensorFlow in the background; without it the first process pays for the import."""
+    """Start importing TensorFlow in the background; otherwise the first process pays for the import."""
     process_context()
     forkserver.ensure_running()

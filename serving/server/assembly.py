@@ -25,13 +25,13 @@ from serving.versions.models_config import PLATFORM
 
 logger = logging.getLogger(__name__)
 
-# For runs that were cancelled at the end of the grace; one that goes on regardless does not keep the process.
+# For runs that were cancelled at the end of the grace period; one that keeps running does not hold up the exit.
 _LAST_RUNS_SECONDS = 1.0
 
 
 @dataclass
 class Running:
-    """A server that is assembled and holds its ports.
+    """An assembled server that holds its ports.
 
     Attributes:
         options: the server's flags.
@@ -48,11 +48,11 @@ class Running:
     grpc: GrpcServer
     endpoints: Sequence[Endpoint]
     request_loggers: Sequence[RequestLogger]
-    _next_look: float = field(default=0.0, init=False)
-    _said: str = field(default="", init=False)
+    _next_poll: float = field(default=0.0, init=False)
+    _logged: str = field(default="", init=False)
 
     def start(self) -> None:
-        """Load the models, then accept requests; a model that does not load keeps no other from being served."""
+        """Load the models, then accept requests; a model that fails to load does not affect the others."""
         try:
             self.core.reload(self.config)
         except StatusError as error:
@@ -60,7 +60,7 @@ class Running:
         self.grpc.start()
         for endpoint in self.endpoints:
             endpoint.start()
-        self.look_after()
+        self.check()
 
     def listening(self) -> Listening:
         """Where it can be reached."""
@@ -69,19 +69,19 @@ class Running:
         endpoints = {endpoint.name: endpoint.address for endpoint in self.endpoints}
         return Listening(models=models, missing=missing, grpc=self.grpc.address, endpoints=endpoints)
 
-    def look_after(self) -> None:
-        """What is to be done every now and then: health, and the models config file if it is to be watched."""
+    def check(self) -> None:
+        """Update the health status, and reload a watched models config file; call it several times a second."""
         self.grpc.set_ready(self.core.is_ready())
         wait, file = self.options.model_config_file_poll_wait_seconds, self.options.model_config_file
-        if file and wait and time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + wait
+        if file and wait and time.monotonic() >= self._next_poll:
+            self._next_poll = time.monotonic() + wait
             self._reload_if_changed(file)
 
     def stop(self) -> bool:
-        """Accept no more, answer what was accepted, write the request log, unload.
+        """Stop accepting requests, answer the accepted ones, write the request log, unload the models.
 
         Returns:
-            Whether every request has ended; one that outlives the grace is still running.
+            Whether every request has ended; one that outlives the grace period is still running.
         """
         grace = self.options.shutdown_grace_seconds
         stopped = self.grpc.stop(grace)
@@ -93,18 +93,18 @@ class Running:
         return self.core.stop(timeout_seconds=_LAST_RUNS_SECONDS)
 
     def _reload_if_changed(self, file: Path) -> None:
-        """What was refused is tried again, since a label may wait for its version; what is wrong is said once."""
-        said = ""
+        """Retry a refused config, since a label may wait for its version; log each problem once."""
+        problem = ""
         try:
             config = read_text(file, ModelServerConfig)
             if config != self.config:
                 self.core.reload(config)
                 self.config = config
         except (OSError, ValueError, StatusError) as error:
-            said = f"the models config is not applied: {error}"
-        if said and said != self._said:
-            logger.warning("%s", said)
-        self._said = said
+            problem = f"the models config is not applied: {error}"
+        if problem and problem != self._logged:
+            logger.warning("%s", problem)
+        self._logged = problem
 
 
 def assemble(options: ServerOptions, parts: Sequence[Part]) -> Running:

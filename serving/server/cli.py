@@ -1,7 +1,7 @@
 """The embedded model server: TF Serving's gRPC and REST APIs over the same files, where no container can run.
 
 ``python -m serving.server --model_name taxi --model_base_path runs/taxi/serving/taxi``. Prints one line with its
-addresses when it listens, and ends on SIGTERM or SIGINT after the requests under way.
+addresses when it listens, and exits on SIGTERM or SIGINT after the running requests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HEALTH_SECONDS = 0.2
 
 
 def serve(options: ServerOptions, parts: Sequence[Part], *, ready: Callable[[Listening], object]) -> int:
-    """Serve until a signal comes.
+    """Serve until a signal arrives.
 
     Args:
         options: the server's flags.
@@ -31,12 +31,12 @@ def serve(options: ServerOptions, parts: Sequence[Part], *, ready: Callable[[Lis
         ready: called once the server listens and has tried to load every model.
 
     Returns:
-        0 after an orderly end, 1 when a port cannot be bound, 2 when a config file is wrong.
+        0 after an orderly shutdown, 1 if a port cannot be bound, 2 if a config file is invalid.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    # Native libraries greet on file descriptor 2 while they are imported, whatever the log level.
+    # Native libraries print to file descriptor 2 while they are imported, whatever the log level.
     with _silent_stderr():
         from serving.server.assembly import assemble
     from serving.errors import StatusError
@@ -52,9 +52,9 @@ def serve(options: ServerOptions, parts: Sequence[Part], *, ready: Callable[[Lis
     running.start()
     ready(running.listening())
     while not stop.wait(_HEALTH_SECONDS):
-        running.look_after()
+        running.check()
     if not running.stop():
-        # A run that cannot be cancelled has a thread that Python would wait for; all other requests are answered.
+        # Python would wait for the thread of a run that cannot be cancelled; all other requests are answered.
         sys.stdout.flush()
         os._exit(0)
     return 0
@@ -79,13 +79,13 @@ def _announce(listening: Listening) -> None:
 
 
 def main(arguments: Sequence[str] | None = None, ready: Callable[[Listening], object] | None = None) -> int:
-    """Parse the flags first, so that a wrong one is answered before TensorFlow is imported; then `serve`."""
+    """Parse the flags, so that an invalid one is refused before TensorFlow is imported; then `serve`."""
     options, parts = flags.parse(arguments, description=(__doc__ or "").partition("\n")[0])
     if not options.verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        # It says that the Session loader is deprecated; TF Serving runs nothing else.
+        # It warns that the Session loader is deprecated; TF Serving runs nothing else.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-        # A traceback for every request that is no protobuf; the client is told anyway.
+        # It logs a traceback for every request that is not a protobuf; the client gets the error anyway.
         logging.getLogger("grpc").setLevel(logging.CRITICAL)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     return serve(options, parts, ready=ready or _announce)

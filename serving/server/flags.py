@@ -150,7 +150,7 @@ def _problem(options: ServerOptions) -> str | None:
 
 
 def _channel_arguments(text: str) -> tuple[tuple[str, int | str], ...]:
-    """``key=value,...``; a value that is a whole number is given to gRPC as one."""
+    """``key=value,...``; whole numbers are passed to gRPC as int."""
     pairs = []
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """What is served where.
+    """The served models and their addresses.
 
     Attributes:
         models: the names in the config.

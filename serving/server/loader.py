@@ -21,11 +21,11 @@ class Loader:
 
     Attributes:
         metrics: where warm-ups are counted.
-        tags: of the meta graph to load.
-        intra_op_threads: of one op; 0: TensorFlow decides.
-        inter_op_threads: for ops at the same time, where a run can be cancelled; 0: TensorFlow decides.
+        tags: tags of the meta graph to load.
+        intra_op_threads: int, threads of one op; 0: TensorFlow decides.
+        inter_op_threads: int, ops at a time in runs that can be cancelled; 0: TensorFlow decides.
         wraps: what to put before a loaded version, the innermost first.
-        warmup_iterations: of each warm-up request; 0: no warm-up.
+        warmup_iterations: int, runs of each warm-up request; 0: no warm-up.
     """
 
     metrics: Metrics
@@ -39,7 +39,7 @@ class Loader:
         """Load one version so that it can be served.
 
         Raises:
-            Exception: whatever goes wrong; nothing is left open.
+            Exception: loading or warm-up failed; nothing is left open.
         """
         session_config = config_pb2.ConfigProto(
             intra_op_parallelism_threads=self.intra_op_threads, inter_op_parallelism_threads=self.inter_op_threads

@@ -1,7 +1,7 @@
-"""Servicers put on a gRPC server, as the generated ``add_..._to_server`` does, but safe from bytes that are no message.
+"""Servicers on a gRPC server, as the generated ``add_..._to_server`` puts them, but safe from bytes that do not parse.
 
-gRPC Python (1.85) keeps about 19 KB for every request whose deserializer raises, and logs a traceback: anybody could
-fill the memory. So the deserializer here never raises; the handler refuses instead, with gRPC's own code and words.
+gRPC Python (1.85) leaks about 19 KB for every request whose deserializer raises, and logs a traceback, so anybody
+could fill the memory. The deserializer here never raises; the handler refuses instead, with gRPC's own code and text.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _MethodRegistry(Protocol):
 
 
 def register(server: grpc.Server, service: str, methods: Methods, servicer: object) -> None:
-    """Let ``server`` answer the methods of ``tensorflow.serving.<service>`` by those of ``servicer``."""
+    """Let ``servicer`` answer the methods of ``tensorflow.serving.<service>`` on ``server``."""
     name = f"tensorflow.serving.{service}"
     handlers = {
         method: grpc.unary_unary_rpc_method_handler(

@@ -11,7 +11,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 from serving.api import Api
 from serving.errors import StatusError
 
-# gRPC Python gives a far time to a call without a deadline.
+# gRPC Python gives a call without a deadline one in the far future.
 _NO_DEADLINE_SECONDS = 1e8
 
 
@@ -19,7 +19,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     """Predict, Classify, Regress, MultiInference and GetModelMetadata.
 
     Args:
-        api: answers them.
+        api: answers the requests.
     """
 
     def __init__(self, api: Api):
@@ -46,7 +46,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
     """GetModelStatus and HandleReloadConfigRequest.
 
     Args:
-        api: answers them.
+        api: answers the requests.
     """
 
     def __init__(self, api: Api):

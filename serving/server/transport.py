@@ -25,16 +25,16 @@ class GrpcServer:
     """PredictionService, ModelService and, if asked for, health, on a port and a UNIX socket.
 
     Args:
-        api: answers.
-        options: the flags.
+        api: answers the requests.
+        options: the server's flags.
 
     Raises:
         OSError: the port or the socket cannot be bound.
-        ValueError: the TLS file is wrong; one line.
+        ValueError: the TLS file is invalid; one line.
     """
 
     def __init__(self, api: Api, options: ServerOptions):
-        # gRPC's own limit for a message is 4 MB; and a port in use must fail rather than be shared.
+        # gRPC limits messages to 4 MB by default, and shares a port in use where it should fail.
         settings = {
             "grpc.max_receive_message_length": options.max_message_bytes,
             "grpc.max_send_message_length": options.max_message_bytes,
@@ -64,17 +64,17 @@ class GrpcServer:
         self._server.start()
 
     def set_ready(self, ready: bool) -> None:
-        """Tell whoever watches the health service, when it changes."""
+        """Tell those who watch the health service, if it changes."""
         if self._health and ready != self._ready:
             self._ready = ready
             for name in HEALTH_NAMES:
                 self._health.set(name, _SERVING if ready else _NOT_SERVING)
 
     def stop(self, grace_seconds: float) -> threading.Event:
-        """Accept no more, finish what was accepted, cancel what is left after ``grace_seconds``.
+        """Stop accepting requests, finish the accepted ones, and cancel those left after ``grace_seconds``.
 
         Returns:
-            At once, with an event that is set when the last request has ended.
+            An event, at once; it is set when the last request has ended.
         """
         if self._health:
             self._health.enter_graceful_shutdown()
@@ -86,12 +86,12 @@ class GrpcServer:
                 return self._server.add_secure_port(address, credentials)
             return self._server.add_insecure_port(address)
         except RuntimeError:
-            cause = "does the key fit the certificate, and is no other server running?" if credentials else ""
-            raise OSError(f"{address} cannot be bound; {cause or 'is another server running?'}") from None
+            cause = "does the key match the certificate? " if credentials else ""
+            raise OSError(f"{address} cannot be bound; {cause}is another server running?") from None
 
 
 def host_of(host: str) -> str:
-    """The host as it stands before a port: IPv6 addresses in brackets."""
+    """The host as written before a port: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -99,9 +99,9 @@ def _credentials(ssl_config_file: Path) -> grpc.ServerCredentials:
     config = read_text(ssl_config_file, ssl_config())
     for field in ("server_key", "server_cert"):
         if "-----BEGIN" not in getattr(config, field):
-            raise ValueError(f"{ssl_config_file}, {field}: must hold a key or certificate in PEM, not a file's name")
+            raise ValueError(f"{ssl_config_file}, {field}: must hold a PEM key or certificate, not a file name")
     if config.client_verify and not config.custom_ca:
-        raise ValueError(f"{ssl_config_file}, client_verify: needs custom_ca, the authority of the clients")
+        raise ValueError(f"{ssl_config_file}, client_verify: needs custom_ca, the certificate authority of the clients")
     return grpc.ssl_server_credentials(
         [(config.server_key.encode(), config.server_cert.encode())],
         root_certificates=config.custom_ca.encode() or None,

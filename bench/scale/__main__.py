@@ -93,8 +93,7 @@ class Bench:
     def _start(self, task: Task, *, folder: Path, around: ExitStack) -> engines.Place:
         try:
             return around.enter_context(engines.start(task.runner, folder=folder))
-        except Exception as error:
-            # Whatever keeps an engine from starting: the other runners can still be measured.
+        except engines.EngineFailed as error:
             raise NotPossible(f"{task.runner} does not start: {error}") from error
 
     def _inputs(self, task: Task) -> list[str]:

@@ -1,19 +1,31 @@
-"""The places where the Beam stages run: in the process itself, or on an engine that is started for one measurement.
+"""The places where the Beam stages run: the process itself, or an engine that is started for one measurement.
 
-A fresh engine for each: what a former job left in a JVM's heap or in a worker is not measured with the next.
+A fresh engine for each: what one job leaves in a JVM's heap or in a worker is not measured with the next.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.scale.measure import Program
+import psutil
 
-# One task at a time for each task manager, so that two of them are twice one of them.
-_FLINK_SLOTS = 1
+from bench.scale.measure import Program
+from bench.scale.plan import ROOT
+
+# The runners without an engine, and their profiles.
+_IN_PROCESS = {"in_memory": "local", "multi_processing": "multi_processing"}
+_SPARK_WORKERS = 2
+_STOP_SECONDS = 60
+
+
+class EngineFailed(Exception):
+    """An engine did not start; the text is the end of what it printed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +33,9 @@ class Place:
     """Somewhere to run.
 
     Attributes:
-        profile: of the pipeline.
-        overrides: of its keys.
-        programs: that work for the stage and were there before.
+        profile: name of the pipeline's profile.
+        overrides: config keys with their values, ``key=value``.
+        programs: running programs that work for the stage.
     """
 
     profile: str
@@ -31,45 +43,70 @@ class Place:
     programs: Sequence[Program] = ()
 
 
+@dataclass(frozen=True)
+class _Engine:
+    """The programs that ``python -m tests.engines`` has started."""
+
+    process: subprocess.Popen[str]
+
+    @property
+    def tree(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
 @contextmanager
 def start(runner: str, *, folder: Path) -> Iterator[Place]:
-    """The place named ``runner``, there as long as the context is open; the programs' logs go to ``folder``."""
-    if runner == "in_memory":
-        yield Place(profile="local")
-    elif runner == "multi_processing":
-        yield Place(profile="multi_processing")
-    elif runner == "portable":
-        from tests.engines.local_service import LocalJobService
+    """The place for ``runner``, which exists as long as the context is open.
 
-        with LocalJobService(folder) as engine:
-            yield _behind("portable", engine.job_endpoint, engine.worker_pool, engine.programs)
-    elif runner == "spark":
-        from tests.engines.spark.cluster import SparkCluster
+    Args:
+        runner: one of `bench.scale.plan.RUNNERS`.
+        folder: folder for the logs of the engine's programs.
 
-        with SparkCluster(folder=folder) as engine:
-            yield _behind("spark", engine.job_endpoint, engine.worker_pool, engine.programs)
-    else:
-        from tests.engines.flink.cluster import FlinkCluster
-
-        count = int(runner.removeprefix("flink"))
-        with FlinkCluster(folder=folder, task_managers=count, slots=_FLINK_SLOTS) as engine:
-            parallelism = f"beam.parallelism={count * _FLINK_SLOTS}"
-            yield _behind("flink", engine.job_endpoint, engine.worker_pool, engine.programs, parallelism)
+    Raises:
+        EngineFailed: the engine does not start.
+    """
+    if runner in _IN_PROCESS:
+        yield Place(profile=_IN_PROCESS[runner])
+        return
+    name, workers = _engine(runner)
+    with (folder / "engine.log").open("w+") as log:
+        process = subprocess.Popen(
+            [*_command(name, workers), "--folder", str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        # Leaving the context closes standard input, upon which the engine stops, and waits for it.
+        with process:
+            endpoints = process.stdout.readline() if process.stdout else ""
+            if not endpoints:
+                process.wait(_STOP_SECONDS)
+                log.seek(0)
+                raise EngineFailed(log.read().strip()[-300:])
+            overrides = [f"beam.{key}={value}" for key, value in json.loads(endpoints).items()]
+            if name == "flink":
+                overrides.append(f"beam.parallelism={workers}")
+            yield Place(profile=name, overrides=overrides, programs=[_Engine(process)])
 
 
 def missing(runner: str) -> str | None:
     """Why ``runner`` cannot be started here; None where it can."""
-    if runner in ("in_memory", "multi_processing", "portable"):
+    if runner in _IN_PROCESS:
         return None
-    from tests.engines import downloads, hosts
-
-    engine = runner.rstrip("12")
-    found = next((each for each in downloads.ENGINES if each.name == engine), None)
-    if found is None:
-        return f"there are no parts of {engine}"
-    return found.missing() or (None if runner == "flink1" else hosts.missing())
+    done = subprocess.run(
+        [*_command(*_engine(runner)), "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stderr.strip() or None
 
 
-def _behind(profile: str, job_endpoint: str, pool: str, programs: Sequence[Program], *more: str) -> Place:
-    endpoints = (f"beam.job_endpoint={job_endpoint}", f"beam.worker_pool={pool}")
-    return Place(profile=profile, overrides=(*endpoints, *more), programs=programs)
+def _engine(runner: str) -> tuple[str, int]:
+    """The name of the engine and the number of its workers: ``flink2`` is Flink with two."""
+    name = runner.rstrip("0123456789")
+    return name, int(runner[len(name) :] or (_SPARK_WORKERS if name == "spark" else 1))
+
+
+def _command(engine: str, workers: int) -> list[str]:
+    # A process of its own: benchmarks import nothing from the tests.
+    return [sys.executable, "-m", "tests.engines", engine, f"--workers={workers}"]

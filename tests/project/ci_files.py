@@ -85,6 +85,7 @@ def _job_faults(job: Tree, jobs: Tree, known: set[str]) -> Iterator[str]:
     }
     if "uses" not in job and "timeout-minutes" not in job:
         yield "has no timeout-minutes"
+    known = known | {f"matrix.{name}" for name in job.get("strategy", {}).get("matrix", {})}
     steps: set[str] = set()
     for step in job.get("steps", []):
         yield from (f"{name} is not known" for name in sorted(_unknown(step, known, steps)))

@@ -33,13 +33,15 @@ _TABLE = "| key | type | default | meaning |\n|---|---|---|---|"
 _TYPES = {str: "text", Path: "path", int: "integer", float: "number", bool: "`true` or `false`"}
 _LIMITS = {"gt": "> {}", "ge": "≥ {}", "lt": "< {}", "le": "≤ {}", "min_length": "at least {}"}
 _PASSED = ("features", "units")
+# The type with which an entry of a docstring may begin; it has a column of its own here.
+_TYPE = re.compile(r"^(?:int|float|str|bool|Path|dict|list|tuple|mapping)\b[^,;:.]*, ")
 
 
 def sections(text: str, heading: str) -> dict[str, str]:
     """The entries below ``heading`` of a Google docstring, each as one line."""
     found = re.search(rf"^{heading}:\n((?:[ \t]+.*\n?|\n)+)", inspect.cleandoc(text) + "\n", re.M)
     entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", found[1], re.M) if found else []
-    return {name: re.sub(r"\s+", " ", meaning).replace("``", "`") for name, meaning in entries}
+    return {name: _TYPE.sub("", re.sub(r"\s+", " ", meaning)).replace("``", "`") for name, meaning in entries}
 
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:

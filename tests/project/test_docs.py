@@ -1,14 +1,13 @@
 """The documentation: navigation, links, marks and arguments of its commands, and the generated page."""
 
-import argparse
-import importlib
 import re
-import sys
+from importlib.util import find_spec
 
 import pytest
 import yaml
 
 from tests.project import config_reference
+from tests.project.arguments import parse
 from tests.project.pages import COMMANDS, DOCS, ROOT, anchors, blocks, links, pages, texts
 
 ALL_BLOCKS = [block for page in texts() for block in blocks(page)]
@@ -77,29 +76,15 @@ def test_every_block_of_commands_says_how_it_is_tested():
             assert not commands or "│" in block.text, f"{block}: label it sh"
 
 
-class _Parsed(Exception):  # noqa: N818
-    pass
-
-
 @pytest.mark.parametrize("name", sorted({name for block in ALL_BLOCKS for name, _ in block.module_calls()}))
-def test_documented_arguments_are_real(name, monkeypatch):
+def test_documented_arguments_are_real(name):
     if name in NOT_PARSED or not MODULES[name]:
-        assert importlib.util.find_spec(name.partition(".")[0])
+        assert find_spec(name.partition(".")[0])
         return
-    module = importlib.import_module(MODULES[name])
-    real = argparse.ArgumentParser.parse_args
-
-    def parse(self, *given, **keys):
-        real(self, *given, **keys)
-        raise _Parsed
-
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse)
     for block in ALL_BLOCKS:
         for called, arguments in block.module_calls():
             if called == name and not {"...", "…"} & set(arguments):
-                monkeypatch.setattr(sys, "argv", [name, *_numbers(arguments)])
-                with pytest.raises(_Parsed):
-                    module.main()
+                parse(MODULES[name], _numbers(arguments))
 
 
 def _numbers(arguments: list[str]) -> list[str]:

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kubeflow import cli
 from tests.conftest import ROOT
 from tests.kubeflow.terraform import terraform_files
 from tests.project import ci_files
+from tests.project.arguments import parse
 from tests.project.ci_files import CLOUD_BUILD, DIGEST, WORKFLOWS
 
 CHECK = WORKFLOWS / "check.yml"
 DEPLOY = WORKFLOWS / "deploy.yml"
+GITHUB = WORKFLOWS.parent
 REGISTRY = "us-central1-docker.pkg.dev/acme-ml/pipelines"
 
 
@@ -26,12 +27,18 @@ def fits_schema(schema: str, *files: Path) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("schema", "files"), [("vendor.github-workflows", (CHECK, DEPLOY)), ("vendor.cloudbuild", (CLOUD_BUILD,))]
+    ("schema", "files"),
+    [
+        ("vendor.github-workflows", (CHECK, DEPLOY)),
+        ("vendor.cloudbuild", (CLOUD_BUILD,)),
+        ("vendor.dependabot", (GITHUB / "dependabot.yml",)),
+        ("vendor.github-issue-forms", (GITHUB / "ISSUE_TEMPLATE/bug.yml", GITHUB / "ISSUE_TEMPLATE/idea.yml")),
+    ],
 )
 def test_the_files_fit_their_schemas(schema, files, tmp_path):
     assert fits_schema(schema, *files)
     wrong = tmp_path / "wrong.yml"
-    wrong.write_text(files[-1].read_text().replace("    timeout", "    time-out"))
+    wrong.write_text(re.sub(r"^( +)(timeout|schedule|attributes)", r"\1unknown-\2", files[-1].read_text(), flags=re.M))
     assert not fits_schema(schema, wrong)
 
 
@@ -107,7 +114,7 @@ def check_calls(called: list[list[str]]) -> list:
     for tool, *arguments in called:
         if tool == "python":
             assert arguments[:2] == ["-m", "kubeflow"]
-            parsed.append(cli._parser().parse_args(arguments[2:]))
+            parsed.append(parse("kubeflow.cli", arguments[2:]))
         if tool == "make":
             subprocess.run(["make", "--dry-run", *arguments], cwd=ROOT, capture_output=True, check=True)
     written = {options.output for options in parsed if options.command == "compile"}
@@ -117,7 +124,12 @@ def check_calls(called: list[list[str]]) -> list:
 
 def test_every_command_of_a_pull_request_is_real(tmp_path):
     called = run_jobs(CHECK, tmp_path, {})
-    assert [call[1:] for call in called if call[0] == "make"] == [["lint"], ["test"], ["engines", "test-engines"]]
+    assert [call[1:] for call in called if call[0] == "make"] == [
+        ["lint"],
+        ["test"],
+        ["docs"],
+        ["engines", "test-engines"],
+    ]
     compiled = check_calls(called)
     assert {options.profile for options in compiled} == {"vertex", "kubeflow"}
     assert {options.output.parent for options in compiled} == {Path("compiled")}

@@ -18,29 +18,29 @@ from serving.client.steps import COLUMNAR
 
 
 def predict(client: Client, options: argparse.Namespace) -> None:
-    """Print the outputs for each row, one JSON object a line, in the order of the input."""
-    rows, how = _rows(client, options)
-    outputs = client.predict(options.model, rows, **options)
+    """Print the outputs for each row, one JSON object per line, in the order of the input."""
+    rows, call = _rows(client, options)
+    outputs = client.predict(options.model, rows, **call)
     for index in range(len(rows)):
         print(json.dumps({name: _plain(array[index]) for name, array in outputs.items()}))
 
 
 def classify(client: Client, options: argparse.Namespace) -> None:
-    """Print score by class for each row, one JSON object a line."""
-    rows, how = _rows(client, options)
-    for classes in client.classify(options.model, rows, **options):
+    """Print score by class for each row, one JSON object per line."""
+    rows, call = _rows(client, options)
+    for classes in client.classify(options.model, rows, **call):
         print(json.dumps(dict(classes)))
 
 
 def regress(client: Client, options: argparse.Namespace) -> None:
-    """Print a number for each row, one a line."""
-    rows, how = _rows(client, options)
-    for value in client.regress(options.model, rows, **options).tolist():
+    """Print a number for each row, one per line."""
+    rows, call = _rows(client, options)
+    for value in client.regress(options.model, rows, **call).tolist():
         print(json.dumps(value))
 
 
 def status(client: Client, options: argparse.Namespace) -> None:
-    """Print version and state, one a line, and why a version could not be loaded."""
+    """Print version and state, one per line, and why a version could not be loaded."""
     states, errors = client.status(options.model), client.load_errors(options.model)
     for version, state in sorted(states.items()):
         print(f"{version}  {state}" + (f"  {errors[version]}" if version in errors else ""))
@@ -57,7 +57,7 @@ def metadata(client: Client, options: argparse.Namespace) -> None:
 
 
 def _type_name(info: Any) -> str:
-    """As numpy has it, else as TensorFlow does: metadata may name types that no request can carry."""
+    """The numpy name, else TensorFlow's: metadata may name types that no request can carry."""
     try:
         dtype = numpy_dtype(info.dtype)
     except TensorError:
@@ -70,7 +70,7 @@ _COMMANDS: tuple[Callable[[Client, argparse.Namespace], None], ...] = (predict, 
 
 
 def _rows(client: Client, options: argparse.Namespace) -> tuple[list[dict[str, object]], dict[str, Any]]:
-    """The input and how to ask; keys that the model has no use for are named on standard error."""
+    """The input rows and the call's options; keys that the model does not take are named on standard error."""
     rows = read_rows(options.input)
     schema = features_of_schema(options.schema) if options.schema else None
     known = schema
@@ -80,9 +80,9 @@ def _rows(client: Client, options: argparse.Namespace) -> tuple[list[dict[str, o
         known = signatures[name].inputs if name in signatures else None
     unknown = {key for row in rows for key in row} - set(known) if known is not None else set()
     if unknown:
-        print(f"ignored, since the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)
-    how = {"signature": options.signature, "schema": schema, "chunk_rows": options.chunk_rows}
-    return rows, how | _version(options)
+        print(f"ignored, the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)
+    call = {"signature": options.signature, "schema": schema, "chunk_rows": options.chunk_rows}
+    return rows, call | _version(options)
 
 
 def _version(options: argparse.Namespace) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _version(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _plain(value: np.ndarray) -> object:
-    """JSON has no bytes: what is no text is shown by its escapes."""
+    """JSON has no bytes: those that are not UTF-8 are shown as escapes."""
     if isinstance(value, bytes):
         return value.decode(errors="backslashreplace")
     if isinstance(value, np.ndarray):
@@ -135,7 +135,7 @@ def _connection(options: argparse.Namespace) -> Connection:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 done, 1 the server refused, 2 bad usage or input, 130 interrupted."""
-    # A failed handshake would print the C++ core's own log before our one line.
+    # A failed handshake would print the C++ core's log before our one line.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     options = _parser().parse_args(arguments)
     try:
@@ -145,7 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{','.join(options.target)}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # The reader, such as head, has seen enough; what is left in the buffer must not raise again at exit.
+        # The reader, such as head, is done; the rest of the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

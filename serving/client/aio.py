@@ -1,4 +1,4 @@
-"""The same client for asyncio."""
+"""The client for asyncio."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ T = TypeVar("T")
 class AsyncClient:
     """`serving.client.client.Client` for asyncio: the same arguments, methods, answers and errors.
 
-    Make it inside the event loop that uses it; use as an async context manager.
+    Create it in the event loop that uses it; use as an async context manager.
     """
 
     def __init__(
         self, target: str | Connection, *, timeout: float = 10.0, strict: bool = False, requests_in_flight: int = 4
     ):
         connection = Connection.of(target)
-        again = connection.retry.attempts > 1
+        retry = connection.retry.attempts > 1
         self._defaults = ClientDefaults(
-            timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, again=again
+            timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, retry_interrupted=retry
         )
         self._cache: SignatureCache = {}
         self._channel = connection.channel(grpc.aio)
@@ -135,7 +135,7 @@ class AsyncClient:
             return end.value
 
     async def _responses(self, calls: Iterable[Rpc], timeout: float) -> list[Any]:
-        """The responses in order; some calls are under way at a time, and none after an error."""
+        """The responses in order; some calls are in flight at a time, and none after an error."""
         responses, pending = [], deque()
         try:
             for call in calls:
@@ -143,7 +143,7 @@ class AsyncClient:
                 pending.append((call, end, self._send(call, end)))
                 if len(pending) >= self._defaults.requests_in_flight:
                     responses.append(await self._answer(*pending.popleft()))
-                # Making the next chunk takes a while; the loop's other tasks go first.
+                # The next chunk takes a while to make; let the loop's other tasks run first.
                 await asyncio.sleep(0)
             while pending:
                 responses.append(await self._answer(*pending.popleft()))
@@ -155,7 +155,7 @@ class AsyncClient:
         return responses
 
     async def _answer(self, call: Rpc, end: float, sent: Awaitable[Any]) -> Any:
-        """The response, or that to one more attempt."""
+        """The response, or that to a second attempt."""
         try:
             return await sent
         except grpc.RpcError as error:

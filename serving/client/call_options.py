@@ -15,18 +15,18 @@ from serving.client.messages.requests import RELOAD_CONFIG, ModelRef, Rpc
 
 
 class CallOptions(TypedDict, total=False):
-    """Keyword arguments of a call; all may be left out.
+    """Keyword arguments of a call; all are optional.
 
     Attributes:
-        version: the number of the version to ask; without it and a label it is the latest.
-        label: of the version to ask.
-        signature: without it `Client.predict` takes ``columnar``, or ``serving_default`` where there is none or a
+        version: int, number of the version to call; the latest without it and without a label.
+        label: str, label of the version to call.
+        signature: str; without it `Client.predict` takes ``columnar``, or ``serving_default`` where there is none or a
             schema is given; `Client.classify` and `Client.regress` take the model's only one of that method.
         schema: ``schema.pbtxt``, or what `features_of_schema` read from it: rows are sent as tf.Examples with these
-            features. Without it the features are those of the model's own columnar signature.
-        chunk_rows: more rows than these are sent in several requests, some at a time, and the answers joined in
-            order. Unless a version is named, one that is pushed meanwhile answers the later ones.
-        timeout: seconds allowed for each request to the server, all attempts together.
+            features. Without it the features are those of the model's columnar signature.
+        chunk_rows: int, most rows of one request; more rows are sent in several, some at a time, and the answers
+            joined in order. Unless a version is named, one that is pushed meanwhile answers the later requests.
+        timeout: float, seconds for each request to the server, all attempts together.
     """
 
     version: int | None
@@ -39,15 +39,15 @@ class CallOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class CallSettings:
-    """`CallOptions`, read and checked; see there.
+    """Checked `CallOptions`, with the client's defaults filled in.
 
     Attributes:
-        model: which model and version.
-        signature: None: the usual one of the method.
-        schema: None: the model's own features.
-        chunk_rows: None: all rows in one request.
-        timeout: seconds.
-        strict: whether a key of a row that is no feature is an error.
+        model: the model and version.
+        signature: str; None: the method's default.
+        schema: features; None: the model's own.
+        chunk_rows: int; None: all rows in one request.
+        timeout: float, seconds.
+        strict: bool, whether a key of a row that is not a feature is an error.
     """
 
     model: ModelRef
@@ -59,43 +59,44 @@ class CallSettings:
 
     def __post_init__(self) -> None:
         if self.chunk_rows is not None and self.chunk_rows < 1:
-            raise ValueError(f"chunk_rows: {self.chunk_rows} is not above 0")
+            raise ValueError(f"chunk_rows must be above 0, not {self.chunk_rows}")
         if self.timeout <= 0:
-            raise ValueError(f"timeout: {self.timeout} is not above 0 seconds")
+            raise ValueError(f"timeout must be above 0, not {self.timeout}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClientDefaults:
-    """What a client does unless a call says otherwise.
+    """A client's settings for all calls.
 
     Attributes:
-        timeout: seconds for one request.
+        timeout: float, seconds for one request.
         strict: see `CallSettings`.
-        requests_in_flight: most chunks under way at a time.
-        again: whether to ask once more where a connection breaks amid an answer; see `should_retry`.
+        requests_in_flight: int, most chunks in flight at a time.
+        retry_interrupted: bool, whether to repeat a call whose connection breaks during the answer; see
+            `should_retry`.
     """
 
     timeout: float = 10.0
     strict: bool = False
     requests_in_flight: int = 4
-    again: bool = True
+    retry_interrupted: bool = True
 
     def __post_init__(self) -> None:
         if self.requests_in_flight < 1:
-            raise ValueError(f"requests_in_flight: {self.requests_in_flight} is not above 0")
+            raise ValueError(f"requests_in_flight must be above 0, not {self.requests_in_flight}")
 
     def should_retry(self, call: Rpc, end: float, error: grpc.RpcError) -> bool:
-        """Whether to send a call again because its connection broke amid the answer.
+        """Whether to repeat a call because its connection broke during the answer.
 
-        gRPC tries again only while no part of an answer has come. Asking a model twice is safe; a reload may
-        undo what somebody else has changed since.
+        gRPC retries only before any part of an answer has arrived. Asking a model twice is safe; a repeated reload
+        may undo a later change.
 
         Args:
-            call: that failed.
-            end: when its timeout has passed, by `time.monotonic`.
-            error: how it ended.
+            call: the failed call.
+            end: float, end of its timeout by `time.monotonic`.
+            error: its error.
         """
-        if not self.again or call.method == RELOAD_CONFIG or time.monotonic() >= end:
+        if not self.retry_interrupted or call.method == RELOAD_CONFIG or time.monotonic() >= end:
             return False
         reason = error_of(error.code(), error.details())
         return isinstance(reason, Unavailable) and reason.interrupted
@@ -111,11 +112,11 @@ class ClientDefaults:
         chunk_rows: int | None = None,
         timeout: float | None = None,
     ) -> CallSettings:
-        """One call; the arguments are those of `CallOptions`.
+        """The settings of one call; the arguments are those of `CallOptions`.
 
         Raises:
             OSError: the schema cannot be read.
-            ValueError: the arguments contradict each other or lie out of range, or the schema is none.
+            ValueError: the arguments contradict each other or are out of range, or the schema is invalid.
         """
         return CallSettings(
             model=ModelRef(name=model, version=version, label=label),

@@ -36,18 +36,18 @@ class Client:
 
     Args:
         target: ``host:port``, several with commas between them, or a `Connection`.
-        timeout: seconds allowed for one request, where a call names no other.
-        strict: whether a key of a row that is no feature of the model is an error; it is left out otherwise.
-        requests_in_flight: most chunks of one call under way at a time.
+        timeout: float, seconds for one request, unless a call sets its own.
+        strict: bool, whether a key of a row that is not a feature of the model is an error; otherwise it is left out.
+        requests_in_flight: int, most chunks of one call in flight at a time.
     """
 
     def __init__(
         self, target: str | Connection, *, timeout: float = 10.0, strict: bool = False, requests_in_flight: int = 4
     ):
         connection = Connection.of(target)
-        again = connection.retry.attempts > 1
+        retry = connection.retry.attempts > 1
         self._defaults = ClientDefaults(
-            timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, again=again
+            timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, retry_interrupted=retry
         )
         self._cache: SignatureCache = {}
         self._channel = connection.channel()
@@ -64,9 +64,9 @@ class Client:
         self._channel.close()
 
     def predict(self, model: str, rows: Sequence[Row], **options: Unpack[CallOptions]) -> dict[str, np.ndarray]:
-        """Ask about plain dicts, one per example, by raw feature name.
+        """Predict for plain dicts, one per example, by raw feature name.
 
-        None, an empty text, NaN and an absent key mean a missing value.
+        None, an empty text, NaN or an absent key is a missing value.
 
         Returns:
             Output name to array, first dimension ``len(rows)``.
@@ -77,14 +77,14 @@ class Client:
     def predict_arrays(
         self, model: str, inputs: Mapping[str, np.ndarray], **options: Unpack[CallOptions]
     ) -> dict[str, np.ndarray]:
-        """Ask any signature, ``serving_default`` by default, with arrays as they are; there is no ``schema``."""
+        """Call any signature, ``serving_default`` by default, with arrays as they are; ``schema`` is not allowed."""
         settings = self._defaults.settings(model, **options)
         return self._run(steps.predict_arrays(settings, inputs), settings)
 
     def classify(
         self, model: str, rows: Sequence[Row], **options: Unpack[CallOptions]
     ) -> list[list[tuple[str, float]]]:
-        """For each row its classes and their scores, in the model's order."""
+        """The classes of each row and their scores, in the model's order."""
         settings = self._defaults.settings(model, **options)
         return self._run(steps.classify(self._cache, settings, rows), settings)
 
@@ -102,9 +102,9 @@ class Client:
         regress: Sequence[str] = (),
         **options: Unpack[CallOptions],
     ) -> dict[str, Any]:
-        """What `classify` and `regress` return, by signature, from one run over the rows.
+        """The results of `classify` and `regress` by signature, from one run over the rows.
 
-        ``classify`` and ``regress`` name the signatures; there is no ``signature``.
+        ``classify`` and ``regress`` name the signatures; ``signature`` is not allowed.
         """
         settings = self._defaults.settings(model, **options)
         return self._run(
@@ -127,9 +127,9 @@ class Client:
         return self._run(steps.one(requests.status(settings.model), requests.load_errors), settings)
 
     def reload_config(self, config: Any, *, timeout: float | None = None) -> None:
-        """Have the server serve the models of ``config`` and no others; returns when the new ones are available.
+        """Let the server serve the models of ``config`` and no others; returns when the new ones are available.
 
-        ``config`` is a ModelServerConfig message or its text format. One server is told, of several any.
+        ``config`` is a ModelServerConfig message or its text format. With several servers, it goes to any one.
         """
         settings = self._defaults.settings("", timeout=timeout)
         self._run(steps.one(requests.reload_config(config), requests.reloaded), settings)
@@ -154,7 +154,7 @@ class Client:
             return end.value
 
     def _responses(self, calls: Iterable[Rpc], timeout: float) -> list[Any]:
-        """The responses in order; some calls are under way at a time, and none after an error."""
+        """The responses in order; some calls are in flight at a time, and none after an error."""
         responses, pending = [], deque()
         try:
             calls = iter(calls)
@@ -177,7 +177,7 @@ class Client:
         return responses
 
     def _answer(self, call: Rpc, end: float, future: grpc.Future | None = None) -> Any:
-        """The response to a call that may have been sent already, or to one more attempt."""
+        """The response to a call that may be in flight already, or to a second attempt."""
         try:
             return self._send(call, end) if future is None else future.result()
         except grpc.RpcError as error:

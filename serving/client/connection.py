@@ -1,7 +1,7 @@
-"""Where the servers are and how to reach them, as gRPC's own settings.
+"""Where the servers are and how to reach them, as settings of gRPC.
 
-gRPC spreads the calls, tries again and reconnects by itself, for the sync and the asyncio client alike; nothing of
-that is done here. The service config's fields are those of gRPC's ``service_config.proto``.
+gRPC itself balances the calls, retries and reconnects, for both the sync and the asyncio client.
+The service config's fields are those of gRPC's ``service_config.proto``.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ import grpc
 from serving.client.messages.requests import RELOAD_CONFIG
 
 _MOST_ATTEMPTS = 5
-# A server that is told to stop ends requests of that very moment with CANCELLED.
-_AGAIN = ("UNAVAILABLE", "CANCELLED")
+# A server that stops ends the requests of that moment with CANCELLED.
+_RETRIED = ("UNAVAILABLE", "CANCELLED")
 _MOST_BYTES = 2**31 - 1
 _LONGEST_KEEPALIVE_ANSWER_SECONDS = 10
-# gRPC's own waiting time between two connects grows to 2 minutes: a server that is back would long be called dead.
+# By default gRPC waits up to 2 minutes between two connects, and a server that is back would long seem dead.
 _LONGEST_RECONNECT_SECONDS = 2
 _SCHEME = re.compile(r"^(dns|unix|unix-abstract|ipv4|ipv6|xds):")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """CallOptions often and when a call that ends in UNAVAILABLE or CANCELLED is sent again.
+    """How calls that end in UNAVAILABLE or CANCELLED are retried.
 
-    That is so when no server was reached, the connection broke, or the server stopped or said so. gRPC varies
-    each wait by a fifth, so that many clients don't come back at the same moment. All waits lie within the timeout.
-    HandleReloadConfigRequest is never sent again.
+    They do so when no server was reached, the connection broke, or the server stopped or said so. gRPC varies each
+    wait by a fifth, so that many clients don't come back at the same moment. All waits are within the timeout.
+    HandleReloadConfigRequest is never retried.
 
     Attributes:
-        attempts: the first one included, 1 to 5 (gRPC allows no more); 1: never again.
-        initial_seconds: wait before the second attempt.
-        max_seconds: longest wait.
-        multiplier: of each wait over the one before.
+        attempts: int, 1 to 5 (gRPC's limit), the first one included; 1: no retry.
+        initial_seconds: float, wait before the second attempt.
+        max_seconds: float, longest wait.
+        multiplier: float, growth of each wait.
     """
 
     attempts: int = 5
@@ -50,7 +50,7 @@ class Retry:
 
     def __post_init__(self) -> None:
         if not 1 <= self.attempts <= _MOST_ATTEMPTS:
-            raise ValueError(f"attempts: {self.attempts} is not between 1 and {_MOST_ATTEMPTS}, gRPC's limit")
+            raise ValueError(f"attempts: {self.attempts} is not between 1 and {_MOST_ATTEMPTS} (gRPC's limit)")
         if min(self.initial_seconds, self.max_seconds, self.multiplier) <= 0:
             raise ValueError("initial_seconds, max_seconds and multiplier must be above 0")
 
@@ -60,10 +60,10 @@ class Tls:
     """The files (PEM) of an encrypted connection.
 
     Attributes:
-        ca: who signed the server's certificate; None: those that gRPC trusts by itself.
-        certificate: of this client, for a server that asks for one; needs `key`.
-        key: of `certificate`.
-        server_name: the name in the server's certificate, where it is not the one in the address.
+        ca: certificate authority of the server; None: those that gRPC trusts by default.
+        certificate: certificate of this client, for a server that asks for one; needs `key`.
+        key: private key of `certificate`.
+        server_name: str, the name in the server's certificate, if the address has another.
     """
 
     ca: Path | str | None = None
@@ -73,7 +73,7 @@ class Tls:
 
     def __post_init__(self) -> None:
         if (self.certificate is None) != (self.key is None):
-            raise ValueError("a client's certificate and its key are given both or not at all")
+            raise ValueError("give both the client's certificate and its key, or neither")
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Read the files.
@@ -89,19 +89,19 @@ class Tls:
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """One or several servers of the same models, each call going to the next one that is up.
+    """One or several servers of the same models; each call goes to the next one that is up.
 
     Attributes:
         addresses: one ``host:port`` or several; one gRPC target such as ``dns:///host:port`` or ``unix:/path``. All
             addresses of a single name are used, and looked up again when connections fail (a headless service of
             Kubernetes). Names among several are looked up once, at the start.
-        tls: None means no encryption.
-        retry: of calls that met no server, or one that stopped.
-        keepalive_seconds: while a call runs, the server is asked at this interval whether it is there. Servers allow
-            no less than 5 minutes unless they are told to, and drop who asks more often.
-        idle_seconds: a connection that was not used for so long is closed and opened anew by the next call, before a
-            router on the way forgets it.
-        max_message_bytes: of a request and of a response.
+        tls: files for encryption; None: no encryption.
+        retry: how calls without a server, or to one that stopped, are retried.
+        keepalive_seconds: float, interval of pings to the server while a call runs. By default servers allow no less
+            than 5 minutes, and drop clients that ping more often.
+        idle_seconds: float; a connection that is idle for so long is closed, and the next call opens a new one,
+            before a router on the way forgets it.
+        max_message_bytes: int, largest request and response.
     """
 
     addresses: tuple[str, ...]
@@ -113,7 +113,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         if not self.addresses:
-            raise ValueError("no address was given")
+            raise ValueError("no address is given")
         for address in self.addresses:
             if not _SCHEME.match(address):
                 _split(address)
@@ -126,7 +126,7 @@ class Connection:
 
     @classmethod
     def of(cls, target: str | Connection) -> Connection:
-        """The connection for addresses with commas between them; a Connection as it is."""
+        """The connection to comma-separated addresses; a Connection is returned as it is."""
         if isinstance(target, Connection):
             return target
         return cls(addresses=tuple(address.strip() for address in target.split(",") if address.strip()))
@@ -134,7 +134,7 @@ class Connection:
     def target(self) -> str:
         """The gRPC target.
 
-        gRPC takes a list of numeric addresses or one name, not a list of names.
+        gRPC takes one name or a list of numeric addresses, not a list of names.
 
         Raises:
             OSError: one of several names is unknown.
@@ -167,14 +167,14 @@ class Connection:
         answer_seconds = min(self.keepalive_seconds, _LONGEST_KEEPALIVE_ANSWER_SECONDS)
         options: list[tuple[str, object]] = [
             ("grpc.service_config", json.dumps(self._service_config())),
-            # A request beyond this size, 256 KiB by default, would silently be sent once only.
+            # A request above this size, 256 KiB by default, is silently never retried.
             ("grpc.per_rpc_retry_buffer_size", self.max_message_bytes),
             ("grpc.max_send_message_length", self.max_message_bytes),
             ("grpc.max_receive_message_length", self.max_message_bytes),
             ("grpc.initial_reconnect_backoff_ms", _milliseconds(self.retry.initial_seconds)),
             ("grpc.max_reconnect_backoff_ms", _milliseconds(_LONGEST_RECONNECT_SECONDS)),
             ("grpc.keepalive_time_ms", _milliseconds(self.keepalive_seconds)),
-            # The first bounds what the network does not acknowledge, the second what the server does not answer.
+            # The first limit is for the network's acknowledgement, the second for the server's answer.
             ("grpc.keepalive_timeout_ms", _milliseconds(answer_seconds)),
             ("grpc.http2.ping_timeout_ms", _milliseconds(answer_seconds)),
             ("grpc.client_idle_timeout_ms", _milliseconds(self.idle_seconds)),
@@ -191,10 +191,10 @@ class Connection:
                 "initialBackoff": f"{self.retry.initial_seconds}s",
                 "maxBackoff": f"{self.retry.max_seconds}s",
                 "backoffMultiplier": self.retry.multiplier,
-                "retryableStatusCodes": list(_AGAIN),
+                "retryableStatusCodes": list(_RETRIED),
             }
             _, service, method = RELOAD_CONFIG.split("/")
-            # The entry that names a method rules for it: no retries. A reload may undo what was changed since.
+            # An entry that names a method overrides the other: no retries. A repeated reload may undo a later change.
             once = {"name": [{"service": service, "method": method}]}
             config["methodConfig"] = [{"name": [{}], "retryPolicy": policy}, once]
         return config
@@ -212,7 +212,7 @@ def _split(address: str) -> tuple[str, int]:
 
 
 def _look_up(address: str) -> list[tuple[socket.AddressFamily, str, int]]:
-    """Every address of a name; IPv4 alone where it has both kinds, which are mostly two ways to the same server."""
+    """Every address of a name; only IPv4 if it has both kinds, which mostly lead to the same server."""
     host, port = _split(address)
     try:
         found = [(family, str(place[0]), port) for family, _, _, _, place in socket.getaddrinfo(host, port, proto=6)]

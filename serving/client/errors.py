@@ -1,12 +1,12 @@
-"""What a caller may have to handle, sorted by what can be done about it; each keeps the server's code and text."""
+"""The errors of a call, sorted by what the caller can do about them; each has the server's code and text."""
 
 from __future__ import annotations
 
 import grpc
 
-# What gRPC's core says when a connection fails for its certificate, not for the network.
+# Words of gRPC's core when a connection fails because of a certificate, not the network.
 _TLS_SIGNS = ("handshake", "verification", "certificate")
-# What it says when a connection that stood breaks.
+# Its words when an open connection breaks.
 _BROKEN_SIGNS = ("Stream removed", "Socket closed", "Connection reset")
 
 
@@ -15,7 +15,7 @@ class ServingError(Exception):
 
     Attributes:
         code: the gRPC status code.
-        details: the server's own text; gRPC's where no server was reached.
+        details: the server's text; gRPC's if no server was reached.
     """
 
     def __init__(self, code: grpc.StatusCode, details: str):
@@ -25,7 +25,7 @@ class ServingError(Exception):
 
 
 class InvalidRequest(ServingError):
-    """The request does not fit the model: change the request."""
+    """The request does not fit the model: change it."""
 
 
 class NotFound(ServingError):
@@ -33,16 +33,16 @@ class NotFound(ServingError):
 
 
 class Unavailable(ServingError):
-    """No server could be reached, or it stopped or was too busy, through all attempts: try again later."""
+    """In all attempts no server was reached, or it stopped or was too busy: try again later."""
 
     @property
     def interrupted(self) -> bool:
-        """Whether a connection broke during the call, rather than none being there."""
+        """Whether the connection broke during the call; otherwise there was none."""
         return any(sign in self.details for sign in _BROKEN_SIGNS)
 
 
 class Overloaded(ServingError):
-    """The server had no room for it, or a message was too large: send less at a time."""
+    """The server had no room for the request, or a message was too large: send less at a time."""
 
 
 class DeadlineExceeded(ServingError):
@@ -50,7 +50,7 @@ class DeadlineExceeded(ServingError):
 
 
 class Refused(ServingError):
-    """The server or its certificate was not trusted, or the client was not: check the TLS files."""
+    """The server's certificate was not trusted, or the client's was not: check the TLS files."""
 
 
 _Code = grpc.StatusCode

@@ -13,14 +13,14 @@ def read_rows(source: str) -> list[dict[str, object]]:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: there is no row, or a line is not a JSON object; names the line.
+        ValueError: there is no row, or a line is not a JSON object; the text names the line.
     """
     try:
         rows = _read(source)
     except UnicodeDecodeError as error:
         raise ValueError(f"{source}: is not UTF-8 text (byte {error.start})") from None
     if not rows:
-        raise ValueError(f"{source} holds no row")
+        raise ValueError(f"{source} has no rows")
     return rows
 
 
@@ -36,7 +36,7 @@ def _row(source: str, number: int, line: str) -> dict[str, object]:
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(f"{source}, line {number}: is not JSON ({error.msg}); give one object a line") from None
+        raise ValueError(f"{source}, line {number}: is not JSON ({error.msg}); write one object per line") from None
     if not isinstance(row, dict):
-        raise ValueError(f"{source}, line {number}: must be a JSON object, one row")
+        raise ValueError(f"{source}, line {number}: must be a JSON object")
     return row

@@ -1,8 +1,8 @@
-"""What has to be asked in which order, without settings: generators that both clients drive.
+"""The calls behind each method and their order, without sending them: generators that both clients drive.
 
-A generator yields the calls, to be sent one after the other or at the same time, and is sent the responses in their
-order. The calls are made one by one as they are taken, so that few of many chunks are in memory. An error is thrown
-into it. What it returns is the caller's answer.
+A generator yields calls, to be sent one after the other or at the same time, and receives the responses in their
+order. Calls are made one by one as they are taken, so that few of many chunks are in memory. Errors are thrown into
+it. Its return value is the caller's answer.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _SERIALIZED = ("examples", "inputs")
 
 @dataclass(frozen=True)
 class Known:
-    """What the metadata said of a model.
+    """The metadata of a model.
 
     Attributes:
-        version: the one that it was read from.
+        version: int, the version they were read from.
         signatures: SignatureDef messages by name.
     """
 
@@ -46,27 +46,27 @@ SignatureCache = dict[ModelRef, Known]
 
 
 def one(call: Rpc, read: Callable[[Any], T]) -> Steps[T]:
-    """A single question."""
+    """A single call."""
     (response,) = yield [call]
     return read(response)
 
 
 def signatures(cache: SignatureCache, model: ModelRef) -> Steps[dict[str, Any]]:
-    """Ask for the signatures, whatever the cache has, and keep them there."""
+    """Request the signatures, even if they are cached, and cache them."""
     return (yield from _read(cache, model)).signatures
 
 
 def predict_arrays(settings: CallSettings, inputs: Mapping[str, np.ndarray]) -> Steps[dict[str, np.ndarray]]:
-    """Arrays as they are, in chunks of their first dimension."""
+    """Send arrays as they are, in chunks of their first dimension."""
     if settings.schema is not None:
-        raise ValueError("arrays are sent as they are: a schema is for rows")
+        raise ValueError("arrays are sent as they are; a schema is only for rows")
     arrays = {name: np.asarray(array) for name, array in inputs.items()}
     signature = settings.signature or DEFAULT
     if settings.chunk_rows is None:
         return (yield from one(requests.predict(settings.model, signature, arrays), requests.predicted))
     counts = {len(array) for array in arrays.values() if array.ndim}
     if len(counts) != 1 or not all(array.ndim for array in arrays.values()):
-        raise ValueError("inputs in chunks need one first dimension, the same for all")
+        raise ValueError("inputs in chunks need the same first dimension")
     (count,) = counts
 
     def calls() -> Iterator[Rpc]:
@@ -77,7 +77,7 @@ def predict_arrays(settings: CallSettings, inputs: Mapping[str, np.ndarray]) -> 
 
 
 def predict(cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]) -> Steps[dict[str, np.ndarray]]:
-    """Rows to a signature that takes columns, or to one that takes tf.Examples where there is a schema."""
+    """Send rows to a signature that takes columns, or with a schema to one that takes tf.Examples."""
 
     def calls(signatures: dict[str, Any]) -> Iterator[Rpc]:
         name = settings.signature or (COLUMNAR if settings.schema is None and COLUMNAR in signatures else DEFAULT)
@@ -85,14 +85,14 @@ def predict(cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]) 
         serialized = [key for key, info in signature.inputs.items() if tensors.numpy_dtype(info.dtype).hasobject]
         if settings.schema is not None:
             if len(signature.inputs) != 1 or not serialized:
-                raise ValueError(f"signature {name!r} takes no tf.Examples, which a schema is for")
+                raise ValueError(f"signature {name!r} takes no tf.Examples, so it needs no schema")
             for part in _chunks(rows, settings, settings.schema):
                 yield requests.predict(
                     settings.model, name, {serialized[0]: np.array(serialize(part, settings.schema), object)}
                 )
             return
         if len(signature.inputs) == 1 and serialized and serialized[0] in _SERIALIZED:
-            raise ValueError(f"signature {name!r} takes serialized tf.Examples: give the schema to make them by")
+            raise ValueError(f"signature {name!r} takes serialized tf.Examples; give a schema to make them")
         features = features_of_signature(signature)
         for part in _chunks(rows, settings, features):
             yield requests.predict(settings.model, name, columns(part, features))
@@ -104,7 +104,7 @@ def predict(cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]) 
 def classify(
     cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]
 ) -> Steps[list[list[tuple[str, float]]]]:
-    """Rows as tf.Examples to a classify signature."""
+    """Send rows as tf.Examples to a classify signature."""
     responses = yield from _asked(
         cache, settings.model, lambda found: _inference(settings, rows, found, requests.CLASSIFY, requests.classify)
     )
@@ -112,7 +112,7 @@ def classify(
 
 
 def regress(cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]) -> Steps[np.ndarray]:
-    """Rows as tf.Examples to a regress signature."""
+    """Send rows as tf.Examples to a regress signature."""
     responses = yield from _asked(
         cache, settings.model, lambda found: _inference(settings, rows, found, requests.REGRESS, requests.regress)
     )
@@ -127,9 +127,9 @@ def multi_inference(
     classify: Sequence[str],
     regress: Sequence[str],
 ) -> Steps[dict[str, Any]]:
-    """Rows as tf.Examples to several signatures at once."""
+    """Send rows as tf.Examples to several signatures at once."""
     if settings.signature is not None:
-        raise ValueError("several signatures are asked: name them in classify and regress")
+        raise ValueError("several signatures are called; name them in classify and regress")
     methods = {name: requests.CLASSIFY for name in classify} | {name: requests.REGRESS for name in regress}
 
     def calls(signatures: dict[str, Any]) -> Iterator[Rpc]:
@@ -162,15 +162,15 @@ def _asked(
     calls: Callable[[dict[str, Any]], Iterable[Rpc]],
     spec: Callable[[Any], Any] = attrgetter("model_spec"),
 ) -> Steps[list[Any]]:
-    """The responses to calls made by the cached signatures; once more where these turn out to be out of date.
+    """The responses to calls made from the cached signatures; repeated if these are out of date.
 
-    A version with other inputs may refuse the calls, or answer them as if the new inputs were missing.
+    A version with other inputs may refuse the calls, or answer as if the new inputs were missing.
 
     Args:
-        cache: of signatures.
-        model: that is asked.
-        calls: made by signatures.
-        spec: the ModelSpec of a response, which names the version that answered.
+        cache: signatures by model.
+        model: the model to call.
+        calls: makes the calls from the signatures.
+        spec: gets the ModelSpec of a response, which names the version that answered.
     """
     cached = cache.get(model)
     known = cached or (yield from _read(cache, model))
@@ -196,7 +196,7 @@ def _answered_by(version: int, spec: Any) -> bool:
 
 
 def _inputs(signatures: Mapping[str, Any]) -> dict[str, Any]:
-    """What calls are made by; the names of tensors, which every export may choose anew, are not among it."""
+    """What calls depend on; tensor names do not count, since every export may choose new ones."""
     return {
         name: (signature.method_name, {key: (info.dtype, info.tensor_shape) for key, info in signature.inputs.items()})
         for name, signature in signatures.items()
@@ -227,7 +227,7 @@ def _of_method(model: ModelRef, signatures: Mapping[str, Any], method: str) -> s
     if DEFAULT in names:
         return DEFAULT
     if len(names) != 1:
-        raise ValueError(f"model {model.name} has {len(names)} signatures of {method}: name one {names or ''}".rstrip())
+        raise ValueError(f"model {model.name} has {len(names)} signatures of {method}; name one {names or ''}".rstrip())
     return names[0]
 
 
@@ -235,15 +235,13 @@ def _example_features(settings: CallSettings, signatures: Mapping[str, Any]) -> 
     if settings.schema is not None:
         return settings.schema
     if COLUMNAR not in signatures:
-        raise ValueError(
-            f"model {settings.model.name} does not name its features: give the schema to make tf.Examples by"
-        )
+        raise ValueError(f"model {settings.model.name} does not name its features; give a schema to make tf.Examples")
     return features_of_signature(signatures[COLUMNAR])
 
 
 def _chunks(rows: Sequence[Row], settings: CallSettings, features: Features) -> Iterator[Sequence[Row]]:
     if isinstance(rows, (Mapping, str)) or not all(isinstance(row, Mapping) for row in rows):
-        raise ValueError("rows must be a list of dicts, one for each row")
+        raise ValueError("rows must be a list of dicts, one per row")
     if settings.strict:
         for index, row in enumerate(rows):
             unknown = sorted(set(row) - set(features))
@@ -254,7 +252,7 @@ def _chunks(rows: Sequence[Row], settings: CallSettings, features: Features) -> 
 
 
 def _parts(count: int, size: int | None) -> Iterator[slice]:
-    """Slices of at most ``size``; a single empty one of nothing, since the shape of an empty answer is the model's."""
+    """Slices of at most ``size``; without rows a single empty one, since the model shapes the empty answer."""
     if size is None or not count:
         yield slice(0, count)
         return
@@ -263,9 +261,9 @@ def _parts(count: int, size: int | None) -> Iterator[slice]:
 
 
 def joined(parts: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """The outputs of several requests as if of one."""
+    """The outputs of several requests, joined."""
     if len(parts) == 1:
         return parts[0]
     if any(not array.ndim for array in parts[0].values()):
-        raise ValueError("an output has no row dimension: such a model cannot be asked in chunks")
+        raise ValueError("an output has no row dimension, so the model cannot be called in chunks")
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

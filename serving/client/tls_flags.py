@@ -1,4 +1,4 @@
-"""The flags of TLS, for every command that calls a server."""
+"""The TLS flags of every command that calls a server."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def read(options: argparse.Namespace) -> Tls | None:
-    """What the flags say; None without TLS.
+    """The flags' files; None without TLS.
 
     Raises:
-        ValueError: the others are given without ``--tls-ca``.
+        ValueError: another flag is given without ``--tls-ca``.
     """
     if options.tls_ca:
         return Tls(

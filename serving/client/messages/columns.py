@@ -1,4 +1,4 @@
-"""Rows to columnar inputs, with missing values as the model was trained with."""
+"""Rows as columnar inputs, with the missing values that the model was trained with."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 
 Row = Mapping[str, object]
 
-# CallOptions the columnar signature spells a missing value, by the input's numpy kind; the exporter's convention.
+# How the columnar signature represents a missing value, by the input's numpy kind; the exporter's convention.
 MISSING = {"f": np.float32("nan"), "i": np.iinfo(np.int64).min, "O": b""}
 _KINDS = {"f": "number", "i": "whole number", "O": "text", "b": "yes or no"}
 
 
 def is_missing(value: object) -> bool:
-    """Whether a row's value stands for none: None, an empty text, or NaN as pandas has it."""
+    """Whether a row's value is missing: None, an empty text, or NaN as in pandas."""
     if value is None:
         return True
     if isinstance(value, (str, bytes)):
@@ -30,20 +30,20 @@ def column(rows: Sequence[Row], name: str, dtype: np.dtype, *, shape: Sequence[i
     """One array of a named value, ``[rows, *shape]``, `MISSING` where a row lacks it.
 
     Args:
-        rows: plain dicts; an absent key and what `is_missing` says mean missing.
+        rows: plain dicts; a value is missing where the key is absent or `is_missing` says so.
         name: the key.
         dtype: float32, int64 or object (bytes).
-        shape: of one row's value: empty for a single value; a list of numbers may be flat or nested.
+        shape: shape of one row's value: empty for a single value; a list of numbers may be flat or nested.
 
     Raises:
-        ValueError: a value is not of the column's type or size; names row and key.
+        ValueError: a value has the wrong type or size; the text names row and key.
     """
     values = []
     for index, row in enumerate(rows):
         value = row.get(name)
         if is_missing(value):
             if dtype.kind not in MISSING or dtype.kind == "i" and dtype.itemsize < 8:
-                raise ValueError(f"row {index}, {name}: is missing, and an input of {dtype} has no word for that")
+                raise ValueError(f"row {index}, {name}: is missing, which an input of {dtype} cannot express")
             values.append(np.full(shape, MISSING[dtype.kind], dtype) if shape else MISSING[dtype.kind])
             continue
         try:
@@ -54,14 +54,14 @@ def column(rows: Sequence[Row], name: str, dtype: np.dtype, *, shape: Sequence[i
 
 
 def wrong(index: int, name: str, value: object, dtype: np.dtype, count: int | None) -> str:
-    """What to tell of a value that is not what its feature takes.
+    """The error text for a value that its feature does not take.
 
     Args:
-        index: of the row.
-        name: of the feature.
-        value: of the feature.
-        dtype: what it should be.
-        count: how many it should be; None: one.
+        index: index of the row.
+        name: name of the feature.
+        value: the row's value.
+        dtype: numpy dtype of the feature.
+        count: int, values that the feature takes; None: one.
     """
     kind = _KINDS.get(dtype.kind, dtype.name)
     wanted = f"a {kind}" if count is None else f"a list of {count} {kind}s"
@@ -75,7 +75,7 @@ def _array(value: object, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
 
 
 def convert(value: Any, dtype: np.dtype) -> object:
-    """A single value as the column holds it; TypeError, ValueError or OverflowError where it cannot."""
+    """A single value in the column's type; TypeError, ValueError or OverflowError if it does not fit."""
     if dtype.kind == "O":
         if isinstance(value, (dict, list, tuple, np.ndarray)):
             raise TypeError
@@ -91,7 +91,7 @@ def convert(value: Any, dtype: np.dtype) -> object:
 
 
 def _whole(value: Any) -> int:
-    """An integer without the detour over a float, which would round beyond 2**53."""
+    """An integer without going through float, which rounds beyond 2**53."""
     if hasattr(value, "__index__"):
         return operator.index(value)
     if isinstance(value, str) and value.strip().lstrip("+-").isdigit():

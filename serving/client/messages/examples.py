@@ -1,4 +1,4 @@
-"""What the features of a model are, and rows as serialized tf.Examples, for signatures that take these."""
+"""The features of a model, and rows as serialized tf.Examples for signatures that take them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Feature:
     """One named value of a row.
 
     Attributes:
-        dtype: float32, int64 or object (bytes); what a signature asks for may be of any other kind.
-        shape: of one row's value: empty for a single value, None for any number of values.
+        dtype: float32, int64 or object (bytes); a signature's input may have any other.
+        shape: shape of one row's value: empty for a single value, None for any number of values.
     """
 
     dtype: np.dtype
@@ -35,11 +35,11 @@ _DTYPES = {"FLOAT": np.dtype(np.float32), "INT": np.dtype(np.int64), "BYTES": np
 
 
 def features_of_schema(path: Path | str) -> Features:
-    """The features of a ``schema.pbtxt`` (tensorflow_metadata); without a shape any number of values.
+    """The features of a ``schema.pbtxt`` (tensorflow_metadata); one without a shape takes any number of values.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no schema, or a feature is of a type that a tf.Example does not hold.
+        ValueError: the file is not a schema, or a tf.Example cannot hold a feature's type.
     """
     try:
         schema = parse_text(Path(path).read_text(), "tensorflow.metadata.v0.Schema")
@@ -62,10 +62,10 @@ def _feature(feature: Any, path: Path | str) -> Feature:
 
 
 def features_of_signature(signature: Any) -> Features:
-    """The features that a signature (a SignatureDef) takes a column each for; the first dimension is the batch.
+    """The features of a signature (a SignatureDef) that takes one column each; the first dimension is the batch.
 
     Raises:
-        ValueError: an input's size is not known before it is asked.
+        ValueError: an input takes lists of any length.
     """
     features = {}
     for name, info in signature.inputs.items():
@@ -85,7 +85,7 @@ def serialize(rows: Sequence[Row], features: Features) -> list[bytes]:
     """Rows as tf.Examples; a missing value is an absent feature, as in the training data.
 
     Raises:
-        ValueError: a value is not of its feature's type or size; names row and key.
+        ValueError: a value has the wrong type or size; the text names row and key.
     """
     return [_serialize(index, row, features) for index, row in enumerate(rows)]
 

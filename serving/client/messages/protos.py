@@ -1,4 +1,4 @@
-"""TF Serving's messages without TensorFlow: loaded from a FileDescriptorSet into a pool of their own."""
+"""TF Serving's messages without TensorFlow: loaded from a FileDescriptorSet into a separate pool."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 
-# Made by serving/client/messages/descriptors.py.
+# Written by serving/client/messages/descriptors.py.
 DESCRIPTOR_SET = Path(__file__).with_name("tensorflow_serving.binpb")
 MODULES = (
     "grpc_health.v1.health",
@@ -37,18 +37,18 @@ def _pool() -> descriptor_pool.DescriptorPool:
 def message(name: str) -> Any:
     """The message class of a full name, such as ``tensorflow.serving.PredictRequest``.
 
-    The pool is not protobuf's default one, so a process may import TensorFlow beside it.
+    The pool is not protobuf's default one, so the process may import TensorFlow, too.
     """
     return message_factory.GetMessageClass(_pool().FindMessageTypeByName(name))
 
 
 def parse_text(text: str, name: str) -> Any:
-    """A message of a full name from protobuf's text format.
+    """A message from protobuf's text format, by its full name.
 
     Raises:
-        ValueError: with line, column and what is wrong there.
+        ValueError: the text does not parse; names line and column.
     """
     try:
         return text_format.Parse(text, message(name)(), descriptor_pool=_pool())
     except text_format.ParseError as error:
-        raise ValueError(f"is no {name} in text format: {error}") from None
+        raise ValueError(f"not a text-format {name}: {error}") from None

@@ -1,4 +1,4 @@
-"""Requests from plain values and plain values from responses: no network, shared by both clients."""
+"""Requests from plain values, and plain values from responses; no network, shared by both clients."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Rpc:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRef:
-    """Which model is asked: the latest version, that of a number, or that of a label.
+    """A model's latest version, or the one with a number or a label.
 
     Attributes:
-        name: of the model.
-        version: its number.
-        label: what the server's config calls the version.
+        name: str, the model's name.
+        version: int, the version's number.
+        label: str, the version's label in the server's config.
     """
 
     name: str
@@ -121,7 +121,7 @@ def multi_inference(model: ModelRef, methods: Mapping[str, str], examples: Seque
     Args:
         model: which model.
         methods: `CLASSIFY` or `REGRESS` by signature.
-        examples: serialized.
+        examples: serialized tf.Examples.
     """
     request = message(f"{_APIS}.MultiInferenceRequest")()
     for signature, method in methods.items():
@@ -132,7 +132,7 @@ def multi_inference(model: ModelRef, methods: Mapping[str, str], examples: Seque
 
 
 def multi_inferred(response: Any) -> dict[str, Any]:
-    """What `classified` or `regressed` make of it, by signature."""
+    """The results of `classified` or `regressed`, by signature."""
     answers = {}
     for result in response.results:
         classes = result.WhichOneof("result") == "classification_result"
@@ -156,7 +156,7 @@ def signatures(response: Any) -> dict[str, Any]:
 
 
 def status(model: ModelRef) -> Rpc:
-    """Where a model's versions stand."""
+    """The states of a model's versions."""
     request = message(f"{_APIS}.GetModelStatusRequest")()
     model.fill(request.model_spec)
     return Rpc(f"{_MODEL}/GetModelStatus", request)
@@ -177,10 +177,10 @@ def reload_config(config: Any) -> Rpc:
     """Serve other models.
 
     Args:
-        config: a ModelServerConfig, of whichever pool, or its text format.
+        config: a ModelServerConfig of any pool, or its text format.
 
     Raises:
-        ValueError: the text is none.
+        ValueError: the text does not parse.
     """
     request = message(f"{_APIS}.ReloadConfigRequest")()
     if isinstance(config, str):
@@ -190,17 +190,17 @@ def reload_config(config: Any) -> Rpc:
 
 
 def reloaded(response: Any) -> None:
-    """Nothing where it went well.
+    """Check the response's own status.
 
     Raises:
-        ServingError: the response says it did not, which some servers do beside the RPC's own status.
+        ServingError: the reload failed; some servers say so in the response besides the RPC's status.
     """
     if response.status.error_code:
         raise error_of(_CODES[response.status.error_code], response.status.error_message)
 
 
 def health(service: str) -> Rpc:
-    """The question of gRPC's health checking."""
+    """The state of a service, from gRPC's health checking."""
     request = message("grpc.health.v1.HealthCheckRequest")(service=service)
     return Rpc("/grpc.health.v1.Health/Check", request)
 
@@ -212,7 +212,7 @@ def healthy(response: Any) -> str:
 
 
 def _fill_input(message_: Any, examples: Sequence[bytes]) -> None:
-    # Set even when empty: the server then says that the input is, rather than that it is missing.
+    # Set even if empty: the server then answers that the input is empty, not that it is missing.
     message_.example_list.SetInParent()
     parse = message("tensorflow.Example").FromString
     message_.example_list.examples.extend(map(parse, examples))

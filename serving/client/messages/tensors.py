@@ -1,8 +1,8 @@
 """TensorProto to numpy and back, without TensorFlow; the server and the client share it.
 
-What a proto means is what TensorFlow's ``Tensor::FromProto`` (tensorflow/core/framework/tensor.cc) makes of it: raw
-bytes must fill the shape, a short list of values repeats its last one, an empty list means zeros or empty strings,
-values beyond the shape are ignored, and so is ``unknown_rank``.
+Protos mean the same as to TensorFlow's ``Tensor::FromProto`` (tensorflow/core/framework/tensor.cc): raw bytes must fill
+the shape, a short list of values repeats its last one, an empty list means zeros or empty strings, values beyond the
+shape are ignored, and so is ``unknown_rank``.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _FIELDS = {
     "uint32_val": 16,
     "uint64_val": 17,
 }
-# Values of these fields lie on the wire as in memory; the others are varints of several bytes.
+# The wire format of these fields equals their memory layout; the others are varints of several bytes.
 _FIXED_WIDTH = ("float_val", "double_val", "bool_val")
 # From this many values on, whole buffers beat lists of Python numbers.
 _MANY = 32
-# A few bytes may not ask the receiver for gigabytes: how many elements may come of repeating the last value.
+# A few bytes must not make the receiver allocate gigabytes: the most elements made by repeating the last value.
 MOST_REPEATED = 1 << 22
 
 
@@ -74,8 +74,8 @@ def fill(proto: Any, array: np.ndarray, *, tensor_content: bool = False) -> None
     Args:
         proto: the TensorProto.
         array: numbers, booleans, bytes or text; text is encoded as UTF-8.
-        tensor_content: numbers travel as one raw buffer instead of in the typed field of their dtype. Strings have
-            no such form.
+        tensor_content: bool, send numbers as one raw buffer instead of in the typed field of their dtype; strings
+            have no raw form.
 
     Raises:
         TensorError: the array's dtype is not supported.
@@ -98,11 +98,11 @@ def fill(proto: Any, array: np.ndarray, *, tensor_content: bool = False) -> None
 
 
 def to_array(proto: Any, *, most_repeated: int = MOST_REPEATED) -> np.ndarray:
-    """The values of a TensorProto in its shape, which may be read-only; strings as an object array of bytes.
+    """The values of a TensorProto in its shape, possibly read-only; strings as an object array of bytes.
 
     Args:
         proto: a TensorProto.
-        most_repeated: the largest tensor that is made of fewer values than it has elements.
+        most_repeated: int, most elements of a tensor that is made of fewer values.
 
     Raises:
         TensorError: the dtype is not supported, the shape is not fully known, or the raw bytes do not fill it.
@@ -181,7 +181,7 @@ def _typed(proto: Any, field: str, dtype: np.dtype, count: int, most_repeated: i
 def _from_list(values: Sequence[Any], field: str, dtype: np.dtype) -> np.ndarray:
     if field == "half_val":
         return np.array(values, np.int32).astype(np.uint16).view(dtype)
-    # Narrow integers travel in a wider field; what does not fit wraps round as in C++.
+    # Narrow integers travel in a wider field; those that do not fit wrap around as in C++.
     return np.array(values, np.int32).astype(dtype) if field == "int_val" else np.array(values, dtype)
 
 

@@ -105,7 +105,7 @@ def test_chunks_are_requests_of_their_own_and_come_back_in_order(ask, server):
     arrays["sizes"] = np.zeros((23, 2), np.float32)
     joined = ask("predict_arrays", "taxi", arrays, signature="columnar", version=1, chunk_rows=22)
     assert joined["said"].tolist()[-1] == b"22.0|22|?|0.0,0.0"
-    with pytest.raises(ValueError, match="one first dimension"):
+    with pytest.raises(ValueError, match="the same first dimension"):
         ask("predict_arrays", "taxi", arrays | {"fare": fares[:5]}, signature="columnar", chunk_rows=5)
 
 
@@ -156,9 +156,9 @@ def test_errors_are_sorted_and_carry_code_and_text(ask, method, arguments, how, 
         ("predict", {"fare": 1}, {}, "rows must be a list of dicts"),
         ("classify", [3], {}, "rows must be a list of dicts"),
         ("predict", [{}], {"signature": "nothing"}, "no signature 'nothing'; it has classify, columnar, regress, serv"),
-        ("predict", [{}], {"signature": "serving_default"}, "takes serialized tf.Examples: give the schema"),
-        ("predict", [{}], {"chunk_rows": 0}, "chunk_rows: 0 is not above 0"),
-        ("predict", [{}], {"timeout": 0}, "timeout: 0 is not above 0 seconds"),
+        ("predict", [{}], {"signature": "serving_default"}, "takes serialized tf.Examples; give a schema"),
+        ("predict", [{}], {"chunk_rows": 0}, "chunk_rows must be above 0, not 0"),
+        ("predict", [{}], {"timeout": 0}, "timeout must be above 0"),
         ("multi_inference", [{}], {"signature": "regress"}, "name them in classify and regress"),
     ],
 )
@@ -242,7 +242,7 @@ def test_the_command_line(capsys, monkeypatch, server, folder):
     taxi = (server, "--model", "taxi", "--label", "stable")
     asked = (*taxi, "--input", "-")
     code, out, err = run("predict", *asked, "--chunk-rows", 1, given=given)
-    assert (code, err) == (0, "ignored, since the model has no such input: color\n")
+    assert (code, err) == (0, "ignored, the model has no such input: color\n")
     assert [json.loads(line) for line in out.splitlines()] == [{"said": "25.0|?|?|?,?"}, {"said": "50.0|3|?|?,?"}]
     assert run("predict", *asked, "--schema", folder / "schema.pbtxt", given=given)[1] == out
     assert run("classify", *asked, given=given)[1].splitlines()[0] == '{"cheap": 0.75, "dear": 0.25}'
@@ -255,7 +255,7 @@ def test_the_command_line(capsys, monkeypatch, server, folder):
     assert run("predict", *taxi, "--input", table)[1].splitlines()[1] == '{"said": "?|?|?|?,?"}'
     code, _, err = run("status", server, "--model", "large")
     assert (code, err) == (1, f"{server.target}: NOT_FOUND: Could not find any versions of model large\n")
-    for given, problem in (("", "- holds no row"), ('{"fare": "x"}', "row 0, fare: 'x' is not a number")):
+    for given, problem in (("", "- has no rows"), ('{"fare": "x"}', "row 0, fare: 'x' is not a number")):
         assert run("predict", *asked, given=given)[::2] == (2, f"predict: {problem}\n")
     assert "need --tls-ca" in run("status", server, "--model", "taxi", "--tls-key", "x")[2]
 

@@ -137,7 +137,7 @@ def test_nan_of_a_table_is_missing_in_every_column():
     assert np.isnan(column(rows, "v", np.dtype(np.float32))).all()
     assert column(rows, "v", np.dtype(np.int64)).tolist() == [MISSING["i"]] * 2
     assert column(rows, "v", np.dtype(object)).tolist() == [b""] * 2
-    with pytest.raises(ValueError, match="row 0, v: is missing, and an input of int32 has no word for that"):
+    with pytest.raises(ValueError, match="row 0, v: is missing, which an input of int32 cannot express"):
         column(rows, "v", np.dtype(np.int32))
 
 
@@ -189,7 +189,7 @@ def test_examples_name_the_row_and_key_that_do_not_fit(schema, row, text):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("feature { nmae: 'x' }", "is no tensorflow.metadata.v0.Schema in text format: 1:11"),
+        ("feature { nmae: 'x' }", "not a text-format tensorflow.metadata.v0.Schema: 1:11"),
         ("", "the schema has no features"),
         ("feature { name: 'x' type: STRUCT }", "feature x: type STRUCT is not INT, FLOAT or BYTES"),
     ],
@@ -225,15 +225,15 @@ def test_addresses_become_a_grpc_target(addresses, target):
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: Connection.of(""), "no address was given"),
+        (lambda: Connection.of(""), "no address is given"),
         (lambda: Connection.of("localhost"), "'localhost' is not host:port"),
         (lambda: Connection.of("a:1,dns:///b:1"), "'dns:///b:1': a gRPC target must be the only address"),
         (lambda: Connection(addresses=("a:1", "b:1"), tls=Tls()), "need server_name"),
         (lambda: Connection(addresses=("a:1",), max_message_bytes=2**31), "max_message_bytes: 2147483648 is not"),
         (lambda: Retry(attempts=6), "attempts: 6 is not between 1 and 5"),
         (lambda: Retry(initial_seconds=0), "must be above 0"),
-        (lambda: Tls(certificate="a"), "both or not at all"),
-        (lambda: Client("a:1", requests_in_flight=0), "requests_in_flight: 0 is not above 0"),
+        (lambda: Tls(certificate="a"), "give both the client"),
+        (lambda: Client("a:1", requests_in_flight=0), "requests_in_flight must be above 0, not 0"),
     ],
 )
 def test_connections_that_cannot_be_are_refused(make, text):

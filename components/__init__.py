@@ -1,3 +1,3 @@
-"""Components of ours, each where no standard TFX component does the job: gates, infra validation, push."""
+"""Our own TFX components, each for a job that no standard component does: ingest, gates, push, training elsewhere."""
 
 import trainer  # noqa: F401 (pins Keras 3 in every worker process, see trainer/__init__.py)

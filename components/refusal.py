@@ -2,14 +2,13 @@
 
 
 class GateRefused(Exception):
-    """A gate said no.
+    """A gate refused its input.
 
-    Raised inside an executor, so that the node fails on every orchestrator and nothing after it runs. The
-    local runner turns it into exit code 3, one line on the terminal, and a property of the execution in
-    ML Metadata.
+    Raised inside an executor, so the node fails on every orchestrator and no later node runs. The local runner turns it
+    into exit code 3, one line on the terminal and a property of the execution in ML Metadata.
 
     Attributes:
-        reason: one line: what was refused, where, and by which limit.
+        reason: one line with what was refused, where, and by which limit.
     """
 
     def __init__(self, reason: str):

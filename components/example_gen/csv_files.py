@@ -1,6 +1,6 @@
-"""CSV files with a header line, as record batches; values become what CsvExampleGen of TFX makes of them.
+"""CSV files with a header line, as record batches; each value becomes what TFX's CsvExampleGen makes of it.
 
-``types`` maps a column to ``INT``, ``FLOAT``, ``BYTES``, as in a schema, or ``UNKNOWN`` for one without any value.
+``types`` maps a column to ``INT``, ``FLOAT`` or ``BYTES``, as in a schema, or to ``UNKNOWN`` if it has no value at all.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def header(path: str, open_file: Open) -> list[str]:
     """The names of the columns.
 
     Raises:
-        GateRefused: there is no header line, or it is no text.
+        GateRefused: there is no header line, or it is not text.
     """
     with open_file(path) as stream:
         line = stream.readline()
     if line.count(b'"') % 2:
-        raise GateRefused(f"{path}: the first line must name the columns, and a quote in it is not closed.")
+        raise GateRefused(f"{path}: the first line must name the columns, but a quote in it is not closed.")
     try:
         names = next(csv.reader([line.decode()]), [])
     except (UnicodeDecodeError, csv.Error):
@@ -45,7 +45,7 @@ def header(path: str, open_file: Open) -> list[str]:
 
 
 def inferred_types(paths: Sequence[str], open_file: Open, columns: Sequence[str]) -> dict[str, str]:
-    """The types of ``columns`` after all values of all files, by the rules of TFX: INT, then FLOAT, then BYTES."""
+    """The types that all values of ``columns`` in all files fit, by TFX's rules: INT, else FLOAT, else BYTES."""
     types = dict.fromkeys(columns, "UNKNOWN")
     for path in paths:
         with open_file(path) as stream:
@@ -58,10 +58,10 @@ def inferred_types(paths: Sequence[str], open_file: Open, columns: Sequence[str]
 
 
 def record_batches(path: str, stream: BinaryIO, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
-    """The rows; a cell without text is null.
+    """The rows; an empty cell is null.
 
     Raises:
-        GateRefused: a line has too many or too few cells, or a cell is not of its column's type.
+        GateRefused: a line has too many or too few cells, or a cell does not fit its column's type.
     """
     for first_row, batch in _text_batches(path, stream):
         columns = []
@@ -71,8 +71,8 @@ def record_batches(path: str, stream: BinaryIO, types: Mapping[str, str]) -> Ite
                 columns.append(_cast(values, types[name]))
             except _NotOfType as error:
                 raise GateRefused(
-                    f"{path}, row {first_row + error.index + 1} after the header: {name} is {error.text!r}, and "
-                    f"{types[name]} by the schema; mend the row, or the schema."
+                    f"{path}, row {first_row + error.index + 1} after the header: {name} is {error.text!r}, but the "
+                    f"schema says {types[name]}; fix the row or the schema."
                 ) from None
         yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
@@ -84,7 +84,7 @@ class _NotOfType(Exception):
 
 
 def _text_batches(path: str, stream: BinaryIO) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The cells as texts, with the number of rows before each batch."""
+    """The cells as strings, with the number of rows before each batch."""
     bad_rows: list[arrow_csv.InvalidRow] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
@@ -97,7 +97,7 @@ def _text_batches(path: str, stream: BinaryIO) -> Iterator[tuple[int, pa.RecordB
     try:
         for batch in arrow_csv.open_csv(
             pa.PythonFile(counting, "r"),
-            # Without threads, Arrow knows the numbers of the rows.
+            # Arrow reports row numbers only without threads.
             read_options=arrow_csv.ReadOptions(block_size=_BLOCK, use_threads=False, column_names=names),
             parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=remember),
             convert_options=arrow_csv.ConvertOptions(
@@ -111,19 +111,19 @@ def _text_batches(path: str, stream: BinaryIO) -> Iterator[tuple[int, pa.RecordB
             row = bad_rows[0]
             raise GateRefused(
                 f"{path}, row {row.number} after the header has {row.actual_columns} cells, the header has "
-                f"{row.expected_columns}: {row.text[:80]!r}; mend the row."
+                f"{row.expected_columns}: {row.text[:80]!r}; fix the row."
             ) from None
         if "Empty CSV" in str(error):
             return
         reason = " ".join(str(error).split())[:200]
-        raise GateRefused(f"{path}, after row {rows}: not UTF-8 text, or no CSV ({reason}).") from None
+        raise GateRefused(f"{path}, after row {rows}: not UTF-8 text or not CSV ({reason}).") from None
     if counting.quotes % 2:
-        # Arrow takes the rest of the file for one value.
-        raise GateRefused(f"{path}: a quote is opened and not closed again; mend the file.")
+        # Arrow has taken the rest of the file for one value.
+        raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
 
 
 class _Counting(io.RawIOBase):
-    """A stream that counts the quotes in what is read."""
+    """A stream that counts the quotes that are read from it."""
 
     def __init__(self, stream: BinaryIO):
         super().__init__()
@@ -144,12 +144,12 @@ def _cast(values: pa.Array, kind: str) -> pa.Array:
     if kind == "UNKNOWN":
         return pa.nulls(len(values))
     try:
-        # Arrow reads hexadecimal integers, which are texts to TFX.
+        # Arrow parses hexadecimal integers, which are strings to TFX.
         if kind != "INT" or not _any_hexadecimal(values):
             return values.cast(_ARROW[kind])
     except pa.ArrowInvalid:
         pass
-    # Spaces, signs and underscores: what Python takes for a number is one to TFX.
+    # Spaces, signs and underscores: to TFX, a number is what Python parses as one.
     return pa.array([_number(cell, kind, index) for index, cell in enumerate(values.to_pylist())], _ARROW[kind])
 
 
@@ -157,7 +157,7 @@ def _number(cell: str | None, kind: str, index: int) -> int | float | None:
     if cell is None:
         return None
     if not cell.isascii():
-        # Digits of other scripts are numbers to Python, and texts to TFX.
+        # Digits of other scripts are numbers to Python but strings to TFX.
         raise _NotOfType(index, cell)
     try:
         number = int(cell) if kind == "INT" else float(cell)
@@ -188,7 +188,7 @@ def _type(column: pa.Array) -> str:
 
 
 def _any_long_integer(values: pa.Array) -> bool:
-    """Whether there is an integer of more than 64 bits, which TFX takes for a text."""
+    """Whether there is an integer of more than 64 bits, which is a string to TFX."""
     long = values.filter(pc.match_substring_regex(values, r"^\s*[+-]?[0-9_]{19,}\s*$"))
     return any(_is_no_int64(cell) for cell in long.to_pylist())
 
@@ -197,5 +197,5 @@ def _is_no_int64(cell: str) -> bool:
     try:
         return int(cell) not in _INT64
     except ValueError:
-        # Underscores alone, or more digits than Python converts.
+        # Only underscores, or more digits than Python converts.
         return True

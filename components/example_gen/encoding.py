@@ -1,7 +1,7 @@
 """Rows of a table to serialized tf.Examples, zeros included.
 
-The Parquet executor that TFX ships goes through ``dict_to_example``, which takes every falsy value for a missing one: a
-fare of 0.0, a count of 0 and an empty text all disappear.
+TFX's Parquet executor uses ``dict_to_example``, which takes every falsy value for a missing one: a fare of 0.0, a count
+of 0 and an empty string all disappear.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
 class UnsupportedColumn(GateRefused):
-    """A column whose type has no place in a tf.Example."""
+    """A column of a type that a tf.Example cannot hold."""
 
 
 def to_examples(batch: pa.RecordBatch) -> list[bytes]:
     """Serialized tf.Examples of a batch's rows, in order.
 
-    Integers and booleans become int64, floating-point numbers float32, texts and binaries bytes; a list becomes a
-    feature of many values, and a null one without a value.
+    Integers and booleans become int64, floating-point numbers float32, strings and binaries bytes; a list becomes a
+    feature with many values, a null a feature without a value.
 
-    The encoder writes the features of an example in another order in each process, and the hash of these bytes decides
-    the split: without a fixed order, rows would move between train and eval from run to run.
+    The encoder orders the features of an example differently in each process, and the hash of these bytes decides the
+    split: without a fixed order, rows would move between train and eval from run to run.
 
     Raises:
         UnsupportedColumn: names the column and its type.
     """
     names = batch.schema.names
     if repeated := {name for name in names if names.count(name) > 1}:
-        raise UnsupportedColumn(f"column {sorted(repeated)[0]!r} is there twice; give one another name")
+        raise UnsupportedColumn(f"column {sorted(repeated)[0]!r} occurs twice; rename one of them")
     columns = [_as_lists(name, batch.column(index)) for index, name in enumerate(names)]
     parse = example_pb2.Example.FromString
     return [
@@ -54,7 +54,7 @@ def to_examples(batch: pa.RecordBatch) -> list[bytes]:
 
 
 def feature_type(name: str, kind: pa.DataType) -> pa.DataType | None:
-    """What a column's values become: int64, float or large_binary; None for a column that holds nulls alone.
+    """The type that a column's values become: int64, float or large_binary; None for a column of nulls only.
 
     Raises:
         UnsupportedColumn: names the column and its type.
@@ -72,13 +72,13 @@ def feature_type(name: str, kind: pa.DataType) -> pa.DataType | None:
     if any(is_text(kind) for is_text in _TEXTS):
         return pa.large_binary()
     raise UnsupportedColumn(
-        f"column {name!r} has the type {kind}; a tf.Example holds numbers, texts and lists of them only, so cast it to "
-        "one of these first"
+        f"column {name!r} has the type {kind}, but a tf.Example holds only numbers, strings and lists of them; "
+        "cast it to one of these"
     )
 
 
 def _as_lists(name: str, column: pa.Array) -> pa.Array:
-    """A column as one of lists: those that it holds, or one value for each scalar; none for a null."""
+    """A column as a column of lists: its own, or one value per scalar and none per null."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
@@ -86,13 +86,13 @@ def _as_lists(name: str, column: pa.Array) -> pa.Array:
         column = column.cast(pa.large_binary())
     wanted = feature_type(name, column.type)
     if wanted is None and pa.types.is_null(column.type):
-        # The kind of an absent feature says nothing.
+        # The type of an absent feature is irrelevant.
         return pa.nulls(len(column), pa.large_list(pa.float32()))
     if isinstance(column, (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)):
         lengths = pc.fill_null(pc.list_value_length(column), 0)
         values = column.flatten()
         if values.null_count:
-            raise UnsupportedColumn(f"column {name!r} has a null inside a list; leave the value or the whole list out")
+            raise UnsupportedColumn(f"column {name!r} has a null inside a list; drop the value or the whole list")
     else:
         lengths = column.is_valid().cast(pa.int64())
         values = column.drop_null()

@@ -1,7 +1,7 @@
-"""ExampleGen in a stream: files to tf.Examples in TFRecord shards, in memory that no row adds to.
+"""ExampleGen as a stream: files to tf.Examples in TFRecord shards, in constant memory.
 
-TFX's own executors keep about 2.3 KB of every row in memory. In this process the rows stream from the reader to the
-writers, without Beam. On an engine, the same reading code is a Beam step per file and row group.
+TFX's own executors keep about 2.3 KB per row in memory. In this process the rows stream from the reader to the writers,
+without Beam. On an engine, the same reading code is a Beam step per file and row group.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from components.refusal import GateRefused
 Format = Literal["csv", "parquet", "arrow", "tfrecord"]
 
 _FORMAT, _TYPES = "format", "types"
-# Beam in this process would only be in the way.
+# Runners that work in this process, where Beam brings nothing.
 _HERE = {"fnapirunner", "directrunner"}
 
 
 def custom_config(*, kind: Format, types: Mapping[str, str]) -> example_gen_pb2.CustomConfig:
-    """What the executor is told beyond TFX's own properties.
+    """The executor's configuration beyond TFX's own properties.
 
     Args:
-        kind: of the files.
-        types: the curated schema's, by column; columns that are not in it are inferred.
+        kind: format of the files.
+        types: types by column, from the curated schema; those of other columns are inferred.
     """
     config = example_gen_pb2.CustomConfig()
     options = struct_pb2.Struct()
@@ -62,10 +62,10 @@ class Executor(BaseExampleGenExecutor):
         output_dict: dict[str, list[Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Write the splits, here or on the engine that Beam's arguments name.
+        """Write the splits, in this process or on the engine that Beam's arguments name.
 
         Raises:
-            GateRefused: the data cannot be read; says which file and where in it.
+            GateRefused: the data cannot be read; names the file and the place in it.
         """
         if not _in_this_process(self._beam_pipeline_args or []):
             super().Do(input_dict, output_dict, exec_properties)
@@ -124,13 +124,13 @@ class Tables:
         return cls(paths, kind, {} if kind == "tfrecord" else table_files.column_types(paths, kind, given[_TYPES]))
 
     def pieces(self) -> list[table_files.Piece]:
-        """All that there is to read."""
+        """The pieces of all files."""
         if self.kind == "tfrecord":
             return [table_files.Piece(path) for path in self.paths]
         return [piece for path in self.paths for piece in table_files.pieces(path, self.kind)]
 
     def examples(self) -> Iterator[list[bytes]]:
-        """Serialized tf.Examples of all rows in order, some thousand at a time."""
+        """The serialized tf.Examples of all rows in order, some thousand at a time."""
         found = False
         for path in self.paths:
             logging.info("Reading %s", path)
@@ -138,10 +138,10 @@ class Tables:
                 found = found or bool(examples)
                 yield examples
         if not found:
-            raise GateRefused(f"there is no row in {', '.join(self.paths[:3])}{' ...' if self.paths[3:] else ''}.")
+            raise GateRefused(f"there are no rows in {', '.join(self.paths[:3])}{' ...' if self.paths[3:] else ''}.")
 
     def examples_of(self, piece: table_files.Piece) -> Iterator[list[bytes]]:
-        """The same of one piece."""
+        """The serialized tf.Examples of one piece, some thousand at a time."""
         if self.kind == "tfrecord":
             yield from record_files.examples(piece.path)
             return
@@ -172,7 +172,7 @@ def _files_to_examples(pipeline: beam.Pipeline, exec_properties: dict[str, Any],
         | "ToExamples" >> beam.FlatMap(_examples_of, tables).with_output_types(bytes)
     )
     if wanted.split_config.partition_feature_name:
-        # Of bytes, TFX hashes the whole.
+        # TFX hashes a feature only of a parsed example; of bytes it hashes all.
         return examples | "Parse" >> beam.Map(tf.train.Example.FromString)
     return examples
 

@@ -1,4 +1,4 @@
-"""TFRecord files of tf.Examples, read some at a time."""
+"""TFRecord files of tf.Examples, read in small batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tensorflow.core.example import example_pb2
 
 from components.refusal import GateRefused
 
-# Few: one may be a picture.
+# Few: an example may be an image.
 _EXAMPLES = 64
 
 
@@ -18,10 +18,10 @@ def examples(path: str) -> Iterator[list[bytes]]:
     """Serialized tf.Examples in order, with the features of each in a fixed order: their hash decides the split.
 
     Args:
-        path: a file; one whose name ends in ``.gz`` is compressed.
+        path: path of the file; one that ends in ``.gz`` is decompressed.
 
     Raises:
-        GateRefused: the file is cut off or damaged, or a record is no tf.Example.
+        GateRefused: the file is truncated or damaged, or a record is not a tf.Example.
     """
     compression = "GZIP" if path.endswith(".gz") else ""
     parse = example_pb2.Example.FromString
@@ -32,6 +32,6 @@ def examples(path: str) -> Iterator[list[bytes]]:
             count += len(batch)
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         reason = " ".join(error.message.split())[:200]
-        raise GateRefused(f"{path} is damaged after {count} examples or more ({reason}); write it again.") from error
+        raise GateRefused(f"{path} is damaged after the first {count} examples ({reason}); write it again.") from error
     except DecodeError:
-        raise GateRefused(f"{path}: a record after the first {count} is no tf.Example.") from None
+        raise GateRefused(f"{path}: a record after the first {count} is not a tf.Example.") from None

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
-# Before compression. Later nodes read the shards side by side, each in one go.
+# Before compression. Later nodes read the shards in parallel, each as a whole.
 SHARD_BYTES = 128 * 2**20
-# Level 1 takes half the time of the default and makes files a fifth larger.
+# Level 1 takes half the time of the default; the files are a fifth larger.
 _OPTIONS = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
 
 
@@ -28,11 +28,11 @@ def read_records(folder: str, *, limit: int = -1) -> list[bytes]:
 class ShardWriter:
     """Writes the examples of one split; a context manager.
 
-    The last part of a shard's name is the number of shards, so they get their names when all are written.
+    A shard's name ends with the number of shards, so the shards get their names once all are written.
 
     Args:
-        folder: of the split; it is created.
-        shard_bytes: a new shard begins after so many bytes of examples.
+        folder: folder of the split; it is created.
+        shard_bytes: bytes of examples after which a new shard begins.
     """
 
     _writer: tf.io.TFRecordWriter

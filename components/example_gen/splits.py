@@ -1,4 +1,4 @@
-"""Which split an example goes to: the hash of TFX's own ExampleGen, so that rows stay where they were."""
+"""Which split an example goes to: by the hash of TFX's own ExampleGen, so rows stay in their split."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class HashSplits:
     Source: ``_PartitionFn`` in tfx/components/example_gen/base_example_gen_executor.py.
 
     Args:
-        config: splits with their hash buckets, and the feature whose value is hashed, if it is not the example.
+        config: splits with their hash buckets, and the feature whose value is hashed instead of the example, if any.
     """
 
     def __init__(self, config: example_gen_pb2.SplitConfig):
@@ -27,7 +27,7 @@ class HashSplits:
         self._feature = config.partition_feature_name
 
     def index(self, example: bytes) -> int:
-        """The number of the split of a serialized tf.Example."""
+        """The index of the split of a serialized tf.Example."""
         key = self._key(example) if self._feature else example
         bucket = int.from_bytes(hashlib.sha256(key).digest(), "big") % self._bounds[-1]
         return bisect.bisect(self._bounds, bucket)
@@ -46,6 +46,6 @@ class HashSplits:
             "int64_list",
         ):
             raise GateRefused(
-                f"partition_feature_name: every example needs a text or an integer as {self._feature!r}; one has none."
+                f"partition_feature_name: every example needs a string or integer in {self._feature!r}; one has none."
             )
         return features[self._feature].SerializeToString(deterministic=True)

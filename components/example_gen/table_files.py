@@ -22,21 +22,21 @@ from components.example_gen.encoding import UnsupportedColumn, feature_type
 from components.refusal import GateRefused
 
 Format = Literal["csv", "parquet", "arrow"]
-# What is decoded at once; a record batch of some thousand rows is where the speed levels off.
+# Limits of one decoded batch; beyond some thousand rows it gets no faster.
 _ROWS = 4096
 _BYTES = 8 * 2**20
-# What a worker of an engine is given to read.
+# What one worker of an engine reads at a time.
 _PIECE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What one worker reads on its own: a file, or neighbouring row groups (Parquet) or record batches (Arrow) of one.
+    """What one worker reads: a file, or consecutive row groups (Parquet) or record batches (Arrow) of one.
 
     Attributes:
-        path: the file.
-        first: the first row group or record batch.
-        stop: the one after the last; None for all to the end.
+        path: path or URI of the file.
+        first: index of the first row group or record batch.
+        stop: index after the last one; None reads to the end.
     """
 
     path: str
@@ -45,21 +45,21 @@ class Piece:
 
 
 def find(pattern: str) -> list[str]:
-    """The files of a glob pattern, in order.
+    """The files that match a glob pattern, in order.
 
     Raises:
-        GateRefused: there is none.
+        GateRefused: no file matches.
     """
     paths = sorted(map(os.fsdecode, fileio.glob(pattern)))
     if not paths:
-        raise GateRefused(f"no file matches {pattern}; is the folder right, and data.format?")
+        raise GateRefused(f"no file matches {pattern}; check data.path and data.format")
     return paths
 
 
 def pieces(path: str, kind: Format) -> list[Piece]:
-    """A file in parts of about 64 MB, to be read side by side; all in order are all its rows."""
+    """Split a file into parts of about 64 MB that can be read in parallel; in order, they hold all its rows."""
     if kind == "csv":
-        # A newline may be inside quotes, so nobody can begin in the middle.
+        # A newline may be inside quotes, so reading cannot begin in the middle.
         return [Piece(path)]
     with _open(path) as stream, _readable(path, kind):
         if kind == "parquet":
@@ -77,10 +77,10 @@ def record_batches(piece: Piece, kind: Format, types: Mapping[str, str]) -> Iter
     Args:
         piece: what to read.
         kind: the file's format.
-        types: of the columns of a CSV file, see `components.example_gen.csv_files`; other formats know theirs.
+        types: types of a CSV file's columns, see `components.example_gen.csv_files`; other formats store theirs.
 
     Raises:
-        GateRefused: says what is wrong, in which file, and where it can be known in which line and column.
+        GateRefused: the file cannot be read; names the problem and the file, and the row and column where known.
     """
     if kind == "csv":
         with _open(piece.path) as stream:
@@ -91,10 +91,10 @@ def record_batches(piece: Piece, kind: Format, types: Mapping[str, str]) -> Iter
 
 
 def column_types(paths: list[str], kind: Format, known: Mapping[str, str]) -> dict[str, str]:
-    """The types of a CSV file's columns: the known ones, and of other columns what all their values are.
+    """The types of the columns of CSV files: the known ones, and for other columns the type that fits all values.
 
     Raises:
-        GateRefused: the files differ in their columns or types, or one has a type that no tf.Example has.
+        GateRefused: the files differ in their columns or types, or one has a type that a tf.Example cannot hold.
     """
     if kind != "csv":
         _check_types(paths, kind)
@@ -102,18 +102,18 @@ def column_types(paths: list[str], kind: Format, known: Mapping[str, str]) -> di
     names = csv_files.header(paths[0], _open)
     for path in paths[1:]:
         if csv_files.header(path, _open) != names:
-            raise GateRefused(f"{path} has other columns, or in another order, than {paths[0]}.")
+            raise GateRefused(f"{path} and {paths[0]} differ in their columns or the order of them.")
     types = {name: known[name] for name in names if known.get(name, "TYPE_UNKNOWN") != "TYPE_UNKNOWN"}
     for name, wanted in types.items():
         if wanted not in csv_files.TYPES:
-            raise GateRefused(f"{name} is {wanted} by the schema, which no CSV file can hold; make it BYTES.")
+            raise GateRefused(f"the schema says that {name} is {wanted}, which a CSV file cannot hold; make it BYTES.")
     if unknown := [name for name in names if name not in types]:
         types |= csv_files.inferred_types(paths, _open, unknown)
     return types
 
 
 def _check_types(paths: list[str], kind: Format) -> None:
-    """A feature must be of one kind in all files, or later nodes read nonsense."""
+    """Refuse files in which a column has different types: later nodes would read nonsense."""
     first: dict[str, tuple[str, pa.DataType]] = {}
     for path in paths:
         with _open(path) as stream, _readable(path, kind):
@@ -126,7 +126,7 @@ def _check_types(paths: list[str], kind: Format) -> None:
             before, wanted = first.setdefault(field.name, (path, found)) if found else (path, None)
             if found != wanted:
                 raise GateRefused(
-                    f"column {field.name!r} is {found} in {path} and {wanted} in {before}; write all files alike."
+                    f"column {field.name!r} is {found} in {path} but {wanted} in {before}; write one type to all files."
                 )
 
 
@@ -153,17 +153,17 @@ def _bounded_rows(size: int, rows: int) -> int:
 
 @contextlib.contextmanager
 def _readable(path: str, kind: Format) -> Iterator[None]:
-    """Makes Arrow's errors about a file the reader's."""
+    """Turn Arrow's errors about a file into a refusal."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
         name = {"parquet": "Parquet", "arrow": "Arrow"}[kind]
         reason = " ".join(str(error).split())[:200]
-        raise GateRefused(f"{path} is not a whole {name} file ({reason}); write it again.") from error
+        raise GateRefused(f"{path} is not a complete {name} file ({reason}); write it again.") from error
 
 
 def _open(path: str) -> BinaryIO:
     if "://" not in path:
         return Path(path).open("rb")
-    # Beam's streams, other than TensorFlow's, are whole Python files; Arrow needs that.
+    # Arrow needs a full Python file object, which Beam's streams are and TensorFlow's are not.
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)

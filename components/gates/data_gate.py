@@ -1,7 +1,7 @@
-"""DataGate: stops the run on data anomalies and on a label that cannot be learnt.
+"""DataGate: stops the run on data anomalies and on a label that no model can learn.
 
-The standard ExampleValidator only reports: its anomalies never fail it, and a model is trained on bad data. It also
-knows nothing of the label, whose missing values would silently become negatives, or the first class, or 0.
+The standard ExampleValidator only reports: it never fails, and the pipeline trains on bad data. Nor does it know the
+label, whose missing values would silently become negatives, the first class or 0.
 """
 
 from collections.abc import Collection, Sequence
@@ -30,17 +30,17 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     fail_on: Parameter[str],
     allow: Parameter[str] = "",
 ) -> None:
-    """Refuse the data if ExampleValidator found anomalies, or the label of a split cannot be learnt.
+    """Refuse the data if ExampleValidator found anomalies or no model can learn the label of a split.
 
     Args:
-        anomalies: from ExampleValidator; one folder per split.
-        statistics: from StatisticsGen, for the label.
+        anomalies: ExampleValidator's output, one folder per split.
+        statistics: StatisticsGen's output, for the label.
         label: a `trainer.parameters.Label` as JSON.
-        fail_on: ``error`` or ``warning``: the least severity that refuses.
-        allow: anomalies that never refuse, comma-separated ``feature:REASON`` or ``feature`` (any reason).
+        fail_on: lowest severity that refuses, ``error`` or ``warning``.
+        allow: accepted anomalies, comma-separated ``feature:REASON`` or ``feature`` (any reason).
 
     Raises:
-        GateRefused: with the first anomalies, each with its split and feature.
+        GateRefused: there are anomalies; names the first ones, each with its split and feature.
     """
     splits = artifact_utils.decode_split_names(anomalies.split_names)
     allowed = frozenset(filter(None, allow.split(",")))
@@ -59,16 +59,16 @@ def find_anomalies(uri: str, *, splits: Sequence[str], fail_on: str, allow: Coll
     """Read the anomalies of every split and return those that refuse, as ``split/feature: what (REASON)``.
 
     Args:
-        uri: an ExampleAnomalies artifact's folder.
-        splits: the splits that were validated; one without a result refuses.
-        fail_on: the least severity that refuses, ``error`` or ``warning``.
-        allow: ``feature:REASON`` or ``feature`` entries to pass over.
+        uri: folder of an ExampleAnomalies artifact.
+        splits: names of the validated splits; one without a result refuses.
+        fail_on: lowest severity that refuses, ``error`` or ``warning``.
+        allow: entries to accept, ``feature:REASON`` or ``feature``.
     """
-    found = [] if splits else ["ExampleValidator looked at no split"]
+    found = [] if splits else ["ExampleValidator validated no split"]
     for split in splits:
         path = f"{uri}/Split-{split}/{_ANOMALIES_FILE}"
         if not fileio.exists(path):
-            found.append(f"{split}: ExampleValidator left no result at {path}")
+            found.append(f"{split}: ExampleValidator wrote no result to {path}")
             continue
         with fileio.open(path, "rb") as file:
             anomalies = anomalies_pb2.Anomalies.FromString(file.read())

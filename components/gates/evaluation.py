@@ -1,4 +1,4 @@
-"""The Evaluator's figures as plain values."""
+"""The Evaluator's metrics as plain values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ALL_EXAMPLES = ""
 EXAMPLE_COUNT = "example_count"
 CANDIDATE, BASELINE = tfma.CANDIDATE_KEY, tfma.BASELINE_KEY
 
-# Keras computes in float32: 7 right of 10 is 0.69999999, and must pass a limit of 0.7.
+# Keras computes in float32: 7 correct out of 10 is 0.69999999 and must pass a limit of 0.7.
 _ROUNDING = 1e-7
 
 Table = dict[str, dict[str, float]]
@@ -19,12 +19,12 @@ def metrics_by_slice(evaluation_uri: str, model_name: str) -> Table:
     """TFMA's metrics of one model.
 
     Args:
-        evaluation_uri: a ModelEvaluation artifact's folder.
+        evaluation_uri: folder of a ModelEvaluation artifact.
         model_name: `CANDIDATE` or `BASELINE`.
 
     Returns:
-        Such as ``{"": {"auc": 0.95}, "payment_type=Cash": {...}}``, `ALL_EXAMPLES` first; empty where the model was not
-        evaluated.
+        The metrics of each slice, `ALL_EXAMPLES` first, such as ``{"": {"auc": 0.95}, "payment_type=Cash": {...}}``;
+        empty if the model was not evaluated.
     """
     table: Table = {}
     for record in tfma.load_metrics(evaluation_uri):
@@ -48,10 +48,10 @@ def slice_name(slice_key: metrics_for_slice_pb2.SliceKey) -> str:
 
 
 def at_least(limit: float) -> float:
-    """The least value that counts as ``limit`` or more."""
+    """The smallest value that counts as ``limit`` or more."""
     return limit * (1 - _ROUNDING)
 
 
 def at_most(limit: float) -> float:
-    """The greatest value that counts as ``limit`` or less."""
+    """The largest value that counts as ``limit`` or less."""
     return limit * (1 + _ROUNDING)

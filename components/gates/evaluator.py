@@ -1,6 +1,6 @@
-"""Evaluator: TFX's own, for which a baseline without files is no baseline.
+"""Evaluator: TFX's own, except that a baseline without files counts as no baseline.
 
-On a platform the node before always yields an artifact, in a first run an empty one, and TFX's Evaluator dies of it.
+On a platform the preceding node always yields an artifact, an empty one in a first run, on which TFX's Evaluator fails.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from trainer.export.model_artifact import is_empty
 
 
 class Executor(executor.Executor):
-    """Evaluates without a comparison where the baseline is empty.
+    """Evaluates without a comparison if the baseline is empty.
 
-    TFX then drops the limits on the change against a baseline; `components.gates.model_gate` decides whether a first
+    TFX then drops the limits on the change from the baseline; `components.gates.model_gate` decides whether a first
     model may pass.
     """
 

@@ -13,7 +13,13 @@ _FILES = {True: "INFRA_BLESSED", False: "INFRA_NOT_BLESSED"}
 
 
 def write(artifact: Artifact, *, model_id: int, reason: str | None) -> None:
-    """Record the verdict; ``reason`` is None for a blessing, else says in one line why not."""
+    """Record the verdict in the artifact's properties and folder.
+
+    Args:
+        artifact: the InfraBlessing to write.
+        model_id: id of the judged Model artifact.
+        reason: one line that says why the model is not blessed; None blesses it.
+    """
     blessed = reason is None
     artifact.set_int_custom_property(_BLESSED_PROPERTY, int(blessed))
     artifact.set_int_custom_property(_MODEL_ID_PROPERTY, model_id)
@@ -28,5 +34,5 @@ def is_blessed(artifact: Artifact) -> bool:
 
 
 def reason(artifact: Artifact) -> str:
-    """Why the model did not pass; empty where it did."""
+    """Why the model did not pass; empty if it did."""
     return artifact.get_string_custom_property(_REASON_PROPERTY)

@@ -1,8 +1,8 @@
-"""InfraValidator: loads the export as TF Serving would, asks it real examples, compares with the trained model.
+"""InfraValidator: loads the export as TF Serving would, sends it real examples and compares it with the trained model.
 
 The standard InfraValidator needs docker and a TF Serving image. This one starts another process that loads the
-SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard
-InfraBlessing. The requests that the served model will be warmed up with are made and tried in the same process.
+SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard InfraBlessing. That process
+also makes and tries the warm-up requests of the served model.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
 
 SERVING_DEFAULT = "serving_default"
-# What callers of a served model ask; the evaluation alone asks for transformed features.
+# The signatures that clients call; only the evaluation calls the one for transformed features.
 _WARMED_UP = (SERVING_DEFAULT, COLUMNAR, CLASSIFY, REGRESS)
 
 
@@ -44,27 +44,26 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     warmup: Parameter[int],
     code: Parameter[str],
 ) -> None:
-    """Bless the export if every signature answers real examples as the trained model does.
+    """Bless the export if every signature gives the trained model's answers to real examples.
 
     Args:
-        model: from the Trainer: the export, and the trained Keras model as it was before the export.
-        transform_graph: from Transform.
-        examples: raw examples, from ExampleGen.
-        blessing: the verdict; not blessed is a verdict, too, and the Pusher refuses on it. Holds the warm-up file that
-            the Pusher puts into the served version.
-        label: a `trainer.parameters.Label` as JSON; its task decides which signatures there must be.
-        split: which split the examples come from.
-        num_examples: how many to send.
-        tolerance: the largest absolute difference of an output that passes; of values above 1, the largest relative
-            one.
-        timeout_seconds: for loading and answering together.
+        model: the Trainer's output: the export, and the trained Keras model as it was before the export.
+        transform_graph: Transform's output.
+        examples: raw examples from ExampleGen.
+        blessing: the verdict, positive or negative; the Pusher refuses a negative one. Holds the warm-up file that the
+            Pusher puts into the served version.
+        label: a `trainer.parameters.Label` as JSON; its task decides which signatures the export must have.
+        split: name of the split to take examples from.
+        num_examples: number of examples to send.
+        tolerance: largest accepted difference of an output, absolute for values up to 1 and relative above.
+        timeout_seconds: limit for loading and answering together, in seconds.
         warmup: 1 to write a warm-up file of one example, 0 for none.
-        code: a digest of the sources that decide; it is there for the cache key alone.
+        code: digest of the sources that decide; only for the cache key.
     """
     [split_uri] = artifact_utils.get_split_uris([examples], split)
     records = read_records(split_uri, limit=num_examples)
     if not records:
-        infra_blessing.write(blessing, model_id=model.id, reason=f"split {split} has no example to send")
+        infra_blessing.write(blessing, model_id=model.id, reason=f"split {split} has no examples to send")
         return
     saved_model = path_utils.serving_model_path(model.uri)
     warm_up = WarmUp(signatures=_WARMED_UP, folder=Path(blessing.uri)) if warmup else None
@@ -83,22 +82,22 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
 
 
 def trained_answers(records: list[bytes], *, label: Label, keras_model: str, transform_graph: str) -> Answers:
-    """What the trained model says of ``records``, computed without the export.
+    """The trained model's answers to ``records``, computed without the export.
 
     Args:
         records: serialized raw tf.Examples.
-        label: whose head turns logits into outputs.
-        keras_model: the Keras file that the trainer wrote before it exported.
-        transform_graph: the Transform component's output.
+        label: the label, whose head turns logits into outputs.
+        keras_model: path of the Keras file that the trainer wrote before the export.
+        transform_graph: folder of Transform's output.
 
     Returns:
         The outputs of every signature that an export for this label must have.
 
     Raises:
-        ProbeFailed: there is no Keras file.
+        ProbeFailed: the Keras file does not exist.
     """
     if not tf.io.gfile.exists(keras_model):
-        raise ProbeFailed(f"the trainer wrote no {KERAS_MODEL} into its model to compare the export with")
+        raise ProbeFailed(f"the trainer wrote no {KERAS_MODEL} beside the export to compare it with")
     output = tft.TFTransformOutput(transform_graph)
     loader = saved_transform_io_v2.SavedModelLoader(output.transform_savedmodel_dir)
     raw = tf.io.parse_example(records, output.raw_feature_spec())
@@ -115,7 +114,7 @@ def trained_answers(records: list[bytes], *, label: Label, keras_model: str, tra
 
 
 def _generic_answers(label: Label, predictions: np.ndarray) -> Answers:
-    """What TF Serving's Classify or Regress call asks for."""
+    """The answers to TF Serving's Classify or Regress call."""
     if label.task == "regression":
         return {REGRESS: {tf.saved_model.REGRESS_OUTPUTS: predictions}}
     scores = np.concatenate([1 - predictions, predictions], axis=1) if label.task == "binary" else predictions
@@ -129,9 +128,9 @@ def _generic_answers(label: Label, predictions: np.ndarray) -> Answers:
 
 
 def compare(answers: Answers, expected: Answers, *, tolerance: float) -> str | None:
-    """None where every output of every signature equals the trained model's; else one line that says where not.
+    """The first difference from the trained model in one line; None if every output of every signature is equal.
 
-    A signature that is not expected is one of the user's own, and nothing can be said about it.
+    A signature that is not in ``expected`` is one of the user's own and is not compared.
     """
     missing = expected.keys() - answers.keys()
     if missing:
@@ -153,15 +152,15 @@ def _difference(array: np.ndarray, wanted: np.ndarray, *, tolerance: float) -> s
     if array.dtype.kind != wanted.dtype.kind:
         return f"is of type {array.dtype}, not {wanted.dtype}"
     if wanted.dtype.kind != "f":
-        # Names and ids are right or wrong; an id may not be off by one, however large it is.
+        # Names and ids are right or wrong: even a large id must not be off by one.
         different = np.argwhere(array != wanted)
         if len(different):
             place = tuple(different[0])
-            return f"is {_plain(array[place])} where the trained model's is {_plain(wanted[place])}"
+            return f"is {_plain(array[place])}, the trained model's is {_plain(wanted[place])}"
         return None
     largest = float(np.max(np.abs(array - wanted) / np.maximum(1.0, np.abs(wanted)), initial=0.0))
     if not largest <= tolerance:
-        return f"differs from the trained model by {largest:.3g}, {tolerance:g} is allowed"
+        return f"differs from the trained model by {largest:.3g}, more than the tolerance {tolerance:g}"
     return None
 
 

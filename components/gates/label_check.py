@@ -1,4 +1,4 @@
-"""What the statistics say about the label: whether it is there, and what its task can learn."""
+"""What the statistics say about the label: whether it is present and whether its task can be learnt from it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from trainer.parameters import Label
 
 Statistics = statistics_pb2.FeatureNameStatistics
 _NUMERIC = {Statistics.INT, Statistics.FLOAT}
-# Reason and text.
+# A reason and its text.
 Problem = tuple[str, str]
 
 
 def label_anomalies(uri: str, *, splits: Sequence[str], label: Label) -> Iterator[tuple[str, frozenset[str]]]:
-    """What is wrong with the label, each text with the allow-list entries that admit it.
+    """What is wrong with the label: one text per problem, with the allow-list entries that accept it.
 
     Args:
-        uri: an ExampleStatistics artifact's folder.
-        splits: the splits to look at.
-        label: of any task.
+        uri: folder of an ExampleStatistics artifact.
+        splits: names of the splits to check.
+        label: the label, of any task.
     """
     columns = [label.column, *([label.above.column] if label.above else [])]
     for split in splits:
@@ -36,7 +36,7 @@ def label_anomalies(uri: str, *, splits: Sequence[str], label: Label) -> Iterato
 
 def _problems(feature: Statistics | None, *, rows: int, label: Label) -> Iterator[Problem]:
     if feature is None:
-        yield "LABEL_MISSING", f"is missing in all of {rows} rows"
+        yield "LABEL_MISSING", f"is missing in all {rows} rows"
     elif isinstance(label.classes, tuple):
         yield from _named_class_problems(feature, rows=rows, classes=label.classes)
     else:
@@ -51,8 +51,8 @@ def _number_problems(feature: Statistics, *, rows: int, label: Label) -> Iterato
     yield from _missing(numbers.common_stats, rows=rows, counted_as="0")
     nan = sum(int(histogram.num_nan) for histogram in numbers.histograms[:1])
     if nan or math.isinf(numbers.min) or math.isinf(numbers.max):
-        yield "LABEL_NOT_FINITE", "holds NaN or infinite values, from which nothing can be learnt"
-    span = f"goes from {numbers.min:g} to {numbers.max:g}"
+        yield "LABEL_NOT_FINITE", "has NaN or infinite values, from which no model can learn"
+    span = f"ranges from {numbers.min:g} to {numbers.max:g}"
     if label.above is not None:
         return
     if label.task == "binary" and (numbers.min < 0 or numbers.max > 1):
@@ -76,11 +76,14 @@ def _advice(label: Label) -> str:
 
 def _named_class_problems(feature: Statistics, *, rows: int, classes: Sequence[str]) -> Iterator[Problem]:
     if feature.WhichOneof("stats") != "string_stats":
-        yield "LABEL_NOT_A_CLASS", "is not a text, but label.classes has names; give their number, or write the names"
+        yield (
+            "LABEL_NOT_A_CLASS",
+            "is not text, but label.classes has names; give their number or write the names",
+        )
         return
     texts = feature.string_stats
     yield from _missing(texts.common_stats, rows=rows, counted_as=classes[0])
-    # The statistics hold the most frequent values, and the number of all.
+    # The statistics hold the most frequent values and the number of distinct ones.
     seen = [bucket.label for bucket in texts.rank_histogram.buckets]
     unknown = [value for value in seen if value not in classes]
     if unknown:
@@ -93,7 +96,7 @@ def _named_class_problems(feature: Statistics, *, rows: int, classes: Sequence[s
 
 
 def _missing(common: statistics_pb2.CommonStatistics, *, rows: int, counted_as: str) -> Iterator[Problem]:
-    # Not num_non_missing, which counts features that are there without a value.
+    # Not num_non_missing, which also counts features that are present without a value.
     missing = rows - int(common.tot_num_values)
     if missing:
-        yield "LABEL_MISSING", f"is missing in {missing} of {rows} rows, which would count as {counted_as}"
+        yield "LABEL_MISSING", f"is missing in {missing} of {rows} rows; a missing label counts as {counted_as}"

@@ -1,9 +1,9 @@
 """ModelGate: stops the run when the candidate is not good enough.
 
-The standard Evaluator only writes its verdict; everything after it runs, and the command exits with 0. Two more
-things it cannot do: it passes every threshold against a baseline when there is none, so the first run's policy is
-decided here; and with a least slice size, TFMA 0.52 fails every threshold on each smaller slice ("Metric not
-found"), so limits per slice are held here.
+The standard Evaluator only writes its verdict; everything after it runs, and the command exits with 0. It has two more
+gaps: without a baseline it passes every threshold on the change against one, so the policy for a first run is here; and
+with a minimum slice size, TFMA 0.52 fails every threshold on each smaller slice ("Metric not found"), so limits per
+slice are checked here.
 """
 
 import json
@@ -56,19 +56,18 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
     first_run: Parameter[str],
     baseline: OptionalInputArtifact[standard_artifacts.Model] = None,
 ) -> None:
-    """Refuse the candidate if it missed a threshold.
+    """Refuse the candidate if it misses a threshold.
 
     Args:
-        evaluation: from the Evaluator.
+        evaluation: the Evaluator's metrics.
         blessing: the Evaluator's verdict on all examples.
-        slice_thresholds: JSON list of objects with ``metric``, ``slice`` (a feature), and the limits ``min``, ``max``,
-            ``max_drop`` and ``max_rise``, each a number or null.
-        min_slice_size: slices with fewer examples have no limits.
-        first_run: ``absolute_only`` lets a first model pass on its own thresholds, ``refuse`` never does.
-        baseline: the last blessed model; absent, or without files, in a first run.
+        slice_thresholds: JSON list of `SliceLimits`.
+        min_slice_size: examples per slice below which no limit applies.
+        first_run: ``absolute_only`` lets a first model pass on its own thresholds; ``refuse`` refuses any first model.
+        baseline: the last blessed model; None or an artifact without files in a first run.
 
     Raises:
-        GateRefused: with the metric, slice, value and limit of the first failures.
+        GateRefused: the candidate misses a threshold; names the metric, slice, value and limit of the first failures.
     """
     blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
     failures = [] if blessed else evaluator_failures(tfma.load_validation_result(evaluation.uri))
@@ -86,25 +85,25 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
 
 
 def evaluator_failures(result: validation_result_pb2.ValidationResult) -> list[str]:
-    """Why the Evaluator did not bless, one text per failed threshold: metric, slice, value and limit."""
+    """Why the Evaluator did not bless the model: one text per failed threshold, with metric, slice, value and limit."""
     texts = [
         f"{failure.metric_key.name} of {slice_name(per_slice.slice_key) or 'all examples'} {_missed(failure)}"
         for per_slice in result.metric_validations_per_slice
         for failure in per_slice.failures
     ]
-    return texts or ["the Evaluator did not bless the model, and names no reason"]
+    return texts or ["the Evaluator did not bless the model and gave no reason"]
 
 
 def slice_failures(
     thresholds: Sequence[SliceLimits], *, candidate: Table, baseline: Table, min_slice_size: int
 ) -> list[str]:
-    """Which slices missed their limits, one text per slice and limit.
+    """The slices that miss their limits: one text per slice and limit.
 
     Args:
-        thresholds: see `ModelGate`.
+        thresholds: the limits, each for all slices of one feature.
         candidate: the candidate's metrics by slice.
-        baseline: the last blessed model's; empty in a first run.
-        min_slice_size: slices with fewer examples are passed over; a limit that no slice is left for is a failure.
+        baseline: the last blessed model's metrics by slice; empty in a first run.
+        min_slice_size: examples per slice below which the slice is skipped; a limit that applies to no slice fails.
     """
     failures = []
     for threshold in thresholds:
@@ -114,7 +113,7 @@ def slice_failures(
             if name.startswith(f"{threshold['slice']}=") and metrics[EXAMPLE_COUNT] >= min_slice_size
         }
         if not slices:
-            failures.append(f"{threshold['slice']} has no slice of {min_slice_size} examples to hold its limit against")
+            failures.append(f"{threshold['slice']} has no slice of at least {min_slice_size} examples for its limit")
         for name, metrics in slices.items():
             failures.extend(_slice_failures(threshold, name, metrics, baseline.get(name, {})))
     return failures
@@ -133,7 +132,7 @@ def _slice_failures(
         yield f"{what} {_too_low(value, threshold['min'])}"
     if threshold["max"] is not None and value > at_most(threshold["max"]):
         yield f"{what} {_too_high(value, threshold['max'])}"
-    # Where the baseline has no value, there is nothing to compare with.
+    # NaN where the baseline has no value: both comparisons are then false.
     if threshold["max_drop"] is not None and value < before - threshold["max_drop"]:
         yield f"{what} {_fell(value - before, threshold['max_drop'])}"
     if threshold["max_rise"] is not None and value > before + threshold["max_rise"]:
@@ -156,21 +155,21 @@ def _missed(failure: validation_result_pb2.ValidationFailure) -> str:
 
 
 def _too_low(value: float, limit: float) -> str:
-    return f"is {_figure(value)}, at least {limit:g} is wanted"
+    return f"is {_figure(value)}, below the minimum {limit:g}"
 
 
 def _too_high(value: float, limit: float) -> str:
-    return f"is {_figure(value)}, at most {limit:g} is wanted"
+    return f"is {_figure(value)}, above the maximum {limit:g}"
 
 
 def _fell(change: float, allowed: float) -> str:
-    return f"fell by {_figure(-change)} against the last blessed model, {allowed:g} is allowed"
+    return f"fell by {_figure(-change)} from the last blessed model, more than the allowed {allowed:g}"
 
 
 def _rose(change: float, allowed: float) -> str:
-    return f"rose by {_figure(change)} against the last blessed model, {allowed:g} is allowed"
+    return f"rose by {_figure(change)} from the last blessed model, more than the allowed {allowed:g}"
 
 
 def _figure(value: float) -> str:
-    """Four digits after the point; more where those would all be 0, as for the error of a small quantity."""
+    """Four decimals, or three significant digits where those decimals would all be 0."""
     return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""LiteExport: the trained model as a TF Lite file, in a standard Model artifact that the Evaluator can read."""
+"""LiteExport: converts the trained model to a TF Lite file, in a standard Model artifact that the Evaluator reads."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ from trainer.models.heads import head_of
 from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
 
-# Beside the model's folder: variant, size, time per row, inputs and output.
+# The description beside the model's folder: variant, size, time per row, inputs and output.
 DESCRIPTION = "lite.json"
 # TensorFlow Model Analysis finds a TF Lite model by this name only.
 _FILE = "tflite"
@@ -40,27 +40,25 @@ def LiteExport(  # noqa: N802 (TFX names components as classes)
     """Convert the trained model.
 
     Args:
-        model: from the Trainer; holds the Keras file.
-        transform_graph: from Transform; says what the transformed features look like.
-        transformed_examples: from Transform; the ``train`` split shows the range of each value to ``int8``.
+        model: the Trainer's output, with the Keras file.
+        transform_graph: Transform's output, for the types and shapes of the transformed features.
+        transformed_examples: Transform's output; ``int8`` takes the range of each value from the ``train`` split.
         lite_model: the TF Lite file and its description.
-        label: a `trainer.parameters.Label` as JSON; its task decides what the file yields.
-        variant: see `trainer.export.lite.convert`.
-        num_representative: how many examples ``int8`` looks at.
-        code: a digest of the sources that decide; it is there for the cache key alone.
+        label: a `trainer.parameters.Label` as JSON; its task decides the file's output.
+        variant: a `trainer.export.lite_variants.Variant`.
+        num_representative: number of examples for ``int8``.
+        code: digest of the sources that decide; only for the cache key.
 
     Raises:
-        ValueError: the Keras file is not there, or there are no examples.
+        ValueError: the Keras file is missing, or there are no examples.
     """
     keras_file = f"{model.uri}/{KERAS_MODEL}"
     if not tf.io.gfile.exists(keras_file):
-        raise ValueError(
-            f"{keras_file} is missing: the trainer's run_fn has to save the Keras model there for TF Lite."
-        )
+        raise ValueError(f"{keras_file} is missing: run_fn must save the Keras model there for TF Lite.")
     [folder] = artifact_utils.get_split_uris([transformed_examples], "train")
     records = read_records(folder, limit=num_representative)
     if not records:
-        raise ValueError(f"there are no transformed examples in {folder} to convert with.")
+        raise ValueError(f"{folder} has no transformed examples to convert with.")
     feature_spec = model_inputs(tft.TFTransformOutput(transform_graph.uri).transformed_feature_spec())
     batch = {name: tensor.numpy() for name, tensor in tf.io.parse_example(records, feature_spec).items()}
 

@@ -1,7 +1,7 @@
 """LiteGate: stops the run when a TF Lite file answers worse than the SavedModel it comes from.
 
 The Evaluator cannot compare the two itself: TensorFlow Model Analysis refuses a TF Lite model beside one of another
-type. So each has an evaluation of its own, over the same examples, and they are compared here.
+type. Each is evaluated on its own, over the same examples, and the results are compared here.
 """
 
 import json
@@ -25,7 +25,7 @@ class LossLimit(TypedDict):
     higher_is_better: bool
 
 
-# Differences of binary fractions: 0.95 - 0.945 is a little more than 0.005.
+# A difference of binary fractions is inexact: 0.95 - 0.945 is a little more than 0.005.
 _ROUNDING = 1e-9
 
 
@@ -36,16 +36,16 @@ def LiteGate(  # noqa: N802 (TFX names components as classes)
     variant: Parameter[str],
     thresholds: Parameter[str],
 ) -> None:
-    """Refuse the TF Lite file if it loses more than is allowed.
+    """Refuse the TF Lite file if a metric is too much worse than the SavedModel's.
 
     Args:
-        evaluation: of the TF Lite file.
-        reference: of the SavedModel.
-        variant: which file it is, for the reason.
-        thresholds: JSON list of objects with ``metric``, ``max_loss`` and ``higher_is_better``.
+        evaluation: metrics of the TF Lite file.
+        reference: metrics of the SavedModel.
+        variant: name of the TF Lite variant, for the reason.
+        thresholds: JSON list of `LossLimit`.
 
     Raises:
-        GateRefused: with every metric that lost too much.
+        GateRefused: names every metric that is too much worse.
     """
     losses = list(
         excessive_losses(
@@ -61,12 +61,12 @@ def LiteGate(  # noqa: N802 (TFX names components as classes)
 def excessive_losses(
     thresholds: Sequence[LossLimit], *, lite: Mapping[str, float], reference: Mapping[str, float]
 ) -> Iterator[str]:
-    """One text per reason to refuse.
+    """The reasons to refuse, one text each.
 
     Args:
-        thresholds: see `LiteGate`.
+        thresholds: the limits, one per metric.
         lite: the TF Lite file's metrics over all examples.
-        reference: the SavedModel's.
+        reference: the SavedModel's metrics over all examples.
     """
     counts = lite.get(EXAMPLE_COUNT, 0), reference.get(EXAMPLE_COUNT, 0)
     if counts[0] != counts[1] or not counts[0]:
@@ -75,11 +75,11 @@ def excessive_losses(
         metric, allowed = threshold["metric"], threshold["max_loss"]
         values = lite.get(metric, math.nan), reference.get(metric, math.nan)
         if any(map(math.isnan, values)):
-            yield f"{metric} cannot be computed for it or for the SavedModel"
+            yield f"{metric} cannot be computed for the file or for the SavedModel"
             continue
         loss = values[1] - values[0] if threshold["higher_is_better"] else values[0] - values[1]
         if loss > allowed + _ROUNDING:
             yield (
-                f"{metric} is {values[0]:.4f}, {loss:.2g} worse than the SavedModel's {values[1]:.4f}; "
-                f"{allowed:g} is allowed"
+                f"{metric} is {values[0]:.4f}, {loss:.2g} worse than the SavedModel's {values[1]:.4f}, "
+                f"more than the allowed {allowed:g}"
             )

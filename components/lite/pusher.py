@@ -1,4 +1,4 @@
-"""LitePusher: puts the TF Lite files of a pushed model side by side into a folder of their own, whole or not at all."""
+"""LitePusher: pushes the TF Lite files of a pushed model into a folder of their own, all or none."""
 
 import json
 import shutil
@@ -23,19 +23,19 @@ def LitePusher(  # noqa: N802 (TFX names components as classes)
     dynamic_range: OptionalInputArtifact[standard_artifacts.Model] = None,
     int8: OptionalInputArtifact[standard_artifacts.Model] = None,
 ) -> None:
-    """Push the files that LiteExport made; the gates before have accepted them.
+    """Push the files that LiteExport made; the gates have accepted them.
 
     Args:
-        float32: from LiteExport, as are the other variants; each has an input of its own, since Kubeflow and Vertex
-            know no input that many nodes feed. None was not asked for.
+        float32: LiteExport's output for this variant, None if the config does not list it. Each variant has its own
+            input: Kubeflow and Vertex have no input that several nodes feed.
         float16: see ``float32``.
         dynamic_range: see ``float32``.
         int8: see ``float32``.
-        pushed_model: from the Pusher: the SavedModel they belong to.
-        pushed_lite: marked with destination and version. It names no model, so that it never becomes the baseline of an
+        pushed_model: the Pusher's output: the SavedModel that the files belong to.
+        pushed_lite: the push, with destination and version. It names no model, so it never becomes the baseline of an
             evaluation.
-        base_directory: the folder of this model's TF Lite files, a path or ``gs://bucket/folder``; versions are its
-            children. In a bucket, a version is whole as soon as it holds ``lite.json``, which comes last and names the
+        base_directory: folder of this model's TF Lite files, a path or ``gs://bucket/folder``, with a child per
+            version. In a bucket a version is complete once it holds ``lite.json``, which is uploaded last and names the
             other files.
 
     Raises:
@@ -44,7 +44,7 @@ def LitePusher(  # noqa: N802 (TFX names components as classes)
     saved_model_version = pushed_model.get_string_custom_property("pushed_version")
     lite_models = [artifact for artifact in (float32, float16, dynamic_range, int8) if artifact is not None]
     with tempfile.TemporaryDirectory() as private:
-        # A child of it: the copy keeps its mode, and nobody else may read a temporary folder.
+        # A child: the copy keeps its mode, and only this user may read a temporary folder itself.
         source = Path(private) / "files"
         collect([artifact.uri for artifact in lite_models], saved_model_version=saved_model_version, folder=source)
         version, new = push(source=source, base_directory=base_directory, last=DESCRIPTION)
@@ -55,14 +55,14 @@ def LitePusher(  # noqa: N802 (TFX names components as classes)
 
 
 def collect(uris: list[str], *, saved_model_version: str, folder: Path) -> None:
-    """Copy each variant to ``model_VARIANT.tflite``, and write one description of them all.
+    """Copy each variant to ``model_VARIANT.tflite`` and write one description of them all.
 
-    The description holds no measured time: it would make two pushes of the same files differ.
+    The description holds no measured time, which would make two pushes of the same files differ.
 
     Args:
-        uris: of LiteExport's artifacts.
-        saved_model_version: the version under which the same model is served.
-        folder: is created.
+        uris: folders of LiteExport's artifacts.
+        saved_model_version: version under which the same model is served.
+        folder: folder to create.
     """
     folder.mkdir()
     files = {}

@@ -1,1 +1,1 @@
-"""The push to the serving folder, and the champion that the next run is compared with."""
+"""The push to the serving folder, and the champion with which the next run is compared."""

@@ -1,4 +1,4 @@
-"""Mutual exclusion in a bucket, which knows no locks: an object that only one can create, and a heartbeat."""
+"""Mutual exclusion in a bucket, which has no locks: an object that only one process can create, and a heartbeat."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from contextlib import contextmanager, suppress
 
 from components.storage.buckets import BucketFailed, BucketFolder, ObjectChanged
 
-# Model servers ignore a name that is no number.
+# Model servers ignore names that are not numbers.
 LEASE = ".push-lease"
 _PATIENCE_SECONDS = 3600.0
 
 
 @contextmanager
 def leased(folder: BucketFolder, *, seconds: float) -> Iterator[Callable[[], None]]:
-    """Only one process at a time is inside, whatever machine it is on.
+    """Let one process at a time into the context, across machines.
 
-    Whoever holds the lease touches it several times within ``seconds``. One that was killed stops doing so, and the
-    next one takes the lease over. Nobody's clock is compared with anybody else's.
+    The holder touches the lease several times within ``seconds``. A killed holder stops doing so, and the next process
+    takes the lease over. No machine's clock is compared with another's.
 
     Args:
-        folder: what is leased.
-        seconds: how long a lease lives without a heartbeat.
+        folder: the folder to lease.
+        seconds: lifetime of a lease without a heartbeat, in seconds.
 
     Yields:
-        A function that raises `BucketFailed` where the lease is lost, because this process stood still for so long.
+        A check that raises `BucketFailed` if the lease is lost because this process was suspended for too long.
 
     Raises:
         BucketFailed: another process has held the lease for an hour.
     """
     generation = _acquire(folder, seconds)
     ended = threading.Event()
-    # A connection that stalls must leave time for another beat: one lasts half the lease at most, to connect, to wait
-    # and to try again. A folder of its own, as the client's connections are not made for two threads.
+    # A stalled connection must leave time for another beat: connecting, waiting and retrying take at most half the
+    # lease. The thread has its own folder, as the client's connections are not thread-safe.
     part = seconds / 6
     beating = BucketFolder(folder.uri, retry_seconds=part, timeout_seconds=(part, part))
     heart = threading.Thread(target=_beat, args=(beating, generation, part, ended))
@@ -46,7 +46,7 @@ def leased(folder: BucketFolder, *, seconds: float) -> Iterator[Callable[[], Non
             folder.touch(LEASE, generation=generation)
         except ObjectChanged:
             raise BucketFailed(
-                f"{folder.uri}: another push took over, as this one stood still; run it again."
+                f"{folder.uri}: this push was suspended and another one took over; run it again."
             ) from None
 
     try:
@@ -56,13 +56,13 @@ def leased(folder: BucketFolder, *, seconds: float) -> Iterator[Callable[[], Non
         heart.join()
         stored = folder.list(LEASE).get(LEASE)
         if stored is not None and stored.generation == generation:
-            # Taken over in this moment: then it is not ours to delete.
+            # Taken over just now: then it is not ours to delete.
             with suppress(ObjectChanged):
                 folder.delete(LEASE, stored)
 
 
 def _acquire(folder: BucketFolder, seconds: float) -> int:
-    """The generation of our lease."""
+    """Wait for the lease and return its generation."""
     begin = time.monotonic()
     seen, since = None, begin
     while True:
@@ -77,8 +77,7 @@ def _acquire(folder: BucketFolder, seconds: float) -> int:
             continue
         if now - begin > _PATIENCE_SECONDS:
             raise BucketFailed(
-                f"{folder.uri}: another push has been going on for {_PATIENCE_SECONDS:g} s; end it, and run this one "
-                "again."
+                f"{folder.uri}: another push has run for {_PATIENCE_SECONDS:g} s; stop it and run this one again."
             )
         time.sleep(seconds / 10)
 
@@ -90,5 +89,5 @@ def _beat(folder: BucketFolder, generation: int, pause: float, ended: threading.
         except ObjectChanged:
             return
         except BucketFailed:
-            # The network may come back in time; if not, the holder's own check tells.
+            # The network may recover in time; if not, the holder's own check fails.
             continue

@@ -1,8 +1,8 @@
-"""A new version in a bucket, which model servers see whole or not at all.
+"""A new version in a bucket, which model servers see completely or not at all.
 
-An object store renames nothing, and a version is there for its readers with its first object. So the file that a
-reader opens first comes last: TF Serving fails to load a version without ``saved_model.pb``, tries it again, and goes
-on serving the one before.
+An object store has no rename, and readers see a version as soon as it has one object. So the file that a reader opens
+first is uploaded last: TF Serving fails to load a version without ``saved_model.pb``, retries, and keeps serving the
+previous one meanwhile.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ def push(
 ) -> tuple[int, bool]:
     """Upload ``files`` as a new, higher version, ``last`` last.
 
-    A kill at any point leaves the former versions untouched, and at most a version without ``last``, which the next
-    push removes.
+    A kill at any point leaves earlier versions untouched and at most a version without ``last``, which the next push
+    removes.
 
     Args:
-        files: by their names in the version.
-        folder: its children are the versions.
-        last: the name of the file that makes a version.
-        uncounted: names of files that make no other model.
-        then: is called with the version before another push can begin, and with a function that raises
-            `BucketFailed` where one did nevertheless; to be called before each write.
-        lease_seconds: how long the next push waits for one that was killed.
+        files: the files to upload, by their names in the version.
+        folder: the serving folder, with a child per version.
+        last: name of the file that completes a version.
+        uncounted: names of files that do not make another model.
+        then: called with the version before another push can begin, and with a check to call before each write, which
+            raises `BucketFailed` if another push has begun nevertheless.
+        lease_seconds: seconds until the next push takes over from one that was killed.
 
     Returns:
         The version, and whether it is new: a model equal to the newest version is not pushed again.
 
     Raises:
         ValueError: ``last`` is not among the files.
-        BucketFailed: the version cannot be written; the former ones are as they were.
+        BucketFailed: the version cannot be written; earlier versions are unchanged.
     """
     if last not in files:
-        raise ValueError(f"there is no {last} among the files to push to {folder.uri}.")
+        raise ValueError(f"the files to push to {folder.uri} include no {last}.")
     ours = hashes(files)
     try:
         with leased(folder, seconds=lease_seconds) as check_lease:
@@ -63,12 +63,12 @@ def push(
                 _upload(files, ours, folder.child(str(version)), last=last, check_lease=check_lease)
             then(version, check_lease)
     except ObjectChanged:
-        raise BucketFailed(f"{folder.uri}: somebody else writes to it at the same time; run it again.") from None
+        raise BucketFailed(f"{folder.uri}: another process writes to it at the same time; run it again.") from None
     return version, new
 
 
 def _versions(objects: Objects) -> dict[int, Objects]:
-    """The objects of every version by their names in it, by the rule for folders."""
+    """The objects of every version by their names in it; a version is named as in a folder."""
     names = sorted({name.partition("/")[0] for name in objects if "/" in name})
     folders = {number: name for name in names if (number := version_folders.number(name)) is not None}
     return {
@@ -80,7 +80,7 @@ def _versions(objects: Objects) -> dict[int, Objects]:
 
 
 def _sweep(folder: BucketFolder, versions: Mapping[int, Objects], *, last: str) -> None:
-    """Remove what killed pushes left; versions that somebody else began are theirs."""
+    """Remove what killed pushes left; leave versions that other programs began."""
     for number, objects in versions.items():
         if last not in objects and all(stored.ours for stored in objects.values()):
             for name, stored in objects.items():
@@ -99,7 +99,7 @@ def _upload(
     if _md5s(stored) != md5s or {name: found.generation for name, found in stored.items()} != generations:
         if last in stored:
             place.delete(last, stored[last])
-        raise BucketFailed(f"{place.uri}: somebody else wrote to this version while it was pushed; push it again.")
+        raise BucketFailed(f"{place.uri}: another process wrote to this version during the push; push it again.")
 
 
 def _md5s(objects: Objects) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """The baseline of an evaluation: the last model that passed every gate and was pushed, never the candidate itself.
 
-TFX's LatestBlessedModelStrategy looks at the Evaluator's verdict alone, so a model that infra validation refused
-becomes the baseline; it takes the model that was trained last, though an older one may have been pushed after it; it
-returns the candidate itself when a cached Trainer yields the same model again; and it returns models whose files are
-gone, on which the Evaluator dies.
+TFX's LatestBlessedModelStrategy only considers the Evaluator's verdict, so a model that infra validation refused
+becomes the baseline. It takes the model that was trained last, even if an older one was pushed later; it returns the
+candidate itself if a cached Trainer yields the same model again; and it returns models whose files are gone, on which
+the Evaluator fails.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 
 
 class LatestPushedModelStrategy(ResolverStrategy):
-    """Resolves ``model`` to the one that was pushed last.
+    """Resolves ``model`` to the model that was pushed last.
 
-    Expects the keys ``model`` and ``pushed_model``, and ``candidate`` where there is one; narrows ``model`` to the
-    baseline, or to nothing in a first run, and leaves the others as they are.
+    Expects the keys ``model`` and ``pushed_model``, and ``candidate`` if there is one; narrows ``model`` to the
+    baseline, or to nothing in a first run, and leaves the others unchanged.
 
     Args:
-        enabled: False means that there is no baseline, whatever was pushed.
+        enabled: False for no baseline, regardless of earlier pushes.
     """
 
     def __init__(self, enabled: bool = True):

@@ -1,4 +1,4 @@
-"""Champion: the node that yields the model that was pushed last, where no resolver runs."""
+"""Champion: the node that yields the last pushed model on platforms that run no resolver."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from tfx.types import standard_artifacts
 from components.annotations import OutputArtifact, Parameter
 from components.push.champion_store import clear, restore
 
-# Of the output artifact: which version the copy is.
+# Property of the output artifact: the version of the copy.
 VERSION_PROPERTY = "champion_version"
 
 
@@ -18,15 +18,15 @@ def Champion(  # noqa: N802 (TFX names components as classes)
     folder: Parameter[str],
     enabled: Parameter[int],
 ) -> None:
-    """Yield the model that was pushed last.
+    """Yield the last pushed model.
 
-    It is never the candidate of this run: nothing but the Pusher writes the folder, and it runs after everything that
-    asks for a baseline.
+    It is never the candidate of this run: only the Pusher writes the folder, and it runs after every node that needs a
+    baseline.
 
     Args:
-        model: the copy, marked with its version; without files where there is no champion.
-        folder: a path or ``gs://bucket/folder``, which the Pusher writes.
-        enabled: 0 means that there is no champion, whatever was pushed.
+        model: the copy, marked with its version; without files if there is no champion.
+        folder: path or ``gs://bucket/folder`` that the Pusher writes to.
+        enabled: 0 for no champion, regardless of earlier pushes.
     """
     if not enabled:
         clear(Path(model.uri))

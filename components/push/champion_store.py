@@ -1,6 +1,6 @@
-"""The model that was pushed last, kept for the next run: where no resolver runs, a pointer file says which it is.
+"""The last pushed model, kept for the next run on platforms that run no resolver: a pointer file names it.
 
-``CHAMPION/VERSION/`` holds a whole Model artifact, ``CHAMPION/champion.json`` names it and the one before.
+``CHAMPION/VERSION/`` holds a whole Model artifact; ``CHAMPION/champion.json`` names it and the previous one.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ logger = logging.getLogger(__name__)
 
 
 class ChampionUnreadable(Exception):
-    """There is a champion, but it cannot be read; the text says where, why, and what to do."""
+    """There is a champion, but it cannot be read; the message says where, why and what to do."""
 
 
 class Copy(BaseModel):
-    """A model that is kept. Keys that a newer release added are ignored.
+    """A copy of a pushed model. Keys that a newer release adds are ignored.
 
     Attributes:
-        version: as it was pushed; the copy's folder is named by it.
-        files: how many there are.
-        digest: over their names and contents.
-        time: when it was copied, UTC.
+        version: the pushed version, which also names the copy's folder.
+        files: number of files.
+        digest: hash of their names and contents.
+        time: time of the copy, ISO 8601 in UTC.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,10 +44,10 @@ class Copy(BaseModel):
 
 
 class Pointer(Copy):
-    """What the pointer file says.
+    """The content of the pointer file.
 
     Attributes:
-        previous: the copy to take where this one is damaged.
+        previous: the copy to use if this one is damaged.
     """
 
     previous: Copy | None = None
@@ -56,15 +56,15 @@ class Pointer(Copy):
 def keep(*, model: Path, version: int, folder: str, check: Callable[[], None] = lambda: None) -> None:
     """Make a pushed model the champion; only one process at a time may do so.
 
-    The pointer moves when the copy is whole, so that a kill at any point leaves a champion: the old one or the new. One
-    that cannot be read is replaced; copies that it may have named stay.
+    The pointer moves once the copy is complete, so a kill at any point leaves a champion, the old or the new one. A
+    pointer that cannot be read is replaced; copies that it may have named stay.
 
     Args:
-        model: a Model artifact's folder.
-        version: as it was pushed.
-        folder: a path or ``gs://bucket/folder``; it holds this copy and the one before, and nothing of others.
-        check: raises where this process is no longer the only one. It is called before each change, and after
-            the pointer was read, so that a pointer that somebody else moved stays where it is.
+        model: folder of a Model artifact.
+        version: the pushed version.
+        folder: path or ``gs://bucket/folder`` for this copy and the previous one, used for nothing else.
+        check: raises if this process is no longer the only one. It is called before each change and after the pointer
+            was read, so a pointer that another process has moved stays.
     """
     place = shared_folder(folder)
     content, generation = place.read(POINTER) or (None, 0)
@@ -94,18 +94,18 @@ def keep(*, model: Path, version: int, folder: str, check: Callable[[], None] = 
 
 
 def restore(*, folder: str, destination: Path) -> int | None:
-    """Copy the champion to ``destination``, or the model before it where the champion is damaged.
+    """Copy the champion to ``destination``, or the previous model if the champion is damaged.
 
     Args:
-        folder: see `keep`.
-        destination: is emptied first.
+        folder: path or ``gs://bucket/folder`` that `keep` wrote.
+        destination: folder for the copy; emptied first.
 
     Returns:
-        The version; None where nothing was ever pushed: there is no pointer.
+        The version; None if there is no pointer, since nothing was pushed yet.
 
     Raises:
-        BucketFailed: the folder cannot be read. That is no answer: without a baseline the gates ask less.
-        ChampionUnreadable: the pointer cannot be read, or no copy is whole. That is none, either.
+        BucketFailed: the folder cannot be read. This must not pass for a first run, in which the gates check less.
+        ChampionUnreadable: the pointer cannot be read or no copy is complete. Nor must this.
     """
     place, tried = shared_folder(folder), None
     while True:
@@ -116,16 +116,16 @@ def restore(*, folder: str, destination: Path) -> int | None:
         if pointer is None:
             return None
         if pointer == tried:
-            raise _unreadable(folder, f"neither the model {pointer.version} nor the one before is whole")
+            raise _unreadable(folder, f"neither model {pointer.version} nor the previous one is complete")
         for copy in (pointer, pointer.previous):
             if copy and _fetch(place, copy, destination):
                 return copy.version
-        # A push may have moved the pointer meanwhile, and removed what it named.
+        # A push may have moved the pointer meanwhile and removed the copies that it named.
         tried = pointer
 
 
 def clear(folder: Path) -> None:
-    """An empty folder, whatever a killed attempt left there."""
+    """Create the folder if it does not exist and empty it."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.is_dir():
@@ -139,16 +139,16 @@ def _fetch(place: SharedFolder, copy: Copy, destination: Path) -> bool:
     try:
         place.fetch(str(copy.version), destination)
     except FileNotFoundError as error:
-        logger.warning("The champion's copy %s lost a file: %s", copy.version, error)
+        logger.warning("The champion's copy %s lacks a file: %s", copy.version, error)
         return False
     if digest(hashes(files_below(destination))) == copy.digest:
         return True
-    logger.warning("The champion's copy %s is not what was pushed: looking for an older one.", copy.version)
+    logger.warning("The champion's copy %s differs from the pushed model: looking for an older one.", copy.version)
     return False
 
 
 def _pointer(content: bytes | None, folder: str) -> Pointer | None:
-    """What the pointer file says; None where there is no such file."""
+    """The parsed content of the pointer file; None if there is no such file."""
     if content is None:
         return None
     try:

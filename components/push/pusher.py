@@ -1,8 +1,8 @@
-"""Pusher: puts a blessed model into the serving folder, whole or not at all.
+"""Pusher: puts a blessed model into the serving folder, completely or not at all.
 
 The standard Pusher copies inside the version folder (a model server sees it half-made, and a kill leaves a
-broken newest version), skips the second push within a second but marks it pushed, and returns normally when
-the model was not blessed.
+broken newest version), skips the second of two pushes within one second but marks it pushed, and returns
+normally if the model was not blessed.
 """
 
 import fcntl
@@ -30,11 +30,11 @@ from components.storage.shared_folders import STAGE_PREFIX, sync
 from serving.inference.warmup import WARMUP_FILE
 from serving.versions import version_folders
 
-# What TF Serving opens first; it takes a folder without one for no model.
+# TF Serving opens it first and does not take a folder without it for a model.
 SAVED_MODEL = "saved_model.pb"
-# Lies in the serving folder; model servers ignore a name that is no number.
+# In the serving folder; model servers ignore names that are not numbers.
 LOCK = ".push-lock"
-# Names the model that a PushedModel artifact is about.
+# Property of a PushedModel artifact: the id of the model.
 MODEL_ID_PROPERTY = "model_id"
 
 
@@ -50,14 +50,14 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     """Push the model if both gates blessed it.
 
     Args:
-        model: from the Trainer.
+        model: the Trainer's output.
         model_blessing: the Evaluator's verdict.
-        infra_blessing: the InfraValidator's verdict, and its warm-up file.
-        pushed_model: marked with model, destination and version; ``newly_pushed`` is 0 where the newest version already
+        infra_blessing: the InfraValidator's verdict and warm-up file.
+        pushed_model: the push, with model, destination and version; ``newly_pushed`` is 0 if the newest version already
             holds the same files.
-        base_directory: the serving folder of this model, a path or ``gs://bucket/folder``; versions are its children.
-        champion: the folder that keeps the pushed model as the baseline of the next run, a path or
-            ``gs://bucket/folder``; empty for none.
+        base_directory: serving folder of this model, a path or ``gs://bucket/folder``, with a child per version.
+        champion: folder that keeps the pushed model as the baseline of the next run, a path or ``gs://bucket/folder``;
+            empty for none.
 
     Raises:
         GateRefused: a blessing is missing; the serving folder and the champion are unchanged.
@@ -92,23 +92,23 @@ def push(
     last: str = SAVED_MODEL,
     then: Callable[[int, Callable[[], None]], None] = lambda version, check: None,
 ) -> tuple[int, bool]:
-    """Put ``source`` into a new, higher version, whole or not at all.
+    """Put ``source`` into a new, higher version, completely or not at all.
 
-    In a folder, it is copied beside the versions, synced to disk, and renamed. A reader sees the version whole or not
-    at all; a kill at any point leaves the former versions untouched and at most a stage folder, which the next push
+    In a folder, it is copied beside the versions, synced to disk and renamed: a reader sees all of the version or
+    nothing. A kill at any point leaves earlier versions untouched and at most a stage folder, which the next push
     removes. For a bucket see `components.push.bucket_push`.
 
     Args:
-        source: a SavedModel.
-        base_directory: the serving folder, a path or ``gs://bucket/folder``; created where it does not exist.
-        warmup: a warm-up file for the version; a model that brings its own keeps it.
-        last: the file of ``source`` without which no reader takes a version for one; it is uploaded last.
-        then: is called with the version before another push can begin, and with a function that raises where one did
-            nevertheless; to be called before each write.
+        source: folder of a SavedModel.
+        base_directory: serving folder, a path or ``gs://bucket/folder``; created if it does not exist.
+        warmup: warm-up file for the version; a model with its own keeps that.
+        last: name of the file that completes a version for its readers; it is uploaded last.
+        then: called with the version before another push can begin, and with a check to call before each write, which
+            raises if another push has begun nevertheless.
 
     Returns:
-        The version, and whether it is new: a model equal to the newest version is not pushed again. Its warm-up file
-        does not count, since other examples make no other model.
+        The version, and whether it is new: a model equal to the newest version is not pushed again. The warm-up file
+        does not count: other examples do not make another model.
     """
     if base_directory.startswith(SCHEME):
         files = {WARMUP_FILE: warmup} if warmup else {}
@@ -123,7 +123,7 @@ def push(
 
 
 def destination(base_directory: str, version: int) -> str:
-    """Where a version lies."""
+    """The path or URI of a version."""
     if base_directory.startswith(SCHEME):
         return f"{base_directory.rstrip('/')}/{version}"
     return str(Path(base_directory) / str(version))
@@ -151,13 +151,13 @@ def _push_to_folder(
                 sync(path)
             stage.rename(base_directory / str(version))
             sync(base_directory)
-        # The system keeps the lock as long as this process lives.
+        # The lock cannot be lost while this process lives.
         then(version, lambda: None)
     return version, new
 
 
 def digest(folder: Path, *, without: Collection[str] = ()) -> str:
-    """A hash of the names and bytes of all files below ``folder``, but for the lock and those named in ``without``."""
+    """A hash of the names and bytes of all files below ``folder``, except the lock and those named in ``without``."""
     left_out = {LOCK, *without}
     return buckets.digest(hashes({name: path for name, path in files_below(folder).items() if name not in left_out}))
 
@@ -168,10 +168,10 @@ def _model_digest(version: Path) -> str:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One push at a time, on whatever machine.
+    """One push at a time, across machines.
 
-    The lock is on a file, open for writing: that is what NFS passes on to its server. A folder's would be the machine's
-    own. The file stays, since whoever waits for it has it open.
+    The lock is on a file that is open for writing, which NFS passes on to its server; a lock on the folder would be
+    local to this machine. The file stays: waiting processes have it open.
     """
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:

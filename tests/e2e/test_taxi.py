@@ -211,7 +211,7 @@ def test_model_gate_refuses_a_slice_below_its_threshold(project, first):
     thresholds = "[{metric: auc, min: 0.9}, {metric: accuracy, slice: trip_start_hour, min: 0.97}]"
     outcome = project.run("--set", f"gates.evaluation.thresholds={thresholds}")
     assert_refused(project, outcome, node="ModelGate", reason="accuracy of trip_start_hour=", before=before)
-    assert "at least 0.97 is wanted" in outcome.err
+    assert "below the minimum 0.97" in outcome.err
     assert outcome.nodes()["Trainer"] == "="
 
 
@@ -225,7 +225,7 @@ def test_model_gate_refuses_a_model_worse_than_the_blessed_one(project, first):
     before = project.served()
     thresholds = "gates.evaluation.thresholds=[{metric: auc, min: 0.1, max_drop: 0.005}]"
     outcome = project.run("--set", "trainer.loop.optimizer.learning_rate=1.0e-5", "--set", thresholds)
-    assert_refused(project, outcome, node="ModelGate", reason="against the last blessed model", before=before)
+    assert_refused(project, outcome, node="ModelGate", reason="from the last blessed model", before=before)
 
 
 def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, first):

@@ -88,7 +88,7 @@ def test_a_refusal_ends_the_run_and_changes_nothing(world, second, refused):
     assert gate.codes == [3], run.said()
     last = gate.logs[0].splitlines()[-1]
     assert last.startswith("ModelGate refused: auc of all examples is 0.")
-    assert last.endswith("at least 0.9999 is wanted")
+    assert last.endswith("below the minimum 0.9999")
     ended = {"InfraValidator": "NOT_TRIGGERED", "Pusher": "NOT_TRIGGERED", "tfx-dag": "FAILED"}
     assert ended.items() <= run.states().items()
     assert after == before

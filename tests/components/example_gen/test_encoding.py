@@ -105,5 +105,5 @@ def test_texts_of_any_layout_are_texts(kind):
 
 def test_a_column_that_is_there_twice_is_named():
     batch = pa.RecordBatch.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
-    with pytest.raises(UnsupportedColumn, match="column 'a' is there twice"):
+    with pytest.raises(UnsupportedColumn, match="column 'a' occurs twice"):
         to_examples(batch)

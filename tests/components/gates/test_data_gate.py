@@ -108,9 +108,9 @@ def test_an_empty_split_refuses(validated):
 def test_a_split_without_a_result_refuses(validated, tmp_path):
     artifacts = validated(train=GOOD, eval=GOOD)
     (tmp_path / "anomalies/Split-eval/SchemaDiff.pb").unlink()
-    with pytest.raises(GateRefused, match="eval: ExampleValidator left no result"):
+    with pytest.raises(GateRefused, match="eval: ExampleValidator wrote no result"):
         gate(artifacts)
-    assert find_anomalies("/nowhere", splits=[], fail_on="error", allow=()) == ["ExampleValidator looked at no split"]
+    assert find_anomalies("/nowhere", splits=[], fail_on="error", allow=()) == ["ExampleValidator validated no split"]
 
 
 def test_a_feature_named_dataset_is_looked_at(validated):
@@ -137,8 +137,11 @@ def label_texts(artifacts, label=LABEL) -> list[str]:
 @pytest.mark.parametrize(
     ("values", "text"),
     [
-        ([0.0, 1.0, None], "train/y: the label is missing in 1 of 3 rows, which would count as 0 (LABEL_MISSING)"),
-        ([1, 2, 1], "train/y: the label goes from 1 to 2; write it as 0 and 1 (LABEL_NOT_BINARY)"),
+        (
+            [0.0, 1.0, None],
+            "train/y: the label is missing in 1 of 3 rows; a missing label counts as 0 (LABEL_MISSING)",
+        ),
+        ([1, 2, 1], "train/y: the label ranges from 1 to 2; write it as 0 and 1 (LABEL_NOT_BINARY)"),
         ([1, 1, 1], "train/y: the label is 1 in every row (LABEL_CONSTANT)"),
         (["no", "yes", "no"], "train/y: the label is not a number; write it as 0 and 1 (LABEL_NOT_NUMERIC)"),
     ],
@@ -172,11 +175,11 @@ def test_a_label_that_fits_its_task_passes(validated, label, values):
             DIGITS,
             [0, 3, 1],
             [
-                "goes from 0 to 3; the classes are the whole numbers from 0 to 2, or give label.classes their names"
+                "ranges from 0 to 3; the classes are the whole numbers from 0 to 2, or give label.classes their names"
                 " (LABEL_NOT_A_CLASS)"
             ],
         ),
-        (DIGITS, [-1, 0, 1], ["goes from -1 to 1; the classes are"]),
+        (DIGITS, [-1, 0, 1], ["ranges from -1 to 1; the classes are"]),
         (DIGITS, [0.0, 1.5, 2.0], ["is a fractional number; the classes are the whole numbers from 0 to 2"]),
         (DIGITS, ["0", "b", "c"], ["is not a number; the classes are the whole numbers from 0 to 2"]),
         (DIGITS, [1, 1, 1], ["is 1 in every row (LABEL_CONSTANT)"]),
@@ -187,11 +190,15 @@ def test_a_label_that_fits_its_task_passes(validated, label, values):
         ),
         (ANIMALS, ["Ant", "elk", "cow"], [" and 1 more; label.classes has ant, bee, cow (LABEL_NOT_A_CLASS)"]),
         (ANIMALS, ["bee", "bee", "bee"], ["is 'bee' in every row (LABEL_CONSTANT)"]),
-        (ANIMALS, ["bee", None, "cow"], ["is missing in 1 of 3 rows, which would count as ant (LABEL_MISSING)"]),
-        (ANIMALS, [0, 1, 2], ["is not a text, but label.classes has names; give their number, or write the names"]),
+        (
+            ANIMALS,
+            ["bee", None, "cow"],
+            ["is missing in 1 of 3 rows; a missing label counts as ant (LABEL_MISSING)"],
+        ),
+        (ANIMALS, [0, 1, 2], ["is not text, but label.classes has names; give their number or write the names"]),
         (NUMBER, [4.5, 4.5, 4.5], ["is 4.5 in every row (LABEL_CONSTANT)"]),
-        (NUMBER, [4.5, None, 1.0], ["is missing in 1 of 3 rows, which would count as 0 (LABEL_MISSING)"]),
-        (NUMBER, [4.5, float("inf"), 1.0], ["holds NaN or infinite values"]),
+        (NUMBER, [4.5, None, 1.0], ["is missing in 1 of 3 rows; a missing label counts as 0 (LABEL_MISSING)"]),
+        (NUMBER, [4.5, float("inf"), 1.0], ["has NaN or infinite values"]),
         (NUMBER, ["a", "b", "c"], ["is not a number; write it as a number (LABEL_NOT_NUMERIC)"]),
     ],
 )
@@ -206,7 +213,7 @@ def test_a_label_that_does_not_fit_its_task_is_named(validated, label, values, t
 @pytest.mark.parametrize("label", [LABEL, DIGITS, ANIMALS, NUMBER])
 def test_a_label_that_is_nowhere_is_missing(validated, label):
     texts = label_texts(validated(train=GOOD.drop(columns="y")), label)
-    assert texts == ["train/y: the label is missing in all of 3 rows (LABEL_MISSING)"]
+    assert texts == ["train/y: the label is missing in all 3 rows (LABEL_MISSING)"]
 
 
 def test_more_texts_than_the_statistics_list_are_counted(tmp_path):
@@ -234,7 +241,7 @@ def test_nan_among_the_values_is_named(tmp_path):
             | beam.Map(lambda content: _write(tmp_path, content))
         )
     [(text, names)] = label_anomalies(str(tmp_path), splits=["train"], label=NUMBER)
-    assert "train/y: the label holds NaN or infinite values" in text
+    assert "train/y: the label has NaN or infinite values" in text
     assert "y:LABEL_NOT_FINITE" in names
 
 

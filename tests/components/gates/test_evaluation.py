@@ -206,9 +206,9 @@ def test_classes_that_miss_their_limits_are_refused(evaluate):
     with pytest.raises(GateRefused) as refusal:
         run.judge()
     entropy = before.metric("cross_entropy")
-    assert "accuracy of all examples is 0.7000, at least 0.71 is wanted" in refusal.value.reason
-    assert f"cross_entropy of all examples is {entropy:.4f}, at most 0.1 is wanted" in refusal.value.reason
-    assert f"cross_entropy of kind=a rose by {-rise:.4f} against the last blessed model" in refusal.value.reason
+    assert "accuracy of all examples is 0.7000, below the minimum 0.71" in refusal.value.reason
+    assert f"cross_entropy of all examples is {entropy:.4f}, above the maximum 0.1" in refusal.value.reason
+    assert f"cross_entropy of kind=a rose by {-rise:.4f} from the last blessed model" in refusal.value.reason
 
 
 def test_numbers_are_evaluated_as_numpy_does(evaluate):
@@ -245,9 +245,9 @@ def test_numbers_that_miss_their_limits_are_refused(evaluate):
     with pytest.raises(GateRefused) as refusal:
         run.judge()
     assert refusal.value.reason.split("; ") == [
-        f"mean_absolute_error of all examples rose by {rise:.4f} against the last blessed model, "
-        f"{rise - 1e-3:g} is allowed",
-        f"mean_absolute_error of kind=c is {slice_error:.4f}, at most {slice_error - 1e-3:g} is wanted",
+        f"mean_absolute_error of all examples rose by {rise:.4f} from the last blessed model, "
+        f"more than the allowed {rise - 1e-3:g}",
+        f"mean_absolute_error of kind=c is {slice_error:.4f}, above the maximum {slice_error - 1e-3:g}",
         "squared_correlation of kind=c cannot be computed (are all labels equal, or is a class missing?)",
     ]
 
@@ -263,7 +263,7 @@ def test_a_first_model_is_held_to_the_absolute_limits(evaluate, tmp_path, first)
         run.judge(first_run="refuse")
     if first == "absent":
         run = evaluate("regression", {"metric": "mean_absolute_error", "max": error * 0.99}, first=first)
-        with pytest.raises(GateRefused, match="mean_absolute_error of all examples is .*, at most"):
+        with pytest.raises(GateRefused, match="mean_absolute_error of all examples is .*, above the maximum"):
             run.judge()
 
 

@@ -122,7 +122,7 @@ def test_an_export_without_a_signature_of_its_task_is_refused(verdict, tmp_path,
 def test_classes_of_other_names_are_refused(verdict, tmp_path):
     label = stand_ins.LABELS["named"].model_copy(update={"classes": ("ant", "bee", "dog")})
     model = stand_ins.write_model(tmp_path / "model", label)
-    assert verdict("named", model) == ("classes of signature classify is dog where the trained model's is cow")
+    assert verdict("named", model) == ("classes of signature classify is dog, the trained model's is cow")
 
 
 def test_an_export_of_another_task_is_refused(verdict, tmp_path):
@@ -261,10 +261,10 @@ def test_an_id_is_right_or_wrong_and_a_large_number_right_to_so_many_digits():
     def difference(now, wanted):
         return compare({"s": {"x": np.array([[now]])}}, {"s": {"x": np.array([[wanted]])}}, tolerance=1e-4)
 
-    assert difference(100_001, 100_000) == "x of signature s is 100001 where the trained model's is 100000"
+    assert difference(100_001, 100_000) == "x of signature s is 100001, the trained model's is 100000"
     assert difference(1_000_001.0, 1_000_000.0) is None
     assert (
         difference(1_000_200.0, 1_000_000.0)
-        == "x of signature s differs from the trained model by 0.0002, 0.0001 is allowed"
+        == "x of signature s differs from the trained model by 0.0002, more than the tolerance 0.0001"
     )
     assert difference(0.0002, 0.0) is not None

@@ -35,14 +35,14 @@ def failures(limits, candidate, baseline=None, min_slice_size=1):
 def test_only_the_slices_below_are_named():
     found = failures(threshold(min=0.8), table(h1=0.9, h2=0.79, h3=0.5))
     assert found == [
-        f"accuracy of {HOUR}=2 is 0.7900, at least 0.8 is wanted",
-        f"accuracy of {HOUR}=3 is 0.5000, at least 0.8 is wanted",
+        f"accuracy of {HOUR}=2 is 0.7900, below the minimum 0.8",
+        f"accuracy of {HOUR}=3 is 0.5000, below the minimum 0.8",
     ]
 
 
 def test_only_the_slices_above_are_named_where_less_is_better():
     found = failures(threshold(metric="error", max=2.0), errors(h1=1.5, h2=2.25, h3=2.0))
-    assert found == [f"error of {HOUR}=2 is 2.2500, at most 2 is wanted"]
+    assert found == [f"error of {HOUR}=2 is 2.2500, above the maximum 2"]
 
 
 def test_a_rise_against_the_blessed_model_is_named():
@@ -50,13 +50,13 @@ def test_a_rise_against_the_blessed_model_is_named():
     assert not failures(limits, errors(h1=2.0), errors(h1=1.5))
     assert not failures(limits, errors(h1=2.0), errors(h1=math.nan))
     assert failures(limits, errors(h1=2.25), errors(h1=1.5)) == [
-        f"error of {HOUR}=1 rose by 0.7500 against the last blessed model, 0.5 is allowed"
+        f"error of {HOUR}=1 rose by 0.7500 from the last blessed model, more than the allowed 0.5"
     ]
 
 
 def test_a_small_figure_keeps_its_digits():
     [text] = failures(threshold(metric="error", max=1e-5), errors(h1=2.5e-5))
-    assert text == f"error of {HOUR}=1 is 2.5e-05, at most 1e-05 is wanted"
+    assert text == f"error of {HOUR}=1 is 2.5e-05, above the maximum 1e-05"
 
 
 def test_a_value_that_float32_rounds_below_its_limit_passes():
@@ -73,7 +73,7 @@ def test_small_slices_have_no_limits():
 
 def test_a_limit_that_no_slice_is_left_for_fails():
     assert failures(threshold(min=0.8), table(h1=0.9), min_slice_size=101) == [
-        f"{HOUR} has no slice of 101 examples to hold its limit against"
+        f"{HOUR} has no slice of at least 101 examples for its limit"
     ]
 
 
@@ -81,7 +81,7 @@ def test_a_drop_against_the_blessed_model_is_named():
     limits = threshold(max_drop=0.05)
     assert not failures(limits, table(h1=0.9), table(h1=0.95))
     assert failures(limits, table(h1=0.89), table(h1=0.95)) == [
-        f"accuracy of {HOUR}=1 fell by 0.0600 against the last blessed model, 0.05 is allowed"
+        f"accuracy of {HOUR}=1 fell by 0.0600 from the last blessed model, more than the allowed 0.05"
     ]
 
 
@@ -124,10 +124,10 @@ def test_the_evaluator_s_failures_are_put_in_words():
     unknown.metric_threshold.value_threshold.lower_bound.value = 0.5
     assert slice_name(per_slice.slice_key) == ""
     assert evaluator_failures(result) == [
-        "auc of all examples is 0.9100, at least 0.93 is wanted",
-        "accuracy of all examples fell by 0.0200 against the last blessed model, 0.01 is allowed",
-        "error of all examples is 3.5000, at most 3 is wanted",
-        "error of all examples rose by 0.2500 against the last blessed model, 0.125 is allowed",
+        "auc of all examples is 0.9100, below the minimum 0.93",
+        "accuracy of all examples fell by 0.0200 from the last blessed model, more than the allowed 0.01",
+        "error of all examples is 3.5000, above the maximum 3",
+        "error of all examples rose by 0.2500 from the last blessed model, more than the allowed 0.125",
         "recall of all examples cannot be computed (are all labels equal, or is a class missing?)",
     ]
 

@@ -131,7 +131,7 @@ def test_in_the_place_of_a_damaged_copy_comes_the_one_before_with_a_warning(cham
         assert restored(champion, tmp_path) == (5, contents(models[5]))
     assert "6 is not what was pushed" in caplog.text
     getattr(champion, spoilt)("5/Format-Serving/variables/data")
-    with pytest.raises(ChampionUnreadable, match="neither the model 6 nor the one before is whole"):
+    with pytest.raises(ChampionUnreadable, match="neither model 6 nor the previous one is complete"):
         restored(champion, tmp_path)
     assert contents(tmp_path / "output") == {}
     keep(model=models[6], version=6, folder=champion.place)
@@ -232,7 +232,7 @@ def test_a_push_that_another_one_overtook_before_the_copy_writes_nothing(store, 
         store.plant(f"serving/taxi/{LEASE}", b"theirs")
         _keep(models[7], version, check)
 
-    with pytest.raises(BucketFailed, match="another push took over"):
+    with pytest.raises(BucketFailed, match="another one took over"):
         push_to_bucket(models[7], BASE, then=overtaken)
     assert champion.files() == before
 
@@ -243,7 +243,7 @@ def test_a_push_that_another_one_overtook_moves_no_pointer_and_removes_nothing(s
     for version in (5, 6):
         keep(model=models[version], version=version, folder=CHAMPION)
     overtake(store, before=moment)
-    with pytest.raises(BucketFailed, match="another push took over"):
+    with pytest.raises(BucketFailed, match="another one took over"):
         push_to_bucket(models[7], BASE, then=lambda version, check: _keep(models[7], 7, check))
     assert copies(champion) == {"5", "6", "7"}
     assert json.loads(champion.files()[POINTER])["version"] == crowned

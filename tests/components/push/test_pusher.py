@@ -46,7 +46,8 @@ def test_push_copies_everything_and_leaves_no_stage(model, tmp_path):
 def test_versions_rise_even_within_a_second_and_after_a_clock_that_went_back(tmp_path):
     base = tmp_path / "serving"
     pushed = [
-        push(source=write_model(tmp_path / f"model-{seed}", seed=seed), base_directory=str(base))[0] for seed in range(3)
+        push(source=write_model(tmp_path / f"model-{seed}", seed=seed), base_directory=str(base))[0]
+        for seed in range(3)
     ]
     assert pushed == sorted(set(pushed))
     (base / "9999999999").mkdir()
@@ -107,7 +108,9 @@ def test_a_push_holds_the_lock_on_a_file_which_nfs_passes_on(model, tmp_path):
 def test_pushes_at_once_get_versions_of_their_own(tmp_path):
     base = tmp_path / "serving"
     sources = [write_model(tmp_path / f"model-{seed}", seed=seed) for seed in range(6)]
-    threads = [threading.Thread(target=push, kwargs={"source": source, "base_directory": str(base)}) for source in sources]
+    threads = [
+        threading.Thread(target=push, kwargs={"source": source, "base_directory": str(base)}) for source in sources
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -45,7 +45,7 @@ def Fail(  # noqa: N802 (TFX names components as classes)
     if how == "where":
         raise OSError(model.uri)
     if how == "refuse":
-        raise GateRefused("auc of all examples is 0.5, at least 0.9 is wanted")
+        raise GateRefused("auc of all examples is 0.5, below the minimum 0.9")
     if how == "wait":
         print("waiting", flush=True)
         time.sleep(60)

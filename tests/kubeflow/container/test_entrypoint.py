@@ -14,7 +14,6 @@ import pytest
 
 from kubeflow.container.beam_flags import distributed
 from kubeflow.container.mounts import Mounts, back
-from pipeline.beam.arguments import beam_args
 from pipeline.config.loading import load
 from tests.engines.processes import free_port
 from tests.kubeflow.backend import containers
@@ -199,7 +198,7 @@ def test_what_other_machines_make_is_in_the_mount_and_stays_for_the_next_attempt
 
 def test_a_refusal_is_one_line_and_leaves_nothing(task):
     assert task.run(task.failing("refuse"), executor="Fail") == 3
-    assert task.last_line() == "Fail refused: auc of all examples is 0.5, at least 0.9 is wanted"
+    assert task.last_line() == "Fail refused: auc of all examples is 0.5, below the minimum 0.9"
     assert "Traceback" not in task.log.read_text()
     assert not task.output_file.exists()
     assert not (task.mount / "run").exists()
@@ -247,7 +246,7 @@ def test_the_runner_says_where_beams_workers_are(given, expected):
 @pytest.mark.parametrize("beam", ["portable", "dataflow"])
 def test_the_runners_of_the_config_work_elsewhere(taxi_config, beam):
     config = load(config=taxi_config, profile="local", overrides=[ENGINES[beam]])
-    assert distributed(beam_args(config.beam))
+    assert distributed(config.beam.arguments())
 
 
 def test_a_job_server_that_is_not_there_is_one_line_before_any_work(task):

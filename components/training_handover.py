@@ -11,7 +11,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 
 from trainer.export.model_artifact import is_empty
-from trainer.job import Job
+from trainer.job import TrainingJob
 from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
 
 # The key under which TFX's custom_config carries an executor's own options as JSON.
@@ -46,7 +46,7 @@ def inputs(fn_args: FnArgs) -> dict[str, Path]:
 
 def job(
     fn_args: FnArgs, exec_properties: Mapping[str, Any], *, inputs: Mapping[str, Path], outputs: Mapping[str, str]
-) -> Job:
+) -> TrainingJob:
     """What every process that trains is told.
 
     Args:
@@ -57,7 +57,7 @@ def job(
     """
     there = {name: str(folder) for name, folder in inputs.items()}
     custom_config = dict(fn_args.custom_config)
-    return Job(
+    return TrainingJob(
         train=tuple(there[f"train/{index}"] for index in range(len(fn_args.train_files))),
         eval=tuple(there[f"eval/{index}"] for index in range(len(fn_args.eval_files))),
         transform_graph=there["transform_graph"],
@@ -72,7 +72,7 @@ def job(
     )
 
 
-def write(job: Job, file: Path) -> list[str]:
+def write(job: TrainingJob, file: Path) -> list[str]:
     """Write the job file, and return the command that trains by it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(job.model_dump_json())

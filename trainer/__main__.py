@@ -27,7 +27,7 @@ DONE, BROKEN, BAD_USAGE = 0, 1, 2
 
 
 def _parser() -> argparse.ArgumentParser:
-    summary, *rest = __doc__.split("\n\n")
+    summary, *rest = (__doc__ or "").split("\n\n")
     parser = argparse.ArgumentParser(prog="python -m trainer", description=summary, epilog="\n\n".join(rest))
     parser.add_argument("--job", type=Path, required=True, metavar="FILE.json", help="inputs, outputs and parameters")
     parser.add_argument("--hosts", metavar="HOST:PORT,...", help="all processes, the chief first; the same everywhere")

@@ -1,4 +1,4 @@
-"""A training that no pipeline runs: its inputs, outputs and parameters in one file. No TensorFlow here.
+"""A training outside of a pipeline: its inputs, outputs and parameters in one file. No TensorFlow here.
 
 The workers of a Kubernetes job and plain hosts train this way; see ``python -m trainer --help``.
 """
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 
 class JobError(ValueError):
-    """A job file that cannot be used; one line: which file, which key, what is wrong."""
+    """An unusable job file; one line with the file, the key and the reason."""
 
 
-class Job(Strict):
-    """What a process is told; all processes of a training get the same. Every path is a local one or ``gs://``.
+class TrainingJob(Strict):
+    """A training, the same for all its processes. Paths are local or start with ``gs://``.
 
     Attributes:
-        train: folders of transformed examples to learn from, gzipped TFRecord files.
-        eval: the same to evaluate on.
-        transform_graph: the Transform component's output.
-        model: the folder to write the model to: ``Format-Serving`` and ``Format-Keras`` below it.
-        model_run: the folder for the history and TensorBoard's summaries.
-        parameters: of the trainer.
+        train: folders with the transformed examples of the training split, gzipped TFRecord files.
+        eval: folders with those of the eval split.
+        transform_graph: folder with the Transform component's output.
+        model: the model's folder, which gets ``Format-Serving`` and ``Format-Keras``.
+        model_run: folder of the history and TensorBoard's summaries.
+        parameters: the trainer's parameters.
         checkpoints: a folder that all processes share; None means that a killed training starts over.
-        base_model: the folder of an earlier model, for ``loop.warm_start``.
-        schema_file: of the raw examples; for a ``run_fn`` that asks for it.
-        hyperparameters: what a Tuner found.
-        custom_config: what else ``run_fn`` gets.
-        run_fn: the dotted path of the function that trains.
+        base_model: folder of an earlier model, for ``loop.warm_start``.
+        schema_file: the raw examples' schema, for a ``run_fn`` that needs it.
+        hyperparameters: the result of a Tuner.
+        custom_config: further entries for ``run_fn``.
+        run_fn: dotted path of the function that trains.
     """
 
     train: tuple[str, ...] = Field(min_length=1)
@@ -55,11 +55,13 @@ class Job(Strict):
     run_fn: str = "trainer.run_fn.run_fn"
 
     def fn_args(self) -> FnArgs:
-        """What TFX's Trainer would call ``run_fn`` with, but for ``data_accessor``."""
+        """The arguments that TFX's Trainer would pass to ``run_fn``, except ``data_accessor``."""
+        import attr
         from tfx.components.trainer.fn_args_utils import FnArgs
         from tfx.utils import path_utils
 
-        return FnArgs(
+        return attr.evolve(
+            FnArgs(),
             train_files=[_all_files(folder) for folder in self.train],
             eval_files=[_all_files(folder) for folder in self.eval],
             transform_graph_path=self.transform_graph,
@@ -79,14 +81,14 @@ class Job(Strict):
         )
 
 
-def read(path: Path) -> Job:
-    """Read a job from JSON.
+def read(path: Path) -> TrainingJob:
+    """Read a job from a JSON file.
 
     Raises:
-        JobError: the file cannot be read or does not fit.
+        JobError: the file cannot be read or is not valid.
     """
     try:
-        return Job.model_validate(json.loads(path.read_text()))
+        return TrainingJob.model_validate(json.loads(path.read_text()))
     except OSError as error:
         raise JobError(f"--job {path}: cannot be read ({error.strerror}).") from None
     except ValidationError as error:
@@ -97,11 +99,11 @@ def read(path: Path) -> Job:
         raise JobError(f"--job {path}: is not JSON ({error}).") from None
 
 
-def check_inputs(job: Job) -> None:
-    """Find out before TensorFlow starts that an input is not there; ``gs://`` is left to it.
+def check_inputs(job: TrainingJob) -> None:
+    """Check before TensorFlow starts that the inputs exist, except those on ``gs://``.
 
     Raises:
-        JobError: names the key and the folder.
+        JobError: one does not exist; the message names its key and folder.
     """
     folders = [("train", each) for each in job.train] + [("eval", each) for each in job.eval]
     folders += [("transform_graph", job.transform_graph), ("base_model", job.base_model)]

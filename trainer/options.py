@@ -21,8 +21,8 @@ class Schedule(Strict):
 
     Attributes:
         decay: ``cosine``, ``linear``, ``exponential`` or ``constant``.
-        warmup_steps: steps until the learning rate is reached.
-        final: what is left of the learning rate at the end, as a fraction of it; ``exponential`` needs more than 0.
+        warmup_steps: int, steps until the peak is reached.
+        final: the learning rate at the end as a fraction of the peak, in [0, 1]; ``exponential`` needs more than 0.
     """
 
     decay: Literal["cosine", "linear", "exponential", "constant"] = "cosine"
@@ -40,13 +40,14 @@ class Optimizer(Strict):
     """How gradients change the weights.
 
     Attributes:
-        name: of a Keras optimizer.
-        learning_rate: the peak; ``schedule`` says how it is reached and left.
+        name: name of a Keras optimizer.
+        learning_rate: the peak.
+        schedule: warm-up and decay of the learning rate.
         weight_decay: decoupled, per step and times the learning rate (Loshchilov and Hutter 2019, arXiv:1711.05101).
-        momentum: of ``sgd`` and ``rmsprop``.
-        clip_norm: gradients are scaled down together to this global norm; None leaves them as they are.
-        ema: the momentum of an exponential moving average of the weights, which is then what is evaluated and
-            exported; None keeps none.
+        momentum: in [0, 1), for ``sgd`` and ``rmsprop``.
+        clip_norm: the global norm to which larger gradients are scaled down together; None does not clip.
+        ema: momentum, in (0, 1), of an exponential moving average of the weights, which is then evaluated and exported;
+            None keeps no average.
     """
 
     name: Literal["adamw", "adam", "sgd", "rmsprop", "adagrad", "lion", "lamb", "ftrl"] = "adamw"
@@ -59,13 +60,13 @@ class Optimizer(Strict):
 
 
 class EarlyStopping(Strict):
-    """End the training when the eval split no longer gets better.
+    """End the training when the eval split no longer improves.
 
     Attributes:
-        metric: of the eval split; None means the task's own: auc, accuracy or mean_absolute_error.
-        patience: evaluations without a better value before the training ends.
-        min_delta: by how much a value must be better to count.
-        restore_best: go back to the weights of the best evaluation.
+        metric: metric of the eval split; None means the task's own: auc, accuracy or mean_absolute_error.
+        patience: int, evaluations without an improvement before the training ends.
+        min_delta: the smallest improvement that counts.
+        restore_best: whether to return to the weights of the best evaluation.
     """
 
     metric: str | None = None
@@ -74,12 +75,12 @@ class EarlyStopping(Strict):
     restore_best: bool = True
 
 
-class Checkpoints(Strict):
-    """What survives a kill.
+class CheckpointOptions(Strict):
+    """How often a training is saved.
 
     Attributes:
-        every_steps: steps between two checkpoints; None means one after each evaluation.
-        keep: how many are kept.
+        every_steps: int, steps between two checkpoints; None saves one after each evaluation.
+        keep: int, checkpoints to keep.
     """
 
     every_steps: PositiveInt | None = None
@@ -90,27 +91,27 @@ class Loop(Strict):
     """The training loop.
 
     Attributes:
-        global_batch_size: examples per step, over all replicas and accumulated micro-batches.
-        epochs: passes over the training split; None means 3, or as many as ``steps`` take.
-        steps: the training's length in steps, instead of ``epochs``.
-        steps_per_loop: steps that run inside one compiled call, before the host looks at metrics.
-        evaluate_every_steps: None means after each epoch.
-        optimizer: and its learning-rate schedule, clipping and averaging.
-        accumulation: micro-batches per step; each replica takes its part of a batch in so many pieces.
-        class_weights: what an example of a class counts, by the name of the class; classes not named count 1.
-        label_smoothing: the share of a label that is spread evenly over all classes.
-        early_stopping: None trains to the end.
+        global_batch_size: int, examples per step over all replicas and accumulated micro-batches.
+        epochs: int, passes over the training split; None means 3, or as many as ``steps`` take.
+        steps: int, steps of the whole training, instead of ``epochs``.
+        steps_per_loop: int, steps in one compiled call, before the host sees the metrics.
+        evaluate_every_steps: int, steps between evaluations; None evaluates after each epoch.
+        optimizer: optimizer, learning-rate schedule, clipping and averaging.
+        accumulation: int, micro-batches per step and replica.
+        class_weights: weight of an example by its class's name; classes not named weigh 1.
+        label_smoothing: share of a label, in [0, 1), that is spread evenly over all classes.
+        early_stopping: when to end the training early; None trains to the end.
         precision: ``bfloat16`` and ``float16`` compute in half precision and keep the weights in float32; ``float16``
             scales the loss.
-        jit_compile: compile with XLA; None does where it works, on a single replica.
-        eager: run step by step in Python, for debugging; slow.
+        jit_compile: whether to compile with XLA; None compiles where it works, on a single replica.
+        eager: whether to run step by step in Python, for debugging; slow.
         strategy: ``auto`` takes a cluster of TF_CONFIG, else a TPU, else all GPUs, else one device.
-        seed: of initialisation, order and dropout.
-        deterministic: make every operation repeatable, at a price on GPUs.
-        warm_start: start from the weights of the model that was pushed last.
-        worker_start_seconds: how long the processes of a cluster wait for each other before the training begins.
-        memory_mb: decoded examples up to this size are kept in memory, larger splits in a file on local disk.
-        checkpoints: how often, and how many.
+        seed: int, seed of initialisation, order and dropout.
+        deterministic: whether to make every operation repeatable, which is slower on GPUs.
+        warm_start: whether to start from the weights of the model that was pushed last.
+        worker_start_seconds: int, how long the processes of a cluster wait for each other before the training starts.
+        memory_mb: int, MiB of decoded examples to keep in memory; larger splits go to a file on local disk.
+        checkpoints: interval and number of checkpoints.
     """
 
     global_batch_size: PositiveInt = 256
@@ -132,7 +133,7 @@ class Loop(Strict):
     warm_start: bool = False
     worker_start_seconds: PositiveInt = 600
     memory_mb: PositiveInt = 2048
-    checkpoints: Checkpoints = Checkpoints()
+    checkpoints: CheckpointOptions = CheckpointOptions()
 
     @field_validator("class_weights", mode="before")
     @classmethod

@@ -13,7 +13,6 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from trainer.distribution import replicas
 from trainer.export import saved_model
 from trainer.export.model_artifact import is_empty
-from trainer.features.transformed import resolve_features
 from trainer.loop.precision import in_float32
 from trainer.loop.progress import Journal, progress_logger
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
@@ -65,7 +64,7 @@ def run_fn(fn_args: FnArgs) -> None:
             model=model,
             transform_output=transform_output,
             label=parameters.label,
-            served=resolve_features(parameters, transform_output.raw_feature_spec()).names(),
+            served=parameters.resolved_features(transform_output.raw_feature_spec()).names(),
             path=model_dir,
         )
         trained.discard_checkpoints()

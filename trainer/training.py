@@ -17,9 +17,10 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from trainer import models
 from trainer.data.columns import Columns, read_columns
 from trainer.distribution.replicas import Replicas
-from trainer.features.transformed import FIRST_WORD_ID, TransformedFeatures, read_vocabularies
+from trainer.features.feature import FIRST_WORD_ID
+from trainer.features.transformed import TransformedFeatures, read_vocabularies
 from trainer.loop import controller, warm_start
-from trainer.loop.progress import Progress, progress_logger
+from trainer.loop.progress import TrainingProgress, progress_logger
 from trainer.loop.warm_start import Vocabularies
 from trainer.models.heads import class_weight_table, head_of
 from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, EXECUTION, Parameters
@@ -56,11 +57,12 @@ class Training:
         """
         transform_output = tft.TFTransformOutput(fn_args.transform_output)
         read = functools.partial(read_columns, feature_spec=transform_output.transformed_feature_spec())
+        features = parameters.resolved_features(transform_output.raw_feature_spec())
         # The two splits share the memory as they share the examples, roughly.
         memory = parameters.loop.memory_mb * 2**20
         return cls(
-            features=TransformedFeatures.read(parameters, transform_output),
-            vocabularies=Vocabularies(read_vocabularies(parameters, transform_output)),
+            features=TransformedFeatures.read(features, transform_output),
+            vocabularies=Vocabularies(read_vocabularies(features, transform_output)),
             train=read(fn_args.train_files, memory_bytes=memory * 3 // 4, scratch=str(Path(scratch, "train"))),
             evaluation=read(fn_args.eval_files, memory_bytes=memory // 4, scratch=str(Path(scratch, "eval"))),
         )
@@ -71,7 +73,7 @@ class Training:
         *,
         replicas: Replicas,
         checkpoints: str,
-        report: Callable[[Progress], None],
+        report: Callable[[TrainingProgress], None],
         base_model: str | None = None,
     ) -> controller.Trained:
         """Train one model.

@@ -1,4 +1,4 @@
-"""TFX's entry point for the Tuner: trainings with other hyperparameters on the same data, of which the best is kept."""
+"""TFX's entry point for the Tuner: trains with several sets of hyperparameters on the same data and keeps the best."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tfx.components.tuner.component import TunerFnResult
 
 from trainer.distribution import replicas
 from trainer.distribution.replicas import Replicas
-from trainer.loop.controller import TrainingDiverged
+from trainer.loop.actions import TrainingDiverged
 from trainer.loop.progress import progress_logger
 from trainer.models.heads import head_of
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.training import Training, checkpoint_folder
-from trainer.tuning.algorithms import make_oracle
+from trainer.tuning.algorithms import search_algorithm
 from trainer.tuning.hyperparameters import described, with_hyperparameters
 from trainer.tuning.search import SEARCH_KEY, Search, first_error
 
-# What a trial came to, in its folder: the eval split's figures, or why it failed.
+# The outcome of a trial, in its folder: the figures of the eval split, or why it failed.
 RECORD_FILE = "trial.json"
 _FAILURE = "failure"
 _STATE_FOLDER = "keras_tuner"
@@ -43,8 +43,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     """Make the tuner that ``custom_config`` describes.
 
     Args:
-        fn_args: from the Tuner component; ``custom_config`` carries `Parameters` and `Search` as JSON, and where
-            checkpoints go.
+        fn_args: from the Tuner component; ``custom_config`` carries `Parameters` and `Search` as JSON, and the folder
+            for checkpoints.
     """
     if replicas.cluster_size() > 1:
         raise ValueError("trainer.tuner: a search runs on one machine; unset TF_CONFIG or switch the tuner off.")
@@ -61,15 +61,15 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
 class LoopTuner(BaseTuner):
     """Runs each trial with the training loop.
 
-    What a trial came to is kept by its data, parameters and code. Since the oracle comes to the same values again
-    from the same seed and the same results, a search that was killed repeats no trial that is done, and goes on in
-    the midst of the one that was not. KerasTuner's own files are thrown away: it writes them in place, so that a kill
-    can leave half a file, and takes up some searches elsewhere than it left them.
+    The outcome of a trial is stored by its data, parameters and code. The same seed and the same results lead the
+    algorithm to the same values again, so a search that was killed repeats no finished trial, and resumes the one that
+    was running. KerasTuner's own files are discarded: it writes them in place, so that a kill can leave half a file,
+    and it resumes some searches at another point than it left them.
 
     Args:
-        fn_args: name the data and the folders.
-        parameters: as configured.
-        search: what to try.
+        fn_args: paths of the data and the folders.
+        parameters: the configured parameters.
+        search: algorithm, number of trials and space.
         where: where to train.
     """
 
@@ -78,13 +78,12 @@ class LoopTuner(BaseTuner):
         self._objective = search.objective or head.monitor
         maximize = head.higher_is_better and self._objective != "loss"
         super().__init__(
-            make_oracle(search, keras_tuner.Objective(self._objective, "max" if maximize else "min")),
+            search_algorithm(search, keras_tuner.Objective(self._objective, "max" if maximize else "min")),
             directory=fn_args.working_dir,
             project_name=_STATE_FOLDER,
             overwrite=True,
         )
-        # A trial is the same in whatever search it comes up. And what the Trainer's executor calls transform_output,
-        # the Tuner's leaves out.
+        # A trial is the same in every search. The Tuner's executor does not set transform_output as the Trainer's does.
         custom_config = {key: value for key, value in fn_args.custom_config.items() if key != SEARCH_KEY}
         self._fn_args = attr.evolve(fn_args, custom_config=custom_config, transform_output=fn_args.transform_graph_path)
         self._parameters = parameters
@@ -96,7 +95,7 @@ class LoopTuner(BaseTuner):
         """Run all trials on data that is read once.
 
         Raises:
-            Preempted: SIGTERM came; the same search goes on when it is run again.
+            Preempted: SIGTERM came; the search resumes when it is run again.
             ValueError: all trials failed.
         """
         with tempfile.TemporaryDirectory(prefix="tuner-") as scratch:
@@ -107,7 +106,7 @@ class LoopTuner(BaseTuner):
                 raise error.__cause__ or error from None
         done = len(self.oracle.trials) - len(self._failures)
         if not done:
-            raise ValueError(f"no trial of {len(self._failures)} came to an end: {'; '.join(self._failures)}")
+            raise ValueError(f"all {len(self._failures)} trials failed: {'; '.join(self._failures)}")
         [best] = self.oracle.get_best_trials()
         progress_logger.warning(
             f"trial {self._number(best)} is the best of {done}: {self._objective} {best.score:.4f} with "
@@ -117,12 +116,17 @@ class LoopTuner(BaseTuner):
     def run_trial(self, trial: Trial, *, training: Training, scratch: str) -> dict[str, float]:
         """Train once.
 
+        Args:
+            trial: the trial and its values.
+            training: the data.
+            scratch: path of a folder on local disk.
+
         Returns:
-            The objective.
+            The objective's value by its name.
 
         Raises:
-            FailedTrialError: the values do not work; the search goes on with others.
-            FatalError: anything else; the search ends.
+            FailedTrialError: the values do not work; the search continues with others.
+            FatalError: any other error; the search ends.
         """
         name = f"trial {self._number(trial)}/{self._trials}"
         values = trial.hyperparameters.values
@@ -138,10 +142,10 @@ class LoopTuner(BaseTuner):
             self._failures.append(reason)
             raise FailedTrialError(reason) from error
         except Exception as error:
-            # KerasTuner would take any other exception for an invalid trial.
+            # KerasTuner would treat any other exception as an invalid trial.
             raise FatalError(str(error)) from error
         finally:
-            # The model's layers are known to Keras by name until then.
+            # Until then Keras keeps the names of the model's layers.
             keras.utils.clear_session()
         return {self._objective: figures[self._objective]}
 
@@ -177,7 +181,7 @@ class LoopTuner(BaseTuner):
 
 
 def _reason(error: Exception) -> str:
-    """In one line."""
+    """The error in one line."""
     if isinstance(error, ValidationError):
         return first_error(error)
     return (str(error).splitlines() or [type(error).__name__])[0]
@@ -201,7 +205,7 @@ def _write(folder: str, record: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _messages_begin_with(name: str) -> Iterator[None]:
-    """While open, what a training tells names its trial, and its warnings do not stay on the screen."""
+    """While open, messages of a training name its trial, and its warnings do not stay on the screen."""
 
     def prefix(record: logging.LogRecord) -> bool:
         record.msg, record.args = f"{name}  {record.getMessage()}", ()

@@ -14,7 +14,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx_bsl.public import tfxio
 
 from trainer import models
-from trainer.features.transformed import LABEL_KEY, TransformedFeatures, resolve_features
+from trainer.features.transformed import LABEL_KEY, TransformedFeatures
 from trainer.loop import optimizers
 from trainer.models.heads import head_of
 from trainer.parameters import Parameters
@@ -35,7 +35,9 @@ def run_fn(fn_args: FnArgs, parameters: Parameters) -> dict[str, float]:
 
     start = time.perf_counter()
     head = head_of(parameters.label)
-    model = models.build(parameters.model, features=TransformedFeatures.read(parameters, output), units=head.units)
+    columns = parameters.resolved_features(output.raw_feature_spec())
+    features = TransformedFeatures.read(columns, output)
+    model = models.build(parameters.model, features=features, units=head.units)
     model.compile(
         optimizer=optimizers.build(options, steps=10**6),
         loss=keras.losses.BinaryCrossentropy(from_logits=True),
@@ -50,8 +52,7 @@ def run_fn(fn_args: FnArgs, parameters: Parameters) -> dict[str, float]:
         callbacks=[keras.callbacks.TensorBoard(log_dir=fn_args.model_run_dir, update_freq="epoch")],
     )
     trained = time.perf_counter()
-    served = resolve_features(parameters, output.raw_feature_spec()).names()
-    spec = {name: feature for name, feature in output.raw_feature_spec().items() if name in served}
+    spec = {name: feature for name, feature in output.raw_feature_spec().items() if name in columns.names()}
     model.tft_layer = output.transform_features_layer()
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="examples")])

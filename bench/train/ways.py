@@ -20,11 +20,11 @@ from trainer.data.columns import Columns, read_columns
 from trainer.distribution import replicas
 from trainer.features.transformed import LABEL_KEY, TransformedFeatures
 from trainer.loop import optimizers
-from trainer.loop.checkpoints import Checkpoints, State
+from trainer.loop.checkpoints import Checkpoints, TrainingState
 from trainer.loop.controller import Controller
 from trainer.loop.evaluation import Evaluation
+from trainer.loop.intervals import Intervals
 from trainer.loop.progress import Journal
-from trainer.loop.schedule import Cadence
 from trainer.loop.step import StepRunner
 from trainer.models.heads import head_of
 from trainer.parameters import Parameters
@@ -35,7 +35,7 @@ EXAMPLES = {"stock": 2**15, "keras": 2**20, "ours": 2**21, "streamed": 2**20, "f
 _STREAM_COPIES, _STREAM_MEMORY_MB = 150, 16
 
 
-class Bench:
+class TrainingBench:
     """Builds each way for one batch size, and times it.
 
     Args:
@@ -130,7 +130,7 @@ class Bench:
         )
         folder.mkdir(parents=True)
         journal = Journal(history=str(folder / "history.jsonl"), tensorboard=str(folder / "tensorboard"))
-        state, steps = State(), self._steps(name)
+        state, steps = TrainingState(), self._steps(name)
 
         def run() -> float:
             nonlocal state
@@ -147,7 +147,7 @@ class Bench:
                 batches=batches,
                 evaluation=Evaluation(model=runner.model, columns=one_example, head=self._head, eager=False),
                 checkpoints=checkpoints,
-                cadence=Cadence.of(options, batches),
+                intervals=Intervals.of(options, batches),
                 options=options,
                 head=self._head,
                 replicas=where,
@@ -184,7 +184,8 @@ class Bench:
             )
 
     def _model(self) -> keras.Model:
-        features = TransformedFeatures.read(self._parameters, self._output)
+        columns = self._parameters.resolved_features(self._output.raw_feature_spec())
+        features = TransformedFeatures.read(columns, self._output)
         return models.build(self._parameters.model, features=features, units=self._head.units)
 
     def _optimizer(self) -> keras.optimizers.Optimizer:

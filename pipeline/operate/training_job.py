@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.running import metadata
-from trainer.job import Job
+from trainer.job import TrainingJob
 
 _PREPARED = ("SchemaGen", "Transform")
 
 
-def make(config: Config, *, output: Path, folder: Path) -> int:
-    """Write the file and say what to do with it; 0.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    parser.add_argument("--output", type=Path, default=Path("job.json"), metavar="FILE.json")
+    parser.add_argument("--folder", type=Path, required=True, help="shared by all hosts, for what the training makes")
 
-    Args:
-        config: the trainer's part of it may differ from the run's; label and features may not.
-        output: the job file.
-        folder: which all hosts share, for the model, the history and the checkpoints.
+
+def run(config: Config, options: argparse.Namespace) -> int:
+    """Write the job file and print the command that runs it; returns 0.
+
+    The trainer's options may differ from those of the run; label and features may not.
 
     Raises:
-        ConfigError: no run got as far as Transform, or the file cannot be written.
+        ConfigError: no run reached Transform, or the file cannot be written.
     """
-    job = training_job(config, folder=folder)
+    output = options.output
+    job = training_job(config, folder=options.folder.absolute())
     try:
         output.write_text(job.model_dump_json(indent=2) + "\n")
     except OSError as error:
@@ -33,18 +38,18 @@ def make(config: Config, *, output: Path, folder: Path) -> int:
     return 0
 
 
-def training_job(config: Config, *, folder: Path) -> Job:
-    """What the Trainer of the last run would be told, with outputs below ``folder``."""
-    store = metadata.open_store(config.metadata_file) if config.metadata_file.exists() else None
-    runs = metadata.runs(store) if store else []
-    if not runs:
+def training_job(config: Config, *, folder: Path) -> TrainingJob:
+    """The inputs of the last run's Trainer, with outputs below ``folder``."""
+    last = metadata.last_run(config.metadata_file)
+    if last is None:
         raise ConfigError(f"there is no run in {config.run_folder}; `python -m pipeline run --to Transform` makes one.")
-    missing = metadata.first_not_done(store, runs[0], _PREPARED)
+    store, run = last
+    missing = metadata.first_not_done(store, run, _PREPARED)
     if missing:
         raise ConfigError(f"the last run did not finish {missing}; run it again.")
-    made = metadata.output_artifacts(store, run_id=runs[0].name)
+    made = metadata.output_artifacts(store, run_id=run.name)
     examples = made["Transform", "transformed_examples"].uri
-    return Job(
+    return TrainingJob(
         train=(f"{examples}/Split-train",),
         eval=(f"{examples}/Split-eval",),
         transform_graph=made["Transform", "transform_graph"].uri,

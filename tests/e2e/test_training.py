@@ -59,7 +59,7 @@ def test_a_preempted_training_saves_itself_and_the_next_run_continues_it(project
     assert f"preempted at step {step}" in project.status()
     outcome = project.run(*words)
     assert outcome.code == 0, outcome.err
-    assert f"Trainer: continues at step {int(step):,} of 15,800." in outcome.out
+    assert f"Trainer: resumes at step {int(step):,} of 15,800." in outcome.out
     assert history(project)[-1]["step"] == 15_800
     assert history(project)[0]["step"] > int(step)
     assert project.served() == before
@@ -75,7 +75,7 @@ def test_a_killed_training_is_continued_and_another_one_is_not_mixed_in(project,
     assert "continues" not in other.out
     outcome = project.run(*words)
     assert outcome.code == 0, outcome.err
-    assert "Trainer: continues at step" in outcome.out
+    assert "Trainer: resumes at step" in outcome.out
 
 
 def test_sigterm_before_the_training_can_be_resumed_as_well(project, first):

@@ -15,7 +15,7 @@ from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, sche
 
 from trainer import models
 from trainer.export import saved_model
-from trainer.features.transformed import TransformedFeatures, model_inputs, resolve_features
+from trainer.features.transformed import TransformedFeatures, model_inputs
 from trainer.models.heads import head_of
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.preprocessing import preprocessing_fn
@@ -55,7 +55,8 @@ def train(
     """A few steps on all rows at once."""
     keras.utils.set_random_seed(parameters.loop.seed)
     head = head_of(parameters.label)
-    features = TransformedFeatures.read(parameters, transform_output)
+    raw = parameters.resolved_features(transform_output.raw_feature_spec())
+    features = TransformedFeatures.read(raw, transform_output)
     model = models.build(parameters.model, features=features, units=head.units)
     columns = transformed_columns(transform_output, folder)
     optimizer = keras.optimizers.Adam(parameters.loop.optimizer.learning_rate)
@@ -83,7 +84,7 @@ def make(
         model=model,
         transform_output=transform_output,
         label=parameters.label,
-        served=resolve_features(parameters, transform_output.raw_feature_spec()).names(),
+        served=parameters.resolved_features(transform_output.raw_feature_spec()).names(),
         path=str(folder / "saved_model"),
     )
     return transform_output

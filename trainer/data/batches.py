@@ -128,10 +128,12 @@ def eval_blocks(columns: Columns, *, batch_size: int) -> Iterator[Matrices]:
 
 def prefetched(make: Callable[[Call], T], calls: Sequence[Call]) -> Iterator[tuple[Call, T]]:
     """Each call with what ``make`` yields for it, made in another thread while the call before it runs."""
+    if not calls:
+        return
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="input") as pool:
-        ahead = pool.submit(make, calls[0]) if calls else None
-        for index, call in enumerate(calls):
+        ahead = pool.submit(make, calls[0])
+        for call, following in zip(calls, [*calls[1:], None], strict=True):
             made = ahead.result()
-            if index + 1 < len(calls):
-                ahead = pool.submit(make, calls[index + 1])
+            if following is not None:
+                ahead = pool.submit(make, following)
             yield call, made

@@ -11,11 +11,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from trainer.data import specs
 from trainer.data.storage import ArrayMatrix, MappedMatrix, Matrices, Store
+
+if TYPE_CHECKING:
+    from trainer.data.specs import FeatureSpecs
 
 _ROWS_PER_PARSE = 8192
 
@@ -49,7 +54,7 @@ class Layout:
     columns: Mapping[str, Column]
 
     @classmethod
-    def of(cls, feature_spec: Mapping[str, tf.io.FixedLenFeature], *, narrow: bool = False) -> Layout:
+    def of(cls, feature_spec: FeatureSpecs, *, narrow: bool = False) -> Layout:
         """Lay out the features of a parsing spec.
 
         Args:
@@ -67,7 +72,7 @@ class Layout:
                     f"transformed feature {name!r} is {spec}: the trainer reads numbers of a fixed length; "
                     "make it one in preprocessing_fn."
                 )
-            dtype, shape = spec.dtype.name, tuple(spec.shape)
+            dtype, shape = tf.as_dtype(spec.dtype).name, specs.row_shape(spec)
             matrix = "int32" if narrow and dtype == "int64" else dtype
             columns[name] = Column(dtype=dtype, matrix=matrix, start=widths.get(matrix, 0), shape=shape)
             widths[matrix] = widths.get(matrix, 0) + columns[name].width
@@ -144,9 +149,7 @@ class Columns:
         return {name: matrix.take(indices) for name, matrix in self.matrices.items()}
 
 
-def read_columns(
-    files: Sequence[str], feature_spec: Mapping[str, tf.io.FixedLenFeature], *, memory_bytes: int, scratch: str
-) -> Columns:
+def read_columns(files: Sequence[str], feature_spec: FeatureSpecs, *, memory_bytes: int, scratch: str) -> Columns:
     """Decode gzipped TFRecord files of transformed tf.Examples.
 
     Args:
@@ -163,8 +166,9 @@ def read_columns(
         raise ValueError(f"no transformed examples at {list(files)}: run the Transform node first.")
     try:
         # Ids seldom need more than 32 bits, and a batch is gathered twice as fast.
-        columns = _read(paths, feature_spec, narrow=True, memory_bytes=memory_bytes, scratch=Path(scratch))
-        if columns is None:
+        try:
+            columns = _read(paths, feature_spec, narrow=True, memory_bytes=memory_bytes, scratch=Path(scratch))
+        except _Overflow:
             columns = _read(paths, feature_spec, narrow=False, memory_bytes=memory_bytes, scratch=Path(scratch))
     except tf.errors.OpError as error:
         raise ValueError(f"the transformed examples at {list(files)} cannot be decoded: {error.message}") from None
@@ -173,22 +177,25 @@ def read_columns(
     return columns
 
 
+class _Overflow(Exception):
+    """A value does not fit into a narrow layout."""
+
+
 def _read(
     paths: Sequence[str],
-    feature_spec: Mapping[str, tf.io.FixedLenFeature],
+    feature_spec: FeatureSpecs,
     *,
     narrow: bool,
     memory_bytes: int,
     scratch: Path,
-) -> Columns | None:
-    """None where a value does not fit into a narrow layout."""
+) -> Columns:
     layout = Layout.of(feature_spec, narrow=narrow)
     store = Store(widths=layout.widths(), memory_bytes=memory_bytes, scratch=scratch)
     rows = 0
     try:
         for overflows, block in _blocks(paths, feature_spec, layout):
             if overflows:
-                return None
+                raise _Overflow
             store.append(block)
             rows += len(next(iter(block.values())))
     finally:
@@ -196,14 +203,11 @@ def _read(
     return Columns(layout=layout, matrices=store.finish() if rows else {}, rows=rows)
 
 
-def _blocks(
-    paths: Sequence[str], feature_spec: Mapping[str, tf.io.FixedLenFeature], layout: Layout
-) -> Iterator[tuple[bool, Matrices]]:
-    spec = dict(feature_spec)
-
+def _blocks(paths: Sequence[str], feature_spec: FeatureSpecs, layout: Layout) -> Iterator[tuple[bool, Matrices]]:
     def decode(batch: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        features = tf.io.parse_example(batch, spec)
+        features = specs.parse(batch, feature_spec)
         return layout.overflows(features), layout.pack(features)
 
     records = tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(_ROWS_PER_PARSE)
-    yield from records.map(decode, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1).as_numpy_iterator()
+    decoded: Any = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)
+    yield from decoded.as_numpy_iterator()

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from trainer.distribution import cluster, rendezvous
 
-Name = Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"]
+StrategyName = Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +36,14 @@ class Replicas:
         """Whether the replicas are TPU cores, which compile every step."""
         return isinstance(self.strategy, tf.distribute.TPUStrategy)
 
+    @property
+    def one_process(self) -> bool:
+        """Whether this process trains alone."""
+        return self.count == self.local
+
     def barrier(self) -> None:
         """Wait until all processes are here."""
-        if self.count > self.local:
+        if not self.one_process:
             ones = self.strategy.run(lambda: tf.constant(1.0))
             self.strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
 
@@ -55,7 +60,7 @@ class Replicas:
         return self.strategy.experimental_distribute_values_from_function(lambda context: next(made))
 
 
-def choose(name: Name, *, worker_start_seconds: float = 600) -> Replicas:
+def choose(name: StrategyName, *, worker_start_seconds: float = 600) -> Replicas:
     """The strategy by its name in `trainer.options.Loop`; a process chooses once, before it builds anything.
 
     Args:
@@ -83,7 +88,7 @@ def cluster_size() -> int:
     return len(found.addresses) if found else 0
 
 
-def _found() -> Name:
+def _found() -> StrategyName:
     if cluster_size() > 1:
         return "multi_worker"
     if tf.config.list_physical_devices("TPU"):

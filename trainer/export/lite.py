@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.export import archive
 from trainer.export.lite_variants import Variant
 from trainer.loop.precision import in_float32
 from trainer.models.heads import Head
@@ -44,10 +45,11 @@ def input_specs(model: keras.Model, features: Mapping[str, tf.TensorSpec]) -> di
             raise ValueError(f"the model reads {missing[0]!r}, which is no transformed feature: {sorted(features)}.")
         return {name: features[name] for name in sorted(model.input)}
     traced = tf.function(lambda tensors: model(tensors, training=False), autograph=False)
-    specs = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in sorted(features.items())]
-    function = traced.get_concrete_function({spec.name: spec for spec in specs})
-    # The graph's inputs come in the order of their names; what is left of them are the model's variables.
-    read = [spec.name for spec, tensor in zip(specs, function.inputs, strict=False) if tensor.consumers()]
+    names = sorted(features)
+    specs = {name: tf.TensorSpec(features[name].shape, features[name].dtype, name=name) for name in names}
+    function = traced.get_concrete_function(specs)
+    # The graph's inputs come in the order of their names, before the model's variables.
+    read = [name for name, tensor in zip(names, function.inputs, strict=False) if tensor.consumers()]
     return {name: features[name] for name in read}
 
 
@@ -85,10 +87,8 @@ def convert(
         return {head.output: head.predictions(plain(features, training=False))}
 
     specs = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in inputs.items()}
-    archive = keras.export.ExportArchive()
-    archive.add_endpoint(SIGNATURE, tf.function(predict, input_signature=[specs], autograph=False))
     with tempfile.TemporaryDirectory() as folder:
-        archive.write_out(folder, verbose=False)
+        archive.write(folder, {SIGNATURE: (predict, [specs])})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         if variant != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -1,14 +1,11 @@
-"""The SavedModel that is evaluated, validated and served: raw features in, the task's prediction out.
-
-Always through ``keras.export.ExportArchive``. A Keras 3 model saved with ``tf.saved_model.save`` loads in
-Python, but fails every request in TF Serving, whose Session loader does not see its variables.
-"""
+"""The SavedModel that is evaluated, validated and served: raw features in, the task's prediction out."""
 
 from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,7 +15,9 @@ from tensorflow.python.saved_model import fingerprinting_utils
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from trainer import models
-from trainer.features.transformed import image
+from trainer.data import specs
+from trainer.export import archive
+from trainer.features import image
 from trainer.models.heads import head_of
 from trainer.parameters import Label
 
@@ -35,8 +34,6 @@ METHOD_NAMES = {
 MISSING = {tf.float32: np.nan, tf.int64: np.iinfo(np.int64).min, tf.string: ""}
 
 _SAVED_MODEL_FILE = "saved_model.pb"
-
-Spec = Mapping[str, tf.io.FixedLenFeature | tf.io.VarLenFeature]
 
 
 class ServingModel(tf.Module):
@@ -56,9 +53,9 @@ class ServingModel(tf.Module):
         self.model = model
         loader = saved_transform_io_v2.SavedModelLoader(transform_output.transform_savedmodel_dir)
         self.transform_resources = loader._imported  # noqa: SLF001 (what must be tracked has no public name)
-        self._apply_transform = loader.apply_transform_model
-        self._raw_spec: Spec = transform_output.raw_feature_spec()
-        self._transformed_spec: Spec = transform_output.transformed_feature_spec()
+        self._apply_transform: Callable[..., Any] = loader.apply_transform_model
+        self._raw_spec = transform_output.raw_feature_spec()
+        self._transformed_spec = transform_output.transformed_feature_spec()
         self._label = label
         self._head = head_of(label)
         self._served = sorted(served)
@@ -80,19 +77,19 @@ class ServingModel(tf.Module):
             if isinstance(spec, tf.io.VarLenFeature):
                 raw[name] = _drop_missing(tf.reshape(values, [-1, math.prod(self._columnar_shape(name))]))
             else:
-                raw[name] = tf.reshape(values, [-1, *spec.shape])
+                raw[name] = tf.reshape(values, [-1, *specs.row_shape(spec)])
         return {self._head.output: self._predict(raw)}
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """``transform_features``: serialized tf.Examples to transformed features and label, for evaluation."""
-        return dict(self._apply_transform(tf.io.parse_example(examples, dict(self._raw_spec))))
+        return dict(self._apply_transform(specs.parse(examples, self._raw_spec)))
 
     def classify_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``classify``: serialized tf.Examples to class names and scores, both ``[batch, classes]``."""
         scores = self._predict_examples(inputs)
         if self._label.task == "binary":
             scores = tf.concat([1 - scores, scores], axis=1)
-        classes = tf.tile(tf.constant([self._label.class_names()]), [tf.shape(scores)[0], 1])
+        classes = tf.tile(tf.constant([self._label.class_names()]), tf.stack([tf.shape(scores)[0], 1]))
         return {"classes": classes, "scores": scores}
 
     def regress_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -108,18 +105,19 @@ class ServingModel(tf.Module):
 
     def _columnar_shape(self, name: str) -> list[int]:
         """The shape of a row; a list that may be missing has no shape in the raw spec, but its picture has one."""
-        spec, picture = self._raw_spec[name], self._transformed_spec.get(image(name))
+        spec, picture = self._raw_spec[name], self._transformed_spec.get(image.transformed_name(name))
         if isinstance(spec, tf.io.FixedLenFeature):
-            return [] if math.prod(spec.shape) == 1 else list(spec.shape)
+            shape = specs.row_shape(spec)
+            return [] if math.prod(shape) == 1 else list(shape)
         if picture is not None and spec.dtype != tf.string:
-            return [math.prod(picture.shape)]
+            return [math.prod(specs.row_shape(picture))]
         return []
 
     def _predict_examples(self, examples: tf.Tensor) -> tf.Tensor:
         spec = {name: self._raw_spec[name] for name in self._served}
-        return self._predict(tf.io.parse_example(examples, spec))
+        return self._predict(specs.parse(examples, spec))
 
-    def _predict(self, raw: dict[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
+    def _predict(self, raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
         return self._head.predictions(models.apply(self.model, self._apply_transform(raw), training=False))
 
 
@@ -151,22 +149,18 @@ def export(
     """
     serving = ServingModel(model=model, transform_output=transform_output, label=label, served=served)
     task = serving.task_signature
-    archive = keras.export.ExportArchive()
-    # Variables are found through the endpoints, lookup tables only here. Not ``track(serving)``: Keras would try every
-    # layer with a made-up float input, and give up looking for tables, silently, at the first one that wants ids.
-    archive.track(serving.transform_resources)
-    # Autograph has nothing to convert here and costs a quarter of the export.
-    for name, function, signature in (
-        ("serving_default", serving.serve_examples, [_strings("examples")]),
-        (COLUMNAR, serving.serve_columns, [serving.columnar_signature()]),
-        (TRANSFORM_FEATURES, serving.transform_examples, [_strings("examples")]),
-        (task, serving.classify_examples if task == CLASSIFY else serving.regress_examples, [_strings("inputs")]),
-    ):
-        archive.add_endpoint(name, tf.function(function, input_signature=signature, autograph=False))
+    signatures = {
+        "serving_default": (serving.serve_examples, [_strings("examples")]),
+        COLUMNAR: (serving.serve_columns, [serving.columnar_signature()]),
+        TRANSFORM_FEATURES: (serving.transform_examples, [_strings("examples")]),
+        task: (serving.classify_examples if task == CLASSIFY else serving.regress_examples, [_strings("inputs")]),
+    }
     # Beside the final folder: a rename moves nothing on the same disk.
     staging = f"{path.rstrip('/')}.tmp-{uuid.uuid4().hex[:8]}"
     try:
-        archive.write_out(staging, verbose=False)
+        # Not all of ``serving`` as resources: Keras would try every layer with a made-up float input, and silently give
+        # up looking for tables at the first one that takes ids.
+        archive.write(staging, signatures, resources=serving.transform_resources)
         set_method_name(staging, signature=task, method_name=METHOD_NAMES[task])
         if tf.io.gfile.exists(path):
             tf.io.gfile.rmtree(path)

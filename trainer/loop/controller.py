@@ -1,11 +1,9 @@
-"""The outer loop: epochs, evaluation, early stopping, checkpoints and reports around the compiled calls."""
+"""The outer loop: runs the compiled calls, and the actions between them."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
@@ -13,35 +11,31 @@ import tensorflow as tf
 
 from trainer.data.batches import Batches, Block, Call, plan, prefetched
 from trainer.data.columns import Columns
-from trainer.distribution.preemption import Preempted, Preemption
+from trainer.distribution.preemption import Preemption
 from trainer.distribution.replicas import Replicas
-from trainer.loop import optimizers
-from trainer.loop.checkpoints import Checkpoints, State
+from trainer.loop import actions, optimizers
+from trainer.loop.actions import Action, Turn
+from trainer.loop.checkpoints import Checkpoints, TrainingState
 from trainer.loop.evaluation import Evaluation
+from trainer.loop.intervals import Intervals
 from trainer.loop.meter import Meter
-from trainer.loop.progress import Progress, progress_logger
-from trainer.loop.schedule import Cadence
+from trainer.loop.precision import dtype_policy
+from trainer.loop.progress import TrainingProgress, progress_logger
 from trainer.loop.step import StepRunner
 from trainer.models.heads import Head
 from trainer.options import Loop
 
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
-
-
-class TrainingDiverged(ValueError):
-    """The loss is no longer a finite number."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """The result.
+    """The result of a training.
 
     Attributes:
-        model: with the final weights: the best, or the averaged, where the options ask for that.
-        steps: that were run; fewer than planned after an early stop.
-        evaluation: the eval split's loss and metrics with these weights.
-        discard_checkpoints: to be called once the model is safe elsewhere; until then a killed process goes on from the
-            last checkpoint, though it be at the last step.
+        model: with the final weights: the best or the averaged ones where the options ask for them.
+        steps: int, steps that ran; fewer than planned after an early stop.
+        evaluation: loss and metrics of the eval split with these weights.
+        discard_checkpoints: to be called once the model is stored safely; until then a killed process resumes from the
+            last checkpoint, even from that of the last step.
     """
 
     model: keras.Model
@@ -60,42 +54,42 @@ def fit(
     options: Loop,
     replicas: Replicas,
     checkpoints: str,
-    report: Callable[[Progress], None],
+    report: Callable[[TrainingProgress], None],
 ) -> Trained:
-    """Train a model, or go on where a killed training with the same arguments left off.
+    """Train a model, or resume a killed training with the same arguments.
 
     Args:
         build_model: called once, inside the strategy's scope.
-        head: of the task.
-        class_weights: by class id; None where all count the same.
+        head: loss, score and metrics of the task.
+        class_weights: float32 ``[classes]`` by class id; None weights all classes equally.
         train: the training split.
         evaluation: the eval split.
-        options: of the loop.
+        options: the loop's options.
         replicas: where to train.
-        checkpoints: a folder of this training alone.
-        report: called with every report.
+        checkpoints: path of a folder that no other training uses.
+        report: receives every report.
 
     Raises:
         Preempted: SIGTERM came; a checkpoint is saved.
         TrainingDiverged: the loss is not finite.
-        ValueError: the batch does not divide among the replicas, or the metric to watch is not known.
+        ValueError: the batch size is not a multiple of the number of replicas, or the metric to watch is unknown.
     """
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
     batches = Batches(train, batch_size=options.global_batch_size, replicas=replicas.count, seed=options.seed)
-    cadence = Cadence.of(options, batches)
-    with replicas.strategy.scope(), _policy(_POLICIES[options.precision]):
+    intervals = Intervals.of(options, batches)
+    with replicas.strategy.scope(), dtype_policy(options.precision):
         runner = StepRunner(
             model=build_model(),
-            optimizer=optimizers.build(options, steps=cadence.total),
+            optimizer=optimizers.build(options, steps=intervals.total),
             head=head,
             layout=train.layout,
             options=options,
             class_weights=class_weights,
             replicas=replicas,
         )
-    for text in [*optimizers.without_effect(options.optimizer), *cadence.without_effect(options, replicas)]:
+    for text in [*optimizers.without_effect(options.optimizer), *intervals.without_effect(options, replicas)]:
         progress_logger.warning(text)
     weights = [variable.value for variable in runner.model.variables]
     saved = Checkpoints(
@@ -114,7 +108,7 @@ def fit(
         batches=batches,
         evaluation=Evaluation(model=runner.model, columns=evaluation, head=head, eager=options.eager),
         checkpoints=saved,
-        cadence=cadence,
+        intervals=intervals,
         options=options,
         head=head,
         replicas=replicas,
@@ -136,18 +130,18 @@ def fit(
 
 
 class Controller:
-    """Runs the calls and does between them what is due.
+    """Runs the compiled calls, and after each of them the actions.
 
     Args:
         runner: the inner loop.
         batches: of the training split.
         evaluation: of the eval split.
-        checkpoints: where to save.
-        cadence: when what is due.
-        options: of the loop.
-        head: says which metric to watch.
-        replicas: for which batches are made.
-        report: called with every report.
+        checkpoints: saves the training and the best weights.
+        intervals: steps between evaluations and checkpoints, and the length of a call.
+        options: the loop's options.
+        head: names the training metric and the metric to watch.
+        replicas: where the calls run.
+        report: receives every report.
     """
 
     def __init__(
@@ -157,126 +151,68 @@ class Controller:
         batches: Batches,
         evaluation: Evaluation,
         checkpoints: Checkpoints,
-        cadence: Cadence,
+        intervals: Intervals,
         options: Loop,
         head: Head,
         replicas: Replicas,
-        report: Callable[[Progress], None],
+        report: Callable[[TrainingProgress], None],
     ):
         self._runner = runner
         self._batches = batches
-        self._evaluation = evaluation
-        self._checkpoints = checkpoints
-        self._cadence = cadence
-        self._options = options
-        self._head = head
+        self._intervals = intervals
         self._replicas = replicas
-        self._report = report
-
-    def run(self, state: State) -> State:
-        """Train from ``state`` to the end."""
-        cadence, stopping = self._cadence, self._options.early_stopping
-        if state.step:
-            progress_logger.warning(f"continues at step {state.step:,} of {cadence.total:,}.")
-        calls = plan(
-            start=state.step,
-            total=cadence.total,
-            per_call=cadence.call,
-            stops=[cadence.evaluate, cadence.save],
+        self._batch_size = options.global_batch_size
+        stopping = options.early_stopping
+        self._stopping = stopping and actions.StopEarly(stopping, head=head, checkpoints=checkpoints)
+        reporter = actions.Report(
+            intervals=intervals, head=head, batch_size=self._batch_size, replicas=replicas.count, send=report
         )
-        meter = Meter(state.step, batch_size=self._options.global_batch_size)
+        evaluate = actions.Evaluate(
+            every=intervals.evaluate, evaluation=evaluation, runner=runner, report=reporter, stopping=self._stopping
+        )
+        self._actions: Sequence[Action] = (
+            actions.check_loss,
+            evaluate,
+            reporter,
+            *([self._stopping] if self._stopping else ()),
+            actions.Save(every=intervals.save, checkpoints=checkpoints),
+            actions.leave_if_preempted,
+        )
+
+    def run(self, state: TrainingState) -> TrainingState:
+        """Train from ``state`` to the end."""
+        if state.step:
+            progress_logger.warning(f"resumes at step {state.step:,} of {self._intervals.total:,}.")
+        meter = Meter(batch_size=self._batch_size)
+        turn = Turn(state=state, meter=meter, total=self._intervals.total)
         with Preemption() as preemption:
-            for call, block in prefetched(self._block, [] if self._out_of_patience(state) else calls):
+            for call, block in prefetched(self._block, self._calls(state)):
                 meter.add(call, self._runner.run(block, steps=call.steps, stop=preemption.requested))
+                turn.state = dataclasses.replace(turn.state, step=call.end)
                 # Several processes have to stop at the same step, so they agree on it in the next call's sums.
-                leave = meter.stop or (preemption.requested and self._replicas.count == self._replicas.local)
-                state = dataclasses.replace(state, step=call.end)
-                self._check(meter)
-                finished = call.end == cadence.total
-                if call.end % cadence.evaluate == 0 or finished:
-                    state = self._evaluate(state, meter)
-                elif meter.is_due(call.end, cadence.total):
-                    self._report(self._progress(meter, state))
-                stop = self._out_of_patience(state)
-                if call.end % cadence.save == 0 or finished or stop or leave:
-                    self._checkpoints.save(state)
-                if leave and not (finished or stop):
-                    raise Preempted(state.step)
-                if stop:
-                    progress_logger.warning(
-                        f"stopped early at step {state.step:,}: the best evaluation was at {state.best_step:,}."
-                    )
+                turn.preempted = meter.stop or (preemption.requested and self._replicas.one_process)
+                for action in self._actions:
+                    action(turn)
+                if turn.stop:
                     break
-        if stopping and stopping.restore_best and state.best is not None:
-            self._checkpoints.restore_best()
-            return dataclasses.replace(state, evaluation=state.best_evaluation)
-        self._runner.use_averages()
-        return state
+        return self._with_final_weights(turn.state)
+
+    def _calls(self, state: TrainingState) -> list[Call]:
+        if self._stopping and self._stopping.out_of_patience(state):
+            return []
+        return plan(
+            start=state.step,
+            total=self._intervals.total,
+            per_call=self._intervals.call,
+            stops=[self._intervals.evaluate, self._intervals.save],
+        )
 
     def _block(self, call: Call) -> Block:
-        steps = self._cadence.call
+        steps = self._intervals.call
         return self._replicas.put(lambda replica: self._batches.block(call, replica=replica, steps=steps))
 
-    def _check(self, meter: Meter) -> None:
-        if not math.isfinite(meter.sums.loss):
-            raise TrainingDiverged(
-                f"the loss is {meter.sums.loss} at step {meter.step}: lower optimizer.learning_rate, "
-                "set optimizer.clip_norm, or look for infinite values in the features."
-            )
-
-    def _evaluate(self, state: State, meter: Meter) -> State:
-        progress = self._progress(meter, state)
-        self._report(progress)
-        with self._runner.averaged():
-            figures = self._evaluation.run()
-            state = dataclasses.replace(state, evaluation=figures)
-            if self._options.early_stopping:
-                state = self._judged(state, figures)
-        meter.restart()
-        self._report(dataclasses.replace(progress, eval=figures))
-        return state
-
-    def _judged(self, state: State, figures: Mapping[str, float]) -> State:
-        stopping = self._options.early_stopping
-        metric = stopping.metric or self._head.monitor
-        if metric not in figures:
-            raise ValueError(f"early_stopping.metric: there is no {metric!r}; there are {', '.join(figures)}.")
-        higher = metric != "loss" and self._head.higher_is_better
-        gain = math.inf if state.best is None else (figures[metric] - state.best) * (1 if higher else -1)
-        if gain > stopping.min_delta:
-            if stopping.restore_best:
-                self._checkpoints.save_best(state.step)
-            return dataclasses.replace(
-                state, best=figures[metric], best_step=state.step, waited=0, best_evaluation=figures
-            )
-        return dataclasses.replace(state, waited=state.waited + 1)
-
-    def _out_of_patience(self, state: State) -> bool:
-        stopping = self._options.early_stopping
-        return stopping is not None and state.waited >= stopping.patience
-
-    def _progress(self, meter: Meter, state: State) -> Progress:
-        sums, steps, rate = meter.take()
-        weight = sums.weight or 1.0
-        left = (self._cadence.total - state.step) * self._options.global_batch_size / rate
-        return Progress(
-            step=state.step,
-            steps=self._cadence.total,
-            epoch=(state.step - 1) // self._cadence.epoch + 1,
-            loss=sums.loss / weight,
-            metrics={self._head.score_name: sums.score / weight},
-            examples_per_second=rate,
-            learning_rate=sums.rate / (steps * self._replicas.count),
-            seconds_left=left,
-        )
-
-
-@contextmanager
-def _policy(name: str) -> Iterator[None]:
-    """Keras' dtype policy, which layers take when they are created, for as long as this is open."""
-    former = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(former)
+    def _with_final_weights(self, state: TrainingState) -> TrainingState:
+        best = self._stopping.restore_best(state) if self._stopping else None
+        if best is None:
+            self._runner.use_averages()
+        return best or state

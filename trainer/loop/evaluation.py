@@ -1,8 +1,9 @@
-"""The eval split's loss and metrics, while training."""
+"""Loss and metrics of the eval split while training."""
 
 from __future__ import annotations
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from trainer import models
@@ -16,16 +17,16 @@ _ROWS_PER_BLOCK = 4096
 
 
 class Evaluation:
-    """Looks at every example of a split once.
+    """Evaluates every example of a split once.
 
-    Every process evaluates the whole split by itself: then all of them come to the same figures, bit for bit, and
-    agree on when to stop without a word.
+    Every process evaluates the whole split by itself. So all of them get the same figures, bit for bit, and agree on
+    when to stop without any communication.
 
     Args:
         model: from transformed features to logits.
         columns: the split.
-        head: of the task.
-        eager: run in Python, for debugging.
+        head: loss, predictions and metrics of the task.
+        eager: whether to run in Python, for debugging.
     """
 
     def __init__(self, *, model: keras.Model, columns: Columns, head: Head, eager: bool):
@@ -49,7 +50,11 @@ class Evaluation:
             predictions = self._head.predictions(logits)
             for metric in self._metrics:
                 metric.update_state(label, predictions, sample_weight=weight)
-        return {LOSS: float(loss.result()), **{metric.name: float(metric.result()) for metric in self._metrics}}
+        return {LOSS: _value(loss), **{metric.name: _value(metric) for metric in self._metrics}}
+
+
+def _value(metric: keras.metrics.Metric) -> float:
+    return float(np.asarray(metric.result()))
 
 
 def _logits(model: keras.Model, features: dict[str, tf.Tensor]) -> tf.Tensor:

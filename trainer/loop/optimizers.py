@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
-from keras import ops
 
 from trainer.options import Loop, Optimizer, Schedule
+
+# Keras does not annotate what its operations return.
+ops: Any = keras.ops
 
 _CLASSES = {
     "adamw": keras.optimizers.AdamW,
@@ -35,7 +39,7 @@ class WarmupAndDecay(keras.optimizers.schedules.LearningRateSchedule):
         self.steps = steps
         self.schedule = schedule
 
-    def __call__(self, step: object) -> object:
+    def __call__(self, step: Any) -> Any:
         """The learning rate of the step after ``step`` steps, a float32 scalar."""
         step = ops.cast(step, "float32")
         warmup, final = float(self.schedule.warmup_steps), self.schedule.final

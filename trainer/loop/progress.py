@@ -1,4 +1,4 @@
-"""What a training tells while it runs: a history file, TensorBoard summaries, and a line for whoever watches."""
+"""Reports of a running training: a history file, TensorBoard summaries, and a line for the terminal."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import tensorflow as tf
-from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.scalar.summary import scalar_pb
 
-# Whoever wants to show the training's progress listens here; warnings are to be kept on the screen.
+# A handler of this logger can show the training's progress; its warnings should stay on the screen.
 progress_logger = logging.getLogger("trainer.loop.progress")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Progress:
+class TrainingProgress:
     """One report of the outer loop; a line of the history file.
 
     Attributes:
-        step: steps done; ``steps`` in all.
-        epoch: the epoch of the last step, from 1 on.
-        loss: the weighted mean since the last report.
-        metrics: the head's training metric, likewise.
-        examples_per_second: since the last report.
-        learning_rate: the mean since the last report.
-        seconds_left: at this pace.
-        eval: the figures of the eval split where it was just looked at, else None.
+        step: int, steps done.
+        steps: int, steps of the whole training.
+        epoch: int, the epoch of the last step, from 1 on.
+        loss: weighted mean since the last report.
+        metrics: weighted mean of the head's training metric since the last report.
+        examples_per_second: mean rate since the last report.
+        learning_rate: mean since the last report.
+        seconds_left: remaining time at this rate.
+        eval: loss and metrics of the eval split in a report that follows an evaluation, else None.
     """
 
     step: int
@@ -43,7 +43,7 @@ class Progress:
     eval: Mapping[str, float] | None = None
 
     def line(self) -> str:
-        """For the terminal."""
+        """The report as a line for the terminal."""
         parts = [f"epoch {self.epoch}", f"step {self.step:,}/{self.steps:,}", f"loss {self.loss:.4f}"]
         parts += [f"{name} {value:.4f}" for name, value in self.metrics.items()]
         parts += [f"eval {name} {value:.4f}" for name, value in (self.eval or {}).items() if name != "loss"]
@@ -56,11 +56,11 @@ class Progress:
 class Journal:
     """Writes every report to a history file (JSON lines) and to TensorBoard, and logs it.
 
-    Use as a context manager. A training that continues begins a new history where it goes on.
+    Use as a context manager. A training that resumes starts a new history there.
 
     Args:
-        history: the history file; None writes none.
-        tensorboard: the folder of the summaries.
+        history: path of the history file.
+        tensorboard: path of the summaries' folder.
     """
 
     def __init__(self, *, history: str, tensorboard: str):
@@ -78,7 +78,7 @@ class Journal:
         for writer in self._writers.values():
             writer.close()
 
-    def report(self, progress: Progress) -> None:
+    def report(self, progress: TrainingProgress) -> None:
         """Record one report."""
         self._history.write(json.dumps(dataclasses.asdict(progress)) + "\n")
         if progress.eval is not None:
@@ -95,12 +95,10 @@ class Journal:
         progress_logger.info(progress.line())
 
     def _write(self, split: str, values: Mapping[str, float], *, step: int) -> None:
-        # One record for all; tf.summary.scalar runs an operation for each.
-        summary = Summary()
-        for name, value in values.items():
-            summary.MergeFrom(scalar_pb(name, value))
+        # One record for all values, since tf.summary.scalar runs an operation for each; concatenation merges messages.
+        record = b"".join(scalar_pb(name, value).SerializeToString() for name, value in values.items())
         with self._writers[split].as_default():
-            tf.summary.experimental.write_raw_pb(summary.SerializeToString(), step=step)
+            tf.summary.experimental.write_raw_pb(record, step=step)
 
 
 def _duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ after each call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 
@@ -83,7 +83,7 @@ class StepRunner:
         self._averaged = [(_copy(variable), variable) for variable in averaged]
         self.averages = [average for average, _ in self._averaged]
         self._gradients = self._sums_and_gradients
-        self._run = self._steps if options.eager else tf.function(self._steps)
+        self._run: Callable[..., tf.Tensor] = self._steps if options.eager else tf.function(self._steps)
         self._may_be_compiled = options.jit_compile is None
         # XLA compiles the whole call where one replica runs it. Among several, whose variables lie on several devices,
         # it can only compile what each computes by itself; a TPU compiles anyway.
@@ -134,7 +134,8 @@ class StepRunner:
             weight *= tf.gather(self._class_weights, tf.cast(label[:, 0], tf.int32))
         total = self._sum_over_replicas(tf.reduce_sum(weight))
         sums, gradients = self._accumulate(features, label, weight, total)
-        rate = getattr(self.optimizer, "inner_optimizer", self.optimizer).learning_rate
+        scaled = isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer)
+        rate = (self.optimizer.inner_optimizer if scaled else self.optimizer).learning_rate
         self.optimizer.apply(self._clipped(gradients), self.model.trainable_variables)
         return tf.concat([sums, [stop, tf.cast(rate, tf.float32)]], axis=0)
 
@@ -145,14 +146,18 @@ class StepRunner:
         pieces = self._options.accumulation
         if pieces == 1:
             return self._gradients(features, label, weight, total)
-        rows = label.shape[0]
-        sums, gradients = None, None
-        for piece in range(pieces):
+        rows = self._options.global_batch_size // self._replicas.count
+
+        def of_piece(piece: int) -> tuple[tf.Tensor, list[tf.Tensor]]:
             part = slice(piece * rows // pieces, (piece + 1) * rows // pieces)
             some = {name: values[part] for name, values in features.items()}
-            new_sums, new = self._gradients(some, label[part], weight[part], total)
-            sums = new_sums if sums is None else sums + new_sums
-            gradients = new if gradients is None else [a + b for a, b in zip(gradients, new, strict=True)]
+            return self._gradients(some, label[part], weight[part], total)
+
+        sums, gradients = of_piece(0)
+        for piece in range(1, pieces):
+            new_sums, new = of_piece(piece)
+            sums += new_sums
+            gradients = [a + b for a, b in zip(gradients, new, strict=True)]
         return sums, gradients
 
     def _sums_and_gradients(
@@ -193,6 +198,8 @@ class StepRunner:
 
     def _update_averages(self) -> None:
         momentum = self._options.optimizer.ema
+        if momentum is None:
+            return
         for average, variable in self._averaged:
             self._replicas.strategy.extended.update(
                 average, lambda a, v: a.assign(momentum * a + (1 - momentum) * v), args=(variable.value,)

@@ -1,7 +1,7 @@
 """The networks that the trainer can build: one module each, found by its name.
 
-A module defines ``build(*, features, units, **options)``, which returns a Keras model from a dict of transformed
-features to logits ``[batch, units]``. The options' annotations are what the configuration is checked against.
+The module of a network defines ``build(*, features, units, **options)``, which returns a Keras model from a dict of
+transformed features to logits ``[batch, units]``. The configuration is checked against the options' annotations.
 """
 
 from __future__ import annotations
@@ -28,23 +28,29 @@ def build(model: Model, *, features: TransformedFeatures, units: int) -> keras.M
     Args:
         model: name and options.
         features: names and sizes of the transformed features.
-        units: the width of the logits.
+        units: int, width of the logits.
+
+    Raises:
+        ModuleNotFoundError: there is no module of that name.
+        ValueError: the module is not a network, or an option is wrong.
     """
     module = importlib.import_module(f"{__name__}.{model.name}")
-    checked = validate_call(module.build, config=ConfigDict(arbitrary_types_allowed=True))
-    return checked(features=features, units=units, **model.options)
+    if not hasattr(module, "build"):
+        raise ValueError(f"model.name: {module.__name__} is not a network; it defines no build().")
+    checked = validate_call(config=ConfigDict(arbitrary_types_allowed=True))
+    return checked(module.build)(features=features, units=units, **model.options)
 
 
 def apply(model: keras.Model, transformed: Mapping[str, Any], *, training: bool) -> Any:
     """Logits ``[batch, units]`` of transformed features.
 
-    A functional model takes a dict with more keys than it has inputs, but pairs them by their order, and so silently
-    mixes the features up. So it is given what it reads and nothing else.
+    A functional model accepts a dict with more keys than it has inputs, but pairs them by order, and so silently mixes
+    up the features. So it gets exactly those that it reads.
 
     Args:
         model: from `build` or `load`.
-        transformed: features by name; label and example weight may be among them.
-        training: whether dropout and the like are at work.
+        transformed: tensors by transformed feature; label and example weight may be among them.
+        training: whether layers such as dropout are active.
     """
     features = model_inputs(transformed)
     known = getattr(model, "input", None)
@@ -59,10 +65,16 @@ def load(path: str) -> keras.Model:
     Keras finds a layer of ours by its name only once the module that defines it has been imported, so all are.
 
     Args:
-        path: of a file that ``keras.Model.save`` wrote.
+        path: a file that ``keras.Model.save`` wrote.
+
+    Raises:
+        ValueError: the file holds something else.
     """
     import keras
 
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
-    return keras.models.load_model(path)
+    model = keras.models.load_model(path)
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"{path} does not hold a model.")
+    return model

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import keras
-from keras import ops
 from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.layers import HashDropout, JointEmbedding
+
+# Keras does not annotate what its operations return.
+ops: Any = keras.ops
 
 Shapes = Mapping[str, tuple[int | None, ...]]
 

@@ -1,4 +1,4 @@
-"""What the three tasks differ in: the loss, the served outputs, and the metrics of the eval split.
+"""The heads of the three tasks: loss, served outputs, and metrics of the eval split.
 
 A model yields logits ``[batch, units]``; the head of its task turns them into a loss and into predictions.
 """
@@ -22,17 +22,20 @@ PREDICTION = "prediction"
 
 @dataclass(frozen=True, kw_only=True)
 class Head(ABC):
-    """One task.
+    """The head of a task.
 
     Attributes:
-        units: the width of the logits.
-        output: the name of the served output.
-        monitor: the metric that tells a better model; ``higher_is_better`` says which way.
+        units: int, width of the logits.
+        output: name of the served output.
+        monitor: the metric that ranks models.
+        score_name: name of the mean of `score`.
+        higher_is_better: whether a higher value of ``monitor`` is better.
     """
 
     units: int
     output: str
     monitor: str
+    score_name: str
     higher_is_better: bool = True
 
     @abstractmethod
@@ -40,9 +43,9 @@ class Head(ABC):
         """The loss of each example, float32 ``[batch]``.
 
         Args:
-            label: ``[batch, 1]`` as preprocessing makes it.
+            label: float32 or int64 ``[batch, 1]`` from preprocessing.
             logits: float ``[batch, units]``.
-            smoothing: the share of a label that is spread evenly over all classes.
+            smoothing: share of a label, in [0, 1), that is spread evenly over all classes.
         """
 
     @abstractmethod
@@ -51,12 +54,7 @@ class Head(ABC):
 
     @abstractmethod
     def score(self, label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """The cheap training metric of each example, float32 ``[batch]``; `score_name` is its name."""
-
-    @property
-    @abstractmethod
-    def score_name(self) -> str:
-        """What the mean of `score` is called."""
+        """The cheap training metric of each example, float32 ``[batch]``."""
 
     @abstractmethod
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -158,10 +156,14 @@ def head_of(label: Label) -> Head:
 
 
 def class_weight_table(label: Label, weights: Mapping[str, float]) -> tf.Tensor | None:
-    """Weights by class id, float32 ``[classes]``; None where no class has a weight of its own.
+    """Weights by class id, float32 ``[classes]``; None if no class has a weight of its own.
+
+    Args:
+        label: names the classes.
+        weights: by class name; classes not named weigh 1.
 
     Raises:
-        ValueError: a name is not that of a class.
+        ValueError: there is no class of that name.
     """
     names = label.class_names()
     unknown = sorted(set(weights) - set(names))

@@ -8,7 +8,9 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import ops
+
+# Keras does not annotate what its operations return.
+ops: Any = keras.ops
 
 # Odd multipliers of a 32-bit integer hash with two rounds (Wellons 2018, "lowbias32", public domain).
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B

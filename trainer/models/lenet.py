@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import keras
-from keras import ops
 from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.layers import HashDropout
+
+# Keras does not annotate what its operations return.
+ops: Any = keras.ops
 
 # Three blocks halve a picture three times.
 _LEAST_SIDE = 8
@@ -41,7 +43,7 @@ class Subsampling(keras.layers.Layer):
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The shape of `call`'s result."""
         batch, height, width, channels = input_shape
-        return (batch, height // 2, width // 2, channels)
+        return (batch, height and height // 2, width and width // 2, channels)
 
     def get_config(self) -> dict[str, Any]:
         """What a saved model needs to rebuild the layer."""

@@ -1,8 +1,7 @@
 """The algorithms that choose each trial's values, and the search space in KerasTuner's terms.
 
-Hyperband is not among them: it stops a training early and goes on with it later, but a learning rate that decays to
-the end of the training makes the first epochs of a long training another training than a short one. Early stopping
-saves what it would.
+Hyperband is not among them: it stops a training early and resumes it later, but because the learning rate decays to the
+end of the training, the first epochs of a long training differ from a short one. Early stopping saves as much.
 """
 
 from __future__ import annotations
@@ -16,27 +15,32 @@ import keras_tuner
 from trainer.tuning.search import Search, encoded
 
 
-def make_oracle(search: Search, objective: keras_tuner.Objective) -> keras_tuner.Oracle:
-    """The algorithm that chooses each trial's values."""
+def search_algorithm(search: Search, objective: keras_tuner.Objective) -> keras_tuner.Oracle:
+    """The algorithm that chooses each trial's values.
+
+    Args:
+        search: algorithm, number of trials, seed and space.
+        objective: metric and direction.
+    """
     options = {
         "objective": objective,
         "max_trials": search.trials,
         "hyperparameters": _space(search),
         # To KerasTuner, 0 means any seed.
         "seed": search.seed + 1,
-        # All may fail but one; what to do when none is left is told by the tuner.
+        # The tuner itself reports when all trials have failed.
         "max_consecutive_failed_trials": search.trials + 1,
     }
     if search.algorithm == "grid":
-        return GridOracle(**options)
+        return GridSearch(**options)
     if search.algorithm == "bayesian":
-        # By default it begins to learn after three random trials for each key, which is more than a small search has.
+        # By default it starts to learn after three random trials for each key, more than a small search has.
         first = max(2, min(3 * len(search.space), search.trials // 3))
         return keras_tuner.oracles.BayesianOptimizationOracle(num_initial_points=first, **options)
     return keras_tuner.oracles.RandomSearchOracle(**options)
 
 
-class GridOracle(keras_tuner.Oracle):
+class GridSearch(keras_tuner.Oracle):
     """Every combination in order, the last key's values changing fastest."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def _space(search: Search) -> keras_tuner.HyperParameters:
 
 
 def _of_one_type(values: list[int | float | str]) -> list[Any]:
-    """KerasTuner's choices are all numbers of a type, or all text."""
+    """KerasTuner's choices must all be numbers of one type, or all text."""
     types = {type(value) for value in values}
     if types == {int, float}:
         return [float(value) for value in values]

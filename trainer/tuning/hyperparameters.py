@@ -13,8 +13,8 @@ def with_hyperparameters(parameters: Parameters, values: Mapping[str, Any]) -> P
     """The parameters with some keys replaced.
 
     Args:
-        parameters: as configured.
-        values: by dotted path, as `decoded` takes them.
+        parameters: the configured parameters.
+        values: by dotted path, in the form that `decoded` reads.
     """
     changed = parameters.model_dump()
     for path, value in values.items():
@@ -27,7 +27,7 @@ def with_hyperparameters(parameters: Parameters, values: Mapping[str, Any]) -> P
 
 
 def decoded(value: Any) -> Any:
-    """What text stands for that is JSON: KerasTuner's choices are scalars, so lists, null and the like come as text."""
+    """The value that JSON text stands for: KerasTuner's choices are scalars, so lists, null and the like are text."""
     if not isinstance(value, str):
         return value
     try:
@@ -37,7 +37,7 @@ def decoded(value: Any) -> Any:
 
 
 def described(values: Mapping[str, Any]) -> str:
-    """Values by path in one line; each is what ``--set trainer.`` takes."""
+    """Values by path in one line, each in the form that ``--set trainer.`` takes."""
     decoded_values = {path: decoded(value) for path, value in sorted(values.items())}
     return "  ".join(
         f"{path}={value if isinstance(value, str) else json.dumps(value)}" for path, value in decoded_values.items()

@@ -1,6 +1,6 @@
 """The search for hyperparameters: its options, and whether its space fits the trainer's parameters.
 
-No TensorFlow here: a wrong key or value in the space has to be told before anything runs.
+No TensorFlow here: a wrong key or value in the space must be reported before anything runs.
 """
 
 from __future__ import annotations
@@ -9,23 +9,18 @@ import difflib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from trainer.options import Strict
-from trainer.parameters import Parameters, Task
+from trainer.parameters import OBJECTIVES, Parameters
 from trainer.tuning.hyperparameters import decoded, with_hyperparameters
 
-# Where TFX's custom_config carries a `Search` to tuner_fn.
+# The key under which TFX's custom_config carries a `Search` to tuner_fn.
 SEARCH_KEY = "search"
-# What the eval split of each task is judged by; the first is the task's own. The heads compute them.
-OBJECTIVES: Mapping[Task, tuple[str, ...]] = {
-    "binary": ("auc", "accuracy", "loss"),
-    "multiclass": ("accuracy", "loss"),
-    "regression": ("mean_absolute_error", "root_mean_squared_error", "loss"),
-}
-# Keys that are settled once, before the first trial, or that change no model.
+# Keys that are settled before the first trial, or that do not change a model.
 _FIXED = ("strategy", "memory_mb", "deterministic", "eager", "warm_start", "checkpoints", "worker_start_seconds")
 
 Number = int | Annotated[float, Field(allow_inf_nan=False)]
@@ -35,10 +30,10 @@ class Dimension(Strict):
     """The values that one key may take: some choices, or a range.
 
     Attributes:
-        choices: any values that the key itself takes, lists and null included.
-        min: the least value; where both ends and the step are whole numbers, so are the values between.
-        max: the greatest value.
-        step: between two values; with ``log`` sampling the factor between them. None means any value.
+        choices: any values that the key itself takes, including lists and null.
+        min: the smallest value; if both ends and the step are whole numbers, so are all values between them.
+        max: the largest value.
+        step: the distance between two values, or with ``log`` sampling the factor. None allows any value.
         sampling: ``log`` gives each order of magnitude the same share.
     """
 
@@ -58,17 +53,29 @@ class Dimension(Strict):
             if len({json.dumps(choice, sort_keys=True) for choice in self.choices}) < max(2, len(self.choices)):
                 raise ValueError("choices: name at least two, each once")
             return self
-        if self.min is None or self.max is None:
-            raise ValueError("a range needs both min and max")
-        if self.min >= self.max:
-            raise ValueError(f"min must be less than max, got {self.min} and {self.max}")
-        if self.sampling == "log" and self.min <= 0:
-            raise ValueError(f"min must be more than 0 for log sampling, got {self.min}")
+        self._check_range(*self.ends)
+        return self
+
+    def _check_range(self, least: Number, greatest: Number) -> None:
+        if least >= greatest:
+            raise ValueError(f"min must be less than max, got {least} and {greatest}")
+        if self.sampling == "log" and least <= 0:
+            raise ValueError(f"min must be more than 0 for log sampling, got {least}")
         if self.sampling == "log" and self.step is not None and self.step <= 1:
             raise ValueError(f"step is a factor with log sampling and must be more than 1, got {self.step}")
-        if self.step is not None and len(self.points()) < 2:
-            raise ValueError(f"step leaves a single value between {self.min} and {self.max}")
-        return self
+        if self.step is not None and len(self.points() or ()) < 2:
+            raise ValueError(f"step leaves a single value between {least} and {greatest}")
+
+    @property
+    def ends(self) -> tuple[Number, Number]:
+        """Both ends of a range.
+
+        Raises:
+            ValueError: one is missing.
+        """
+        if self.min is None or self.max is None:
+            raise ValueError("a range needs both min and max")
+        return self.min, self.max
 
     @property
     def whole(self) -> bool:
@@ -76,23 +83,26 @@ class Dimension(Strict):
         return all(isinstance(number, int) for number in (self.min, self.max, self.step or 1))
 
     def points(self) -> Sequence[Any] | None:
-        """All values in order; None for a range without steps of other than whole numbers."""
+        """All values in order; None for a range of infinitely many, or one sampled by magnitude without steps."""
         if self.choices is not None:
             return self.choices
+        least, greatest = self.ends
         if self.step is None:
-            return range(self.min, self.max + 1) if self.whole and self.sampling == "linear" else None
-        # The slack keeps the last value in spite of rounding; rounding keeps 0.3 from being 0.30000000000000004.
+            if isinstance(least, int) and isinstance(greatest, int) and self.sampling == "linear":
+                return range(least, greatest + 1)
+            return None
+        # The slack keeps the last value despite rounding; rounding turns 0.30000000000000004 into 0.3.
         if self.sampling == "linear":
-            count = math.floor((self.max - self.min) / self.step + 1e-9) + 1
-            values = [self.min + index * self.step for index in range(count)]
+            count = math.floor((greatest - least) / self.step + 1e-9) + 1
+            values = [least + index * self.step for index in range(count)]
         else:
-            count = math.floor(math.log(self.max / self.min, self.step) + 1e-9) + 1
-            values = [self.min * self.step**index for index in range(count)]
+            count = math.floor(math.log(greatest / least, self.step) + 1e-9) + 1
+            values = [least * self.step**index for index in range(count)]
         return values if self.whole else [float(f"{value:.12g}") for value in values]
 
     def extremes(self) -> Sequence[Any]:
-        """The values that stand for all in a check: every choice, or the ends of a range."""
-        return self.choices or (self.min, self.max)
+        """The values that represent all others in a check: every choice, or the ends of a range."""
+        return self.choices or self.ends
 
 
 class Search(Strict):
@@ -101,10 +111,11 @@ class Search(Strict):
     Attributes:
         algorithm: ``random`` draws every trial afresh; ``bayesian`` learns from the trials so far; ``grid`` tries
             every combination.
-        trials: how many trainings at most.
-        objective: the eval split's metric that tells a better trial; None means the task's own.
-        seed: of the values that are drawn; every trial trains with ``loop.seed``.
-        space: by the dotted path of a key below ``trainer``, such as ``loop.optimizer.learning_rate``.
+        trials: int, the most trainings.
+        objective: metric of the eval split that ranks the trials; None means the task's own.
+        seed: int, seed of the drawn values; every trial trains with ``loop.seed``.
+        space: the values to try, by the dotted path of a key below ``trainer``, such as
+            ``loop.optimizer.learning_rate``.
     """
 
     algorithm: Literal["random", "bayesian", "grid"] = "random"
@@ -120,22 +131,27 @@ class Search(Strict):
             if inside:
                 raise ValueError(f"space.{inside}: lies within {path}, which is searched as well; drop one")
         if self.algorithm == "grid":
-            for path, dimension in self.space.items():
-                if dimension.points() is None:
-                    raise ValueError(f"space.{path}: a grid needs a step or choices")
-            size = math.prod(len(dimension.points()) for dimension in self.space.values())
-            if size > self.trials:
-                raise ValueError(
-                    f"trials: the grid has {size:,} combinations, more than {self.trials:,} trials; "
-                    "raise trials, take fewer values, or search at random"
-                )
+            self._check_grid()
         return self
 
+    def _check_grid(self) -> None:
+        size = 1
+        for path, dimension in self.space.items():
+            points = dimension.points()
+            if points is None:
+                raise ValueError(f"space.{path}: a grid needs a step or choices")
+            size *= len(points)
+        if size > self.trials:
+            raise ValueError(
+                f"trials: the grid has {size:,} combinations, more than {self.trials:,} trials; "
+                "raise trials, take fewer values, or search at random"
+            )
+
     def candidates(self, parameters: Parameters) -> Iterator[tuple[str, Parameters]]:
-        """Each path with the parameters as one of its extreme values makes them, the others left as configured.
+        """Each path with the parameters that one of its extreme values yields, all else as configured.
 
         Raises:
-            ValueError: a value is not valid; with the path.
+            ValueError: a value is not valid; the message names the path.
         """
         for path, dimension in self.space.items():
             for value in dimension.extremes():
@@ -145,10 +161,10 @@ class Search(Strict):
                     raise ValueError(f"space.{path}: {first_error(error)}, got {value!r}") from None
 
     def check(self, parameters: Parameters) -> None:
-        """See whether the search fits what it is to improve.
+        """Check that the search fits the parameters.
 
         Raises:
-            ValueError: a path, a value or the objective does not; with its key.
+            ValueError: a path, a value or the objective does not fit; the message names its key.
         """
         if parameters.loop.strategy == "multi_worker":
             raise ValueError("space: is searched on one machine, and loop.strategy is multi_worker")
@@ -162,31 +178,36 @@ class Search(Strict):
 
 
 def encoded(value: Any) -> int | float | str:
-    """A value as KerasTuner can carry it: a number, or text that `decoded` of the hyperparameters reads back."""
+    """A value as KerasTuner can carry it: a number, or text that `hyperparameters.decoded` reads back."""
     plain = isinstance(value, (int, float, str)) and not isinstance(value, bool) and decoded(value) == value
     return value if plain else json.dumps(value)
 
 
 def _check_path(path: str, parameters: Parameters) -> None:
     known = dict(_paths({key: parameters.model_dump()[key] for key in ("loop", "model")}))
+    classes = {f"loop.class_weights.{name}" for name in parameters.label.class_names()}
     group, _, rest = path.partition(".")
     if group == "loop" and rest.partition(".")[0] in _FIXED:
         raise ValueError(f"space.{path}: is settled before the first trial and cannot be searched")
-    classes = {f"loop.class_weights.{name}" for name in parameters.label.class_names()}
-    if "." in path and (path in known or path in classes or (group == "model" and rest.isidentifier())):
+    # Only building the network shows which options it has.
+    is_model_option = group == "model" and rest.isidentifier()
+    if rest and (path in known or path in classes or is_model_option):
         return
-    for end in (index for index, letter in enumerate(path) if letter == "."):
-        if path[:end] in known and known[path[:end]] is None:
-            raise ValueError(f"space.{path}: {path[:end]} is null; give it a value under trainer.{path[:end]} first")
-    names = [name for name in [*known, *classes] if "." in name]
+    for parent in accumulate(path.split("."), "{}.{}".format):
+        if known.get(parent, path) is None:
+            raise ValueError(f"space.{path}: {parent} is null; give it a value under trainer.{parent} first")
+    raise ValueError(f"space.{path}: unknown key; {_hint(path, [name for name in (*known, *classes) if '.' in name])}")
+
+
+def _hint(path: str, names: Sequence[str]) -> str:
+    """The known key that was meant, by its last part or by its spelling."""
     same = [name for name in names if name.rpartition(".")[2] == path.rpartition(".")[2]]
     close = same or difflib.get_close_matches(path, names, n=1)
-    hint = f"did you mean {close[0]}?" if close else "it must be a key below trainer.loop or trainer.model"
-    raise ValueError(f"space.{path}: unknown key; {hint}")
+    return f"did you mean {close[0]}?" if close else "it must be a key below trainer.loop or trainer.model"
 
 
 def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every dotted path in a tree with what is there."""
+    """Every dotted path in a tree with its value."""
     for key, value in tree.items():
         yield prefix + key, value
         if isinstance(value, Mapping):
@@ -194,5 +215,5 @@ def _paths(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 def first_error(error: ValidationError) -> str:
-    """The first of what pydantic has to say, without its frame."""
+    """The first message of pydantic, without its prefix."""
     return error.errors()[0]["msg"].removeprefix("Value error, ")

@@ -9,8 +9,8 @@ import yaml
 from pydantic import ValidationError
 
 from components.training_operator import tfjob
-from pipeline.config.platforms import Kubeflow
-from pipeline.nodes.tfjob import training_job
+from pipeline.config.platform.kubeflow import Kubeflow
+from pipeline.nodes.tfjob import tfjob_options
 from tests.pipeline.nodes import tfjob_schema
 
 PLATFORM = {
@@ -41,7 +41,7 @@ PLATFORM = {
 
 def manifest(user=1000, **training):
     platform = Kubeflow.model_validate({**PLATFORM, "training": {**PLATFORM["training"], **training}})
-    options = training_job(platform, pipeline="taxi")
+    options = tfjob_options(platform, platform.training, pipeline="taxi")
     return tfjob.manifest(options, name="train-0", command=["python", "-m", "trainer"], user=user, group=user)
 
 
@@ -152,10 +152,10 @@ def test_the_documented_role_is_valid_and_says_what_the_executor_does():
 
 
 def test_the_documented_job_file_is_one():
-    from trainer.job import Job
+    from trainer.job import TrainingJob
 
     [text] = blocks("json")
-    assert Job.model_validate(json.loads(text)).checkpoints
+    assert TrainingJob.model_validate(json.loads(text)).checkpoints
 
 
 def test_the_documented_profile_is_one():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.trainer.tuning.searches import PARAMETERS
-from trainer.job import Job
+from trainer.job import TrainingJob
 from trainer.parameters import Parameters
 
 ROOT = Path(__file__).parents[3]
@@ -26,7 +26,7 @@ def make_parameters(**loop: object) -> Parameters:
     return Parameters.model_validate({**PARAMETERS.model_dump(), "model": model, "loop": {**LOOP, **loop}})
 
 
-def make_job(data: Path, out: Path, **keys: object) -> Job:
+def make_job(data: Path, out: Path, **keys: object) -> TrainingJob:
     """A job on what `searching.write_data` wrote."""
     defaults = {
         "train": [str(data / "examples" / "Split-train")],
@@ -37,10 +37,10 @@ def make_job(data: Path, out: Path, **keys: object) -> Job:
         "checkpoints": str(out / "checkpoints"),
         "parameters": make_parameters(),
     }
-    return Job.model_validate({**defaults, **keys})
+    return TrainingJob.model_validate({**defaults, **keys})
 
 
-def write_job(job: Job, file: Path) -> Path:
+def write_job(job: TrainingJob, file: Path) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(job.model_dump_json())
     return file

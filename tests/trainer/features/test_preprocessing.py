@@ -8,8 +8,8 @@ import tensorflow as tf
 from PIL import Image as Pillow
 
 from tests.shared import exports
-from trainer.features import transformed as names
-from trainer.features.transformed import TransformedFeatures
+from trainer.features.columns import Features
+from trainer.features.transformed import TransformedFeatures, model_inputs
 from trainer.parameters import Parameters
 
 pytestmark = pytest.mark.tensorflow
@@ -72,7 +72,7 @@ def test_every_kind_of_feature_and_its_missing_value(tmp_path):
     assert found["kind_token"][0, 0] == found["kind_token"][1, 0] == 1
     assert sorted(found["kind_token"][:, 0].numpy().tolist()) == [0, 1, 1, 2, 3]
     assert found["hour_identity"][:, 0].numpy().tolist() == [1, 24, 24, 0, 1]
-    sizes = TransformedFeatures.read(Parameters(label={"column": "y"}, features=FEATURES), output)
+    sizes = TransformedFeatures.read(Features.model_validate(FEATURES), output)
     assert dict(sizes.categorical) == {"count_bucket": 4, "hour_identity": 25, "kind_token": 4}
     assert (sizes.numeric, dict(sizes.images)) == (("size_scaled",), {})
 
@@ -133,7 +133,7 @@ def test_example_weights_count_one_where_missing_and_are_no_feature(kind, config
     assert set(found) == {"label", "example_weight", "x_scaled"}
     assert found["example_weight"].dtype == np.float32
     assert found["example_weight"].tolist() == [[3.0], [0.0], [1.0]]
-    assert set(names.model_inputs(found)) == {"x_scaled"}
+    assert set(model_inputs(found)) == {"x_scaled"}
 
 
 def picture(seed: int, height: int, width: int, channels: int) -> np.ndarray:
@@ -244,4 +244,4 @@ def test_sizes_of_pictures_reach_the_model(tmp_path):
     spec = {**LABEL_SPEC, "p": tf.io.VarLenFeature(tf.int64)}
     output = exports.transform([{"y": 1.0, "p": [1, 2, 3, 4]}], spec, parameters, tmp_path)
     assert output.transformed_feature_spec()["p_image"].shape == [2, 2, 1]
-    assert dict(TransformedFeatures.read(parameters, output).images) == {"p_image": (2, 2, 1)}
+    assert dict(TransformedFeatures.read(parameters.features, output).images) == {"p_image": (2, 2, 1)}

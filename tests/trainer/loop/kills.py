@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.trainer.training import fit, make_columns
-from trainer.loop.checkpoints import Checkpoints, State
+from trainer.loop.checkpoints import Checkpoints, TrainingState
 
 KILLS = 20
 OPTIONS = {
@@ -46,7 +46,7 @@ def train(folder: Path, kill: Kill | None) -> None:
     """Train, and die if told so."""
     save, begun = Checkpoints.save, []
 
-    def save_and_die(self: Checkpoints, state: State) -> None:
+    def save_and_die(self: Checkpoints, state: TrainingState) -> None:
         begun.append(state.step)
         if kill is not None and len(begun) == kill.save:
             threading.Timer(kill.seconds, os.kill, (os.getpid(), signal.SIGKILL)).start()

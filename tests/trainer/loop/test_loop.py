@@ -12,7 +12,7 @@ from tests.trainer.training import FEATURES, build_model, fit, make_arrays, make
 from trainer.data.batches import Batches, Call
 from trainer.data.columns import Columns
 from trainer.loop import optimizers
-from trainer.loop.controller import TrainingDiverged
+from trainer.loop.actions import TrainingDiverged
 from trainer.models.heads import head_of
 from trainer.models.layers import JointEmbedding
 from trainer.options import Loop

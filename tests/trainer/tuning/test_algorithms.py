@@ -1,7 +1,7 @@
 import keras_tuner
 import pytest
 
-from trainer.tuning.algorithms import make_oracle
+from trainer.tuning.algorithms import search_algorithm
 from trainer.tuning.hyperparameters import decoded
 from trainer.tuning.search import Search
 
@@ -20,8 +20,8 @@ SPACE = {
 
 
 def play(search, folder, score=lambda values: 0.0):
-    """Let the oracle choose until it stops; each trial gets the score of its values."""
-    oracle = make_oracle(search, keras_tuner.Objective("auc", "max"))
+    """Let the algorithm choose until it stops; each trial gets the score of its values."""
+    oracle = search_algorithm(search, keras_tuner.Objective("auc", "max"))
     oracle._set_project_dir(str(folder), "oracle")
     played = []
     while (trial := oracle.create_trial("one")).status == "RUNNING":

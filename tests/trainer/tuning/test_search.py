@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError, load
-from trainer.parameters import Parameters
+from trainer.parameters import OBJECTIVES, Parameters
 from trainer.tuning.hyperparameters import decoded, described, with_hyperparameters
-from trainer.tuning.search import OBJECTIVES, Dimension, Search, encoded
+from trainer.tuning.search import Dimension, Search, encoded
 
 RATE = "loop.optimizer.learning_rate"
 RANGE = {"min": 0.1, "max": 0.2}

@@ -18,11 +18,10 @@ from trainer.distribution import replicas
 from trainer.distribution.preemption import Preempted
 from trainer.loop.step import StepRunner
 from trainer.models.heads import head_of
-from trainer.parameters import Parameters
+from trainer.parameters import OBJECTIVES, Parameters
 from trainer.training import Training
 from trainer.tuner_fn import RECORD_FILE, tuner_fn
 from trainer.tuning.hyperparameters import with_hyperparameters
-from trainer.tuning.search import OBJECTIVES
 
 pytestmark = pytest.mark.tensorflow
 
@@ -155,7 +154,7 @@ def test_a_killed_search_goes_on_in_the_midst_of_a_trial(data, whole, tmp_path, 
     said = messages()[count:]
     assert not any(line.startswith("trial 1/3  epoch") for line in said)
     steps = 4 * 5
-    [continued] = [line for line in said if line.startswith("trial 2/3  continues at step")]
+    [continued] = [line for line in said if line.startswith("trial 2/3  resumes at step")]
     assert continued.endswith(f"of {steps}.")
     assert not any(line.startswith("trial 2/3  epoch 1 ") for line in said)
     assert any(line.startswith("trial 3/3  epoch 1 ") for line in said)
@@ -204,7 +203,7 @@ def test_values_that_do_not_go_together_fail_their_trial(data, tmp_path, message
 
 def test_when_all_trials_fail_each_reason_is_told(data, tmp_path):
     search = {**RATES, "space": {RATE: {"choices": [DIVERGING, 2 * DIVERGING, 3 * DIVERGING, 4 * DIVERGING]}}}
-    with pytest.raises(ValueError, match=r"no trial of 4 came to an end: trial 1/4 failed: .*; trial 4/4 failed: the "):
+    with pytest.raises(ValueError, match=r"all 4 trials failed: trial 1/4 failed: .*; trial 4/4 failed: the "):
         run(data, tmp_path, {**search, "trials": 4})
 
 

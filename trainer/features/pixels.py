@@ -1,10 +1,12 @@
-"""Raw pictures to pixel tensors, inside the transform graph and so in serving, too."""
+"""Raw pictures to pixel tensors, as part of the transform graph and so of serving."""
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
-from trainer.parameters import Image
+from trainer.features.image import Image
 
 
 def pixels(raw: tf.Tensor | tf.SparseTensor, picture: Image, *, name: str) -> tf.Tensor:
@@ -13,14 +15,14 @@ def pixels(raw: tf.Tensor | tf.SparseTensor, picture: Image, *, name: str) -> tf
     Args:
         raw: encoded pictures, string ``[batch, 1]``, or numbers ``[batch, height * width * channels]``; sparse where
             a picture may be missing, which makes it all zeros.
-        picture: the size wanted, and the scale.
-        name: of the raw feature, for the error.
+        picture: target size in pixels, and scale.
+        name: the raw feature's name, for the error message.
 
     Returns:
         float32 ``[batch, height, width, channels]``, divided by the picture's scale.
 
     Raises:
-        ValueError: the numbers of a row do not fill a picture.
+        ValueError: a row has another number of values than a picture.
     """
     if raw.dtype == tf.string:
         values = _decode(raw, picture)
@@ -30,7 +32,7 @@ def pixels(raw: tf.Tensor | tf.SparseTensor, picture: Image, *, name: str) -> tf
 
 
 def _decode(raw: tf.Tensor | tf.SparseTensor, picture: Image) -> tf.Tensor:
-    shape = [picture.height, picture.width, picture.channels]
+    shape = [*picture.shape]
 
     def decode(encoded: tf.Tensor) -> tf.Tensor:
         found = tf.cast(tf.io.decode_image(encoded, expand_animations=False), tf.float32)
@@ -40,38 +42,38 @@ def _decode(raw: tf.Tensor | tf.SparseTensor, picture: Image) -> tf.Tensor:
     def decode_or_zeros(encoded: tf.Tensor) -> tf.Tensor:
         return tf.cond(encoded == "", lambda: tf.zeros(shape), lambda: decode(encoded))
 
-    optional = isinstance(raw, tf.SparseTensor)
-    if optional:
-        raw = tf.sparse.to_dense(tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], 1]), default_value="")
-    return tf.map_fn(
-        decode_or_zeros if optional else decode,
-        tf.reshape(raw, [-1]),
-        fn_output_signature=tf.TensorSpec(shape, tf.float32),
-    )
+    if isinstance(raw, tf.SparseTensor):
+        column = tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], 1])
+        decoder, dense = decode_or_zeros, tf.sparse.to_dense(column, default_value="")
+    else:
+        decoder, dense = decode, raw
+    return tf.map_fn(decoder, tf.reshape(dense, [-1]), fn_output_signature=tf.TensorSpec(shape, tf.float32))
 
 
 def _channels(decoded: tf.Tensor, channels: int) -> tf.Tensor:
-    """A picture of any number of channels as one of 1 (grey) or 3 (red, green, blue); transparency is dropped.
+    """Convert a picture of any number of channels to 1 (grey) or 3 (red, green, blue); transparency is dropped.
 
-    The decoder converts some formats itself and refuses others, so it is asked for what is in the file.
+    The decoder converts only some formats itself, so it decodes the channels that the file has.
     """
     decoded = tf.ensure_shape(decoded, [None, None, None])
     colour = tf.shape(decoded)[-1] >= 3
     if channels == 1:
-        picked = tf.cond(colour, lambda: tf.image.rgb_to_grayscale(decoded[..., :3]), lambda: decoded[..., :1])
+        picked = tf.cond(colour, lambda: tf.image.rgb_to_grayscale(decoded[:, :, :3]), lambda: decoded[:, :, :1])
     else:
-        picked = tf.cond(colour, lambda: decoded[..., :3], lambda: tf.tile(decoded[..., :1], [1, 1, 3]))
+        picked = tf.cond(colour, lambda: decoded[:, :, :3], lambda: tf.tile(decoded[:, :, :1], [1, 1, 3]))
     return tf.ensure_shape(picked, [None, None, channels])
 
 
 def _numbers(raw: tf.Tensor | tf.SparseTensor, picture: Image, *, name: str) -> tf.Tensor:
-    shape = [picture.height, picture.width, picture.channels]
-    count = picture.height * picture.width * picture.channels
+    shape = [*picture.shape]
+    count = math.prod(shape)
     if isinstance(raw, tf.SparseTensor):
-        raw = tf.sparse.to_dense(tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], count]))
-    elif raw.shape[1:].num_elements() != count:
+        dense = tf.sparse.to_dense(tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], count]))
+    elif raw.shape[1:].num_elements() == count:
+        dense = raw
+    else:
         raise ValueError(
             f"features.image.{name}: a row holds {raw.shape[1:].num_elements()} numbers, and a picture of "
             f"{picture.height} x {picture.width} x {picture.channels} needs {count}; correct height, width or channels."
         )
-    return tf.reshape(tf.cast(raw, tf.float32), [-1, *shape])
+    return tf.reshape(tf.cast(dense, tf.float32), [-1, *shape])

@@ -1,8 +1,8 @@
-"""The two fast ways to run a graph from Python. Both are private to ``tf.compat.v1.Session``, so they stay in here.
+"""The two fast ways to run a graph from Python. Both are private to ``tf.compat.v1.Session``, and used only here.
 
-On the taxi model, one example: a callable that runs in the caller's thread takes 90 microseconds, a run that can be
+One example on the taxi model: a callable that runs in the caller's thread takes 90 microseconds, a run that can be
 cancelled 180 (and four times the CPU, since it changes threads), the eager signature of ``tf.saved_model.load`` 400.
-Where TensorFlow has them no more, `Session.make_callable` and `Session.run` do the same, slower; a test tells.
+If TensorFlow drops them, `Session.make_callable` and `Session.run` do the same, slower, and a test fails.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import pywrap_tf_session
 
-# Runs every op in the thread that calls (tensorflow/core/protobuf/config.proto, RunOptions.inter_op_thread_pool).
+# Runs every op in the calling thread (tensorflow/core/protobuf/config.proto, RunOptions.inter_op_thread_pool).
 _IN_CALLERS_THREAD = -1
 Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 
 def in_callers_thread(session: tf.compat.v1.Session, *, feeds: Sequence[str], fetches: Sequence[str]) -> Run:
-    """A function from arrays for ``feeds`` to arrays of ``fetches``, without a limit of time."""
+    """A function from arrays for ``feeds`` to arrays of ``fetches``, without a time limit."""
     make = getattr(session, "_make_callable_from_options", None)
     if make is None:
         run = session.make_callable(list(fetches), feed_list=[session.graph.get_tensor_by_name(name) for name in feeds])

@@ -1,4 +1,4 @@
-"""Predict, Classify, Regress and MultiInference on one loaded version, in TF Serving's words where it refuses.
+"""Predict, Classify, Regress and MultiInference on one loaded version, with TF Serving's error texts.
 
 The functions know nothing of names, versions or metrics; `serving.api` does. Warm-up replays through them, too. The
 rules are those of servables/tensorflow/predict_util.cc, classifier.cc, regressor.cc and multi_inference.cc.
@@ -67,7 +67,7 @@ def classify(
     timeout_seconds: float | None = None,
     on_run: OnRun | None = None,
 ) -> classification_pb2.ClassificationResponse:
-    """Answer with the result; ``model_spec`` is left empty but for the signature's name.
+    """Answer with the result; ``model_spec`` holds only the signature's name.
 
     Raises:
         StatusError: the request does not fit the model, or the run failed.
@@ -88,7 +88,7 @@ def regress(
     timeout_seconds: float | None = None,
     on_run: OnRun | None = None,
 ) -> regression_pb2.RegressionResponse:
-    """Answer with the result; ``model_spec`` is left empty but for the signature's name.
+    """Answer with the result; ``model_spec`` holds only the signature's name.
 
     Raises:
         StatusError: the request does not fit the model, or the run failed.
@@ -106,7 +106,7 @@ def regress(
 def multi_inference(
     servable: Servable, request: inference_pb2.MultiInferenceRequest, *, timeout_seconds: float | None = None
 ) -> inference_pb2.MultiInferenceResponse:
-    """Answer with the results in the order of the tasks; ``model_spec`` holds but the signature's name.
+    """Answer with the results in the order of the tasks; ``model_spec`` holds only the signature's name.
 
     The heads' outputs are fetched in one run, through a signature made of all of them.
 
@@ -117,7 +117,7 @@ def multi_inference(
     merged = meta_graph_pb2.SignatureDef(method_name=_PREDICT)
     for name, aliases in wanted.items():
         signature = servable.signatures[name]
-        # Heads may share an input (TF1) or not (TF2), and outputs; by the tensor's name each is fed or fetched once.
+        # Heads may share inputs (TF1) and outputs; keyed by tensor name, each is fed or fetched once.
         given = signature.inputs[heads.INPUTS]
         merged.inputs[given.name].CopyFrom(given)
         for alias in aliases:
@@ -172,7 +172,7 @@ def _head(servable: Servable, requested: str) -> tuple[str, SignatureDef]:
 
 
 def _arrays(signature: SignatureDef, protos: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The values of a request; names come first, and what values may be repeated to is limited for all together."""
+    """The values of a request: names are checked first, and repeated values are limited for all inputs together."""
     check_names(signature, protos)
     arrays, left = {}, tensors.MOST_REPEATED
     for alias, proto in protos.items():
@@ -197,12 +197,12 @@ def _run(
     try:
         outputs = servable.run(signature, inputs, output_filter=output_filter, timeout_seconds=timeout_seconds)
     except UnicodeDecodeError as error:
-        # TensorFlow's Python raises it, instead of the status, where the status quotes bytes of the request that are
-        # not UTF-8, such as a tf.Example that does not parse. The text is still there.
+        # TensorFlow's Python raises it instead of the status if the status quotes bytes of the request that are not
+        # UTF-8, such as a tf.Example that does not parse. The text is in the error.
         raise invalid_argument(error.object.decode(errors="backslashreplace")) from None
     for alias, value in outputs.items():
         if type(value) is bytes:
-            # A session gives a string without dimensions so.
+            # A session returns a scalar string like this.
             outputs[alias] = np.array(value, dtype=object)
     if on_run:
         on_run((time.perf_counter() - start) * 1e6)

@@ -1,6 +1,6 @@
-"""A SavedModel behind the v1 Session loader: the very loader and executor that TF Serving uses.
+"""A SavedModel behind the v1 Session loader, the loader and executor that TF Serving uses.
 
-``tf.saved_model.load`` would hide what fails in TF Serving (Keras 3 variables that a Session does not see).
+``tf.saved_model.load`` would hide errors of TF Serving (Keras 3 variables that a Session does not see).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from serving.errors import StatusError, from_tensorflow, invalid_argument
 from serving.inference import callables
 from serving.inference.servable import SignatureDef
 
-# Holds the initialisation op; no signature that anybody calls.
+# Holds the initialisation op; not a signature to call.
 _INTERNAL_SIGNATURES = frozenset({"__saved_model_init_op"})
 _LOOPS = frozenset({"While", "StatelessWhile", "LoopCond"})
-# Every set of outputs that somebody filters for costs a compiled callable; above this many, all outputs are run.
+# Every filtered set of outputs costs a compiled callable; above this many, all outputs are run.
 _MOST_FILTERS = 32
-# A run is trusted to end in time, and need not be cancellable, where the deadline is this many times what it took.
+# A run need not be cancellable if its deadline is this many times the time that runs have taken so far.
 _SAFE_FACTOR, _SAFE_SECONDS = 10.0, 0.1
-# TensorFlow's own words.
+# TensorFlow's own text.
 _TIMED_OUT = "Timed out waiting for notification"
 
 
@@ -35,13 +35,13 @@ class SavedModel:
     """One loaded version of a model; a `Servable`.
 
     Args:
-        path: the SavedModel's folder.
-        tags: of the meta graph to load.
+        path: folder of the SavedModel.
+        tags: tags of the meta graph to load.
         session_config: TensorFlow's own options, such as the number of threads.
 
     Raises:
         OSError: there is no SavedModel at ``path``.
-        tf.errors.OpError: it cannot be loaded.
+        tf.errors.OpError: the model cannot be loaded.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class SavedModel:
     ) -> dict[str, np.ndarray]:
         """See `Servable.run`.
 
-        A deadline far above what runs have taken so far does not make a run cancellable, unless the graph has loops:
-        those take as long as the values say, whatever earlier ones took.
+        With a deadline far above the time of earlier runs, a run is not cancellable, unless the graph has loops: their
+        time depends on the values.
         """
         plan = self._plan(signature, tuple(output_filter))
         arrays = plan.arrays(inputs)
@@ -87,7 +87,7 @@ class SavedModel:
         return plan.named(values)
 
     def close(self) -> None:
-        """Free the session; no call may be under way."""
+        """Free the session; no call may be running."""
         self._plans.clear()
         self._runs.clear()
         self._session.close()
@@ -100,7 +100,7 @@ class SavedModel:
             fetched = output_filter if len(self._plans) < _MOST_FILTERS else ()
             fetched = fetched or tuple(sorted(signature.outputs))
             plan = _Plan(signature, fetched=fetched, wanted=output_filter or fetched, run=self._run(signature, fetched))
-            # A signature made for one request may leave its id to another.
+            # Another signature may get the id of one that was made for a single request.
             if id(signature) in self._own and len(self._plans) < _MOST_FILTERS + len(self._own):
                 self._plans[key] = plan
         return plan
@@ -115,7 +115,7 @@ class SavedModel:
 
 
 class _Run:
-    """Runs one set of tensors, in the caller's thread where the deadline surely leaves time enough."""
+    """Runs one set of tensors, in the caller's thread if the deadline leaves plenty of time."""
 
     def __init__(
         self, session: tf.compat.v1.Session, feeds: tuple[str, ...], fetches: tuple[str, ...], *, trusted: bool
@@ -127,7 +127,7 @@ class _Run:
 
     def __call__(self, arrays: Sequence[np.ndarray], timeout_seconds: float | None) -> list[np.ndarray]:
         start = time.perf_counter()
-        if timeout_seconds is None or self._surely_ends_in(timeout_seconds):
+        if timeout_seconds is None or self._ends_within(timeout_seconds):
             values = self._fast(arrays)
         else:
             milliseconds = int(1000 * timeout_seconds)
@@ -140,7 +140,7 @@ class _Run:
             raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, _TIMED_OUT)
         return values
 
-    def _surely_ends_in(self, timeout_seconds: float) -> bool:
+    def _ends_within(self, timeout_seconds: float) -> bool:
         return (
             self._trusted
             and self._slowest is not None
@@ -148,12 +148,12 @@ class _Run:
         )
 
     def _note(self, seconds: float) -> None:
-        # The slowest one fades, since the first run of a graph also optimises it.
+        # The slowest time decays, since the first run of a graph also optimises it.
         self._slowest = seconds if self._slowest is None else max(seconds, 0.9 * self._slowest)
 
 
 class _Plan:
-    """What to check, feed and return for one signature and one set of wanted outputs."""
+    """The checks, feeds and results for one signature and one set of wanted outputs."""
 
     def __init__(self, signature: SignatureDef, *, fetched: tuple[str, ...], wanted: tuple[str, ...], run: _Run):
         self._signature = signature
@@ -165,7 +165,7 @@ class _Plan:
         self.run = run
 
     def arrays(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        """The inputs in the order of the feeds; StatusError where they do not fit."""
+        """The inputs in the order of the feeds; StatusError if they do not fit."""
         if len(inputs) == len(self._expected):
             try:
                 arrays = [inputs[name] for name, _ in self._expected]
@@ -185,13 +185,13 @@ class _Plan:
 
 
 def has_loops(graph: graph_pb2.GraphDef) -> bool:
-    """Whether a run of the graph, or of a function in it, may repeat itself."""
+    """Whether the graph, or a function in it, has loops."""
     functions = (node for function in graph.library.function for node in function.node_def)
     return any(node.op in _LOOPS for node in chain(graph.node, functions))
 
 
 def check_filter(signature: SignatureDef, output_filter: Collection[str]) -> None:
-    """Raise StatusError where an output is unknown or named twice (servables/tensorflow/predict_util.cc)."""
+    """Raise StatusError if an output is unknown or named twice (servables/tensorflow/predict_util.cc)."""
     seen: set[str] = set()
     for name in output_filter:
         if name not in signature.outputs:
@@ -205,15 +205,15 @@ def check_filter(signature: SignatureDef, output_filter: Collection[str]) -> Non
 
 
 def with_defaults(signature: SignatureDef, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The inputs and the signature's own values for those that are not sent."""
+    """The inputs, with the signature's default values for those that are not sent."""
     defaults = {name: tf.make_ndarray(proto) for name, proto in signature.defaults.items() if name not in inputs}
     return {**defaults, **inputs}
 
 
 def check_names(signature: SignatureDef, sent: Collection[str]) -> None:
-    """Raise StatusError where inputs are missing that have no default value, or are too many.
+    """Raise StatusError if there are extra inputs, or missing ones without a default value.
 
-    The words are those of servables/tensorflow/predict_util.cc and tensorflow/cc/saved_model/util.cc.
+    The texts are those of servables/tensorflow/predict_util.cc and tensorflow/cc/saved_model/util.cc.
     """
     wanted, sent = signature.inputs.keys(), set(sent)
     if sent == wanted:
@@ -237,7 +237,7 @@ def check_names(signature: SignatureDef, sent: Collection[str]) -> None:
 
 
 def check_dtypes(signature: SignatureDef, inputs: Mapping[str, np.ndarray]) -> None:
-    """Raise StatusError where an input is of another dtype than ``signature`` says; a shape is left to the graph."""
+    """Raise StatusError if an input has another dtype than in ``signature``; the graph checks the shapes."""
     for index, name in enumerate(sorted(inputs)):
         dtype, sent_dtype = tf.dtypes.as_dtype(signature.inputs[name].dtype), tf.dtypes.as_dtype(inputs[name].dtype)
         if sent_dtype != dtype:

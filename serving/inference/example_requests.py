@@ -1,4 +1,4 @@
-"""Requests made from tf.Examples: what callers of a model will send."""
+"""Requests made from tf.Examples, as callers of the model send them."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ def _row(record: bytes) -> dict[str, object]:
 def prediction_logs(
     signatures: Mapping[str, SignatureDef], records: Sequence[bytes], *, names: Collection[str]
 ) -> list[prediction_log_pb2.PredictionLog]:
-    """One request of one record for each signature: few enough for any server's batches, and the graph is the same.
+    """One request with one record for each signature: it fits any server's batches and runs the same graph.
 
-    A signature with the method of Classify or Regress is asked through that API, any other through Predict. The
-    requests name no model: a server that warms up knows which it is.
+    A signature with the method of Classify or Regress is called through that API, any other through Predict. The
+    requests name no model: a server that warms up a model knows its name.
 
     Args:
-        signatures: of the model.
+        signatures: the model's signatures by name.
         records: serialized tf.Examples, at least one; the first is sent.
-        names: of the signatures to ask; those that the model does not have are left out.
+        names: signatures to call; those that the model does not have are skipped.
     """
     return [_log(name, signatures[name], records[:1]) for name in sorted(names) if name in signatures]
 

@@ -9,16 +9,16 @@ from serving.errors import invalid_argument
 
 
 def serialized_examples(request_input: input_pb2.Input) -> np.ndarray:
-    """The examples of a request, to be fed to a model that parses them.
+    """The examples of a request, for a model that parses them.
 
-    A context is put before each example: both are serialized tf.Examples, and protobuf reads their concatenation as
+    The context is put before each example: both are serialized tf.Examples, and protobuf reads their concatenation as
     one message in which a feature of the example wins over the context's.
 
     Returns:
         Object array of bytes, ``[examples]``.
 
     Raises:
-        StatusError: there is no example.
+        StatusError: there are no examples.
     """
     if request_input.WhichOneof("kind") == "example_list_with_context":
         context = request_input.example_list_with_context.context.SerializeToString()

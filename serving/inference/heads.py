@@ -1,8 +1,8 @@
 """Classification and regression heads: what their signatures must look like, and their outputs as results.
 
-The checks and their texts are TF Serving's (servables/tensorflow/classifier.cc and regressor.cc). As there by default
-(``--enable_signature_method_name_check=false``) the tensors of a signature decide, not the name of its method: TF2
-writes the predict method for all.
+The checks and their texts are TF Serving's (servables/tensorflow/classifier.cc and regressor.cc). By its default
+(``--enable_signature_method_name_check=false``) the tensors of a signature decide, not its method name: TF2 writes the
+predict method for all.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def classification_outputs(signature: SignatureDef) -> list[str]:
     """The outputs to run for a classification: classes, scores or both.
 
     Raises:
-        StatusError: the signature is none for classification.
+        StatusError: the signature is not one for classification.
     """
     if len(signature.inputs) != 1:
         raise invalid_argument("Expected one input Tensor.")
@@ -49,7 +49,7 @@ def regression_outputs(signature: SignatureDef) -> list[str]:
     """The output to run for a regression.
 
     Raises:
-        StatusError: the signature is none for regression.
+        StatusError: the signature is not one for regression.
     """
     if len(signature.inputs) != 1:
         raise invalid_argument("Expected one input Tensor.")
@@ -67,7 +67,7 @@ def classification_result(outputs: Mapping[str, np.ndarray], examples: int) -> c
 
     Args:
         outputs: ``classes``, strings ``[examples, labels]``, or ``scores``, float32 of the same shape, or both.
-        examples: how many were asked.
+        examples: int, examples in the request.
 
     Raises:
         StatusError: an output has another shape or type.
@@ -96,7 +96,7 @@ def regression_result(output: np.ndarray, examples: int) -> regression_pb2.Regre
 
     Args:
         output: float32, ``[examples]`` or ``[examples, 1]``.
-        examples: how many were asked.
+        examples: int, examples in the request.
 
     Raises:
         StatusError: the output has another shape or type.
@@ -136,5 +136,5 @@ def _text(label: bytes) -> str:
     try:
         return label.decode()
     except UnicodeDecodeError:
-        # A protobuf string holds UTF-8 only; the C++ server would send bytes that no client can parse.
+        # A protobuf string holds only UTF-8; the C++ server would send bytes that no client can parse.
         raise StatusError(grpc.StatusCode.INTERNAL, f"the model's label {label!r} is not UTF-8") from None

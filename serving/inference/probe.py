@@ -1,6 +1,6 @@
-"""Load a SavedModel as TF Serving would, in a process of its own, and ask every signature.
+"""Load a SavedModel as TF Serving would, in its own process, and call every signature.
 
-A model that crashes its loader must not take the caller with it.
+A model that crashes its loader must not crash the caller.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class ProbeFailed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class WarmUp:
-    """Write a warm-up file, too, and run it as a server would: a file that fails would keep the model from loading.
+    """Write a warm-up file and run it as a server would: with a failing file the model would not load.
 
     Attributes:
-        signatures: the names of those to ask.
+        signatures: names of the signatures to call.
         folder: gets the file at `warmup.WARMUP_FILE`.
     """
 
@@ -43,17 +43,17 @@ class WarmUp:
 def probing(
     saved_model: str, records: Sequence[bytes], *, timeout_seconds: int, warm_up: WarmUp | None = None
 ) -> Iterator[Callable[[], Answers]]:
-    """Ask every signature in another process, while the caller does something else.
+    """Call every signature in another process while the caller does something else.
 
     Args:
-        saved_model: the folder.
+        saved_model: folder of the SavedModel.
         records: serialized raw tf.Examples.
-        timeout_seconds: for loading and answering together, counted from when the caller waits.
-        warm_up: what to write and run after the answers; None: nothing.
+        timeout_seconds: int, for loading and answering together, from when the caller waits.
+        warm_up: warm-up to write and run after the answers; None: none.
 
     Yields:
-        A function that waits for the process and returns the answers. It raises `ProbeFailed` where the process
-        failed, crashed or did not end in time.
+        A function that waits for the process and returns the answers. It raises `ProbeFailed` if the process failed,
+        crashed or did not end in time.
     """
     context = process_context()
     receiver, sender = context.Pipe(duplex=False)
@@ -91,5 +91,5 @@ def _probe(saved_model: str, records: list[bytes], warm_up: WarmUp | None, sende
             warmup.write(prediction_logs(model.signatures, records, names=warm_up.signatures), warm_up.folder)
             warmup.replay(model, warm_up.folder)
         sender.send(answers)
-    except Exception as error:  # noqa: BLE001 (whatever it is, it is the verdict)
+    except Exception as error:  # noqa: BLE001 (any error is the verdict)
         sender.send(f"{type(error).__name__}: {' '.join(str(getattr(error, 'message', error)).split())}")

@@ -1,4 +1,4 @@
-"""What one loaded version of a model can do; batching wraps one in another."""
+"""The interface of one loaded version of a model; batching wraps one in another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Servable(Protocol):
     """One loaded version of a model. Thread-safe.
 
     Attributes:
-        signatures: what can be asked, by name.
+        signatures: the signatures to call, by name.
     """
 
     signatures: Mapping[str, SignatureDef]
@@ -34,28 +34,28 @@ class Servable(Protocol):
         Args:
             signature: one of ``signatures``, or one made of their tensors.
             inputs: an array for every input of the signature, strings as object arrays of bytes.
-            output_filter: the outputs wanted; empty means all.
-            timeout_seconds: the run is cancelled after this time; None: never.
+            output_filter: names of the wanted outputs; empty: all.
+            timeout_seconds: float, time after which the run is cancelled; None: never.
 
         Raises:
-            StatusError: INVALID_ARGUMENT where inputs are missing or too many, of the wrong dtype, or an output is
-                unknown or named twice; DEADLINE_EXCEEDED; else the graph's own status.
+            StatusError: INVALID_ARGUMENT for missing, extra or mistyped inputs, and for an output that is unknown or
+                named twice; DEADLINE_EXCEEDED; else the graph's own status.
         """
         ...
 
     def close(self) -> None:
-        """Free it; no call may be under way."""
+        """Free its memory; no call may be running."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Handle:
-    """A version that is held for one request.
+    """A version held for one request.
 
     Attributes:
         name: the model's name.
         version: the version's number.
-        servable: to be run.
+        servable: runs its signatures.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Warm-up: requests that lie beside a model are run before it is served, so that the first caller does not wait.
+"""Warm-up: requests stored beside a model are run before it is served, so that the first caller does not wait.
 
 TF Serving's convention: ``assets.extra/tf_serving_warmup_requests``, a TFRecord file of at most 1000 PredictionLogs.
 The rules are those of servables/tensorflow/saved_model_warmup.cc and saved_model_warmup_util.cc; the models' names in
@@ -32,20 +32,20 @@ _RUN = {
 
 
 def replay(servable: Servable, saved_model: Path, *, iterations: int = 1, metrics: Metrics | None = None) -> int:
-    """Run the requests that lie beside ``saved_model``; 0 where there are none.
+    """Run the requests stored beside ``saved_model``, if there are any.
 
     Args:
-        servable: answers; what it says is thrown away.
+        servable: runs the requests; the answers are dropped.
         saved_model: the model's folder.
-        iterations: how many times each request is run.
-        metrics: counts how long it took, by the folder and the status' name.
+        iterations: int, runs of each request.
+        metrics: records the duration, by folder and status name.
 
     Returns:
-        How many records there were.
+        The number of records.
 
     Raises:
-        StatusError: a record failed, is of a kind that is not supported, there are too many, or the file is no
-            TFRecord file.
+        StatusError: a record failed or has an unsupported kind, there are too many, or the file is not a TFRecord
+            file.
     """
     path = saved_model / WARMUP_FILE
     if not path.exists():
@@ -62,7 +62,7 @@ def replay(servable: Servable, saved_model: Path, *, iterations: int = 1, metric
 
 
 def write(logs: Iterable[prediction_log_pb2.PredictionLog], saved_model: Path) -> None:
-    """Put requests beside ``saved_model``; the same requests always make the same bytes."""
+    """Write requests beside ``saved_model``; the same requests always make the same bytes."""
     path = saved_model / WARMUP_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
@@ -92,7 +92,7 @@ def _run(servable: Servable, log: prediction_log_pb2.PredictionLog) -> None:
 
 
 def _read(path: Path) -> Iterator[prediction_log_pb2.PredictionLog]:
-    # tf.data reads the same, but its errors end in the name of an op. This one only warns that it is the older way.
+    # tf.data reads the same, but its errors end in the name of an op. This one only warns that it is deprecated.
     records = tf.compat.v1.io.tf_record_iterator(str(path))
     while True:
         try:

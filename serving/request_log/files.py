@@ -1,8 +1,8 @@
 """The files of one model's request log: written under a name that ends in ``.open``, renamed when closed.
 
-Whoever reads the folder sees whole files only. The writer holds a lock (flock) on its open file, so that another
-server of the same folder can tell a file that is being written from one that a killed server left behind; the kernel
-frees the lock with the process, and process ids, which repeat between containers, do not matter.
+Readers of the folder see only complete files. The writer holds a lock (flock) on its open file, so that another server
+of the same folder can tell a file that is being written from one that a killed server left behind. The kernel releases
+the lock with the process, so process ids, which repeat between containers, do not matter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HEADER_BYTES, _FOOTER_BYTES = 12, 4
 
 
 def model_folder(folder: Path, model: str) -> Path:
-    """Where the files of a model lie; a name with a slash stays one folder below ``folder``."""
+    """The folder of a model's files; a name with a slash stays one folder below ``folder``."""
     name = quote(model, safe="")
     return folder / (f"%2E{name[1:]}" if name.startswith(".") else name)
 
@@ -34,15 +34,15 @@ class OpenFile:
     """A TFRecord file that is being written. Not thread-safe.
 
     Args:
-        folder: made where it is missing.
-        number: larger than that of this process's earlier files in the folder, since names sort by age.
+        folder: created if it is missing.
+        number: int, above those of this process's earlier files in the folder, so that names sort by age.
 
     Attributes:
-        bytes: written so far, framing included.
-        opened: when it was made, by the monotonic clock.
+        bytes: int, bytes written so far, framing included.
+        opened: float, creation time by the monotonic clock.
 
     Raises:
-        OSError, tf.errors.OpError: it cannot be made.
+        OSError, tf.errors.OpError: the file cannot be created.
     """
 
     def __init__(self, folder: Path, *, number: int):
@@ -62,10 +62,10 @@ class OpenFile:
         self.bytes += len(record) + _HEADER_BYTES + _FOOTER_BYTES
 
     def flush(self) -> None:
-        """Hand what was written to the operating system: it survives the process, not the machine.
+        """Hand the records to the operating system: they survive the process, not the machine.
 
         Raises:
-            OSError, tf.errors.OpError: the disk is full, or the file is gone, which a write alone does not notice.
+            OSError, tf.errors.OpError: the disk is full, or the file is gone, which a write does not notice.
         """
         self._writer.flush()
         self._path.stat()
@@ -74,7 +74,7 @@ class OpenFile:
         """Flush and rename; a file without a record is removed.
 
         Raises:
-            OSError, tf.errors.OpError: as `flush`; what was written before is kept.
+            OSError, tf.errors.OpError: see `flush`; records flushed before are kept.
         """
         try:
             self._writer.close()
@@ -95,7 +95,7 @@ def _create(folder: Path, number: int) -> tuple[Path, int]:
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
                 if _locked(descriptor):
                     return path, descriptor
-                # A server that starts at this moment took the new file for a left-over.
+                # A server that starts at this moment took the new file for a leftover.
                 os.close(descriptor)
         number += 1
 
@@ -109,7 +109,7 @@ def _locked(descriptor: int) -> bool:
 
 
 def _finish(path: Path) -> None:
-    """Cut what is no whole record, and give the file its final name; remove it where nothing is left."""
+    """Cut an incomplete last record, and give the file its final name; remove an empty file."""
     whole = _whole_bytes(path)
     if not whole:
         path.unlink()
@@ -120,7 +120,7 @@ def _finish(path: Path) -> None:
 
 
 def _whole_bytes(path: Path) -> int:
-    """How many bytes whole records take; headers alone are read, since a file may be large."""
+    """Bytes of complete records; only headers are read, since a file may be large."""
     whole, size = 0, path.stat().st_size
     with path.open("rb") as stream:
         while whole + _HEADER_BYTES <= size:
@@ -134,7 +134,7 @@ def _whole_bytes(path: Path) -> int:
 
 
 def recover(folder: Path) -> None:
-    """Finish the files that killed servers left open in one model's folder; those being written stay.
+    """Finish the files that killed servers left open in one model's folder; files being written stay as they are.
 
     Raises:
         OSError: a file cannot be renamed.

@@ -1,7 +1,7 @@
-"""Reads a request log: what was asked, as raw rows or tf.Examples, and what was answered.
+"""Reads a request log: the requests, as raw rows or tf.Examples, and the answers.
 
-Rows are what the caller sent before any preprocessing, missing values left out, so that their statistics can be held
-against those of the training data.
+Rows hold what the caller sent before any preprocessing, without missing values, so that their statistics can be
+compared with those of the training data.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Record:
 
     Attributes:
         version: the version that answered.
-        signature: the one asked; of a MultiInference those of all tasks, joined by commas.
-        time: when it was answered, seconds since 1970.
+        signature: the called one; for MultiInference those of all tasks, joined by commas.
+        time: int, seconds since 1970 when it was answered.
         examples: a serialized tf.Example for each row of the request; absent features are missing values.
-        answer: output name to array for Predict; for the other calls the response's result message under ``result``.
+        answer: output name to array for Predict; the response's result message under ``result`` for other calls.
     """
 
     version: int
@@ -46,22 +46,22 @@ class Record:
     answer: Mapping[str, Any]
 
     def rows(self) -> list[dict[str, object]]:
-        """The same rows as plain dicts: numbers and bytes, a list where a feature has not exactly one value."""
+        """The same rows as plain dicts: numbers and bytes, or a list if a feature does not have exactly one value."""
         return [_row(example) for example in self.examples]
 
 
 def read(folder: Path, model: str) -> Iterator[Record]:
     """The records of one model in the order of their files, oldest first.
 
-    Files that are being written are left out. Of a damaged file everything before the damage is read, and the rest
-    is passed over with a warning.
+    Files that are being written are left out. A damaged file is read up to the damage; the rest is skipped with a
+    warning.
 
     Args:
         folder: the server's ``--request_log_folder``.
         model: the model's name.
 
     Raises:
-        FileNotFoundError: nothing was ever logged for the model.
+        FileNotFoundError: nothing has been logged for the model.
     """
     files = model_folder(folder, model)
     if not files.is_dir():
@@ -75,17 +75,17 @@ def _records(files: Iterable[Path]) -> Iterator[Record]:
             for serialized in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
                 yield parse(prediction_log_pb2.PredictionLog.FromString(bytes(serialized)))
         except tf.errors.NotFoundError:
-            # The server removes the oldest file when there are too many.
+            # The server removes the oldest file if there are too many.
             continue
         except tf.errors.DataLossError as error:
-            logger.warning("%s: the rest is passed over, the file is damaged (%s)", file, error.message)
+            logger.warning("%s: the file is damaged, its rest is skipped (%s)", file, error.message)
 
 
 def parse(log: prediction_log_pb2.PredictionLog) -> Record:
     """One record of a log.
 
     Raises:
-        ValueError: it is none of Predict, Classify, Regress and MultiInference.
+        ValueError: it is not a Predict, Classify, Regress or MultiInference record.
     """
     kind = log.WhichOneof("log_type")
     readers = {
@@ -95,7 +95,7 @@ def parse(log: prediction_log_pb2.PredictionLog) -> Record:
         "multi_inference_log": (_input_examples, _results),
     }
     if kind not in readers:
-        raise ValueError(f"a record of kind {kind} holds no request that can be read")
+        raise ValueError(f"cannot read the request of a record of kind {kind}")
     asked, answered = getattr(log, kind).request, getattr(log, kind).response
     examples, answer = readers[kind]
     specs = [task.model_spec for task in asked.tasks] if kind == "multi_inference_log" else [asked.model_spec]
@@ -113,7 +113,7 @@ def _version(log: prediction_log_pb2.PredictionLog, answered: Any, kind: str) ->
         specs = [result.model_spec for result in answered.results]
     else:
         specs = [answered.model_spec]
-    # A request may name a label or nothing; the answer and the log's own spec hold the version that answered.
+    # A request may name a label or nothing; the answer and the log's own spec name the version that answered.
     return next((spec.version.value for spec in [*specs, log.log_metadata.model_spec] if spec.version.value), 0)
 
 
@@ -140,7 +140,7 @@ def _columns_to_examples(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
 
 
 def _missing(values: np.ndarray) -> np.ndarray:
-    """Which values are the exporter's spelling of a missing one; `columns.MISSING`."""
+    """Which values are the exporter's markers of a missing one, `columns.MISSING`."""
     if values.dtype.kind == "f":
         return np.isnan(values)
     return values == MISSING["O" if values.dtype.hasobject else "i"]

@@ -1,7 +1,7 @@
-"""A sample of what was asked and answered: PredictionLog records in rotated TFRecord files.
+"""A sample of requests and answers: PredictionLog records in rotated TFRecord files.
 
-A request pays for a random number and, if it is sampled, for a place in a queue. Serialization, files and their
-errors belong to a thread that looks at the queue a few times a second.
+A request pays for a random number and, if it is sampled, for a place in a queue. A thread that empties the queue a few
+times a second takes care of serialization, files and their errors.
 """
 
 from __future__ import annotations
@@ -28,29 +28,28 @@ from serving.request_log.files import OpenFile, model_folder, prune, recover
 logger = logging.getLogger(__name__)
 
 OK, DROPPED = "OK", "DROPPED"
-# Longest wait between a request and its place in a file, unless the process is killed.
+# Longest time until a record is in a file.
 _FLUSH_SECONDS = 1.0
-# Records are written in handfuls: waking the thread for each would cost every request a switch of threads.
+# Records are written in batches: waking the thread for each would cost every request a thread switch.
 _GATHER_SECONDS = 0.05
 _RETRY_SECONDS = 5.0
 _FILE_ERRORS = (OSError, tf.errors.OpError)
 
 
 class RequestLog:
-    """Writes in a thread of its own; a full queue drops records rather than hold a request up. Thread-safe.
+    """Writes in its own thread; a full queue drops records rather than delay requests. Thread-safe.
 
-    A folder that cannot be written costs records, never a request: said once in the server's log, tried again every
-    few seconds.
+    A folder that cannot be written costs records, never a request: it is logged once and retried every few seconds.
 
     Args:
         folder: gets ``<model>/<time>-<pid>-<number>.tfrecord`` files; a file that is being written ends in ``.open``.
-        sampling_rate: the share of requests to log, 0 to 1.
-        rotate_bytes: a file is closed and renamed when it has grown to this size.
-        rotate_seconds: or is this old.
-        max_files: of one model; the oldest goes first. At most ``max_files + 1`` times ``rotate_bytes`` are on disk
-            for each model and server.
-        max_queued: records that wait in memory.
-        max_queued_bytes: and their size.
+        sampling_rate: float, share of requests to log, 0 to 1.
+        rotate_bytes: int, size at which a file is closed and renamed.
+        rotate_seconds: float, age at which it is.
+        max_files: int, files of one model; the oldest are removed. At most ``max_files + 1`` times
+            ``rotate_bytes`` are on disk for each model and server.
+        max_queued: int, records that wait in memory.
+        max_queued_bytes: int, their size.
         metrics: ``request_log_count`` by model and ``OK`` or ``DROPPED``; None: not counted.
     """
 
@@ -82,7 +81,7 @@ class RequestLog:
         self._thread.start()
 
     def wants(self) -> bool:
-        """Whether a request is part of the sample; asked once a request, before the log is made."""
+        """Whether a request is part of the sample; called once per request, before its record is made."""
         return random.random() < self._sampling_rate
 
     def write(self, model: str, log: prediction_log_pb2.PredictionLog) -> None:
@@ -90,7 +89,7 @@ class RequestLog:
 
         Args:
             model: the model's name.
-            log: must not be changed afterwards; time and sampling rate are filled in.
+            log: the record, not to be changed afterwards; time and sampling rate are filled in.
         """
         size = log.ByteSize()
         with self._lock:
@@ -106,7 +105,7 @@ class RequestLog:
             self._filled.set()
 
     def close(self) -> None:
-        """Write what is queued and rename the open files."""
+        """Write the queued records and rename the open files."""
         self._stop.set()
         self._filled.set()
         self._thread.join()
@@ -120,7 +119,7 @@ class RequestLog:
             self._filled.clear()
             self._write_queued()
             for file in self._files.values():
-                file.tend()
+                file.maintain()
         self._write_queued()
         for file in self._files.values():
             file.close()
@@ -131,7 +130,7 @@ class RequestLog:
                 recover(folder)
                 prune(folder, max_files=self._rotation.max_files)
         except OSError as error:
-            logger.warning("request log: files of an earlier server stay as they are (%s)", error)
+            logger.warning("request log: files of an earlier server cannot be finished (%s)", error)
 
     def _write_queued(self) -> None:
         for _ in range(len(self._queue)):
@@ -165,9 +164,9 @@ class _Rotation:
 
 
 class _ModelFile:
-    """The file that a model's records go to at the moment; errors end here.
+    """The current file of a model's records; errors are handled here.
 
-    A record counts as written when it has left the process, and as dropped where that is not sure.
+    A record counts as written when it has left the process, and as dropped if that is uncertain.
     """
 
     def __init__(self, folder: Path, rotation: _Rotation, count: Callable[[str, int], None]):
@@ -189,16 +188,16 @@ class _ModelFile:
         if not self._unflushed:
             self._flush_at = time.monotonic() + _FLUSH_SECONDS
         self._unflushed += 1
-        with self._telling():
+        with self._logging_errors():
             self._file = self._file or self._open()
             self._file.write(record)
             if self._file.bytes >= self._rotation.bytes:
                 self._rotate(self._file)
 
-    def tend(self) -> None:
-        """Flush and rotate what is due."""
+    def maintain(self) -> None:
+        """Flush or rotate the file if it is due."""
         now = time.monotonic()
-        with self._telling():
+        with self._logging_errors():
             if self._file and now - self._file.opened >= self._rotation.seconds:
                 self._rotate(self._file)
             elif self._file and self._unflushed and now >= self._flush_at:
@@ -207,7 +206,7 @@ class _ModelFile:
 
     def close(self) -> None:
         """Rename the file."""
-        with self._telling():
+        with self._logging_errors():
             if self._file:
                 self._rotate(self._file)
 
@@ -229,8 +228,8 @@ class _ModelFile:
         self._failing = False
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Say what went wrong, once until it goes well again, and begin anew with another file later."""
+    def _logging_errors(self) -> Iterator[None]:
+        """Log an error, once until a write succeeds again, and retry later with another file."""
         try:
             yield
         except _FILE_ERRORS as error:
@@ -244,7 +243,7 @@ class _ModelFile:
             self._unflushed = 0
             file, self._file = self._file, None
             if file:
-                # What was written before may be saved; a second error would say nothing new.
+                # Earlier records may still be saved; a second error would say nothing new.
                 with contextlib.suppress(*_FILE_ERRORS):
                     file.close()
                 with contextlib.suppress(OSError):
@@ -252,7 +251,7 @@ class _ModelFile:
 
 
 def _serialized(log: prediction_log_pb2.PredictionLog) -> bytes | None:
-    """None where the record is larger than a message may be: request and answer together may pass 2 GB."""
+    """None if the record is too large for a message: request and answer together may exceed 2 GB."""
     try:
         return log.SerializeToString()
     except (EncodeError, ValueError):

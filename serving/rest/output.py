@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-# An output of strings with this suffix holds bytes, and is written as base64.
+# A string output whose name has this suffix holds bytes, which are written as base64.
 _BYTES_SUFFIX = "_bytes"
-# Digits that tell every float from its neighbours.
+# Digits that distinguish each float from its neighbours.
 _EXACT = {np.dtype(np.float32): "%.9g", np.dtype(np.float64): "%.17g"}
 
 
 class OutputError(ValueError):
-    """Outputs that have no JSON in the format asked for; the text is TF Serving's."""
+    """Outputs that the requested format cannot express in JSON; the text is TF Serving's."""
 
 
 def predictions(outputs: Mapping[str, np.ndarray]) -> bytes:
-    """The answer to a row request: one entry a row, an object by output name where there are several outputs.
+    """The answer to a row request: one entry per row, an object by output name if there are several outputs.
 
     Raises:
-        OutputError: the outputs do not have the same number of rows, or none.
+        OutputError: the outputs have no rows, or different numbers of them.
     """
     _check_some(outputs)
     _check_rows(outputs)
@@ -37,7 +37,7 @@ def predictions(outputs: Mapping[str, np.ndarray]) -> bytes:
 
 
 def columns(outputs: Mapping[str, np.ndarray]) -> bytes:
-    """The answer to a columnar request: one entry an output, without its name where there is only one.
+    """The answer to a columnar request: one entry per output, without its name if there is only one.
 
     Raises:
         OutputError: there is no output.
@@ -52,7 +52,7 @@ def columns(outputs: Mapping[str, np.ndarray]) -> bytes:
 
 
 def classifications(result: Any) -> bytes:
-    """The answer to classify, of a ClassificationResult: for every example its [label, score] pairs."""
+    """The answer to classify, from a ClassificationResult: the [label, score] pairs of every example."""
     if not result.classifications:
         raise OutputError("Cannot convert empty ClassificationResults to JSON")
     items = []
@@ -64,7 +64,7 @@ def classifications(result: Any) -> bytes:
 
 
 def regressions(result: Any) -> bytes:
-    """The answer to regress, of a RegressionResult: one number an example."""
+    """The answer to regress, from a RegressionResult: one number per example."""
     if not result.regressions:
         raise OutputError("Cannot convert empty RegressionResults to JSON")
     values = np.array([entry.value for entry in result.regressions], np.float32)
@@ -72,13 +72,13 @@ def regressions(result: Any) -> bytes:
 
 
 def decimals(array: np.ndarray) -> list[str]:
-    """Floats as JSON numbers: six digits where they read back the same, else all; always with a point or exponent.
+    """Floats as JSON numbers: six digits if they read back the same, else all; always with a point or exponent.
 
     Args:
         array: float32 or float64, of any shape.
 
     Returns:
-        One text a value. NaN, Infinity and -Infinity are no JSON, but what most parsers take.
+        One text per value. NaN, Infinity and -Infinity are not JSON, but most parsers accept them.
     """
     values = array.ravel()
     numbers = values.tolist()
@@ -120,7 +120,7 @@ def _texts(name: str, array: np.ndarray) -> list[str]:
         return [str(value) for value in values]
     if name.endswith(_BYTES_SUFFIX):
         return [f'{{"b64": "{base64.b64encode(value).decode()}"}}' for value in values]
-    # Bytes that are no UTF-8 go out as they are.
+    # Bytes that are not UTF-8 are written unchanged.
     return [json.dumps(value.decode("utf-8", "surrogateescape"), ensure_ascii=False) for value in values]
 
 

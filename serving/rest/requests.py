@@ -1,4 +1,4 @@
-"""REST's JSON requests as tensors and tf.Examples, by the rules and in the words of util/json_tensor.cc."""
+"""REST's JSON requests as tensors and tf.Examples, with the rules and texts of util/json_tensor.cc."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from serving.rest.values import (
     type_name,
 )
 
-# What the JSON parser says, in the words of the one that TF Serving uses (rapidjson/error/en.h).
+# Messages of Python's JSON parser, and those of TF Serving's (rapidjson/error/en.h).
 _PARSE_ERRORS = {
     "Expecting value": "Invalid value.",
     "Extra data": "The document root must not be followed by other values.",
@@ -42,11 +42,11 @@ def parse(body: bytes) -> dict[str, Any]:
     """The object in a request's body. NaN, Infinity and -Infinity are numbers.
 
     Raises:
-        JsonError: it is no JSON, or no object.
+        JsonError: the body is not JSON, or not an object.
     """
     if not body.strip():
         raise JsonError("JSON Parse error: The document is empty")
-    # Strings may hold any bytes: they are passed on as they came.
+    # Strings may hold any bytes; they are passed on unchanged.
     text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     try:
         document = json.loads(text)
@@ -64,7 +64,7 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def signature_name(document: Mapping[str, Any]) -> str:
-    """The ``signature_name`` of a request; empty where it has none."""
+    """The ``signature_name`` of a request, or an empty text."""
     name = document.get("signature_name", "")
     if not isinstance(name, str):
         raise JsonError(
@@ -77,7 +77,7 @@ def is_row(document: Mapping[str, Any]) -> bool:
     """Whether a predict request is in row format (``instances``) rather than columnar (``inputs``).
 
     Raises:
-        JsonError: it has both keys, or none.
+        JsonError: the request has both keys or neither.
     """
     if "instances" in document and "inputs" in document:
         raise JsonError(
@@ -97,7 +97,7 @@ def predict_inputs(document: Mapping[str, Any], dtypes: Mapping[str, int]) -> di
         dtypes: the DataType number of every input of the signature.
 
     Raises:
-        JsonError: the values do not fit; the text says which.
+        JsonError: a value does not fit; the text says which.
     """
     if not is_row(document):
         return _from_inputs(document["inputs"], dtypes)
@@ -110,10 +110,10 @@ def predict_inputs(document: Mapping[str, Any], dtypes: Mapping[str, int]) -> di
 
 
 def fill_input(document: Mapping[str, Any], input_: Any) -> None:
-    """Fill the Input of a classify or regress request with its examples, and its context where it has one.
+    """Fill the Input of a classify or regress request with its examples and, if it has one, its context.
 
     Raises:
-        JsonError: they are missing, or no features; the text says which.
+        JsonError: they are missing or not features; the text says which.
     """
     if "context" in document:
         input_.example_list_with_context.context.SetInParent()
@@ -154,7 +154,7 @@ def _fill_example(value: Any, example: Any) -> None:
 
 
 def _kind(name: str, value: Any) -> str:
-    """The kind of feature that a value makes."""
+    """The kind of feature for a value."""
     if isinstance(value, str) or is_base64(value):
         return "bytes"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""REST's URLs: from a method, a path and a body to the `Api` and back; no HTTP library is needed here.
+"""REST's URLs: from method, path and body to the `Api` and back, without an HTTP library.
 
 The URLs, texts and status codes are those of TF Serving's model_servers/http_rest_api_handler.cc,
 http_rest_api_util.cc and http_server.cc.
@@ -41,7 +41,7 @@ _INFERENCE = re.compile(
 )
 _MODEL = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/([0-9]+)|/labels/([^/:]+))?(?:/(metadata))?", re.IGNORECASE)
 _INT64_MAX = 2**63 - 1
-# http_server.cc, ToHTTPStatusCode; what is not listed is 500.
+# http_server.cc, ToHTTPStatusCode; other codes are 500.
 _HTTP_STATUS = {
     grpc.StatusCode.CANCELLED: 499,
     grpc.StatusCode.INVALID_ARGUMENT: 400,
@@ -61,7 +61,7 @@ _HTTP_STATUS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What goes back to the caller."""
+    """The HTTP response to a request."""
 
     status: int
     body: bytes
@@ -78,8 +78,8 @@ class Routes:
 
     Args:
         api: runs the models.
-        metrics: what the prometheus path shows.
-        prometheus_path: where the metrics are; None: nowhere.
+        metrics: the metrics at ``prometheus_path``.
+        prometheus_path: str, path of the metrics; None: they are not served.
     """
 
     def __init__(self, api: Api, *, metrics: Metrics, prometheus_path: str | None):
@@ -88,13 +88,13 @@ class Routes:
         self._prometheus_path = prometheus_path
 
     def answer(self, method: str, path: str, body: bytes, *, timeout_seconds: float) -> Reply:
-        """Answer one request; nothing is raised.
+        """Answer one request; raises nothing.
 
         Args:
             method: ``GET``, ``POST`` or another.
-            path: percent-encoded, with the query.
-            body: uncompressed.
-            timeout_seconds: for the run of the model.
+            path: str, percent-encoded, with the query.
+            body: the uncompressed body.
+            timeout_seconds: float, for the run of the model.
         """
         try:
             return self._answer(method, path, body, timeout_seconds)
@@ -104,7 +104,7 @@ class Routes:
             return error_reply(_HTTP_STATUS[error.code], StatusError(error.code, str(error)).text)
         except rest_output.OutputError as error:
             return error_reply(400, str(error))
-        except Exception as error:  # noqa: BLE001 (no request may end without an answer, or with a traceback)
+        except Exception as error:  # noqa: BLE001 (every request gets an answer, and no traceback)
             logger.error("%s %s failed", method, path, exc_info=error)
             return error_reply(500, f"{type(error).__name__}: {' '.join(str(error).split())}")
 
@@ -139,7 +139,7 @@ class Routes:
             response = self._api.regress(request, timeout_seconds=timeout_seconds, entrypoint=REST)
             json_body = rest_output.regressions(response.result)
         else:
-            # The URL is matched in any case, the verb is not.
+            # The URL is matched in any case, but the verb is case-sensitive.
             raise malformed
         return Reply(status=200, body=json_body)
 
@@ -172,7 +172,7 @@ class Routes:
         response = self._api.get_model_metadata(request)
         signatures = get_model_metadata_pb2.SignatureDefMap()
         response.metadata["signature_def"].Unpack(signatures)
-        # An Any would be written with its type; TF Serving leaves that out.
+        # An Any would be written with its type, which TF Serving leaves out.
         return _json({"model_spec": _dict(response.model_spec), "metadata": {"signature_def": _dict(signatures)}})
 
 

@@ -1,4 +1,4 @@
-"""The HTTP server of the REST API: bodies, threads, limits, an orderly end. `serving.rest.routes` knows the answers."""
+"""The HTTP server of the REST API: bodies, threads, limits, shutdown. `serving.rest.routes` makes the answers."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _CORS = [
     (b"access-control-allow-headers", b"Content-Type"),
 ]
 _KEEP_ALIVE_SECONDS = 75
-# How long an idle connection is kept at the end, for a request that is on its way on it.
+# How long idle connections are kept at shutdown, for requests that are already on their way.
 _LINGER_SECONDS = 3.0
 _POLL_SECONDS = 0.01
-# A few hundred kilobytes may unzip to gigabytes; who sends that much sends it as it is.
+# A few hundred kilobytes may unzip to gigabytes; bodies above this have to be sent uncompressed.
 _MOST_UNZIPPED = 100 * 2**20
 # zlib: a gzip header and trailer.
 _GZIP = 31
@@ -40,19 +40,19 @@ _GZIP = 31
 class RestServer:
     """TF Serving's REST API on a port.
 
-    The port is bound at once and accepts connections from `start` on.
+    The port is bound at once, and accepts connections after `start`.
 
     Args:
-        api: answers.
-        metrics: what the prometheus path shows.
-        host: the address to bind.
-        port: the port; 0 takes a free one.
-        num_threads: requests that are worked on at the same time.
-        timeout_seconds: for one request, from its arrival on.
-        prometheus_path: where the metrics are; None: nowhere.
-        cors: whether pages of other origins may call.
-        max_body_bytes: a longer body is refused, before and after it is uncompressed.
-        max_concurrent_requests: under way or waiting; more are refused with 429. 0: no limit.
+        api: answers the requests.
+        metrics: the metrics at ``prometheus_path``.
+        host: address to bind.
+        port: port to bind; 0 takes a free one.
+        num_threads: int, requests answered at the same time.
+        timeout_seconds: float, for one request from its arrival.
+        prometheus_path: str, path of the metrics; None: they are not served.
+        cors: bool, whether pages of other origins may call.
+        max_body_bytes: int, longest body, compressed and uncompressed.
+        max_concurrent_requests: int, requests running or waiting; more are refused with 429. 0: no limit.
 
     Attributes:
         name: of the protocol.
@@ -115,9 +115,9 @@ class RestServer:
             time.sleep(_POLL_SECONDS)
 
     def stop(self, grace_seconds: float) -> None:
-        """Accept no more connections, finish what was accepted, cancel what is left after ``grace_seconds``.
+        """Stop accepting connections, finish the accepted requests, and cancel those left after ``grace_seconds``.
 
-        Every answer from now on ends its connection, so that clients turn to another server.
+        From now on every answer closes its connection, so that clients turn to another server.
         """
         if not self._server.started:
             self._socket.close()
@@ -142,9 +142,9 @@ class RestServer:
         await self._server.serve(sockets=[self._socket])
 
     def _stop_listening(self, latest: float) -> None:
-        """Close the port once no connection waits to be accepted, for the kernel resets those that do.
+        """Close the port once no connection waits to be accepted, since the kernel resets those that do.
 
-        One that arrives between the last look and the end is reset all the same; clients may safely ask again.
+        A connection that arrives after the last check is reset all the same; clients may safely retry.
         """
         self._socket.listen(0)
         waiting = select.poll()
@@ -157,7 +157,7 @@ class RestServer:
 
 
 class _App:
-    """The ASGI application: reads a body, has a thread answer, writes the answer."""
+    """The ASGI application: reads a body, lets a thread answer, writes the answer."""
 
     def __init__(
         self,
@@ -187,7 +187,7 @@ class _App:
         except ConnectionAbortedError:
             return
         except asyncio.CancelledError:
-            reply = error_reply(503, "the server has shut down before the request was answered")
+            reply = error_reply(503, "the server shut down before the request was answered")
         finally:
             self._under_way -= 1
         headers = [
@@ -203,7 +203,7 @@ class _App:
         if self._cors and scope["method"] == "OPTIONS":
             return Reply(status=200, body=b"")
         if 0 < self._max_concurrent_requests < self._under_way:
-            return error_reply(429, "more requests at a time than --max_concurrent_requests; try again later")
+            return error_reply(429, "too many requests at a time (--max_concurrent_requests); try again later")
         headers = dict(scope["headers"])
         try:
             body = await asyncio.wait_for(self._read(headers, receive), deadline - time.monotonic())
@@ -211,7 +211,7 @@ class _App:
             return error_reply(408, "the body did not arrive in time; see --rest_api_timeout_in_ms")
         if body is None:
             return self._too_large(self._max_body_bytes)
-        # TF Serving looks for the word anywhere in the header (net_http/server/internal/evhttp_request.cc).
+        # TF Serving searches the whole header for the word (net_http/server/internal/evhttp_request.cc).
         zipped = b"gzip" in headers.get(b"content-encoding", b"").lower()
         query = scope["query_string"].decode("latin-1")
         path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
@@ -219,10 +219,10 @@ class _App:
         return await loop.run_in_executor(self.pool, self._answer, scope["method"], path, body, zipped, deadline)
 
     async def _read(self, headers: Mapping[bytes, bytes], receive: _Receive) -> bytes | None:
-        """The body; None where it is too long.
+        """The body; None if it is too long.
 
         Raises:
-            ConnectionAbortedError: the client has gone.
+            ConnectionAbortedError: the client is gone.
         """
         if int(headers.get(b"content-length", b"0")) > self._max_body_bytes:
             return None
@@ -241,18 +241,18 @@ class _App:
     def _answer(self, method: str, path: str, body: bytes, zipped: bool, deadline: float) -> Reply:
         seconds = deadline - time.monotonic()
         if seconds <= 0:
-            return error_reply(504, "the request's time was over before a thread was free; see --rest_api_num_threads")
+            return error_reply(504, "the request timed out before a thread was free; see --rest_api_num_threads")
         if zipped:
             try:
                 body = self._unzip(body)
             except zlib.error:
-                return error_reply(400, "the body is no gzip stream, as its Content-Encoding says")
+                return error_reply(400, "the body is not a gzip stream, though its Content-Encoding says so")
             if len(body) > self._max_unzipped:
                 return self._too_large(self._max_unzipped)
         return self._routes.answer(method, path, body, timeout_seconds=seconds)
 
     def _unzip(self, body: bytes) -> bytes:
-        """The content of all members; one byte more than is allowed where there is more."""
+        """The content of all members, cut one byte above the limit."""
         content = b""
         while body and len(content) <= self._max_unzipped:
             unzip = zlib.decompressobj(_GZIP)
@@ -265,7 +265,7 @@ class _App:
     def _too_large(self, limit: int) -> Reply:
         if limit == self._max_body_bytes:
             return error_reply(413, f"the body is longer than {limit} bytes; see --max_message_bytes")
-        return error_reply(413, f"the body is longer than {limit} bytes unzipped; send it in parts")
+        return error_reply(413, f"the unzipped body is longer than {limit} bytes; send it in parts")
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -275,7 +275,7 @@ def _bind(host: str, port: int) -> socket.socket:
         )[0]
         bound = socket.socket(family, kind, protocol)
         try:
-            # Connections of an earlier server that are still winding down must not hold the port.
+            # Connections of an earlier server in TIME_WAIT must not hold the port.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
         except OSError:

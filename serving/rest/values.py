@@ -1,7 +1,4 @@
-"""JSON values as arrays of the type that a signature asks for, by the rules and in the words of TF Serving.
-
-The source is util/json_tensor.cc.
-"""
+"""JSON values as arrays of the type that a signature wants, with the rules and texts of util/json_tensor.cc."""
 
 from __future__ import annotations
 
@@ -19,8 +16,8 @@ from serving.client.messages import tensors
 from serving.rest.output import decimals
 
 FLOAT, _DOUBLE, _STRING, _BOOL = 1, 2, 7, 10
-# DataType number (tensorflow/core/framework/types.proto): its name, and the least and largest JSON integer. What is
-# narrower than 32 bits is cut to its width, as TF Serving does.
+# DataType number (tensorflow/core/framework/types.proto): its name, and the smallest and largest JSON integer. Integers
+# below 32 bits are truncated to their width, as in TF Serving.
 _INTEGERS = {
     3: ("int32", -(2**31), 2**31 - 1),
     4: ("uint8", -(2**31), 2**31 - 1),
@@ -37,12 +34,12 @@ _DECIMALS = {
 }
 _OTHER_NAMES = {8: "complex64", 14: "bfloat16", 17: "uint16", 18: "complex128", 19: "half"}
 _MOST_DIMENSIONS = 32
-# No message is longer than this.
+# The longest message.
 _LONGEST_TEXT = 1024
 
 
 class JsonError(ValueError):
-    """A request that cannot be understood; the text is TF Serving's.
+    """An invalid request; the text is TF Serving's.
 
     Attributes:
         code: the status to answer with.
@@ -54,7 +51,7 @@ class JsonError(ValueError):
 
 
 def decode_base64(value: Any) -> bytes:
-    """The bytes of a ``{"b64": "..."}`` object; the padding may be left out."""
+    """The bytes of a ``{"b64": "..."}`` object; padding is optional."""
     if not is_base64(value):
         raise JsonError(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
     digits = value["b64"].rstrip("=")
@@ -73,12 +70,12 @@ def string_bytes(value: str) -> bytes:
 
 
 def is_object(value: Any) -> bool:
-    """Whether a value is an object, and none that stands for bytes."""
+    """Whether a value is an object, other than one that stands for bytes."""
     return isinstance(value, dict) and not is_base64(value)
 
 
 def type_name(value: Any) -> str:
-    """JSON's name for the type of a value, as TF Serving's messages have it."""
+    """The JSON type of a value, as in TF Serving's messages."""
     if isinstance(value, bool):
         return str(value)
     names = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
@@ -86,7 +83,7 @@ def type_name(value: Any) -> str:
 
 
 def is_integer(value: float) -> bool:
-    """Whether a number is an integer to TF Serving's parser; one of more than 64 bits is a decimal."""
+    """Whether TF Serving's parser takes a number for an integer; beyond 64 bits it is a decimal."""
     return isinstance(value, int) and -(2**63) <= value < 2**64
 
 
@@ -101,7 +98,7 @@ def is_base64(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value as TF Serving's messages show it; only the start of a long one, which would be cut anyway."""
+    """A value as in TF Serving's messages; only the start of a long one, which would be cut anyway."""
     if isinstance(value, float):
         fits = not np.isfinite(value) or abs(value) <= _DECIMALS[FLOAT][2]
         return decimals(np.array([value], np.float32 if fits else np.float64))[0]
@@ -118,7 +115,7 @@ def shown(value: Any) -> str:
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
-    """The shape of nested lists, judged by their first elements; a plain value has none."""
+    """The shape of nested lists, from their first elements; empty for a plain value."""
     shape = []
     while isinstance(value, list):
         shape.append(len(value))
@@ -135,10 +132,10 @@ def array(value: Any, dtype: int) -> np.ndarray:
 
     Args:
         value: parsed JSON.
-        dtype: the DataType number of the tensor.
+        dtype: int, DataType number of the tensor.
 
     Raises:
-        JsonError: the lists are ragged, or a value is not of the type.
+        JsonError: the lists are ragged, or a value has another type.
     """
     leaves = _leaves(value, shape_of(value))
     if dtype in _DECIMALS:

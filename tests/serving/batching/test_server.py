@@ -46,7 +46,7 @@ def test_a_full_queue_refuses(slow_model, tmp_path):
     batching = ["--enable_batching", f"--batching_parameters_file={parameters}"]
     with (
         RunningServer(
-            *"--model_name=m", f"--model_base_path={slow_model}", *batching, "--grpc_max_threads=16"
+            "--model_name=m", f"--model_base_path={slow_model}", *batching, "--grpc_max_threads=16"
         ) as server,
         client_of(server.target, retry=Retry(attempts=1)) as client,
         futures.ThreadPoolExecutor(8) as pool,

@@ -214,7 +214,7 @@ def test_damage_costs_the_rest_of_one_file(tmp_path, caplog):
     content[len(content) // 2] ^= 0xFF
     first.write_bytes(content)
     assert numbers(tmp_path) == [*range(5), *range(10, 20)]
-    assert "the rest is passed over, the file is damaged" in caplog.text
+    assert "the file is damaged, its rest is skipped" in caplog.text
 
 
 def test_a_folder_that_vanishes_is_said_once_and_made_again(tmp_path, caplog, monkeypatch):

@@ -191,7 +191,7 @@ def start_server(base_path, *flags):
 
 def test_the_command_line_server_prints_its_address_and_drains_on_sigterm(base_path):
     wrong = start_server(base_path, "--port", "99999")
-    assert "--port: must lie between 0 and 65535" in wrong.communicate(timeout=60)[1]
+    assert "--port: must be at least 0 and at most 65535" in wrong.communicate(timeout=60)[1]
     assert wrong.returncode == 2
     process = start_server(base_path, "--port", "0")
     line = process.stdout.readline()

@@ -1,11 +1,11 @@
-"""What a container's arguments say of Beam: where its workers are, and the value of one flag."""
+"""Beam's flags among a container's arguments: where the workers are, and the value of one flag."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 
-# Runners whose workers are in the task's own container.
+# Runners with workers in the task's own container.
 _HERE = {"fnapirunner", "directrunner", "bundlebaseddirectrunner"}
 
 
@@ -16,7 +16,7 @@ def distributed(beam_args: Sequence[str]) -> bool:
 
 
 def beam_option(beam_args: Sequence[str], flag: str) -> str | None:
-    """The value of one of Beam's flags, written ``--flag=value`` or in two words; None where it is not given."""
+    """The value of one of Beam's flags, written ``--flag=value`` or as two words; None if it is missing."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(flag, dest="value")
     return parser.parse_known_args(beam_args)[0].value

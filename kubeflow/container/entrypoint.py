@@ -1,11 +1,10 @@
 """The entry point of every container: ``python -m kubeflow.container.entrypoint``, with TFX's own arguments.
 
-TFX's entry point cannot run on Kubeflow Pipelines, and knows nothing of gates and of preemption.
-This one corrects what the orchestrator hands over (see `kubeflow.container.invocation`), and lets TFX's run the
-executor.
+TFX's entry point does not run on Kubeflow Pipelines, and knows neither gates nor preemption. This one corrects the
+orchestrator's invocation (see `kubeflow.container.invocation`), and then lets TFX's entry point run the executor.
 
-Exit codes: 0 done, 2 bad usage, 3 a gate refused, 75 told to stop (run it again to go on), 1 anything else. No
-orchestrator looks at them before it tries a task again, so gates are compiled without retries.
+Exit codes: 0 done, 2 bad usage, 3 a gate refused, 75 stopped by a signal (run it again to resume), 1 anything else.
+Orchestrators ignore them when they retry a task, so gates are compiled without retries.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from components.refusal import GateRefused
 from kubeflow.container.beam_flags import beam_option, distributed
 from kubeflow.container.mounts import Mounts
 from pipeline.beam.job_server import check_job_server
-from pipeline.config.beam import InProcess
+from pipeline.config.beam.in_process import InProcess
 from pipeline.config.loading import ConfigError
 from pipeline.running.interrupts import Interrupts, Terminated
 
@@ -36,13 +35,14 @@ if TYPE_CHECKING:
     from kfp.pipeline_spec.pipeline_spec_pb2 import ExecutorInput
 
 DONE, BROKEN, REFUSED = 0, 1, 3
+_DOC = __doc__ or ""
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m kubeflow.container.entrypoint",
-        description=__doc__.splitlines()[0],
-        epilog="What follows is for Beam. " + __doc__.rpartition("\n\n")[2],
+        description=_DOC.partition("\n")[0],
+        epilog="All further flags are for Beam. " + _DOC.rpartition("\n\n")[2],
         allow_abbrev=False,
     )
     parser.add_argument("--executor_class_path", required=True, metavar="MODULE.CLASS")
@@ -54,13 +54,13 @@ def _parser() -> argparse.ArgumentParser:
         "--beam_limit_minutes",
         type=float,
         default=InProcess().limit_minutes,
-        help="a Beam job that has not ended by then fails (default: %(default)g)",
+        help="time limit of a Beam job (default: %(default)g)",
     )
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one executor and return the exit code; the last line on stderr says why it is not 0."""
+    """Run one executor and return the exit code; if it is not 0, the last line on stderr says why."""
     options, beam_args = _parser().parse_known_args(arguments)
     name = _component(options.executor_class_path)
     try:
@@ -70,10 +70,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name} refused: {refusal.reason}", file=sys.stderr)
         return REFUSED
     except Preempted as preemption:
-        print(f"{name} was told to stop: {preemption}", file=sys.stderr)
+        print(f"{name} was stopped: {preemption}", file=sys.stderr)
         return RESUMABLE_EXIT_CODE
     except Terminated:
-        print(f"{name} was told to stop; it left no output.", file=sys.stderr)
+        print(f"{name} was stopped; it left no output.", file=sys.stderr)
         return RESUMABLE_EXIT_CODE
     except ConfigError as error:
         print(f"{name} failed: {' '.join(str(error).split())}", file=sys.stderr)
@@ -86,13 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _component(class_path: str) -> str:
-    """What the executor's component is called: of a function its name, of a class its module's."""
+    """The component's name: that of its function, or of the module of its class."""
     module, _, name = class_path.rpartition(".")
     return name.removesuffix("_Executor") if name.endswith("_Executor") else module.removesuffix(".executor")
 
 
 def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
-    # Errors only: without it, TensorFlow's C++ fills the logs of a cloud.
+    # Errors only: TensorFlow's C++ would fill the logs.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from absl import flags, logging
     from google.protobuf import json_format
@@ -105,7 +105,7 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
     from kubeflow.container import invocation
     from pipeline.beam import guard
 
-    # What absl's own main does for TFX's: without it, some libraries refuse to read their flags, or warn at every log.
+    # As absl's main does: otherwise some libraries refuse to read their flags, or warn at every log.
     flags.FLAGS.mark_as_parsed()
     logging.use_absl_handler()
     executor = import_utils.import_class_by_path(options.executor_class_path)
@@ -123,7 +123,7 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
         if far:
             task = invocation.InStore(given)
         else:
-            # TFX takes the name of the output file's folder as the task's.
+            # TFX uses the name of the output file's folder as the task's name.
             name = Path(given.outputs.output_file).parent.name
             shared = getattr(executor, invocation.MADE_ELSEWHERE, False)
             task = invocation.OnDisk(given, mounts=Mounts.of_environment(), scratch=scratch / name, shared=shared)
@@ -139,9 +139,9 @@ def _run(options: argparse.Namespace, beam_args: list[str]) -> None:
 
 
 def _scratch(given: ExecutorInput) -> Path:
-    """A folder that does not exist, and has the same name in every attempt of one execution.
+    """A folder that does not exist yet, with the same name in every attempt of one execution.
 
-    An executor that hands its work to others, and is started again, finds it by the paths of its outputs.
+    An executor that is restarted finds the work that it handed to others by the paths of its outputs.
     """
     uris = [artifact.uri for artifacts in given.outputs.artifacts.values() for artifact in artifacts.artifacts]
     digest = hashlib.sha256("\n".join([*sorted(uris), given.outputs.output_file]).encode()).hexdigest()

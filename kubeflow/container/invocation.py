@@ -1,9 +1,9 @@
-"""What an orchestrator tells a container, made into what TFX's executors can take.
+"""Converts an orchestrator's invocation of a container into one that TFX's executors can read.
 
-Kubeflow Pipelines leaves the types of input artifacts out, gives structures where TFX expects their JSON, and may add
-an output for the logs. The object store is seen as folders, but no executor can write there as on a disk: FUSE refuses
-to rename a folder, which Transform does, and what a failed attempt leaves would stay. So outputs are made in a scratch
-folder, and moved when the executor is done; but for executors that have `MADE_ELSEWHERE`.
+Kubeflow Pipelines omits the types of input artifacts, passes structures where TFX expects their JSON, and may add an
+output for the logs. The object store is visible as folders, but executors cannot write there as on a disk: FUSE cannot
+rename a folder, which Transform does, and the remains of a failed attempt would stay. So executors write their outputs
+to a scratch folder, and the outputs are moved at the end; executors with `MADE_ELSEWHERE` are the exception.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2
@@ -22,7 +23,7 @@ from kubeflow.container.mounts import Mounts, back
 
 # Types of Kubeflow's own outputs; TFX's begin with "tfx." or name a class.
 _NATIVE = "system."
-# An executor class whose attribute of this name is true has its outputs made by other machines, in the same mounts.
+# If this attribute of an executor class is true, other machines write its outputs, through the same mounts.
 MADE_ELSEWHERE = "OUTPUTS_MADE_ELSEWHERE"
 
 
@@ -30,8 +31,8 @@ def repaired(given: ExecutorInput, spec: pipeline_spec_pb2.ComponentInputsSpec) 
     """A copy of ``given`` that TFX can read.
 
     Args:
-        given: as the orchestrator sent it.
-        spec: the component's own declaration: the types of its input artifacts and parameters.
+        given: invocation as the orchestrator sent it.
+        spec: component's own declaration, with the types of its input artifacts and parameters.
     """
     result = ExecutorInput()
     result.CopyFrom(given)
@@ -51,8 +52,8 @@ def repaired(given: ExecutorInput, spec: pipeline_spec_pb2.ComponentInputsSpec) 
 
 
 def _declared(value: struct_pb2.Value, kind: int) -> struct_pb2.Value:
-    """``value`` in the type that the component declares; a runtime parameter comes as its submitter wrote it."""
-    plain = json_format.MessageToDict(value)
+    """``value`` in the type that the component declares; a runtime parameter arrives as its submitter wrote it."""
+    plain: Any = json_format.MessageToDict(value)
     if kind in (ParameterType.NUMBER_INTEGER, ParameterType.NUMBER_DOUBLE):
         return struct_pb2.Value(number_value=float(plain))
     if kind == ParameterType.BOOLEAN:
@@ -64,7 +65,7 @@ def _declared(value: struct_pb2.Value, kind: int) -> struct_pb2.Value:
 
 
 def _number(text: str) -> int | float:
-    """A number of a protobuf value, which knows no integers."""
+    """A number of a protobuf value, which has no integers."""
     number = float(text)
     return int(number) if number.is_integer() else number
 
@@ -73,13 +74,13 @@ class OnDisk:
     """An invocation whose artifacts are files on this machine.
 
     Args:
-        given: the invocation, `repaired`.
-        mounts: where the object store is seen.
-        scratch: a new folder for the outputs; its name is the task's.
-        shared: the outputs are made in the mounts, where other machines see them.
+        given: invocation, `repaired`.
+        mounts: folders of the object store.
+        scratch: new folder for the outputs, with the name of the task.
+        shared: whether the executor writes its outputs to the mounts, where other machines see them.
 
     Attributes:
-        invocation: what to run; its inputs are in the mounts, and its outputs in ``scratch``.
+        invocation: invocation for TFX, with its inputs in the mounts and its outputs in ``scratch``.
     """
 
     def __init__(self, given: ExecutorInput, *, mounts: Mounts, scratch: Path, shared: bool = False):
@@ -94,7 +95,7 @@ class OnDisk:
                 artifact.uri = path
         for number, artifact in enumerate(_artifacts(self.invocation.outputs.artifacts)):
             if path := mounts.local(artifact.uri):
-                # The name counts: a version folder must stay one.
+                # Keep the name: it may be a version.
                 made = Path(path) if shared else scratch / "outputs" / str(number) / Path(path).name
                 self._uris[str(made)] = artifact.uri
                 if not shared:
@@ -104,14 +105,14 @@ class OnDisk:
         self._made_file = scratch / self._file.name
         self.invocation.outputs.output_file = str(self._made_file)
         if self._file.exists():
-            # On Vertex, the driver of an ExampleGen has run before, and left the parameters that it found out.
+            # On Vertex, the driver of an ExampleGen has run before, and left the parameters that it resolved.
             scratch.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self._file, self._made_file)
 
     def publish(self) -> None:
         """Move the outputs to where the orchestrator looks for them; the executor output is the last."""
         for made, target in self._moves:
-            # What a former attempt left when it was stopped in the middle of this.
+            # Remains of an attempt that was stopped in the middle of this.
             shutil.rmtree(target, ignore_errors=True)
             if made.exists():
                 _move(made, target)
@@ -130,10 +131,11 @@ class InStore:
     """An invocation whose workers are on other machines: the artifacts stay where they are, in the object store.
 
     Args:
-        given: the invocation, `repaired`.
+        given: invocation, `repaired`.
 
     Attributes:
-        invocation: what to run. Beam's temporary files lie beside its output file, so that is in the object store, too.
+        invocation: invocation for TFX. Beam puts its temporary files beside the output file, so this is in the object
+            store, too.
     """
 
     def __init__(self, given: ExecutorInput):
@@ -158,12 +160,12 @@ def _artifacts(by_key) -> Iterator[RuntimeArtifact]:  # noqa: ANN001 (a protobuf
 def _move(made: Path, target: Path) -> None:
     """Move a file or a folder with all that is in it."""
     if made.is_dir():
-        # An empty folder says something, too; an object store may not keep it.
+        # An empty folder is information, too; an object store may not keep it.
         target.mkdir(parents=True, exist_ok=True)
         for path in made.iterdir():
             _move(path, target / path.name)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Not shutil.move: it copies modes and times, which FUSE does not know.
+    # Not shutil.move: it copies modes and times, which FUSE does not have.
     shutil.copyfile(made, target)
     made.unlink()

@@ -1,4 +1,4 @@
-"""Where a container sees the object store: the folders that the orchestrator mounts or fills for it.
+"""Where a container sees the object store: folders that the orchestrator mounts or fills.
 
 Vertex mounts buckets with FUSE; the launcher of Kubeflow Pipelines copies inputs to such folders before the container's
 command runs, and outputs from them afterwards. Both use the same names.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FOLDERS = {"gs://": "gcs", "minio://": "minio", "s3://": "s3"}
-# What is put before the folders; without it they lie below "/".
+# The parent of these folders; "/" by default.
 ROOT_VARIABLE = "MOUNTS_ROOT"
 
 
@@ -21,7 +21,7 @@ class Mounts:
     """The mounts of this container.
 
     Attributes:
-        root: the folder that they lie in.
+        root: folder of the mounts.
     """
 
     root: Path
@@ -32,7 +32,7 @@ class Mounts:
         return cls(Path(os.environ.get(ROOT_VARIABLE, "/")))
 
     def local(self, uri: str) -> str | None:
-        """The path at which ``uri`` is seen; None for what is not in an object store."""
+        """The local path of ``uri``; None if it is not in an object store."""
         for scheme, folder in _FOLDERS.items():
             if uri.startswith(scheme):
                 return str(self.root / folder / uri.removeprefix(scheme))
@@ -40,11 +40,11 @@ class Mounts:
 
 
 def back(text: str, uris: Mapping[str, str]) -> str:
-    """``text`` with the local path that it is, or begins with, turned into its URI; any other text unchanged.
+    """``text`` with a leading local path replaced by its URI; any other text unchanged.
 
     Args:
-        text: a property of an artifact, such as the path of the model that was evaluated.
-        uris: URIs by their local paths.
+        text: property of an artifact, such as the path of the evaluated model.
+        uris: URIs by local path.
     """
     for path, uri in uris.items():
         if text == path or text.startswith(f"{path}/"):

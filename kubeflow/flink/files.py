@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,52 +14,28 @@ from kubeflow.flink import job_server
 from kubeflow.flink.options import Plan, plan
 from kubeflow.flink.session import flink_deployment
 from kubeflow.lint.profile.placeholders import unreplaced
+from pipeline.config import loading
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 
-_MADE = "# Made by `python -m kubeflow flink-files`; docs/beam_kubernetes.md explains it. Never run by its authors.\n"
+_MADE = "# Made by `python -m kubeflow flink-files`; docs/beam_kubernetes.md explains it. Its authors never ran it.\n"
 _COMMENTS = {
     "cluster.yaml": """\
-# The Flink cluster. Beside each task manager runs a pool of Beam's Python workers, which it finds on its own
+# The Flink cluster. A pool of Beam's Python workers runs beside each task manager, which finds it on its own
 # localhost. The workers' image must hold the code that sends the jobs.
 """,
     "job-server.yaml": """\
 # Beam's job server: takes jobs from the pipeline's tasks and hands them to the Flink cluster. It keeps them in
-# memory: a restart forgets the running ones.
+# memory: a restart forgets the running jobs.
 """,
     "network-policy.yaml": """\
-# A worker pool runs what it is told to by whoever reaches it: only its own pod may.
+# A worker pool runs the commands of anyone who can reach it, so only its own pod may.
 """,
 }
 
 
-def make(config: Config, words: Mapping[str, str], *, output: Path | None) -> int:
-    """Write the files and print their paths; 0.
-
-    Args:
-        config: of a profile with Kubeflow and the FlinkRunner.
-        words: options of `kubeflow.flink.options.FlinkCluster`.
-        output: None means ``flink`` in the run folder.
-
-    Raises:
-        ConfigError: an option is wrong, or the folder cannot be written.
-    """
-    folder = output or config.run_folder / "flink"
-    files = render(plan(config, words))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            (folder / name).write_text(text)
-            print(folder / name)
-        for finding in unreplaced(config):
-            print(f"{finding.where}: {finding.what}; {finding.fix} before you apply the files.", file=sys.stderr)
-    except OSError as error:
-        raise ConfigError(f"--output {folder}: cannot be written ({error.strerror}).") from None
-    return 0
-
-
 def render(given: Plan) -> dict[str, str]:
-    """The content of every file by its name."""
+    """The content of each file, by name."""
     objects = {
         "cluster.yaml": [flink_deployment(given)],
         "job-server.yaml": [job_server.deployment(given), job_server.service(given)],
@@ -72,7 +49,35 @@ def _yaml(objects: Sequence[Mapping[str, Any]]) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    """Without anchors, which few people read."""
+    """Writes no anchors, which few people can read."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of this command."""
+    parser.add_argument("--output", metavar="FOLDER", type=Path, help="(default: flink in the run folder)")
+    parser.add_argument(
+        "--cluster", action="append", default=[], metavar="KEY=VALUE", help="option of the cluster; repeatable"
+    )
+
+
+def run(config: Config, options: argparse.Namespace) -> int:
+    """Write the files, print their paths, and return the exit code.
+
+    Raises:
+        ConfigError: an option is wrong, or the folder cannot be written.
+    """
+    folder: Path = options.output or config.run_folder / "flink"
+    files = render(plan(config, loading.assignments(options.cluster, flag="--cluster")))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text)
+            print(folder / name)
+        for finding in unreplaced(config):
+            print(f"{finding.where}: {finding.what}; {finding.fix} before you apply the files.", file=sys.stderr)
+    except OSError as error:
+        raise ConfigError(f"--output {folder}: cannot be written ({error.strerror}).") from None
+    return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kubeflow.flink import session
 from kubeflow.flink.options import Plan
 from kubeflow.flink.session import Object
@@ -12,7 +14,7 @@ _TASKS = {"pipelines.kubeflow.org/v2_component": "true"}
 
 
 def deployment(plan: Plan) -> Object:
-    """One alone, never two: it keeps the jobs in memory."""
+    """A single replica, even during updates: it keeps the jobs in memory."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -27,7 +29,7 @@ def deployment(plan: Plan) -> Object:
 
 
 def service(plan: Plan) -> Object:
-    """The name that clients are told for jobs, and by the job server for a job's files."""
+    """The name under which clients find the job server, and under which it offers a job's files."""
     ports = [
         {"name": name, "port": port, "targetPort": name, "appProtocol": "kubernetes.io/h2c"}
         for name, port in _ports(plan).items()
@@ -41,9 +43,9 @@ def service(plan: Plan) -> Object:
 
 
 def network_policies(plan: Plan) -> list[Object]:
-    """Jobs come from tasks of a run and from pods with the client's label alone.
+    """Only tasks of a run and pods with the client's label may send jobs.
 
-    A worker pool starts whatever it is told to and asks nobody's name: no other pod may reach it.
+    A worker pool starts any command and checks no identity, so no other pod may reach it.
     """
     flink = {"app": plan.cluster.name}
     clients = [{"podSelector": {"matchLabels": labels}} for labels in (_TASKS, {f"{plan.service}-client": "true"})]
@@ -79,8 +81,8 @@ def _pod(plan: Plan) -> Object:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "securityContext": {"runAsNonRoot": True},
-        # It binds its expansion service, which nobody here asks, to the address of the name it is given; that of a
-        # Service is no address of the pod.
+        # It binds its expansion service, which is unused here, to the address of its host name; the address of a
+        # Service does not belong to the pod.
         "hostAliases": [{"ip": "127.0.0.1", "hostnames": [plan.host]}],
         **({"imagePullSecrets": secrets} if secrets else {}),
         "containers": [
@@ -90,12 +92,12 @@ def _pod(plan: Plan) -> Object:
                 "args": [
                     # The operator's name for the cluster's REST API.
                     f"--flink-master={plan.cluster.name}-rest:{session.REST_PORT}",
-                    # For jobs and files it listens on all addresses; clients get this name for the files.
+                    # It listens on all addresses for jobs and files; clients get this name for the files.
                     f"--job-host={plan.host}",
                     f"--job-port={plan.job_port}",
                     f"--artifact-port={ARTIFACT_PORT}",
                     f"--expansion-port={EXPANSION_PORT}",
-                    # The workers have all code in their image and fetch none of these files, so nobody shares it.
+                    # The workers have all code in their image and fetch none of these files, so it is not shared.
                     "--artifacts-dir=/tmp/beam-artifacts",
                 ],
                 "env": [{"name": "JAVA_TOOL_OPTIONS", "value": "-XX:MaxRAMPercentage=70"}],
@@ -121,5 +123,5 @@ def _policy(plan: Plan, name: str, pods: dict[str, str], ingress: list[Object]) 
     }
 
 
-def _rule(sources: list[Object], ports: object) -> Object:
+def _rule(sources: list[Object], ports: Iterable[int]) -> Object:
     return {"from": sources, "ports": [{"protocol": "TCP", "port": port} for port in ports]}

@@ -1,4 +1,4 @@
-"""What the files of a Flink cluster are made of: the cluster's options, and what the profile says of Beam."""
+"""The input of the files of a Flink cluster: the cluster's options, and the profile's settings of Beam."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Annotated
 import yaml
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
+from pipeline.config.beam.flink import Flink
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.config.platforms import Kubeflow
-from serving.deploy.options import Memory, ObjectName
+from pipeline.config.platform.kubeflow import Kubeflow
+from serving.kubernetes_types import Memory, ObjectName
 from trainer.parameters import Strict
 
-# Those that Beam 2.77 publishes a job server for: FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS, which a test compares.
+# Beam 2.77 publishes job servers for these: FlinkRunnerOptions.PUBLISHED_FLINK_VERSIONS; a test compares them.
 FLINK_VERSIONS = ("1.19", "1.20", "2.0", "2.1", "2.2")
 _FLAG = "--cluster"
 _FLINK_IMAGE = re.compile(r"[^@]*:(?P<flink>[0-9]+\.[0-9]+)(\.[0-9]+)?([-_][^@/:]*)?(@sha256:[0-9a-f]{64})?")
@@ -27,7 +28,7 @@ _LOCAL = ("localhost", "127.0.0.1")
 
 
 class Pod(Strict):
-    """What one container gets: cores, and memory as Kubernetes writes it."""
+    """Resources of one container: cores, and memory as Kubernetes writes it."""
 
     cpu: float = Field(gt=0)
     memory: Memory
@@ -37,19 +38,19 @@ class FlinkCluster(Strict):
     """A session cluster of the Flink operator.
 
     Attributes:
-        name: of the FlinkDeployment.
-        flink_version: the minor version, which image and job server must have, too.
-        flink_image: Flink's own; its tag begins with the whole version.
-        job_server_image: Beam's; None is the one that is published for both versions.
-        task_managers: at most; the operator starts them when jobs come and ends them when they idle.
-        slots: tasks side by side in each task manager.
-        job_manager: its pod.
-        task_manager: Flink's container of each task manager.
-        network_memory: the part of it that carries data between tasks; TFX's graphs have hundreds of edges.
-        workers: the container of Beam's Python workers beside each task manager; all slots share it.
-        job_server: its pod.
-        account: the job manager's service account, which may start pods; the operator's chart makes it.
-        operator_namespace: where the operator runs.
+        name: name of the FlinkDeployment.
+        flink_version: minor version, also of the image and the job server.
+        flink_image: Flink's image; its tag begins with the full version.
+        job_server_image: Beam's image; None takes the one that Beam publishes for both versions.
+        task_managers: maximum; the operator starts them for jobs and ends them when they are idle.
+        slots: parallel tasks per task manager.
+        job_manager: resources of its pod.
+        task_manager: resources of Flink's container in each task manager.
+        network_memory: its part for data between tasks; TFX's graphs have hundreds of edges.
+        workers: resources of the container of Beam's Python workers beside each task manager, shared by all slots.
+        job_server: resources of its pod.
+        account: the job manager's service account, which may start pods; the operator's chart creates it.
+        operator_namespace: namespace of the operator.
     """
 
     name: ObjectName = "beam-flink"
@@ -75,11 +76,9 @@ class FlinkCluster(Strict):
             )
         image = _FLINK_IMAGE.fullmatch(self.flink_image)
         if image is None:
-            raise ValueError(
-                f"flink_image: {self.flink_image!r} tells no version; name one, such as flink:1.19.3-java17"
-            )
+            raise ValueError(f"flink_image: {self.flink_image!r} names no version; use one such as flink:1.19.3-java17")
         if image["flink"] != self.flink_version:
-            raise ValueError(f"flink_image: {self.flink_image!r} is no Flink {self.flink_version} (flink_version)")
+            raise ValueError(f"flink_image: {self.flink_image!r} is not Flink {self.flink_version} (flink_version)")
         server = _JOB_SERVER_IMAGE.fullmatch(self.beam_image)
         if server is None or (server["flink"], server["beam"]) != (self.flink_version, beam_version()):
             raise ValueError(
@@ -96,15 +95,15 @@ class FlinkCluster(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What one set of files is made of.
+    """The input of one set of files.
 
     Attributes:
-        cluster: the options of the command line.
-        platform: the profile's; its image runs Beam's workers.
-        service: the job server's name, which clients resolve.
-        host: the same as the profile writes it, with its namespace or without.
-        job_port: where the job server listens.
-        pool_port: where a task manager finds the worker pool of its pod.
+        cluster: options of the command line.
+        platform: the profile's platform, whose image runs Beam's workers.
+        service: name of the job server's Service.
+        host: the same name as the profile writes it, with or without its namespace.
+        job_port: port of the job server.
+        pool_port: port of the worker pool in each task manager's pod.
     """
 
     cluster: FlinkCluster
@@ -116,42 +115,43 @@ class Plan:
 
 
 def beam_version() -> str:
-    """Of the Beam that is installed, which is the lock's."""
+    """Version of the installed Beam, which is the lock's."""
     return version("apache-beam")
 
 
 def plan(config: Config, words: Mapping[str, str]) -> Plan:
-    """Put the profile and the command line's words together.
+    """Combine the profile with the command line's options.
 
     Args:
-        config: with a profile of Kubeflow and the FlinkRunner.
-        words: options of `FlinkCluster`, as they were written.
+        config: configuration with a profile of Kubeflow and the FlinkRunner.
+        words: options of `FlinkCluster` as text, by key.
 
     Raises:
         ConfigError: the profile has another platform or runner, or a value is wrong.
     """
-    if config.platform.kind != "kubeflow" or config.beam.runner != "FlinkRunner":
+    platform, beam = config.platform, config.beam
+    if not isinstance(platform, Kubeflow) or not isinstance(beam, Flink):
         raise ConfigError(
-            f"flink-files: the profile has {config.platform.kind} and {config.beam.runner}; it must have "
-            "platform.kind: kubeflow and beam.runner: FlinkRunner, as flink_kubernetes."
+            "flink-files: the profile must have platform.kind: kubeflow and beam.runner: FlinkRunner; "
+            "use one such as flink_kubernetes."
         )
-    host, job_port = _split(config.beam.job_endpoint)
+    host, job_port = _split(beam.job_endpoint)
     service = _SERVICE.fullmatch(host)
     if service is None or host in _LOCAL:
         raise ConfigError(f"beam.job_endpoint: {host!r} must be the name of a Service, such as beam-job-server:8099.")
-    namespace = config.platform.namespace
+    namespace = platform.namespace
     if service["namespace"] not in (None, namespace):
         raise ConfigError(
             f"beam.job_endpoint: {host!r} is in another namespace than the pods, {namespace} (platform.namespace)."
         )
-    pool_host, pool_port = _split(config.beam.worker_pool)
+    pool_host, pool_port = _split(beam.worker_pool)
     if pool_host not in _LOCAL:
         raise ConfigError(
             f"beam.worker_pool: {pool_host!r} must be localhost: the pool is in the pod of each task manager."
         )
     return Plan(
         cluster=_cluster(words),
-        platform=config.platform,
+        platform=platform,
         service=service["name"],
         host=host,
         job_port=job_port,
@@ -167,7 +167,7 @@ def _split(endpoint: str) -> tuple[str, int]:
 def _cluster(words: Mapping[str, str]) -> FlinkCluster:
     tree = {}
     for key, text in words.items():
-        # A version is a text, however much it looks like a number.
+        # A version is a text, even if it looks like a number.
         tree[key] = text if key.endswith(("version", "image")) else _value(key, text)
     try:
         return FlinkCluster.model_validate(tree)

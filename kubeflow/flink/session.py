@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kubeflow.flink.options import Plan, Pod
-from pipeline.config.platforms import Secret, Volume
+from pipeline.config.platform.kubeflow import Secret
+from pipeline.config.platform.volumes import Volume
 
 Object = dict[str, Any]
 
@@ -17,7 +18,7 @@ _MAIN = "flink-main-container"
 
 
 def flink_deployment(plan: Plan) -> Object:
-    """A session cluster: it has no job of its own, and Beam's job server brings them."""
+    """A session cluster without a job: Beam's job server brings the jobs."""
     cluster = plan.cluster
     return {
         "apiVersion": "flink.apache.org/v1beta1",
@@ -52,7 +53,7 @@ def metadata(plan: Plan, name: str, labels: dict[str, str] | None = None) -> Obj
 
 
 def container_security(user: int, *, read_only: bool = True) -> Object:
-    """What the `restricted` Pod Security Standard asks of a container."""
+    """What the `restricted` Pod Security Standard requires of a container."""
     return {
         "runAsNonRoot": True,
         "runAsUser": user,
@@ -64,13 +65,13 @@ def container_security(user: int, *, read_only: bool = True) -> Object:
 
 
 def amounts(pod: Pod) -> Object:
-    """Requests that are limits: a worker that takes more would take it from its neighbours."""
+    """Requests equal to limits, so that a worker cannot take from its neighbours."""
     each = {"cpu": f"{pod.cpu:g}", "memory": pod.memory}
     return {"requests": each, "limits": each}
 
 
 def _resource(pod: Pod) -> Object:
-    """As Flink writes memory: its m is Kubernetes' Mi."""
+    """Resources in Flink's notation: its m is Kubernetes' Mi."""
     return {"cpu": pod.cpu, "memory": pod.memory.removesuffix("i").lower()}
 
 
@@ -81,17 +82,17 @@ def _configuration(plan: Plan) -> dict[str, str]:
     return {
         "taskmanager.numberOfTaskSlots": str(cluster.slots),
         "slotmanager.number-of-slots.max": str(cluster.slots * cluster.task_managers),
-        # Each edge of a graph takes some buffers: many small ones go further than few large ones.
+        # Each edge of a graph needs several buffers, so many small ones are better than few large ones.
         "taskmanager.memory.network.min": network,
         "taskmanager.memory.network.max": network,
         "taskmanager.memory.segment-size": "16kb",
-        # Longer than the workers of a failed task are kept for the next one, dead or not.
+        # Longer than Beam keeps the workers of a failed task for the next one, dead or alive.
         "restart-strategy.type": "fixed-delay",
         "restart-strategy.fixed-delay.attempts": "3",
         "restart-strategy.fixed-delay.delay": "8 s",
         "heartbeat.interval": "5000",
         "heartbeat.timeout": "30000",
-        # A node that has never run the workers' image pulls some GB first.
+        # A node that has never run the workers' image pulls several GB first.
         "slot.request.timeout": "900000",
         "resourcemanager.taskmanager-timeout": "600000",
         "taskmanager.data.port": str(DATA_PORT),
@@ -113,7 +114,7 @@ def _template(plan: Plan, spec: Object) -> Object:
         "metadata": {"name": "pod-template", **labels},
         "spec": {
             "enableServiceLinks": False,
-            # Files in a shared volume belong to this group, as those that the tasks' containers write.
+            # Files in a shared volume belong to this group, like those of the tasks' containers.
             "securityContext": {"runAsNonRoot": True, "fsGroup": OUR_USER},
             **{key: value for key, value in optional.items() if value},
             **spec,
@@ -132,7 +133,7 @@ def _main(*, mounts: list[Object] | None = None) -> Object:
 
 
 def _worker_pool(plan: Plan) -> Object:
-    """It starts workers with the first ``python`` on PATH, which is the one that it runs with itself."""
+    """It starts workers with the first ``python`` on PATH, the one that runs the pool."""
     probe = {"tcpSocket": {"port": "worker-pool"}, "periodSeconds": 5, "timeoutSeconds": 5}
     return {
         "name": "beam-worker-pool",

@@ -1,7 +1,7 @@
-"""``python -m kubeflow.images.cuda_sizes``: write down how large the CUDA wheels are, packed and installed.
+"""``python -m kubeflow.images.cuda_sizes``: records the sizes of the CUDA wheels, packed and installed.
 
-They are some gigabytes, so nobody downloads them to know: a wheel is a zip file, and its last bytes list its files with
-their sizes. The table stands beside this file, and a test compares its versions with the lock.
+They have several gigabytes, so they are not downloaded: a wheel is a zip file, and its last bytes list its files with
+their sizes. The table is beside this file, and a test compares its versions with the lock.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import json
 import os
 import zipfile
+from urllib.parse import urljoin
 
 import requests
 
@@ -17,12 +18,12 @@ from kubeflow.images import locks
 
 TABLE = locks.FOLDER / "cuda_sizes.json"
 _TIMEOUT_SECONDS = 60
-# A zip file's directory needs some 100 bytes a file; the largest of these wheels has a few thousand.
+# A zip file's directory needs about 100 bytes per file; the largest of these wheels has a few thousand files.
 _DIRECTORY_BYTES = 4 << 20
 
 
 def table() -> dict[str, dict[str, str | int]]:
-    """The written sizes: ``version``, ``wheel`` and ``installed`` (in bytes) by package."""
+    """The recorded sizes: ``version``, ``wheel`` and ``installed`` (in bytes) by package."""
     return json.loads(TABLE.read_text())
 
 
@@ -30,9 +31,9 @@ def measure(package: str, pinned: locks.Pinned, *, index: str) -> dict[str, str 
     """The sizes of the Linux wheel of ``package``.
 
     Args:
-        package: its name.
-        pinned: its version and the hashes, of which one must be that of the wheel.
-        index: the base URL of a simple index that speaks JSON.
+        package: name of the package.
+        pinned: version and hashes, one of which must be that of the wheel.
+        index: base URL of a simple index that speaks JSON.
 
     Raises:
         LookupError: the index has no such wheel.
@@ -46,7 +47,7 @@ def measure(package: str, pinned: locks.Pinned, *, index: str) -> dict[str, str 
     else:
         raise LookupError(f"the index has no x86_64 wheel of {package} {pinned.version} with a hash of the lock.")
     tail = {"Range": f"bytes=-{_DIRECTORY_BYTES}"}
-    end = requests.get(requests.compat.urljoin(answer.url, file["url"]), headers=tail, timeout=_TIMEOUT_SECONDS)
+    end = requests.get(urljoin(answer.url, file["url"]), headers=tail, timeout=_TIMEOUT_SECONDS)
     end.raise_for_status()
     wheel = int(end.headers.get("Content-Range", f"/{len(end.content)}").rpartition("/")[2])
     with zipfile.ZipFile(io.BytesIO(end.content)) as directory:

@@ -9,7 +9,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 RUNTIME = FOLDER / "requirements.lock"
 GPU = FOLDER / "requirements-gpu.lock"
-# Installs the others.
+# Installs the packages of the other locks.
 BUILD = FOLDER / "build.lock"
 
 _PINNED = re.compile(r"^(\S+?)==(\S+)((?: \\\n    --hash=sha256:\w{64})+)$", re.M)
@@ -20,8 +20,8 @@ class Pinned:
     """One package of a lock.
 
     Attributes:
-        version: the only one that is installed.
-        hashes: SHA-256 of every file that may be installed.
+        version: exact version.
+        hashes: SHA-256 of each file that may be installed.
     """
 
     version: str
@@ -29,7 +29,7 @@ class Pinned:
 
 
 def read(lock: Path) -> dict[str, Pinned]:
-    """The packages of a lock by their names."""
+    """The packages of a lock by name."""
     return {
         name: Pinned(version=version, hashes=frozenset(re.findall(r"sha256:(\w+)", hashes)))
         for name, version, hashes in _PINNED.findall(lock.read_text())
@@ -37,6 +37,6 @@ def read(lock: Path) -> dict[str, Pinned]:
 
 
 def cuda() -> dict[str, Pinned]:
-    """What the GPU image has on top of the other."""
+    """The packages that only the GPU image has."""
     runtime = read(RUNTIME)
     return {name: pinned for name, pinned in read(GPU).items() if name not in runtime}

@@ -1,4 +1,4 @@
-"""From the configuration to a compiled pipeline: the same DAG as here, as PipelineSpec 2.1 for Vertex or Kubeflow."""
+"""Compiles the configuration: the same DAG as in a local run, as a PipelineSpec 2.1 for Vertex or Kubeflow."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from tfx.orchestration.pipeline import Pipeline
 from components.exit_notice import CREATED_PLACEHOLDER, RUN_PLACEHOLDER, ExitNotice
 from kubeflow.ir import fixes, kubernetes_spec, tasks, unsupported
 from kubeflow.ir.pipeline_spec import CompiledPipeline
+from kubeflow.platform import platform_of
 from pipeline import dag
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
-# What a container starts; TFX's own entry point cannot run on Kubeflow Pipelines (see `kubeflow.container.entrypoint`).
+# The command of every container; TFX's own entry point does not run on Kubeflow Pipelines.
 ENTRYPOINT = ("python", "-m", "kubeflow.container.entrypoint")
 
 
 def compile_pipeline(config: Config) -> CompiledPipeline:
-    """Compile the pipeline for the platform that ``config`` names; nothing is sent, and no credentials are needed.
+    """Compile the pipeline for the platform that ``config`` names; it sends nothing and needs no credentials.
 
     Raises:
         ConfigError: the platform cannot run a pipeline of this name, or TFX cannot compile it.
     """
-    platform = config.platform
+    platform = platform_of(config)
     _check_name(config.name)
-    pipeline = dag.build(config)
+    built = dag.build(config)
     exit_notice = _exit_notice(config)
     runner = KubeflowV2DagRunner(
         KubeflowV2DagRunnerConfig(
@@ -39,9 +40,9 @@ def compile_pipeline(config: Config) -> CompiledPipeline:
     )
     if exit_notice:
         runner.set_exit_handler(exit_notice)
-    spec = _compiled(runner, pipeline)
-    spec = fixes.mend(spec, pipeline=pipeline, exit_handler=exit_notice)
-    spec = tasks.configure(spec, config, uncached=dag.UNCACHED, gates=dag.GATES)
+    spec = _compiled(runner, built.pipeline)
+    spec = fixes.fix(spec, pipeline=built.pipeline, exit_handler=exit_notice)
+    spec = tasks.configure(spec, config, uncached=built.uncached, gates=built.gates)
     return CompiledPipeline(spec=spec, platform_spec=kubernetes_spec.platform_spec(spec, platform))
 
 
@@ -49,7 +50,7 @@ def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         taken = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:128]
         raise ConfigError(
-            f"name: {name!r} is no name of a pipeline on a platform; take lower-case letters, digits and '-', "
+            f"name: {name!r} is not a valid name on a platform; use lower-case letters, digits and '-', "
             f"for example {taken}."
         )
 
@@ -60,7 +61,7 @@ def _compiled(runner: KubeflowV2DagRunner, pipeline: Pipeline) -> dict[str, Any]
 
 
 def _exit_notice(config: Config) -> BaseComponent | None:
-    handler = config.platform.exit_handler
+    handler = platform_of(config).exit_handler
     if handler is None:
         return None
     return ExitNotice(

@@ -1,4 +1,4 @@
-"""What TFX's compiler gets wrong, mended on the PipelineSpec. One function for each fault; see the tests."""
+"""Fixes of what TFX's compiler gets wrong in the PipelineSpec: one function per fault; see the tests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfx.dsl.compiler.compiler_utils import build_channel_to_key_fn, implicit_ch
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.experimental.conditionals.conditional import get_predicates
-from tfx.dsl.placeholder.placeholder import Placeholder, Predicate
+from tfx.dsl.placeholder.placeholder_base import Placeholder, Predicate
 from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.kubeflow.decorators import FinalStatusStr
 from tfx.orchestration.kubeflow.v2.compiler_utils import placeholder_to_cel
@@ -28,13 +28,13 @@ from pipeline.config.loading import ConfigError
 _INPUTS_FLAG = "--json_serialized_inputs_spec_args"
 
 
-def mend(spec: dict[str, Any], *, pipeline: Pipeline, exit_handler: BaseNode | None) -> dict[str, Any]:
+def fix(spec: dict[str, Any], *, pipeline: Pipeline, exit_handler: BaseNode | None) -> dict[str, Any]:
     """A copy of ``spec`` without the compiler's faults.
 
     Args:
-        spec: the PipelineSpec as TFX compiled it.
-        pipeline: what it was compiled from.
-        exit_handler: the node that runs at the end, where there is one.
+        spec: PipelineSpec as TFX compiled it.
+        pipeline: source of ``spec``.
+        exit_handler: node that runs at the end; None if there is none.
 
     Raises:
         ConfigError: the pipeline contradicts itself: a runtime parameter has two defaults.
@@ -52,9 +52,9 @@ def mend(spec: dict[str, Any], *, pipeline: Pipeline, exit_handler: BaseNode | N
 
 
 def restate_inputs(spec: Tree) -> None:
-    """Tell the containers of all components their input definitions as they are now, in place.
+    """Write the current input definitions into the arguments of all containers, in place.
 
-    TFX's entry point takes the types of inputs and parameters from its arguments, not from the spec.
+    TFX's entry point reads the types of inputs and parameters from its arguments, not from the spec.
     """
     for component in spec["components"].values():
         executor = spec["deploymentSpec"]["executors"].get(component.get("executorLabel"), {})
@@ -71,12 +71,12 @@ def _arguments(executor: Tree) -> Iterator[list[str]]:
 
 
 def _name_root(spec: Tree, pipeline: Pipeline) -> None:
-    """TFX writes the pipeline root beside the spec only, where no YAML has a place for it."""
+    """TFX writes the pipeline root only beside the spec, and the YAML has no place for it there."""
     spec.setdefault("defaultPipelineRoot", pipeline.pipeline_info.pipeline_root)
 
 
 def _give_resources(spec: Tree, pipeline: Pipeline) -> None:
-    """TFX forgets what ``with_platform_config`` asked for where the node is an ExampleGen that reads files."""
+    """TFX ignores ``with_platform_config`` of an ExampleGen that reads files."""
     compiled = CompiledPipeline(spec=spec)
     for node in pipeline.components:
         if isinstance(node, BaseComponent) and node.platform_config:
@@ -85,7 +85,7 @@ def _give_resources(spec: Tree, pipeline: Pipeline) -> None:
 
 
 def _connect_dynamic_properties(spec: Tree, pipeline: Pipeline) -> None:
-    """TFX takes ``channel.future()[0].value`` from a task ``NODE_task`` that there is not, and calls all of it text."""
+    """TFX takes ``channel.future()[0].value`` from a task ``NODE_task``, which does not exist, and types it as text."""
     tasks = CompiledPipeline(spec=spec).tasks()
     for node in pipeline.components:
         for name, value in node.exec_properties.items():
@@ -100,7 +100,7 @@ def _connect_dynamic_properties(spec: Tree, pipeline: Pipeline) -> None:
 
 
 def _quote_conditions(spec: Tree, pipeline: Pipeline) -> None:
-    """TFX puts texts between quotes as they are: one with a quote or a backslash ends a ``Cond`` in a syntax error."""
+    """TFX does not escape texts: a quote or a backslash in a ``Cond`` becomes a syntax error."""
     tasks = CompiledPipeline(spec=spec).tasks()
     for node in pipeline.components:
         predicates = get_predicates(node, pipeline.dsl_context_registry)
@@ -131,7 +131,7 @@ def _escape(expression: PlaceholderExpression) -> None:
 
 
 def _give_defaults(spec: Tree, pipeline: Pipeline) -> None:
-    """TFX drops defaults and descriptions of runtime parameters: a run that does not name each one is refused."""
+    """TFX drops defaults and descriptions of runtime parameters, so a run would have to set every one."""
     given: dict[str, Any] = {}
     for parameter in _runtime_parameters(pipeline):
         definition = spec["root"]["inputDefinitions"]["parameters"][parameter.name]
@@ -141,8 +141,8 @@ def _give_defaults(spec: Tree, pipeline: Pipeline) -> None:
             continue
         if given.setdefault(parameter.name, parameter.default) != parameter.default:
             raise ConfigError(
-                f"runtime parameter {parameter.name}: has the defaults {given[parameter.name]!r} and "
-                f"{parameter.default!r}; name it once, or twice with the same default."
+                f"runtime parameter {parameter.name}: has two defaults, {given[parameter.name]!r} and "
+                f"{parameter.default!r}; give it one."
             )
         definition.update(defaultValue=parameter.default, isOptional=True)
 
@@ -155,7 +155,7 @@ def _runtime_parameters(pipeline: Pipeline) -> Iterator[RuntimeParameter]:
 
 
 def _type_final_status(spec: Tree, exit_handler: BaseNode | None) -> None:
-    """TFX calls the status of the run that ended text; to the backends it is a type of its own."""
+    """TFX types the final status of a run as text; the backends have a type for it."""
     if exit_handler is None:
         return
     for name, value in exit_handler.exec_properties.items():

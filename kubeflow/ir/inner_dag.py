@@ -1,4 +1,4 @@
-"""The DAG of its own that the tasks of a pipeline with an exit handler lie in."""
+"""The inner DAG that holds the tasks of a pipeline with an exit handler."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from kubeflow.ir.pipeline_spec import INNER_DAG, Tree
 
 
 def pass_parameters_inwards(spec: Tree) -> None:
-    """Hand the pipeline's parameters to the inner DAG that an exit handler brings with it, in place.
+    """Pass the pipeline's parameters to the inner DAG that an exit handler brings along, in place.
 
-    TFX moves the tasks there and leaves the parameters outside, so that the tasks refer to nothing.
+    TFX moves the tasks there and leaves the parameters outside, so the tasks would refer to nothing.
     """
     inner = spec["components"].get(INNER_DAG)
     if inner is None:
@@ -22,7 +22,7 @@ def pass_parameters_inwards(spec: Tree) -> None:
 
 
 def _referred(inner: Tree) -> set[str]:
-    """The names of the parameters that the tasks take from the DAG they are in."""
+    """Names of the parameters that the tasks take from their DAG."""
     parameters = [task.get("inputs", {}).get("parameters", {}) for task in inner["dag"]["tasks"].values()]
     return {
         source["componentInputParameter"]

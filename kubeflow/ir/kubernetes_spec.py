@@ -1,7 +1,7 @@
-"""The platform spec: what Kubernetes alone knows of, such as secrets and volumes, for every task's pod.
+"""The platform spec: what only Kubernetes has, such as secrets and volumes, for the pod of every task.
 
-The fields are those of kfp's KubernetesExecutorConfig, under their JSON names; the older ones are written beside the
-newer, for backends before 2.5.
+The fields are those of kfp's KubernetesExecutorConfig, under their JSON names; the older fields are written beside the
+newer ones, for backends before 2.5.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from pipeline.config.platforms import Kubeflow, Platform, Secret, Volume
+from pipeline.config.platform.kubeflow import Kubeflow, Secret
+from pipeline.config.platform.platform import Platform
+from pipeline.config.platform.volumes import Volume
 
 
 def platform_spec(spec: dict[str, Any], platform: Platform) -> dict[str, Any] | None:
-    """The ``platforms.kubernetes`` document that belongs to ``spec``; None on Vertex, or where it would be empty."""
+    """The ``platforms.kubernetes`` document of ``spec``; None on other platforms, or if it would be empty."""
     if not isinstance(platform, Kubeflow):
         return None
     pod = _pod(platform)
@@ -25,7 +27,7 @@ def platform_spec(spec: dict[str, Any], platform: Platform) -> dict[str, Any] | 
 
 
 def _pod(platform: Kubeflow) -> dict[str, Any]:
-    """What every pod has; keys without content are left out."""
+    """The settings of every pod, without empty keys."""
     tolerations = [toleration.model_dump(exclude_none=True) for toleration in platform.tolerations]
     whole = {
         "secretAsEnv": [_secret(secret) for secret in platform.secrets],

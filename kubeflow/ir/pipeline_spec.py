@@ -11,12 +11,12 @@ import yaml
 
 Tree = dict[str, Any]
 
-# TFX gives the tasks of a pipeline with an exit handler to a component of this name.
+# TFX moves the tasks of a pipeline with an exit handler to a component of this name.
 INNER_DAG = "tfx-dag"
 
 
 class UnreadableIR(Exception):
-    """A file that holds no compiled pipeline; one line: which file, and what is wrong with it."""
+    """A file that holds no compiled pipeline; one line: which file, and what is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +24,8 @@ class CompiledPipeline:
     """A pipeline as a backend takes it.
 
     Attributes:
-        spec: the PipelineSpec 2.1, in the JSON names of the protobuf.
-        platform_spec: what is for Kubernetes alone (``platforms.kubernetes``); None on Vertex.
+        spec: PipelineSpec 2.1, with the JSON names of the protobuf.
+        platform_spec: settings for Kubernetes (``platforms.kubernetes``); None on other platforms.
     """
 
     spec: Tree
@@ -37,22 +37,22 @@ class CompiledPipeline:
         return (inner or self.spec["root"])["dag"]["tasks"]
 
     def task(self, node: str) -> Tree:
-        """The task of ``node``, the exit handler's too."""
+        """The task of ``node``, which may be the exit handler."""
         return self.tasks().get(node) or self.spec["root"]["dag"]["tasks"][node]
 
     def exit_handler(self) -> str | None:
-        """The node id of the exit handler; None where there is none."""
+        """The node id of the exit handler; None if there is none."""
         if INNER_DAG not in self.spec["components"]:
             return None
         return next(name for name in self.spec["root"]["dag"]["tasks"] if name != INNER_DAG)
 
     def executor(self, node: str) -> Tree:
-        """How ``node`` is run: one of ``container``, ``importer``, ``resolver`` and ``customJob``."""
+        """The executor of ``node``: one of ``container``, ``importer``, ``resolver`` and ``customJob``."""
         label = self.spec["components"][node]["executorLabel"]
         return self.spec["deploymentSpec"]["executors"][label]
 
     def containers(self) -> Iterator[tuple[str, Tree]]:
-        """Node ids with their container specs, the exit handler's too."""
+        """Node ids with their container specs, including the exit handler's."""
         for node, component in self.spec["components"].items():
             if "executorLabel" not in component:
                 continue
@@ -61,20 +61,20 @@ class CompiledPipeline:
                 yield node, container
 
     def to_yaml(self) -> str:
-        """One YAML document, or two where there is a platform spec; equal pipelines give equal texts."""
+        """One YAML document, or two with a platform spec; equal pipelines give equal texts."""
         documents = [self.spec, *([self.platform_spec] if self.platform_spec else [])]
         return yaml.dump_all(documents, Dumper=_Plain, sort_keys=True, width=120)
 
 
 class _Plain(yaml.SafeDumper):
-    """Writes a value that occurs twice twice, instead of an anchor, which not every reader knows."""
+    """Writes repeated values in full: not every reader knows anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
 
 def read(path: Path) -> CompiledPipeline:
-    """Read what `CompiledPipeline.to_yaml` wrote, or another compiler.
+    """Read a file of `CompiledPipeline.to_yaml`, or of another compiler.
 
     Raises:
         UnreadableIR: the file cannot be read or holds no PipelineSpec.
@@ -90,5 +90,5 @@ def read(path: Path) -> CompiledPipeline:
     spec = documents[0]
     missing = [key for key in ("pipelineInfo", "root", "components", "deploymentSpec") if key not in spec]
     if missing:
-        raise UnreadableIR(f"{path}: {missing[0]} is missing, so it is no PipelineSpec (of schema 2.0 or 2.1).")
+        raise UnreadableIR(f"{path}: {missing[0]} is missing, so it is not a PipelineSpec (of schema 2.0 or 2.1).")
     return CompiledPipeline(spec=spec, platform_spec=documents[1] if len(documents) > 1 else None)

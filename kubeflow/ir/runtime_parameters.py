@@ -1,4 +1,4 @@
-"""The values of a run's parameters, checked against what the compiled pipeline takes before anything is sent."""
+"""The values of a run's parameters, checked against the compiled pipeline before anything is sent."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipeline.config.loading import ConfigError
 
 
 def resolve(spec: Tree, given: Mapping[str, Any]) -> dict[str, Any]:
-    """``given`` with every value in the parameter's type; defaults are the platform's to fill in.
+    """``given`` with every value in the parameter's type; the platform fills in the defaults.
 
     Args:
-        spec: a PipelineSpec.
-        given: texts, or values that have the type already, by name.
+        spec: PipelineSpec.
+        given: values by name, as text or already typed.
 
     Raises:
         ConfigError: a name is unknown, a value is of the wrong type, or a required one is missing.
@@ -27,9 +27,7 @@ def resolve(spec: Tree, given: Mapping[str, Any]) -> dict[str, Any]:
     _check_names(given, known)
     missing = [name for name, definition in known.items() if name not in given and not _optional(definition)]
     if missing:
-        raise ConfigError(
-            f"--parameter {missing[0]}=...: is required, and has no default (all that are: {', '.join(missing)})."
-        )
+        raise ConfigError(f"--parameter {missing[0]}=...: is required (required parameters: {', '.join(missing)}).")
     return {name: _convert(name, value, _type(known[name])) for name, value in given.items()}
 
 
@@ -71,7 +69,7 @@ def _optional(definition: Tree) -> bool:
 
 
 def _type(definition: Tree) -> str:
-    # Schema 2.0 has the second key, with shorter names.
+    # Schema 2.0 uses the second key, with shorter names.
     return definition.get("parameterType") or definition.get("type", "STRING")
 
 

@@ -1,20 +1,22 @@
-"""What TFX's pipelines cannot say: resources, retries, caching, images of GPU nodes, and runtime parameters.
+"""What TFX's pipelines cannot express: resources, retries, caching, images of GPU nodes, and runtime parameters.
 
-All of it exists in the PipelineSpec only, so it is written there after TFX has compiled the pipeline.
+All of it exists only in the PipelineSpec, so it is written there after TFX has compiled the pipeline.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from kubeflow.ir.inner_dag import pass_parameters_inwards
-from kubeflow.ir.pipeline_spec import CompiledPipeline
-from pipeline.config.beam import InProcess
+from kubeflow.ir.pipeline_spec import CompiledPipeline, Tree
+from kubeflow.platform import platform_of
+from pipeline.config.beam.in_process import InProcess
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.config.platforms import Task
+from pipeline.config.platform.kubeflow import Kubeflow
+from pipeline.config.platform.platform import Platform, TaskOptions
 
 EXAMPLE_GEN = "ExampleGen"
 _LONGEST_RETRY_WAIT = "3600s"
@@ -32,59 +34,74 @@ def configure(
     """A copy of ``spec`` in which every node has what ``config.platform`` gives it.
 
     Args:
-        spec: the mended PipelineSpec.
-        config: its ``platform`` decides.
-        uncached: nodes that are never taken from an earlier run.
-        gates: nodes that refuse: only where ``platform.tasks`` says so are they tried again, since a second look at
-            the same model changes nothing.
+        spec: PipelineSpec, fixed.
+        config: configuration; its ``platform`` decides.
+        uncached: ids of nodes whose outputs are never reused.
+        gates: ids of nodes that may refuse; they are retried only if ``platform.tasks`` says so, since a second look
+            at the same model changes nothing.
 
     Raises:
-        ConfigError: ``platform`` names a node or a property that there is not.
+        ConfigError: ``platform`` names an unknown node or property.
     """
-    platform = config.platform
+    platform = platform_of(config)
     compiled = CompiledPipeline(spec=copy.deepcopy(spec))
     nodes = [*compiled.tasks(), *filter(None, [compiled.exit_handler()])]
-    for node in platform.tasks:
-        if node not in nodes:
-            raise ConfigError(f"platform.tasks.{node}: there is no such node; the nodes are {', '.join(nodes)}.")
+    _check_nodes(platform, nodes)
     for node in nodes:
-        options = platform.task(node)
-        if node in gates and platform.tasks.get(node, Task()).retries is None:
-            options = options.model_copy(update={"retries": 0})
-        task = compiled.task(node)
+        options = _options(platform, node, is_gate=node in gates)
         cached = _cached_by_default(node, config) if options.cache is None else options.cache
         fresh = node in uncached or node == compiled.exit_handler()
+        task = compiled.task(node)
         task["cachingOptions"] = {"enableCache": True} if cached and not fresh else {}
         if options.retries:
             task["retryPolicy"] = retry_policy(options)
         container = compiled.executor(node).get("container")
         if container is not None:
-            container["resources"] = resources(options)
-            container["args"] = [*_beam_limit(config), *container.get("args", ())]
-            if options.accelerator and platform.gpu_image:
-                container["image"] = platform.gpu_image
+            _configure_container(container, options, config)
     for name, target in platform.parameters.items():
         open_parameter(compiled, name, target=target)
     pass_parameters_inwards(compiled.spec)
     return compiled.spec
 
 
+def _check_nodes(platform: Platform, nodes: Sequence[str]) -> None:
+    for node in platform.tasks:
+        if node not in nodes:
+            raise ConfigError(f"platform.tasks.{node}: there is no such node; the nodes are {', '.join(nodes)}.")
+
+
+def _options(platform: Platform, node: str, *, is_gate: bool) -> TaskOptions:
+    """What ``node`` gets; a gate is retried only if its own options say so."""
+    options = platform.task(node)
+    if is_gate and platform.tasks.get(node, TaskOptions()).retries is None:
+        return options.model_copy(update={"retries": 0})
+    return options
+
+
+def _configure_container(container: Tree, options: TaskOptions, config: Config) -> None:
+    container["resources"] = resources(options)
+    container["args"] = [*_beam_limit(config), *container.get("args", ())]
+    gpu_image = platform_of(config).gpu_image
+    if options.accelerator and gpu_image:
+        container["image"] = gpu_image
+
+
 def _beam_limit(config: Config) -> list[str]:
-    """For `kubeflow.container.entrypoint`; nothing where it would take the same limit by itself."""
+    """The limit for `kubeflow.container.entrypoint`, unless it is the default."""
     limit = config.beam.limit_minutes
     return [] if limit == InProcess().limit_minutes else [f"--beam_limit_minutes={limit}"]
 
 
 def _cached_by_default(node: str, config: Config) -> bool:
-    """As the pipeline's ``cache`` says, but for new files in an old folder on Kubeflow.
+    """The pipeline's ``cache``, except for ExampleGen on Kubeflow.
 
-    Vertex runs ExampleGen's driver before it looks into the cache, so that a fingerprint of the files is part of the
-    key; Kubeflow Pipelines ignores it (``lifecycle.preCacheCheck``) and would train on yesterday's data.
+    Vertex runs ExampleGen's driver before it looks into the cache, so a fingerprint of the files is part of the key.
+    Kubeflow Pipelines ignores the driver (``lifecycle.preCacheCheck``) and would train on yesterday's data.
     """
-    return config.cache and not (node == EXAMPLE_GEN and config.platform.kind == "kubeflow")
+    return config.cache and not (node == EXAMPLE_GEN and isinstance(config.platform, Kubeflow))
 
 
-def retry_policy(options: Task) -> dict[str, Any]:
+def retry_policy(options: TaskOptions) -> dict[str, Any]:
     """A RetryPolicy whose wait doubles with every retry."""
     return {
         "maxRetryCount": options.retries,
@@ -94,8 +111,8 @@ def retry_policy(options: Task) -> dict[str, Any]:
     }
 
 
-def resources(options: Task) -> dict[str, Any]:
-    """A ResourceSpec, in its new fields and in the old ones, which Vertex and older backends read."""
+def resources(options: TaskOptions) -> dict[str, Any]:
+    """A ResourceSpec, in its new fields and in the old ones for Vertex and older backends."""
     found: dict[str, Any] = {}
     if options.cpu:
         found |= {"cpuLimit": options.cpu, "resourceCpuLimit": f"{options.cpu:g}"}
@@ -103,7 +120,7 @@ def resources(options: Task) -> dict[str, Any]:
         found |= {"memoryLimit": gigabytes(options.memory), "resourceMemoryLimit": options.memory}
     if options.accelerator:
         kind, count = options.accelerator.type, options.accelerator.count
-        # The protobuf's JSON form of an int64 is text.
+        # In the protobuf's JSON form, an int64 is a text.
         found["accelerator"] = {
             "type": kind,
             "count": str(count),
@@ -120,7 +137,7 @@ def gigabytes(memory: str) -> float:
 
 
 def open_parameter(compiled: CompiledPipeline, name: str, *, target: str) -> None:
-    """Make a property of a node a runtime parameter, whose default is the value that it has now.
+    """Make a property of a node a runtime parameter with the current value as its default.
 
     Raises:
         ConfigError: there is no such node or property, or its value comes from another node.
@@ -132,7 +149,9 @@ def open_parameter(compiled: CompiledPipeline, name: str, *, target: str) -> Non
     given = compiled.tasks()[node].get("inputs", {}).get("parameters", {})
     constants = {key: value["runtimeValue"]["constant"] for key, value in given.items() if "runtimeValue" in value}
     if key not in constants:
-        raise ConfigError(f"{where}: {node} has no property {key!r} to set; it has {', '.join(sorted(constants))}.")
+        raise ConfigError(
+            f"{where}: {node} has no property {key!r} that can be set; it has {', '.join(sorted(constants))}."
+        )
     kind = compiled.spec["components"][node]["inputDefinitions"]["parameters"][key]["parameterType"]
     root = compiled.spec["root"]
     definitions = root.setdefault("inputDefinitions", {}).setdefault("parameters", {})

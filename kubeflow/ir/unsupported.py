@@ -1,4 +1,4 @@
-"""What TFX's compiler refuses, with what to write instead: its own messages name neither the reason nor a way out."""
+"""What TFX's compiler refuses, and what to write instead: its own messages name neither reason nor remedy."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from contextlib import contextmanager
 
 from pipeline.config.loading import ConfigError
 
-# By what TFX's message holds.
+# By a part of TFX's message.
 _INSTEAD = {
-    "Only single Channel is supported": "Give each producer an input of its own, as components/lite/pusher.py has.",
-    "artifact_value_op": "A Cond may look at properties of artifacts, not at their values; set a property.",
+    "Only single Channel is supported": "Give each producer its own input, as components/lite/pusher.py does.",
+    "artifact_value_op": "A Cond may read properties of artifacts, but not their values; set a property.",
     "is an unsupported component output type": "Only int, str and bool outputs can be properties; return a text.",
-    "must run under ParameterContext": "An exit handler takes no runtime parameters; give it a value.",
-    "Unexpected resolver policy": "No resolver runs on both platforms; take pipeline/nodes/champion.py.",
-    "InfraValidator": "The standard InfraValidator needs docker; take components/gates/infra_validator.py.",
+    "must run under ParameterContext": "An exit handler takes no runtime parameters; use a constant.",
+    "Unexpected resolver policy": "No resolver runs on both platforms; use pipeline/nodes/champion.py.",
+    "InfraValidator": "The standard InfraValidator needs docker; use components/gates/infra_validator.py.",
     "Invalid custom artifact type name": "Name the artifact type NAMESPACE.Title, such as mine.Report.",
-    "Invalid placeholder for exec prop": "A property takes channel.future()[0].value and nothing made of it.",
+    "Invalid placeholder for exec prop": "A property takes channel.future()[0].value, but no expression of it.",
 }
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Compile inside.
+    """A context for compiling.
 
     Raises:
-        ConfigError: TFX refused the pipeline for a reason that is known here; other errors stay what they are.
+        ConfigError: TFX refused the pipeline for a reason that is known here; other errors pass unchanged.
     """
     try:
         yield

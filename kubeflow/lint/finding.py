@@ -11,12 +11,12 @@ from pipeline.config.config import Config
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that would fail, in one line each: where it is, what is wrong, what to do.
+    """One thing that would fail, in one line: where it is, what is wrong, what to do.
 
     Attributes:
-        where: a node id with the part of its task or executor, or a key of the profile.
-        what: what is wrong.
-        fix: what to do about it.
+        where: node id with the part of its task or executor, or key of the profile.
+        what: the problem.
+        fix: the remedy.
     """
 
     where: str

@@ -1,17 +1,20 @@
-"""A schedule in the five fields of cron, checked before a platform takes it for another one."""
+"""A schedule in the five fields of cron, checked before a platform misreads it."""
 
 from __future__ import annotations
 
-import calendar
 import re
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from croniter import CroniterBadDateError, croniter
 
 from pipeline.config.loading import ConfigError
 
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
-_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
-_LEAP_YEAR = 2024
-_PART = re.compile(r"(?P<from>\*|\w+)(-(?P<to>\w+))?(/(?P<step>[0-9]+))?")
+_ZONE = "TZ="
+_NAME = r"[0-9]+|[A-Z]{3}"
+_ITEM = re.compile(rf"(\*|(?P<first>{_NAME})(-(?P<last>{_NAME}))?)(/(?P<step>[0-9]+))?", re.IGNORECASE)
+# croniter reads a range of one value as all values.
+_ONE_VALUE = re.compile(r"\b(\w+)-\1\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -21,80 +24,80 @@ class _Field:
     highest: int
     words: tuple[str, ...] = ()
 
-    def number(self, text: str) -> int | None:
-        """The value that ``text`` stands for; None where it is none."""
-        if text.upper() in self.words:
-            return self.words.index(text.upper()) + self.lowest
-        if text.isascii() and text.isdigit() and self.lowest <= int(text) <= self.highest:
+    @property
+    def values(self) -> str:
+        words = f" or {self.words[0]}-{self.words[-1]}" if self.words else ""
+        return f"{self.lowest}-{self.highest}{words}"
+
+    def takes(self, item: str) -> bool:
+        """Whether both platforms read ``item``: croniter alone takes Sunday as 7, and ranges that wrap around."""
+        match = _ITEM.fullmatch(item)
+        if match is None or not 1 <= int(match["step"] or 1) <= self.highest:
+            return False
+        numbers = [self._number(text) for text in (match["first"], match["last"]) if text]
+        return all(self.lowest <= number <= self.highest for number in numbers) and numbers == sorted(numbers)
+
+    def _number(self, text: str) -> int:
+        """The value of ``text``; -1 for an unknown word."""
+        if text.isdigit():
             return int(text)
-        return None
+        return self.words.index(text.upper()) + self.lowest if text.upper() in self.words else -1
 
 
 _FIELDS = (
     _Field("minute", 0, 59),
     _Field("hour", 0, 23),
     _Field("day of the month", 1, 31),
-    _Field("month", 1, 12, _MONTHS),
-    _Field("day of the week", 0, 6, _DAYS),
+    _Field("month", 1, 12, ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")),
+    _Field("day of the week", 0, 6, ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")),
 )
 
 
 def check(text: str) -> str:
-    """The schedule with single spaces.
+    """The schedule with single spaces, and with its time zone, if it has one, as ``TZ=`` before the fields.
 
     Raises:
-        ConfigError: it has not five fields, or one of them is wrong; the message names it.
+        ConfigError: a field or the time zone is wrong (the message names it), or the schedule never fires.
     """
-    parts = text.split()
-    if len(parts) != len(_FIELDS):
+    words = text.split()
+    zone = [words.pop(0)] if words and words[0].startswith(_ZONE) else []
+    if zone and not _is_zone(zone[0].removeprefix(_ZONE)):
+        raise ConfigError(f"--cron {text!r}: {zone[0]!r} is not a valid time zone, such as TZ=Europe/Berlin.")
+    if len(words) != len(_FIELDS):
         names = ", ".join(field.name for field in _FIELDS)
-        raise ConfigError(f"--cron {text!r}: has {len(parts)} fields, not five: {names}; '0 3 * * *' is daily at 3:00.")
-    for field, part in zip(_FIELDS, parts, strict=True):
-        if not all(_fits(field, each) for each in part.split(",")):
-            words = f" or {field.words[0]}-{field.words[-1]}" if field.words else ""
-            raise ConfigError(
-                f"--cron {text!r}: {field.name}: {part!r} is none; it takes {field.lowest}-{field.highest}{words}, "
-                "*, ranges (1-5), steps (*/15) and lists (1,15)."
-            )
-    _, _, days, months, weekdays = parts
-    if weekdays == "*" and not _ever(days, months):
-        raise ConfigError(f"--cron {text!r}: there is no such day, so it would never run.")
-    return " ".join(parts)
+        raise ConfigError(f"--cron {text!r}: has {len(words)} fields, not five: {names}; '0 3 * * *' is daily at 3:00.")
+    for field, word in zip(_FIELDS, words, strict=True):
+        for item in word.split(","):
+            if not field.takes(item):
+                raise ConfigError(
+                    f"--cron {text!r}: {item!r} is not a valid {field.name} ({field.values}); "
+                    "ranges (1-5), steps (*/15) and lists (1,15) are valid, too."
+                )
+    schedule = " ".join(words)
+    try:
+        croniter(_ONE_VALUE.sub(r"\1", schedule)).get_next()
+    except CroniterBadDateError:
+        raise ConfigError(f"--cron {text!r}: there is no such day, so it would never run.") from None
+    return " ".join([*zone, schedule])
 
 
-def with_seconds(cron: str) -> str:
-    """The six fields that Kubeflow Pipelines reads, where the first one is the second."""
-    return f"0 {cron}"
+def with_seconds(schedule: str) -> str:
+    """The six fields that Kubeflow Pipelines reads; the first is the second.
 
-
-def _ever(days: str, months: str) -> bool:
-    """Whether a day of the month comes in one of the months, in leap years at least."""
-    longest = max(calendar.monthrange(_LEAP_YEAR, month)[1] for month in _numbers(_FIELDS[3], months))
-    return min(_numbers(_FIELDS[2], days)) <= longest
-
-
-def _numbers(field: _Field, text: str) -> set[int]:
-    """All values of a field that fits."""
-    found: set[int] = set()
-    for part in text.split(","):
-        match = _PART.fullmatch(part)
-        everything = match["from"] == "*"
-        first = field.lowest if everything else field.number(match["from"])
-        last = (
-            field.highest
-            if everything or (match["step"] and not match["to"])
-            else field.number(match["to"] or match["from"])
+    Raises:
+        ConfigError: the schedule has a time zone, which Kubeflow Pipelines cannot read.
+    """
+    if schedule.startswith(_ZONE):
+        raise ConfigError(
+            f"--cron {schedule!r}: Kubeflow Pipelines takes no time zone; its controller runs in UTC unless "
+            "CRON_SCHEDULE_TIMEZONE says otherwise."
         )
-        found.update(range(first, last + 1, int(match["step"] or 1)))
-    return found
+    return f"0 {schedule}"
 
 
-def _fits(field: _Field, text: str) -> bool:
-    match = _PART.fullmatch(text)
-    if not match or (match["step"] is not None and not 1 <= int(match["step"]) <= field.highest):
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
         return False
-    if match["from"] == "*":
-        return match["to"] is None
-    first = field.number(match["from"])
-    last = first if match["to"] is None else field.number(match["to"])
-    return first is not None and last is not None and first <= last
+    return True

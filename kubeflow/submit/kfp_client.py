@@ -1,4 +1,4 @@
-"""The client of Kubeflow Pipelines, bounded: the stock one has no timeouts, and asks for health five times.
+"""The client of Kubeflow Pipelines with time limits: the stock client has none, and asks for health five times.
 
 Credentials come from the environment, see `connect`.
 """
@@ -10,7 +10,7 @@ import io
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import kfp.client
 import kfp_server_api
@@ -18,7 +18,7 @@ import urllib3
 from kfp.client import KF_PIPELINES_SA_TOKEN_ENV, KF_PIPELINES_SA_TOKEN_PATH
 from kfp_server_api.rest import RESTClientObject, RESTResponse
 
-# Of ours; the client reads KF_PIPELINES_IAP_OAUTH2_CLIENT_ID and KF_PIPELINES_UI_ENDPOINT itself.
+# Our own; the client reads KF_PIPELINES_IAP_OAUTH2_CLIENT_ID and KF_PIPELINES_UI_ENDPOINT itself.
 TOKEN_VARIABLE = "KF_PIPELINES_TOKEN"
 COOKIES_VARIABLE = "KF_PIPELINES_COOKIES"
 CERTIFICATES_VARIABLE = "REQUESTS_CA_BUNDLE"
@@ -39,9 +39,9 @@ class Client(kfp.client.Client):
         self._bound()
 
     def get_kfp_healthz(self, sleep_duration: int = 0) -> kfp_server_api.V2beta1GetHealthzResponse:
-        """Ask once; the constructor does it where there is no namespace."""
+        """Ask once; the constructor asks if there is no namespace."""
         self._bound()
-        return self._healthz_api.healthz_service_get_healthz()
+        return cast(kfp_server_api.V2beta1GetHealthzResponse, self._healthz_api.healthz_service_get_healthz())
 
     def _bound(self) -> None:
         api_client = self._healthz_api.api_client
@@ -50,18 +50,20 @@ class Client(kfp.client.Client):
 
 
 class _BoundedRest(RESTClientObject):
-    """HTTP with a time limit, without repetitions and redirects; a web page is an error."""
+    """HTTP with a time limit, without retries and redirects; a web page is an error."""
 
     def __init__(self, configuration: kfp_server_api.Configuration, *, seconds: float):
-        # A redirect leads to a log-in page. It is shown as it is; a repetition could start a second run.
-        configuration.retries = urllib3.Retry(total=0, redirect=0, raise_on_redirect=False)
+        # A redirect leads to a log-in page, which is reported; a retry could start a second run.
+        retries = urllib3.Retry(total=0, redirect=0, raise_on_redirect=False)
+        # The client initialises it with None, and takes what urllib3 takes.
+        setattr(configuration, "retries", retries)  # noqa: B010
         super().__init__(configuration)
         self._seconds = seconds
 
-    def request(self, method: str, url: str, **options: Any) -> RESTResponse:
-        # The stock one ignores a float without a word; a pair it takes.
+    def request(self, method: str, url: str, *arguments: Any, **options: Any) -> RESTResponse:
+        # The stock client silently ignores a float; it takes a pair.
         options["_request_timeout"] = (self._seconds, self._seconds)
-        response = super().request(method, url, **options)
+        response = super().request(method, url, *arguments, **options)
         if "json" not in (response.getheader("content-type") or ""):
             response.status, response.reason = 0, "a web page"
             raise kfp_server_api.ApiException(http_resp=response)
@@ -71,17 +73,17 @@ class _BoundedRest(RESTClientObject):
 def connect(host: str, *, namespace: str | None, seconds: float) -> Client:
     """A client of the API at ``host``.
 
-    Credentials, the first that there is: ``KF_PIPELINES_TOKEN``, a bearer token; ``KF_PIPELINES_COOKIES``, such as
+    Credentials, the first that is set: ``KF_PIPELINES_TOKEN``, a bearer token; ``KF_PIPELINES_COOKIES``, such as
     ``authservice_session=...``; the service account's token that Kubernetes mounts for Kubeflow Pipelines
     (``KF_PIPELINES_SA_TOKEN_PATH`` names another file). ``REQUESTS_CA_BUNDLE`` names a private certificate authority.
 
     Args:
-        host: the URL of the API.
-        namespace: the profile's; None on a single-user installation.
-        seconds: for each call.
+        host: URL of the API.
+        namespace: the profile's namespace; None on a single-user installation.
+        seconds: limit of each call.
 
     Raises:
-        ApiException: the API refused; the other errors of `ERRORS`: it was not reached.
+        ApiException: the API refused; the other errors of `ERRORS` mean that it was not reached.
     """
     options: dict[str, Any] = {"host": host, "ssl_ca_cert": os.environ.get(CERTIFICATES_VARIABLE)}
     token_file = Path(os.environ.get(KF_PIPELINES_SA_TOKEN_ENV, KF_PIPELINES_SA_TOKEN_PATH))
@@ -95,10 +97,10 @@ def connect(host: str, *, namespace: str | None, seconds: float) -> Client:
 
 
 def quiet() -> contextlib.AbstractContextManager[Any]:
-    """A context without the client's own prints."""
+    """A context that drops the client's own prints."""
     return contextlib.redirect_stdout(io.StringIO())
 
 
 def user_interface(host: str) -> str:
-    """The URL that people open."""
+    """The URL of the web page."""
     return os.environ.get(UI_VARIABLE, host).rstrip("/")

@@ -9,12 +9,12 @@ import kfp_server_api
 from components.storage import network_errors
 from kubeflow.submit.kfp_client import COOKIES_VARIABLE, TOKEN_VARIABLE
 
-_LOG_IN = f"give a token in {TOKEN_VARIABLE} or a session's cookies in {COOKIES_VARIABLE}, see docs/submitting.md"
+_LOG_IN = f"set a token in {TOKEN_VARIABLE} or the cookies of a session in {COOKIES_VARIABLE}, see docs/submitting.md"
 _REMEDIES = {
     0: f"platform.host must be the API's URL (on a full Kubeflow: https://HOST/pipeline); behind a log-in, {_LOG_IN}",
-    400: "the request is wrong: correct what it names, and compile again",
+    400: "the request is invalid: correct what it names, and compile again",
     401: _LOG_IN,
-    409: "something of this name exists already: rename it, or remove it in the user interface",
+    409: "this name is taken: rename it, or delete the other one in the user interface",
     429: "too many requests: try again in a minute",
 }
 
@@ -24,10 +24,10 @@ def explain(error: Exception, *, doing: str, host: str, namespace: str | None, s
 
     Args:
         error: one of `kubeflow.submit.kfp_client.ERRORS`.
-        doing: what was tried, such as ``start the run``.
-        host: of the API.
-        namespace: of the run.
-        seconds: how long a call was allowed to take.
+        doing: the action that failed, such as ``start the run``.
+        host: URL of the API.
+        namespace: namespace of the run.
+        seconds: limit of the call.
     """
     where = f"Kubeflow Pipelines at {host}"
     if not isinstance(error, kfp_server_api.ApiException):
@@ -38,7 +38,7 @@ def explain(error: Exception, *, doing: str, host: str, namespace: str | None, s
 
 
 def may_have_worked(error: Exception) -> bool:
-    """Whether the request may have been carried out although there was no good answer."""
+    """Whether the server may have carried out the request although its answer was bad or lost."""
     if isinstance(error, kfp_server_api.ApiException):
         return (error.status or 0) >= 500
     return not network_errors.never_arrived(error)
@@ -51,8 +51,8 @@ def _remedy(status: int, namespace: str | None) -> str:
     if status == 404:
         return "check platform.host (the API, version 2) and platform.namespace"
     if 300 <= status < 400:
-        return f"this is a log-in: {_LOG_IN}"
-    return _REMEDIES.get(status, "the fault is there, not here: look at the log of ml-pipeline, and try again")
+        return f"this is a log-in page: {_LOG_IN}"
+    return _REMEDIES.get(status, "the server failed: look at the log of ml-pipeline, and try again")
 
 
 def _said(error: kfp_server_api.ApiException) -> str:

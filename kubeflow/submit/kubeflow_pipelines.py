@@ -4,43 +4,47 @@ from __future__ import annotations
 
 import json
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import kfp_server_api
 from google.protobuf import json_format
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
+from kubeflow.platform import platform_of
 from kubeflow.submit import cron, kfp_client, kfp_errors
-from kubeflow.submit.submission import Progress, Request, SubmissionFailed, Submitted, run_name
-from pipeline.config import platforms
+from kubeflow.submit.request import Request, SubmissionFailed, Submitted, run_name
+from kubeflow.submit.waiting import RunStatus, TaskStatus, wait
 from pipeline.config.config import Config
+from pipeline.config.platform.kubeflow import Kubeflow
 from pipeline.nodes.places import places
 
 _SUCCEEDED = "SUCCEEDED"
-# The client's own wait_for_run_completion does not know CANCELED, and never ends for it.
+# The client's own wait_for_run_completion does not know CANCELED, and would wait for ever.
 _ENDED = (_SUCCEEDED, "FAILED", "CANCELED", "SKIPPED")
 
 
 def submit(compiled: CompiledPipeline, config: Config, request: Request) -> Submitted:
-    """Start a run or a schedule; the arguments are those of `kubeflow.submit.submission.submit`, checked."""
+    """Start a run or a schedule; see `kubeflow.submit.submission.submit`, which checks the request."""
+    schedule = cron.with_seconds(request.cron) if request.cron else None
     submission = _Submission(config, request)
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "pipeline.yaml"
         package.write_text(compiled.to_yaml())
-        started = submission.schedule(package) if request.cron else submission.start(package)
-    return submission.wait(started) if request.wait else started
+        started = submission.schedule(package, schedule) if schedule else submission.start(package)
+    if not request.wait:
+        return started
+    return wait(started, lambda: submission.status(started), poll_seconds=request.poll_seconds)
 
 
 class _Submission:
-    """One submission: the platform, and what was asked for."""
+    """One submission to one platform."""
 
     def __init__(self, config: Config, request: Request):
         self._config = config
-        self._platform: platforms.Kubeflow = config.platform
+        self._platform = platform_of(config, Kubeflow)
         self._request = request
         self._ui = kfp_client.user_interface(self._platform.host)
         with self._explained("log in"):
@@ -50,7 +54,7 @@ class _Submission:
 
     def start(self, package: Path) -> Submitted:
         """One run now."""
-        experiment, name = self._experiment(), run_name(self._config)
+        experiment, name = self._experiment(), run_name(self._config.name)
         with self._explained("start the run"):
             try:
                 with kfp_client.quiet():
@@ -64,20 +68,20 @@ class _Submission:
                     )
                 run_id = run.run_id
             except kfp_client.ERRORS as error:
-                # The answer was lost, perhaps, and the run was not: a second one would be one too many.
+                # Perhaps only the answer was lost: then a retry would start a second run.
                 run_id = self._find(experiment, name) if kfp_errors.may_have_worked(error) else None
                 if run_id is None:
                     raise
         return Submitted(name=f"{name} ({run_id})", url=f"{self._ui}/#/runs/details/{run_id}")
 
-    def schedule(self, package: Path) -> Submitted:
-        """One run at every tick; a tick that was missed is not made up for, and runs do not overlap."""
+    def schedule(self, package: Path, schedule: str) -> Submitted:
+        """One run at every tick of ``schedule``; missed ticks are skipped, and runs do not overlap."""
         experiment = self._experiment()
         with self._explained("create the schedule"), kfp_client.quiet():
             recurring = self._client.create_recurring_run(
                 experiment_id=experiment,
                 job_name=self._config.name,
-                cron_expression=cron.with_seconds(self._request.cron),
+                cron_expression=schedule,
                 max_concurrency=1,
                 no_catchup=True,
                 pipeline_package_path=str(package),
@@ -88,34 +92,30 @@ class _Submission:
         name, schedule_id = self._config.name, recurring.recurring_run_id
         return Submitted(name=f"{name} ({schedule_id})", url=f"{self._ui}/#/recurringrun/details/{schedule_id}")
 
-    def wait(self, started: Submitted) -> Submitted:
-        """Wait for the end of the run."""
-        with Progress(started) as progress:
-            run = self._ask(started, progress)
-            while run.state not in _ENDED:
-                time.sleep(self._request.poll_seconds)
-                run = self._ask(started, progress)
-        state = run.state.lower()
-        if run.state != _SUCCEEDED:
-            raise SubmissionFailed(f"{started.name} {state}{_why(run)}\nlook at {started.url}")
-        return replace(started, state=state)
-
-    def _ask(self, started: Submitted, progress: Progress) -> kfp_server_api.V2beta1Run:
-        with self._explained(f"ask for the state of the run, which goes on ({started.url})"):
+    def status(self, started: Submitted) -> RunStatus:
+        """The run as it is now."""
+        with self._explained(f"query the run, which continues ({started.url})"):
             run = self._client.get_run(started.url.rpartition("/")[2])
-        progress.show({task.display_name: (task.state or "pending").lower() for task in _tasks(run)})
-        return run
+        return RunStatus(
+            state=(run.state or "pending").lower(),
+            ended=run.state in _ENDED,
+            succeeded=run.state == _SUCCEEDED,
+            tasks=tuple(_task_status(task) for task in (run.run_details and run.run_details.task_details) or ()),
+            message=(run.error and run.error.message) or "",
+        )
 
     def _experiment(self) -> str:
-        """The experiment's id; it is created where it is missing."""
+        """The experiment's id; a missing experiment is created."""
         with self._explained(f"get or create experiment {self._platform.experiment!r}"), kfp_client.quiet():
             experiment = self._client.create_experiment(
-                name=self._platform.experiment, namespace=self._platform.namespace
+                name=self._platform.experiment,
+                # The client's annotation forgets that None is its default.
+                namespace=cast(str, self._platform.namespace),
             )
-        return experiment.experiment_id
+        return experiment.experiment_id or ""
 
     def _find(self, experiment: str, name: str) -> str | None:
-        """The id of the run called ``name``, which is ours alone."""
+        """The id of the run called ``name``, which is unique."""
         equals = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
         found = self._client.list_runs(
             experiment_id=experiment, namespace=self._platform.namespace, filter=json.dumps({"predicates": [equals]})
@@ -144,17 +144,12 @@ class _Submission:
             ) from error
 
 
-def _tasks(run: kfp_server_api.V2beta1Run) -> list[kfp_server_api.V2beta1PipelineTaskDetail]:
-    return (run.run_details and run.run_details.task_details) or []
-
-
-def _why(run: kfp_server_api.V2beta1Run) -> str:
-    """The task that failed, and its error; the error of the run where no task did."""
-    failed = [task for task in _tasks(run) if task.state == "FAILED"]
-    parents = {task.parent_task_id for task in failed}
-    # A task that holds others fails with them, and says less.
-    leaves = [task for task in failed if task.task_id not in parents]
-    messages = [task.error.message for task in leaves if task.error] + [run.error.message if run.error else ""]
-    message = " ".join(next(filter(None, messages), "its log has the reason").split())[:400]
-    names = ", ".join(task.display_name for task in leaves)
-    return f": {names}: {message}" if names else f": {message}"
+def _task_status(task: kfp_server_api.V2beta1PipelineTaskDetail) -> TaskStatus:
+    return TaskStatus(
+        id=task.task_id or "",
+        parent_id=task.parent_task_id or "",
+        name=task.display_name or "",
+        state=(task.state or "pending").lower(),
+        failed=task.state == "FAILED",
+        message=(task.error and task.error.message) or "",
+    )

@@ -1,16 +1,14 @@
 """Submission to Vertex AI Pipelines.
 
-With the service's own client (`aiplatform_v1`), not `aiplatform.PipelineJob.submit`: that one looks for the root's
-bucket with two minutes of retries, creates it where it is missing, and keeps its options in global state.
+Uses the service's own client (`aiplatform_v1`), not `aiplatform.PipelineJob.submit`: that one looks for the root's
+bucket with two minutes of retries, creates a missing one, and keeps its options in global state.
 """
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from google.api_core import exceptions
@@ -18,9 +16,11 @@ from google.cloud import aiplatform_v1 as vertex
 
 from components.vertex import api
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.submit.submission import Progress, Request, SubmissionFailed, Submitted, run_name
-from pipeline.config import platforms
+from kubeflow.platform import platform_of
+from kubeflow.submit.request import Request, SubmissionFailed, Submitted, run_name
+from kubeflow.submit.waiting import RunStatus, TaskStatus, wait
 from pipeline.config.config import Config
+from pipeline.config.platform.vertex import Vertex
 from pipeline.nodes.places import places
 
 _CONSOLE = "https://console.cloud.google.com/vertex-ai/locations/{region}/pipelines/{kind}/{id}?project={project}"
@@ -32,36 +32,38 @@ _ENDED = (
 
 
 def submit(compiled: CompiledPipeline, config: Config, request: Request) -> Submitted:
-    """Start a run or a schedule; the arguments are those of `kubeflow.submit.submission.submit`, checked."""
+    """Start a run or a schedule; see `kubeflow.submit.submission.submit`, which checks the request."""
     return _Submission(config, request).submit(compiled)
 
 
 class _Submission:
-    """One submission: the platform, and what was asked for."""
+    """One submission to one platform."""
 
     def __init__(self, config: Config, request: Request):
         self._config = config
-        self._platform: platforms.Vertex = config.platform
+        self._platform = platform_of(config, Vertex)
         self._request = request
         self._parent = f"projects/{self._platform.project}/locations/{self._platform.region}"
 
     def submit(self, compiled: CompiledPipeline) -> Submitted:
-        job = _job(compiled, self._config, self._request)
+        job = self._job(compiled)
         if self._request.cron:
             return self._schedule(job)
-        name = run_name(self._config)
+        name = run_name(self._config.name)
         with self._explained("start the run"):
             client = api.client(vertex.PipelineServiceClient, region=self._platform.region)
             self._start(client, job, name)
         started = Submitted(name=f"{self._parent}/pipelineJobs/{name}", url=self._url("runs", name))
-        return self._wait(client, started) if self._request.wait else started
+        if not self._request.wait:
+            return started
+        return wait(started, lambda: self._status(client, started), poll_seconds=self._request.poll_seconds)
 
     def _start(self, client: vertex.PipelineServiceClient, job: vertex.PipelineJob, name: str) -> None:
         bounded = api.bounded(self._request.timeout_seconds)
         try:
             client.create_pipeline_job(parent=self._parent, pipeline_job=job, pipeline_job_id=name, **bounded)
         except exceptions.Conflict as conflict:
-            # Nobody else makes this name: where it exists, the answer to an earlier attempt of this call was lost.
+            # The name is unique: if it exists, the answer to an earlier attempt of this call was lost.
             try:
                 client.get_pipeline_job(name=f"{self._parent}/pipelineJobs/{name}", **bounded)
             except exceptions.NotFound:
@@ -81,22 +83,16 @@ class _Submission:
             )
         return Submitted(name=created.name, url=self._url("schedules", created.name.rpartition("/")[2]))
 
-    def _wait(self, client: vertex.PipelineServiceClient, started: Submitted) -> Submitted:
-        with Progress(started) as progress:
-            job = self._ask(client, started, progress)
-            while job.state not in _ENDED:
-                time.sleep(self._request.poll_seconds)
-                job = self._ask(client, started, progress)
-        state = job.state.name.removeprefix("PIPELINE_STATE_").lower()
-        if job.state != vertex.PipelineState.PIPELINE_STATE_SUCCEEDED:
-            raise SubmissionFailed(f"{started.name} {state}{_why(job)}\nlook at {started.url}")
-        return replace(started, state=state)
-
-    def _ask(self, client: vertex.PipelineServiceClient, started: Submitted, progress: Progress) -> vertex.PipelineJob:
-        with self._explained(f"ask for the state of the run, which goes on ({started.url})"):
+    def _status(self, client: vertex.PipelineServiceClient, started: Submitted) -> RunStatus:
+        with self._explained(f"query the run, which continues ({started.url})"):
             job = client.get_pipeline_job(name=started.name, **api.bounded(self._request.timeout_seconds))
-        progress.show({task.task_name: task.state.name.lower() for task in job.job_detail.task_details})
-        return job
+        return RunStatus(
+            state=job.state.name.removeprefix("PIPELINE_STATE_").lower(),
+            ended=job.state in _ENDED,
+            succeeded=job.state == vertex.PipelineState.PIPELINE_STATE_SUCCEEDED,
+            tasks=tuple(_task_status(task) for task in job.job_detail.task_details),
+            message=job.error.message,
+        )
 
     def _url(self, kind: str, name: str) -> str:
         return _CONSOLE.format(region=self._platform.region, project=self._platform.project, kind=kind, id=name)
@@ -115,37 +111,30 @@ class _Submission:
             )
             raise SubmissionFailed(text) from error
 
-
-def _job(compiled: CompiledPipeline, config: Config, request: Request) -> vertex.PipelineJob:
-    platform: platforms.Vertex = config.platform
-    job: dict[str, Any] = {
-        "displayName": config.name,
-        "pipelineSpec": compiled.spec,
-        "runtimeConfig": {
-            "gcsOutputDirectory": places(config).artifacts,
-            "parameterValues": dict(request.parameters),
-        },
-        "labels": dict(platform.labels),
-        "serviceAccount": platform.service_account or "",
-        "network": platform.network or "",
-    }
-    if platform.encryption_key:
-        job["encryptionSpec"] = {"kmsKeyName": platform.encryption_key}
-    return vertex.PipelineJob.from_json(json.dumps(job))
-
-
-def _why(job: vertex.PipelineJob) -> str:
-    """The task that failed, and its error; the error of the run where no task did."""
-    failed = [task for task in job.job_detail.task_details if task.state == vertex.PipelineTaskDetail.State.FAILED]
-    parents = {task.parent_task_id for task in failed}
-    # A task that holds others fails with them, and says less.
-    leaves = [task for task in failed if task.task_id not in parents]
-    if not leaves:
-        return f": {_line(job.error.message)}" if job.error.message else ""
-    names = ", ".join(task.task_name for task in leaves)
-    message = next((task.error.message for task in leaves if task.error.message), job.error.message)
-    return f": {names}: {_line(message) or 'its log has the reason'}"
+    def _job(self, compiled: CompiledPipeline) -> vertex.PipelineJob:
+        platform = self._platform
+        job: dict[str, Any] = {
+            "displayName": self._config.name,
+            "pipelineSpec": compiled.spec,
+            "runtimeConfig": {
+                "gcsOutputDirectory": places(self._config).artifacts,
+                "parameterValues": dict(self._request.parameters),
+            },
+            "labels": dict(platform.labels),
+            "serviceAccount": platform.service_account or "",
+            "network": platform.network or "",
+        }
+        if platform.encryption_key:
+            job["encryptionSpec"] = {"kmsKeyName": platform.encryption_key}
+        return vertex.PipelineJob(vertex.PipelineJob.from_json(json.dumps(job)))
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())[:400]
+def _task_status(task: vertex.PipelineTaskDetail) -> TaskStatus:
+    return TaskStatus(
+        id=str(task.task_id),
+        parent_id=str(task.parent_task_id),
+        name=task.task_name,
+        state=task.state.name.lower(),
+        failed=task.state == vertex.PipelineTaskDetail.State.FAILED,
+        message=task.error.message,
+    )

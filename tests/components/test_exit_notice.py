@@ -19,7 +19,7 @@ from tfx.orchestration.pipeline import Pipeline
 
 from components import exit_notice
 from components.exit_notice import CREATED_PLACEHOLDER, RUN_PLACEHOLDER, ExitNotice, NoticeFailed, make_notice, post
-from kubeflow.ir.fixes import mend
+from kubeflow.ir.fixes import fix
 from tests.kubeflow.ir.nodes import Say
 
 pytestmark = pytest.mark.tensorflow
@@ -125,7 +125,7 @@ def run_container(status: str | dict, *, folder: str, webhook_env: str, output: 
     pipeline = Pipeline(pipeline_name="small", pipeline_root="root", components=[Say(text="x")])
     runner = KubeflowV2DagRunner(KubeflowV2DagRunnerConfig(default_image="image", use_pipeline_spec_2_1=True))
     runner.set_exit_handler(handler)
-    spec = mend(runner.run(pipeline, write_out=False)["pipelineSpec"], pipeline=pipeline, exit_handler=handler)
+    spec = fix(runner.run(pipeline, write_out=False)["pipelineSpec"], pipeline=pipeline, exit_handler=handler)
     told = spec["root"]["dag"]["tasks"]["ExitNotice"]["inputs"]["parameters"]
     constants = {name: value["runtimeValue"]["constant"] for name, value in told.items() if "runtimeValue" in value}
     invocation = {

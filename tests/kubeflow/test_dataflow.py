@@ -23,7 +23,6 @@ from tfx.components.statistics_gen.executor import Executor
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
-from pipeline.beam.arguments import beam_args
 from pipeline.config.loading import load
 from pipeline.running.runner import _one_line
 from tests.kubeflow.fakes.http_service import Refusal, Service, running
@@ -35,7 +34,7 @@ NO_IMAGE = ("beam.worker_image=null",)
 
 
 def arguments(taxi_config, *overrides) -> list[str]:
-    return beam_args(load(config=taxi_config, profile="dataflow", overrides=overrides).beam)
+    return load(config=taxi_config, profile="dataflow", overrides=overrides).beam.arguments()
 
 
 class Dataflow(Service):

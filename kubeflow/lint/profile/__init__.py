@@ -1,1 +1,1 @@
-"""Rules on what the profile says: places, machines, images, secrets."""
+"""Rules on the profile: places, machines, images, secrets. Every module with ``RULES`` here is found by itself."""

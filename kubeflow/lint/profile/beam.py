@@ -1,4 +1,4 @@
-"""Do Beam's workers find each other, and the artifacts?"""
+"""Do Beam's workers find each other and the artifacts?"""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from kubeflow.container.beam_flags import beam_option
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
 from kubeflow.lint.walk import containers
-from pipeline.config.beam import LOSING, refusal
+from kubeflow.platform import platform_of
+from pipeline.config.beam.refused import LOSING, refusal
 from pipeline.config.config import Config
 
 _LOCAL = {"localhost", "127.0.0.1", "[::1]", "0.0.0.0"}
 _FOREIGN = ("minio://", "s3://")
-# Of others it is not known; Prism's workers, for one, are in the task's container.
+# Others are unknown; Prism's workers, for one, are in the task's container.
 _ELSEWHERE = {"dataflowrunner", "flinkrunner", "portablerunner", "sparkrunner"}
 
 
 def near_job_server(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """In a task's container nothing else runs (kubeflow/images): its localhost is not the submitter's."""
+    """Nothing else runs in a task's container (kubeflow/images): its localhost is not the submitter's."""
     del config
     endpoints = (beam_option(container.get("args", ()), "--job_endpoint") for _, container in containers(pipeline))
     for endpoint in dict.fromkeys(filter(None, endpoints)):
         if endpoint.rpartition(":")[0] in _LOCAL:
             what = f"{endpoint} is in the task's own container, where no job server runs"
-            fix = "name the job server as the cluster does, and compile it again"
+            fix = "use the job server's name in the cluster, and compile it again"
             yield Finding(where="beam.job_endpoint", what=what, fix=fix)
 
 
@@ -33,7 +34,7 @@ def unreadable_root(pipeline: CompiledPipeline, config: Config) -> Iterator[Find
 
     The launcher's mounts are in the task's container alone (kubeflow/container/invocation.py).
     """
-    root = config.platform.root
+    root = platform_of(config).root
     runners = {
         (beam_option(container.get("args", ()), "--runner") or "").lower() for _, container in containers(pipeline)
     }
@@ -43,7 +44,7 @@ def unreadable_root(pipeline: CompiledPipeline, config: Config) -> Iterator[Find
 
 
 def losing_runner(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Seen, not read: with these runners splits or bundles were missing, and nothing failed (`LOSING`)."""
+    """Observed: these runners lost splits or bundles, and nothing failed (`LOSING`)."""
     del config
     for node, container in containers(pipeline):
         runner = beam_option(container.get("args", ()), "--runner") or ""

@@ -1,6 +1,6 @@
 """Will the containers that start be the ones that were tested?
 
-A node with GPUs in an image without CUDA is no finding: TensorFlow trains on the CPU then, and fails nowhere.
+A node with GPUs in an image without CUDA is not a finding: TensorFlow then trains on the CPU, and nothing fails.
 """
 
 from __future__ import annotations
@@ -11,17 +11,14 @@ from collections.abc import Iterator
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
 from kubeflow.lint.walk import containers
-from pipeline.config.beam import Dataflow
+from kubeflow.platform import platform_of
 from pipeline.config.config import Config
 
 _PINNED = re.compile(r".+@sha256:[0-9a-f]{64}")
 _STOCK = re.compile(r"((docker\.io|index\.docker\.io|gcr\.io)/)?(tensorflow|tfx-oss-public)/tfx([:@].*)?")
-# Google mends these in place, and tells no digest (cloud.google.com/vertex-ai/docs/predictions/pre-built-containers).
-_PREBUILT = re.compile(r"[a-z]+-docker\.pkg\.dev/vertex-ai/prediction/[^:@/]+:[\w.-]+")
-_SERVING = "platform.endpoint.serving_image"
 # KFP runs these itself; nothing is pulled (backend/src/v2/driver/driver.go, dummyImages).
 _NO_IMAGES = {"argostub/createpvc", "argostub/deletepvc"}
-_PIN = "name it as NAME@sha256:..., with the digest that the push printed"
+_PIN = "write NAME@sha256:..., with the digest that the push printed"
 
 
 def unpinned(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -30,14 +27,18 @@ def unpinned(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     The cache's key holds the image's name as it is written (KFP: backend/src/v2/cacheutils/cache.go).
     """
     for image, where in _images(pipeline, config).items():
-        if where == _SERVING and _PREBUILT.fullmatch(image):
-            continue
-        if image and not _STOCK.fullmatch(image) and not _PINNED.fullmatch(image) and image not in _NO_IMAGES:
-            yield Finding(where=where, what=f"{image} is not pinned by its digest", fix=_PIN)
+        if image not in _NO_IMAGES:
+            yield from unpinned_image(image, where)
+
+
+def unpinned_image(image: str, where: str) -> Iterator[Finding]:
+    """A finding if ``image`` has no digest; TFX's own image is left to `stock_image`."""
+    if image and not _STOCK.fullmatch(image) and not _PINNED.fullmatch(image):
+        yield Finding(where=where, what=f"{image} is not pinned by its digest", fix=_PIN)
 
 
 def missing(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """There is nothing to start."""
+    """There would be nothing to start."""
     del config
     for node, container in containers(pipeline):
         if not container.get("image"):
@@ -47,9 +48,14 @@ def missing(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 def stock(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """TFX's image holds neither this project's components nor its entry point."""
     for image, where in _images(pipeline, config).items():
-        if _STOCK.fullmatch(image):
-            fix = "build the project's own, and name it in platform.image"
-            yield Finding(where=where, what=f"{image} is TFX's own image, without this project", fix=fix)
+        yield from stock_image(image, where)
+
+
+def stock_image(image: str, where: str) -> Iterator[Finding]:
+    """A finding if ``image`` is TFX's own."""
+    if _STOCK.fullmatch(image):
+        what = f"{image} is TFX's own image, without this project"
+        yield Finding(where=where, what=what, fix="build the project's own image, and name it in platform.image")
 
 
 RULES = (unpinned, missing, stock)
@@ -57,12 +63,10 @@ RULES = (unpinned, missing, stock)
 
 def _images(pipeline: CompiledPipeline, config: Config) -> dict[str, str]:
     """Each image with the place that names it: a key of the profile, or else the first task that uses it."""
-    platform = config.platform
+    platform = platform_of(config)
     named = {"platform.image": platform.image, "platform.gpu_image": platform.gpu_image}
-    if platform.kind == "vertex" and platform.endpoint:
-        named[_SERVING] = platform.endpoint.serving_image
-    if isinstance(config.beam, Dataflow):
-        named["beam.worker_image"] = config.beam.worker_image
+    key, worker_image = config.beam.image_key
+    named[key] = worker_image
     found = {image: key for key, image in named.items() if image}
     for node, container in containers(pipeline):
         found.setdefault(container.get("image", ""), f"{node}.image")

@@ -1,4 +1,4 @@
-"""Does a task look for a file that is on the submitting machine alone?"""
+"""Does a task look for a file of the submitting machine?"""
 
 from __future__ import annotations
 
@@ -11,33 +11,34 @@ from kubeflow.lint.finding import Finding
 from kubeflow.lint.profile.storage import FOLDERS, IMAGE_FOLDER, MOUNTED_BUCKETS, below, in_volume, shared_places
 from kubeflow.lint.walk import containers, nodes, strings
 from pipeline.config.config import Config
+from pipeline.config.platform.kubeflow import Kubeflow
 
 # What the image holds of the project; see docs/images.md.
 IN_IMAGE = ("configs", "data", "schema", "pipeline", "components", "trainer", "serving", "kubeflow")
 _ABSOLUTE = re.compile(r"(file://)?/[\w.@+-]+(/[\w.@+*{}:=-]*)*")
 _HOME_OR_ABOVE = re.compile(r"(~|\.\.)/.+")
-# Where people's own files lie; the image has one such folder.
+# People's own files; the image has one such folder.
 _HOMES = ("/home", "/Users")
 _IN_IMAGES = ("/home/worker",)
-# Of every container for itself, or of Linux; see docs/images.md for the image's.
+# Each container's own folders, or Linux's; see docs/images.md for the image's.
 _OWN = (IMAGE_FOLDER, "/tmp", "/var", "/dev", "/etc", "/opt", "/proc", "/run", "/usr", "/venv", *_IN_IMAGES)
 _ELSEWHERE = {"DataflowRunner", "TestDataflowRunner"}
 
 
 def local(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A container has the image and what is mounted, and nothing of the machine that submits.
+    """A container sees its image and its mounts, and nothing of the machine that submits.
 
-    What looks like a path may be something else: beside the properties that are folders, only homes are sure.
+    Text that looks like a path may be something else: beyond the properties that are folders, only homes are certain.
     """
     for node, path, text in strings(pipeline.spec):
         if _is_in_home(text, config) or (path in FOLDERS and _is_local(text, config)):
-            fix = "name a file of the project by its path below the project's folder, or use gs:// or a volume"
+            fix = "use a path below the project's folder, gs:// or a volume"
             what = f"{text} is a path of this machine"
             yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
 
 def arguments(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """As with constants, for the options of Beam that follow TFX's own arguments."""
+    """The same for the options of Beam that follow TFX's own arguments."""
     for node, container in containers(pipeline):
         for argument in container.get("args", ()):
             flag, _, value = argument.partition("=")
@@ -47,7 +48,7 @@ def arguments(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 
 def environment(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """As with constants, for environment variables of the containers."""
+    """The same for environment variables of the containers."""
     for node, container in containers(pipeline):
         for variable in container.get("env", ()):
             if _is_in_home(variable.get("value", ""), config):
@@ -72,7 +73,7 @@ def not_in_project(pipeline: CompiledPipeline, config: Config) -> Iterator[Findi
     for node, path, text in strings(pipeline.spec):
         inside = path in FOLDERS and _is_relative(text) and PurePosixPath(text).parts[0] in IN_IMAGE
         if inside and not Path(text).exists():
-            what = f"{text} is not in the project's folder, of which the image is made"
+            what = f"{text} is not in the project's folder, from which the image is built"
             fix = "correct the path, or run this in the project's folder"
             yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
@@ -80,7 +81,7 @@ def not_in_project(pipeline: CompiledPipeline, config: Config) -> Iterator[Findi
 def far_from_workers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """Dataflow's workers are other machines, without the files of the task's container.
 
-    Of other runners it is not known: they may work in the task's container, or share a volume with it.
+    Other runners may work in the task's container, or share a volume with it.
     """
     del config
     for node in nodes(pipeline.spec):
@@ -103,7 +104,7 @@ def _is_local(text: str, config: Config) -> bool:
         return True
     if not _ABSOLUTE.fullmatch(text):
         return False
-    own = _OWN if config.platform.kind == "kubeflow" else (*_OWN, MOUNTED_BUCKETS)
+    own = _OWN if isinstance(config.platform, Kubeflow) else (*_OWN, MOUNTED_BUCKETS)
     # The places of the profile have rules of their own (`kubeflow.lint.profile.storage`).
     known = [place for place in shared_places(config).values() if place.startswith("/")]
     return not in_volume(text, config) and not any(below(text, folder) for folder in (*own, *known))

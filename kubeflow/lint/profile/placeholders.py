@@ -1,4 +1,4 @@
-"""Is the profile still the template's?"""
+"""Does the profile still hold the template's placeholders?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
 from kubeflow.lint.walk import containers
+from kubeflow.platform import platform_of
 from pipeline.config.config import Config
 
 # Those of configs/profiles/; example.com and example.org belong to nobody (RFC 2606).
@@ -18,7 +19,7 @@ _PLACEHOLDER = re.compile(
 
 
 def placeholders(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """The profiles come with names that are nobody's (configs/profiles/vertex.yaml and kubeflow.yaml)."""
+    """The names in the shipped profiles belong to nobody (configs/profiles/)."""
     del pipeline
     yield from unreplaced(config)
 
@@ -26,7 +27,7 @@ def placeholders(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding
 def unreplaced(config: Config) -> Iterator[Finding]:
     """The keys of a profile that are still the template's."""
     beam = _texts("beam", config.beam.model_dump())
-    for key, text in (*_texts("platform", config.platform.model_dump()), *beam):
+    for key, text in (*_texts("platform", platform_of(config).model_dump()), *beam):
         left = list(dict.fromkeys(_shortened(match[0]) for match in _PLACEHOLDER.finditer(text)))
         if left:
             what = f"still holds the placeholder {' and '.join(left)}"
@@ -34,8 +35,9 @@ def unreplaced(config: Config) -> Iterator[Finding]:
 
 
 def images(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A file that was compiled with another profile has its images, not those of this one."""
-    named = (config.platform.image, config.platform.gpu_image)
+    """A file that was compiled with another profile has the images of that profile."""
+    platform = platform_of(config)
+    named = (platform.image, platform.gpu_image)
     for node, container in containers(pipeline):
         image = container.get("image", "")
         if image not in named and _PLACEHOLDER.search(image):

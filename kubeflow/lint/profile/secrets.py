@@ -1,4 +1,4 @@
-"""Are secrets where they belong, and nowhere else?"""
+"""Are secrets where they belong, and only there?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
 from kubeflow.lint.walk import containers, strings
+from kubeflow.platform import platform_of
 from pipeline.config.config import Config
+from pipeline.config.platform.kubeflow import Kubeflow
 
 # Kubernetes, apimachinery/pkg/util/validation, IsRelaxedEnvVarName: what some version of it takes.
 _VARIABLE = re.compile(r"[ -<>-~]+")
@@ -22,7 +24,7 @@ _KEYS = {
     "a Slack token": re.compile(r"\bxox[abprs]-[0-9A-Za-z-]{10,}"),
     "a Slack webhook": re.compile(r"hooks\.slack\.com/services/T\w+/B\w+/\w+"),
     "a password": re.compile(
-        # By its name alone; a variable's name or a resource's is a reference to where the secret is.
+        # By its name alone; the name of a variable or a resource only refers to the secret.
         r"(?i:^([\w-]*[_-])?(password|passwd|secret_key|api_key|access_token))=(?![A-Z][A-Z0-9_]*$)[^\s{$<'\"/]{6,}$"
     ),
     "a user with a password": re.compile(r"://[^/\s:@{$<]+:[^/\s:@{$<]+@"),
@@ -30,11 +32,13 @@ _KEYS = {
 
 
 def webhook(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """On Kubernetes the exit handler's container has no other variables than those of secrets."""
+    """On Kubernetes, all variables of the exit handler's container come from secrets."""
     del pipeline
     platform = config.platform
-    name = platform.exit_handler and platform.exit_handler.webhook_env
-    if platform.kind != "kubeflow" or not name:
+    if not isinstance(platform, Kubeflow) or platform.exit_handler is None:
+        return
+    name = platform.exit_handler.webhook_env
+    if not name:
         return
     if not any(name in secret.env.values() for secret in platform.secrets):
         what, fix = f"no secret provides {name}", "add a secret with this variable to platform.secrets"
@@ -44,26 +48,26 @@ def webhook(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 def variable_names(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """Kubernetes refuses the pod."""
     named = {f"{node}.env": item.get("name", "") for node, box in containers(pipeline) for item in box.get("env", ())}
-    platform = config.platform
+    platform = platform_of(config)
     if platform.exit_handler and platform.exit_handler.webhook_env:
         named["platform.exit_handler.webhook_env"] = platform.exit_handler.webhook_env
-    for index, secret in enumerate(getattr(platform, "secrets", ())):
+    for index, secret in enumerate(platform.secrets if isinstance(platform, Kubeflow) else ()):
         named |= {f"platform.secrets.{index}.env.{key}": variable for key, variable in secret.env.items()}
     for where, name in named.items():
         if not _VARIABLE.fullmatch(name):
-            what, fix = f"{name!r} is no name of an environment variable", "use letters, digits and '_'"
+            what, fix = f"{name!r} is not a valid name of an environment variable", "use letters, digits and '_'"
             yield Finding(where=where, what=what, fix=fix)
 
 
 def exposed(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Parameters stand in the compiled file, in the page of every run and in ML Metadata."""
-    fix = "put it into a secret, revoke the one that was written here"
-    if config.platform.kind == "vertex":
-        fix = "keep it in Secret Manager and read it there, revoke the one that was written here"
+    """Parameters are written to the compiled file, the page of every run and ML Metadata."""
+    place = "put it into a secret" if isinstance(config.platform, Kubeflow) else "read it from a secret manager"
     for where, text in _texts(pipeline):
         kind = next((kind for kind, pattern in _KEYS.items() if pattern.search(text)), None)
         if kind:
-            yield Finding(where=where, what=f"holds {kind}, which everyone can read there", fix=fix)
+            yield Finding(
+                where=where, what=f"holds {kind}, which everyone can read there", fix=f"{place}, and revoke this one"
+            )
 
 
 RULES = (webhook, variable_names, exposed)

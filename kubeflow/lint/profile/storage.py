@@ -1,4 +1,4 @@
-"""Can the platform and the components reach the places that the profile names?"""
+"""Can the platform and the components reach the places of the profile?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import PurePosixPath
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
 from kubeflow.lint.walk import nodes, strings
+from kubeflow.platform import platform_of
 from pipeline.config.config import Config
+from pipeline.config.platform.kubeflow import Kubeflow
 
 _FOREIGN = ("minio://", "s3://")
 _WEB = ("http://", "https://")
@@ -18,43 +20,16 @@ MOUNTED_BUCKETS = "/gcs"
 IMAGE_FOLDER = "/app"
 
 
-def root(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Vertex keeps artifacts in Cloud Storage alone (RuntimeConfig.gcsOutputDirectory in the API's reference)."""
-    del pipeline
-    if config.platform.kind == "vertex" and not config.platform.root.startswith("gs://"):
-        yield Finding(where="platform.root", what=f"{config.platform.root} is not in Cloud Storage", fix="use gs://")
-
-
-def paths_on_vertex(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Vertex mounts buckets below /gcs, and nothing else: any other path is in the container and is lost with it.
-
-    Data is only read, and may be named by its mount. What is written is not: a mounted bucket cannot rename a folder
-    (cloud.google.com/storage/docs/cloud-storage-fuse/overview), and gs:// is written in a way that needs no renaming.
-    """
-    del pipeline
-    if config.platform.kind != "vertex":
-        return
-    for key, place in shared_places(config).items():
-        if key == "platform.data" and any(below(place, folder) for folder in (MOUNTED_BUCKETS, IMAGE_FOLDER)):
-            continue
-        if below(place, MOUNTED_BUCKETS):
-            what = f"{place} is a mounted bucket, in which no folder can be renamed"
-            yield Finding(where=key, what=what, fix=f"use gs://{place.removeprefix(MOUNTED_BUCKETS).strip('/')}")
-        elif place.startswith("/"):
-            what = f"{place} is a path, and Vertex mounts nothing but buckets"
-            yield Finding(where=key, what=what, fix="use a gs:// folder")
-
-
 def paths_in_volumes(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A path outside of the mounted volumes is in the container and is lost with it."""
+    """A path outside the mounted volumes is lost with its container."""
     del pipeline
-    if config.platform.kind != "kubeflow":
+    if not isinstance(config.platform, Kubeflow):
         return
     for key, place in shared_places(config).items():
         if key == "platform.data" and below(place, IMAGE_FOLDER):
             continue
         if place.startswith("/") and not in_volume(place, config):
-            what = f"{place} lies in none of the volumes"
+            what = f"{place} is not in any of the volumes"
             yield Finding(where=key, what=what, fix="mount a claim there, under platform.volumes")
 
 
@@ -73,7 +48,7 @@ def unmounted(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 def schemes(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """TensorFlow 2.21 and Beam open neither minio:// nor s3://; only the orchestrator does, for artifacts.
 
-    A component that is not TFX's may bring a client for them, so only the folders that TFX and we open are looked at.
+    Other components may bring a client for them, so the rule looks only at folders that TFX and we open.
     """
     del config
     for node, path, text in strings(pipeline.spec):
@@ -93,17 +68,15 @@ def web_addresses(pipeline: CompiledPipeline, config: Config) -> Iterator[Findin
 
 
 def imported(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A path is in no store, and minio:// is the cluster's own; what else can be mounted differs and grows."""
-    vertex = config.platform.kind == "vertex"
-    stores = ("gs://",) if vertex else ("gs://", *_FOREIGN)
-    for node in nodes(pipeline.spec):
-        uri = node.executor.get("importer", {}).get("artifactUri", {}).get("constant", "")
-        if uri and ("://" not in uri or uri.startswith(("file://", "minio://") if vertex else "file://")):
+    """No platform can mount a path; the rest differs, and grows."""
+    del config
+    for node, uri in importers(pipeline):
+        if "://" not in uri or uri.startswith("file://"):
             what = f"{uri} cannot be mounted as an artifact"
-            yield Finding(where=f"{node.name}.artifactUri", what=what, fix=f"use {' or '.join(stores)}")
+            yield Finding(where=f"{node}.artifactUri", what=what, fix="use an object store, such as gs://")
 
 
-RULES = (root, paths_on_vertex, paths_in_volumes, unmounted, schemes, web_addresses, imported)
+RULES = (paths_in_volumes, unmounted, schemes, web_addresses, imported)
 
 # The properties of TFX's components and ours that name files or folders.
 FOLDERS = frozenset(
@@ -120,9 +93,17 @@ FOLDERS = frozenset(
 )
 
 
+def importers(pipeline: CompiledPipeline) -> Iterator[tuple[str, str]]:
+    """Importers with the URIs that they import."""
+    for node in nodes(pipeline.spec):
+        uri = node.executor.get("importer", {}).get("artifactUri", {}).get("constant", "")
+        if uri:
+            yield node.name, uri
+
+
 def shared_places(config: Config) -> dict[str, str]:
     """What containers read and write by themselves, by key of the profile."""
-    platform = config.platform
+    platform = platform_of(config)
     places = {"platform.serving": platform.serving, "platform.state": platform.state}
     if platform.data:
         places["platform.data"] = platform.data
@@ -133,10 +114,11 @@ def shared_places(config: Config) -> dict[str, str]:
 
 def in_volume(path: str, config: Config) -> bool:
     """Whether ``path`` lies in a volume that the profile mounts."""
-    return any(below(path, volume.mount) for volume in getattr(config.platform, "volumes", ()))
+    volumes = config.platform.volumes if isinstance(config.platform, Kubeflow) else ()
+    return any(below(path, volume.mount) for volume in volumes)
 
 
 def below(path: str, folder: str) -> bool:
-    """Whether ``path`` is ``folder`` or in it; `..` is no way out, and nothing is below the empty path."""
+    """Whether ``path`` is ``folder`` or in it; `..` does not lead out, and nothing is below the empty path."""
     inner, outer = PurePosixPath(path).parts, PurePosixPath(folder).parts
     return bool(outer) and ".." not in inner and inner[: len(outer)] == outer

@@ -1,1 +1,1 @@
-"""Rules on the compiled PipelineSpec itself."""
+"""Rules on the compiled PipelineSpec. Every module with ``RULES`` in this folder is found by itself."""

@@ -12,30 +12,31 @@ from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding, one_of
 from kubeflow.lint.walk import Node, nodes, strings
 from pipeline.config.config import Config
+from pipeline.config.platform.kubeflow import Kubeflow
 
 _ENTRYPOINT = "kubeflow.container.entrypoint"
 _SPAN = re.compile(r"\{(SPAN|VERSION)(:[^}]*)?\}|\{(YYYY|MM|DD)\}")
 _INPUT = re.compile(
     r"inputs\.(?P<kind>artifacts|parameter_values|parameters)\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]"
 )
-# These bind names of their own.
+# These macros bind their own names.
 _MACRO = re.compile(r"\.(all|exists|exists_one|filter|map)\(")
-# The fields of ExecutorInput, which is what a condition sees.
+# The fields of ExecutorInput, all that a condition sees.
 _KNOWN_TO_CEL = {"inputs", "outputs"}
 
 
 def resolvers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """KFP has none (argocompiler/dag.go, "resolver executors not implemented"); Vertex runs them."""
+    """KFP runs none (argocompiler/dag.go, "resolver executors not implemented"); Vertex runs them."""
     for node in nodes(pipeline.spec):
-        if "resolver" in node.executor and config.platform.kind == "kubeflow":
+        if "resolver" in node.executor and isinstance(config.platform, Kubeflow):
             what = "is a resolver, which the platform does not run"
-            yield Finding(where=node.name, what=what, fix="use the component Champion in its place")
+            yield Finding(where=node.name, what=what, fix="use the component Champion instead")
 
 
 def custom_jobs(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """Refused by KFP (argocompiler/dag.go, "custom job executors is Google Cloud only")."""
     for node in nodes(pipeline.spec):
-        if "customJob" in node.executor and config.platform.kind == "kubeflow":
+        if "customJob" in node.executor and isinstance(config.platform, Kubeflow):
             what = "is a Vertex custom job"
             yield Finding(where=node.name, what=what, fix="compile it with this profile: training is a TFJob there")
 
@@ -44,15 +45,15 @@ def conditional_importers(pipeline: CompiledPipeline, config: Config) -> Iterato
     """Refused by KFP (argocompiler/dag.go, "triggerPolicy.condition on importer task is not supported")."""
     for node in nodes(pipeline.spec):
         conditional = node.task.get("triggerPolicy", {}).get("condition")
-        if "importer" in node.executor and conditional and config.platform.kind == "kubeflow":
-            what, fix = "is an importer with a condition", "take the importer out of the condition"
+        if "importer" in node.executor and conditional and isinstance(config.platform, Kubeflow):
+            what, fix = "is an importer with a condition", "remove the condition from the importer"
             yield Finding(where=f"{node.name}.triggerPolicy", what=what, fix=fix)
 
 
 def artifact_iterators(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """Refused by KFP (argocompiler/dag.go, "artifact iterator not implemented yet")."""
     for node in nodes(pipeline.spec):
-        if "artifactIterator" in node.task and config.platform.kind == "kubeflow":
+        if "artifactIterator" in node.task and isinstance(config.platform, Kubeflow):
             what, fix = "runs once for each of several artifacts", "run once for each value of a parameter"
             yield Finding(where=f"{node.name}.artifactIterator", what=what, fix=fix)
 
@@ -69,7 +70,7 @@ def conditions(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
         try:
             tree = environment.compile(condition)
         except CELParseError:
-            yield Finding(where=where, what=f"{condition!r} is no CEL expression", fix="write it in CEL")
+            yield Finding(where=where, what=f"{condition!r} is not a CEL expression", fix="write it in CEL")
             continue
         yield from _unknown_inputs(where, condition, node)
         if _MACRO.search(condition):
@@ -83,7 +84,7 @@ def spans(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
     Sources: backend/src/v2/driver/ never reads it; tfx/orchestration/kubeflow/v2/file_based_example_gen/driver.py.
     """
-    if config.platform.kind != "kubeflow":
+    if not isinstance(config.platform, Kubeflow):
         return
     for node, path, text in strings(pipeline.spec):
         hook = node.executor.get("container", {}).get("lifecycle", {}).get("preCacheCheck")
@@ -108,9 +109,9 @@ def stock_infra_validator(pipeline: CompiledPipeline, config: Config) -> Iterato
 def entry_points(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """KFP leaves the types of input artifacts empty, and reads minio:// and s3:// for nobody but itself.
 
-    TFX's own entry point stops at the first of them (tfx/orchestration/kubeflow/v2/container/), ours mends both.
+    TFX's own entry point stops at the first of them (tfx/orchestration/kubeflow/v2/container/), ours handles both.
     """
-    if config.platform.kind != "kubeflow":
+    if not isinstance(config.platform, Kubeflow):
         return
     for node in nodes(pipeline.spec):
         container = node.executor.get("container", {})
@@ -124,7 +125,7 @@ def exit_handler_artifacts(pipeline: CompiledPipeline, config: Config) -> Iterat
     del config
     for node in nodes(pipeline.spec):
         for key in node.given("artifacts") if node.is_exit_handler else ():
-            what, fix = "is an artifact, and the exit handler runs where none was made", "take parameters alone"
+            what, fix = "is an artifact, which may not exist when the exit handler runs", "use parameters only"
             yield Finding(where=f"{node.name}.inputs.artifacts.{key}", what=what, fix=fix)
 
 
@@ -134,15 +135,8 @@ def final_status(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding
     for node in nodes(pipeline.spec):
         for key, given in node.given("parameters").items():
             if "taskFinalStatus" in given and not node.is_exit_handler:
-                what, fix = "is the state at the end, and this is no exit handler", "make the node the exit handler"
+                what, fix = "is the final state, which only an exit handler gets", "make the node the exit handler"
                 yield Finding(where=f"{node.name}.inputs.parameters.{key}", what=what, fix=fix)
-
-
-def platform_specs(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Vertex's client reads one document with yaml.safe_load (google/cloud/aiplatform/utils/yaml_utils.py)."""
-    if pipeline.platform_spec is not None and config.platform.kind == "vertex":
-        what, fix = "is for Kubernetes, and Vertex takes one document alone", "compile it with this profile"
-        yield Finding(where="platforms", what=what, fix=fix)
 
 
 RULES = (
@@ -156,7 +150,6 @@ RULES = (
     entry_points,
     exit_handler_artifacts,
     final_status,
-    platform_specs,
 )
 
 

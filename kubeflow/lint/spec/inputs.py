@@ -10,6 +10,7 @@ from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding, one_of
 from kubeflow.lint.walk import ROOT, Node, dags, nodes
 from pipeline.config.config import Config
+from pipeline.config.platform.kubeflow import Kubeflow
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "NUMBER_DOUBLE": (int, float),
@@ -130,7 +131,7 @@ def _item(node: Node) -> str | None:
 
 
 def _takes_all(kind: str, config: Config) -> bool:
-    return kind == "STRING" and config.platform.kind == "kubeflow"
+    return kind == "STRING" and isinstance(config.platform, Kubeflow)
 
 
 def _mismatch(value: Any, kind: str | None, config: Config) -> bool:

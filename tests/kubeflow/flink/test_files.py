@@ -160,8 +160,8 @@ def test_the_job_server_is_of_both_versions(taxi_config, flink):
     ("overrides", "words", "said"),
     [
         ((), {"flink_version": "1.18"}, r"flink_version: Beam \S+ has no job server for Flink 1.18; there are 1.19"),
-        ((), {"flink_image": "flink:1.20.1"}, "flink_image: 'flink:1.20.1' is no Flink 1.19"),
-        ((), {"flink_image": "flink@sha256:" + "0" * 64}, "flink_image: .* tells no version"),
+        ((), {"flink_image": "flink:1.20.1"}, "flink_image: 'flink:1.20.1' is not Flink 1.19"),
+        ((), {"flink_image": "flink@sha256:" + "0" * 64}, "flink_image: .* names no version"),
         ((), {"job_server_image": "me/beam_flink1.19_job_server:2.70.0"}, "job_server_image: .* must be beam_flink1"),
         ((), {"job_server_image": "me/beam_flink1.20_job_server:2.77.0"}, "job_server_image: .* must be beam_flink1"),
         ((), {"slot": "3"}, "--cluster slot: unknown key; known here: name"),
@@ -173,7 +173,7 @@ def test_the_job_server_is_of_both_versions(taxi_config, flink):
         (
             ("beam.runner=PortableRunner", "beam.job_endpoint=jobs:8099"),
             {},
-            "flink-files: the profile has kubeflow and PortableRunner",
+            "flink-files: the profile must have platform.kind: kubeflow and beam.runner: FlinkRunner",
         ),
     ],
 )  # fmt: skip

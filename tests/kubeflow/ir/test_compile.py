@@ -2,7 +2,6 @@
 
 import pytest
 
-from pipeline.beam.arguments import beam_args
 from tests.kubeflow.ir.golden_ir import PROFILES, config_of, golden_file, without_digests
 
 pytestmark = pytest.mark.tensorflow
@@ -56,7 +55,7 @@ def test_compiling_writes_nothing_below_the_run_folder(compile_pipeline, tmp_pat
 )
 def test_every_container_gets_the_runner_s_arguments(profile, beam, compile_pipeline):
     config = config_of(profile, f"beam={beam}")
-    expected = beam_args(config.beam)
+    expected = config.beam.arguments()
     compiled = compile_pipeline(config)
     nodes = [node for node in compiled.tasks() if node != compiled.exit_handler()]
     boxes = {node: compiled.executor(node)["container"] for node in nodes if "container" in compiled.executor(node)}

@@ -1,4 +1,4 @@
-"""Each fault of TFX's compiler: shown in what it compiles, and gone after `mend`."""
+"""Each fault of TFX's compiler: shown in what it compiles, and gone after `fix`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tfx.orchestration.kubeflow.v2.kubeflow_v2_dag_runner import KubeflowV2DagRu
 from tfx.orchestration.pipeline import Pipeline
 
 from kubeflow.ir.compiler import compile_pipeline
-from kubeflow.ir.fixes import mend
+from kubeflow.ir.fixes import fix
 from pipeline.config import loading
 from pipeline.config.loading import ConfigError
 from tests.kubeflow.ir.nodes import End, Make, Say, Use
@@ -35,17 +35,17 @@ Resources = PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec
 
 
 def both(*nodes, handler=None) -> tuple[dict, dict]:
-    """The stock spec of a pipeline of ``nodes``, and the mended one."""
+    """The stock spec of a pipeline of ``nodes``, and the fixed one."""
     pipeline = Pipeline(pipeline_name="small", pipeline_root=ROOT, components=list(nodes))
     runner = KubeflowV2DagRunner(KubeflowV2DagRunnerConfig(default_image="image", use_pipeline_spec_2_1=True))
     if handler:
         runner.set_exit_handler(handler)
     stock = runner.run(pipeline, write_out=False)["pipelineSpec"]
     before = json.dumps(stock, sort_keys=True)
-    mended = mend(stock, pipeline=pipeline, exit_handler=handler)
-    assert json.dumps(stock, sort_keys=True) == before, "mend changes a copy"
-    json_format.ParseDict(mended, PipelineSpec())
-    return stock, mended
+    fixed = fix(stock, pipeline=pipeline, exit_handler=handler)
+    assert json.dumps(stock, sort_keys=True) == before, "fix changes a copy"
+    json_format.ParseDict(fixed, PipelineSpec())
+    return stock, fixed
 
 
 def container(spec: dict, node: str) -> dict:
@@ -71,11 +71,11 @@ def test_an_example_gen_gets_the_resources_it_asks_for():
         Say(text="x").with_platform_config(asked),
         Say(text="y").with_id("Plain"),
     ]
-    stock, mended = both(*nodes)
+    stock, fixed = both(*nodes)
     assert "resources" not in container(stock, "CsvExampleGen")
-    assert container(mended, "CsvExampleGen")["resources"] == container(stock, "Say")["resources"]
-    assert container(mended, "Say") == container(stock, "Say")
-    assert "resources" not in container(mended, "Plain")
+    assert container(fixed, "CsvExampleGen")["resources"] == container(stock, "Say")["resources"]
+    assert container(fixed, "Say") == container(stock, "Say")
+    assert "resources" not in container(fixed, "Plain")
 
 
 def test_runtime_parameters_keep_defaults_and_descriptions():
@@ -84,9 +84,9 @@ def test_runtime_parameters_keep_defaults_and_descriptions():
         Make(rate=RuntimeParameter("rate", ptype=float, default=0.0)),
         Say(text=RuntimeParameter("word", ptype=str)),
     ]
-    stock, mended = both(*nodes)
+    stock, fixed = both(*nodes)
     assert definitions(stock["root"])["data"] == {"parameterType": "STRING"}
-    assert definitions(mended["root"]) == {
+    assert definitions(fixed["root"]) == {
         "data": {
             "parameterType": "STRING",
             "defaultValue": "gs://b/d",
@@ -106,36 +106,36 @@ def test_a_runtime_parameter_with_two_defaults_is_refused():
 
 def test_runtime_parameters_reach_the_tasks_beside_an_exit_handler():
     nodes = [CsvExampleGen(input_base=RuntimeParameter("data", ptype=str, default="gs://b/d")), Say(text="x")]
-    stock, mended = both(*nodes, handler=End(final_status=FinalStatusStr(), folder="f"))
+    stock, fixed = both(*nodes, handler=End(final_status=FinalStatusStr(), folder="f"))
     assert dangling(stock) == ["tfx-dag: CsvExampleGen.input_base: parameter data of the DAG"]
-    assert not dangling(mended)
-    assert definitions(mended["components"]["tfx-dag"]) == {"data": {"parameterType": "STRING"}}
-    assert mended["root"]["dag"]["tasks"]["tfx-dag"]["inputs"]["parameters"] == {
+    assert not dangling(fixed)
+    assert definitions(fixed["components"]["tfx-dag"]) == {"data": {"parameterType": "STRING"}}
+    assert fixed["root"]["dag"]["tasks"]["tfx-dag"]["inputs"]["parameters"] == {
         "data": {"componentInputParameter": "data"}
     }
 
 
 def test_the_exit_handler_takes_a_final_status():
-    stock, mended = both(Say(text="x"), handler=End(final_status=FinalStatusStr(), folder="f"))
+    stock, fixed = both(Say(text="x"), handler=End(final_status=FinalStatusStr(), folder="f"))
     assert definitions(stock["components"]["End"])["final_status"] == {"parameterType": "STRING"}
     expected = {"final_status": {"parameterType": "TASK_FINAL_STATUS"}, "folder": {"parameterType": "STRING"}}
-    assert definitions(mended["components"]["End"]) == expected
-    assert told_inputs(mended, "End") == [{"parameters": expected}]
+    assert definitions(fixed["components"]["End"]) == expected
+    assert told_inputs(fixed, "End") == [{"parameters": expected}]
 
 
 def test_properties_that_are_outputs_name_their_task_and_type():
     make = Make()
     use = Use(model=make.outputs["model"], count=make.outputs["count"].future()[0].value)
     say = Say(text=make.outputs["text"].future()[0].value)
-    stock, mended = both(make, use, say)
+    stock, fixed = both(make, use, say)
     assert dangling(stock) == ["root: Say.text: parameter of Make_task", "root: Use.count: parameter of Make_task"]
     assert definitions(stock["components"]["Use"])["count"] == {"parameterType": "STRING"}
-    assert not dangling(mended)
-    assert definitions(mended["components"]["Use"])["count"] == {"parameterType": "NUMBER_INTEGER"}
+    assert not dangling(fixed)
+    assert definitions(fixed["components"]["Use"])["count"] == {"parameterType": "NUMBER_INTEGER"}
     # By this type the entry point makes an int of JSON's number.
-    assert told_inputs(mended, "Use")[0]["parameters"]["count"] == {"parameterType": "NUMBER_INTEGER"}
-    assert definitions(mended["components"]["Say"])["text"] == {"parameterType": "STRING"}
-    assert mended["root"]["dag"]["tasks"]["Say"]["dependentTasks"] == ["Make"]
+    assert told_inputs(fixed, "Use")[0]["parameters"]["count"] == {"parameterType": "NUMBER_INTEGER"}
+    assert definitions(fixed["components"]["Say"])["text"] == {"parameterType": "STRING"}
+    assert fixed["root"]["dag"]["tasks"]["Say"]["dependentTasks"] == ["Make"]
 
 
 @pytest.mark.parametrize("text", ["it's", "back\\slash'", "two\nlines", "Zürich 🚕", '"'])
@@ -145,10 +145,10 @@ def test_conditions_hold_any_text_and_only_that(text):
     with Cond(model.property("ready") == 1), Cond(model.custom_property("note") == text):
         use = Use(model=make.outputs["model"])
         say = Say(text="x")
-    stock, mended = both(make, use, say)
+    stock, fixed = both(make, use, say)
     assert not dangling(stock)
-    assert not dangling(mended)
-    tasks = mended["root"]["dag"]["tasks"]
+    assert not dangling(fixed)
+    tasks = fixed["root"]["dag"]["tasks"]
     # A node's own input goes by its name, another's output by the name that TFX gives it.
     for task, key in ((tasks["Use"], "model"), (tasks["Say"], "_Make.model")):
         assert holds(task["triggerPolicy"]["condition"], key, {"ready": 1.0, "note": text})
@@ -163,11 +163,11 @@ def test_stock_conditions_break_at_a_quote_and_ours_leave_the_others_as_they_are
         broken = Use(model=make.outputs["model"])
     with Cond(model.property("ready") > 1):
         whole = Say(text="x")
-    stock, mended = both(make, broken, whole)
+    stock, fixed = both(make, broken, whole)
     tasks = stock["root"]["dag"]["tasks"]
     with pytest.raises(celpy.CELParseError):
         holds(tasks["Use"]["triggerPolicy"]["condition"], "model", {"note": "it's"})
-    assert mended["root"]["dag"]["tasks"]["Say"] == tasks["Say"]
+    assert fixed["root"]["dag"]["tasks"]["Say"] == tasks["Say"]
 
 
 def holds(condition: str, key: str, metadata: dict) -> bool:
@@ -179,9 +179,9 @@ def holds(condition: str, key: str, metadata: dict) -> bool:
 
 
 def test_the_pipeline_root_is_in_the_spec():
-    stock, mended = both(Say(text="x"))
+    stock, fixed = both(Say(text="x"))
     assert "defaultPipelineRoot" not in stock
-    assert mended["defaultPipelineRoot"] == ROOT
+    assert fixed["defaultPipelineRoot"] == ROOT
 
 
 def compiled(profile: str, *overrides: str):

@@ -9,7 +9,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from kubeflow.ir import kubernetes_spec, pipeline_spec, tasks
 from pipeline.config.loading import ConfigError
-from pipeline.config.platforms import Task
+from pipeline.config.platform.platform import TaskOptions
 from tests.kubeflow.ir.golden_ir import config_of, golden_file
 
 UNCACHED = {"DataGate", "Pusher"}
@@ -130,7 +130,7 @@ def test_a_runtime_parameter_keeps_the_value_as_its_default_and_reaches_the_task
     [
         ("platform.tasks.Trainr={cpu: 1}", "platform.tasks.Trainr: there is no such node"),
         ("platform.parameters.rows=Trainr.rows", "platform.parameters.rows: there is no node 'Trainr'"),
-        ("platform.parameters.rows=Pusher.rows", "Pusher has no property 'rows' to set; it has base_directory"),
+        ("platform.parameters.rows=Pusher.rows", "Pusher has no property 'rows' that can be set; it has base_directory"),
     ],
 )
 def test_a_node_or_property_that_is_not_there_is_a_config_error(override, message):
@@ -146,7 +146,9 @@ def test_the_spec_that_came_in_is_left_as_it_was():
 
 
 def test_a_task_lays_its_keys_over_the_default():
-    assert Task(cpu=1, cache=False).over(Task(cpu=2, memory="8G")) == Task(cpu=1, memory="8G", cache=False)
+    assert TaskOptions(cpu=1, cache=False).over(TaskOptions(cpu=2, memory="8G")) == TaskOptions(
+        cpu=1, memory="8G", cache=False
+    )
 
 
 def pod_of(*overrides):

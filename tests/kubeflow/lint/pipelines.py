@@ -1,4 +1,4 @@
-"""Small pipelines in the form that the compiler gives them, clean but for what a test plants."""
+"""Small pipelines in the form that the compiler gives them, without faults of their own."""
 
 from __future__ import annotations
 
@@ -9,32 +9,28 @@ from typing import Any
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from pipeline.config import loading
 from pipeline.config.config import Config
+from tests.kubeflow.lint.example import PIN, Example
+from tests.kubeflow.lint.vertex.example import VERTEX  # part: vertex
 
-PIN = "@sha256:" + "0123456789abcdef" * 4
-IMAGES = {
-    "vertex": f"europe-west4-docker.pkg.dev/acme/pipelines/tfx-pipeline{PIN}",
-    "kubeflow": f"registry.acme.io/tfx-pipeline{PIN}",
-}
-STATE = {"vertex": "gs://acme-models/state", "kubeflow": "/models/state"}
-SERVING = {"vertex": "gs://acme-models/serving", "kubeflow": "/models/serving"}
-REAL = {
-    "vertex": (
-        "platform.project=acme",
-        "platform.service_account=pipeline@acme.iam.gserviceaccount.com",
-        f"platform.image={IMAGES['vertex']}",
-        f"platform.gpu_image=europe-west4-docker.pkg.dev/acme/pipelines/tfx-pipeline-gpu{PIN}",
-        "platform.root=gs://acme-models/artifacts",
-        f"platform.serving={SERVING['vertex']}",
-        f"platform.state={STATE['vertex']}",
-        f"platform.exit_handler.folder={STATE['vertex']}/ended",
+_REGISTRY = f"registry.acme.io/tfx-pipeline{PIN}"
+EXAMPLES = {
+    "kubeflow": Example(
+        image=_REGISTRY,
+        accelerator="nvidia.com/gpu",
+        serving="/models/serving",
+        state="/models/state",
+        overrides=("platform.namespace=team-a", f"platform.image={_REGISTRY}"),
     ),
-    "kubeflow": ("platform.namespace=team-a", f"platform.image={IMAGES['kubeflow']}"),
+    "vertex": VERTEX,  # part: vertex
 }
+KINDS = tuple(EXAMPLES)
 
 
 def config(kind: str, *overrides: str) -> Config:
     """The taxi pipeline with the profile of ``kind``, its placeholders replaced by names that could be real."""
-    return loading.load(config=Path("configs/taxi.yaml"), profile=kind, overrides=[*REAL[kind], *overrides])
+    return loading.load(
+        config=Path("configs/taxi.yaml"), profile=kind, overrides=[*EXAMPLES[kind].overrides, *overrides]
+    )
 
 
 def compiled(kind: str) -> CompiledPipeline:
@@ -54,7 +50,7 @@ def compiled(kind: str) -> CompiledPipeline:
             examples=artifact("Transform", "transformed_examples"),
             parameters={
                 "run_fn": constant("trainer.run_fn.run_fn"),
-                "custom_config": constant(json.dumps({"checkpoints": f"{STATE[kind]}/taxi/checkpoints"})),
+                "custom_config": constant(json.dumps({"checkpoints": f"{EXAMPLES[kind].state}/taxi/checkpoints"})),
             },
         ),
         "Evaluator": task("Evaluator", examples=artifact("ExampleGen", "examples"), model=artifact("Trainer", "model")),
@@ -62,7 +58,7 @@ def compiled(kind: str) -> CompiledPipeline:
             "Pusher",
             model=artifact("Trainer", "model"),
             model_blessing=artifact("Evaluator", "blessing"),
-            parameters={"base_directory": constant(f"{SERVING[kind]}/taxi")},
+            parameters={"base_directory": constant(f"{EXAMPLES[kind].serving}/taxi")},
         ),
     }
     tasks["Pusher"]["triggerPolicy"] = {
@@ -93,7 +89,7 @@ def compiled(kind: str) -> CompiledPipeline:
     notice = task(
         "ExitNotice",
         parameters={
-            "folder": constant(f"{STATE[kind]}/ended"),
+            "folder": constant(f"{EXAMPLES[kind].state}/ended"),
             "final_status": {"taskFinalStatus": {"producerTask": "tfx-dag"}},
         },
     )
@@ -114,9 +110,7 @@ def compiled(kind: str) -> CompiledPipeline:
             },
         },
     }
-    if kind == "vertex":
-        return CompiledPipeline(spec=spec)
-    return CompiledPipeline(spec=spec, platform_spec=volumes([*tasks, "ExitNotice"]))
+    return CompiledPipeline(spec=spec, platform_spec=volumes([*tasks, "ExitNotice"]) if kind == "kubeflow" else None)
 
 
 def task(name: str, *, parameters: dict[str, Any] | None = None, **artifacts: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +144,7 @@ def component(
 def container(kind: str, node: str) -> dict[str, Any]:
     """An executor as the compiler writes it."""
     spec: dict[str, Any] = {
-        "image": IMAGES[kind],
+        "image": EXAMPLES[kind].image,
         "command": ["python", "-m", "kubeflow.container.entrypoint"],
         "args": ["--executor_class_path", f"components.{node}.Executor", "--runner=FnApiRunner"],
         "resources": {"cpuLimit": 2.0, "resourceCpuLimit": "2", "memoryLimit": 8.0, "resourceMemoryLimit": "8G"},

@@ -8,7 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from kubeflow.submit.submission import Request, SubmissionFailed, submit
+from kubeflow.submit.request import Request, SubmissionFailed
+from kubeflow.submit.submission import submit
 from pipeline.config.loading import ConfigError
 from tests.kubeflow.fakes.http_service import Refusal, running
 from tests.kubeflow.fakes.kfp import FakeKfp, refusal
@@ -98,7 +99,7 @@ def test_a_single_user_installation_has_no_namespace(service):
     assert len(service.requests("healthz")) == 1
 
 
-def test_a_schedule_is_told_the_second(service):
+def test_a_schedule_begins_with_the_second(service):
     submitted = _submit(service.url, platform_spec=True, cron="30 3 * * MON-FRI", parameters={"epochs": "2"})
     ((recurring_id, recurring),) = service.recurring.items()
     assert recurring["trigger"] == {"cron_schedule": {"cron": "0 30 3 * * MON-FRI"}}
@@ -109,6 +110,12 @@ def test_a_schedule_is_told_the_second(service):
     assert not service.runs
     assert submitted.name == f"taxi ({recurring_id})"
     assert submitted.url == f"{service.url}/#/recurringrun/details/{recurring_id}"
+
+
+def test_a_time_zone_is_refused_before_anything_is_sent(service):
+    with pytest.raises(ConfigError, match="Kubeflow Pipelines takes no time zone"):
+        _submit(service.url, cron="TZ=Europe/Berlin 30 3 * * *")
+    assert not service.asked
 
 
 def test_the_user_interface_may_be_elsewhere(service, monkeypatch):
@@ -197,22 +204,11 @@ def test_a_run_that_did_not_finish_is_a_failure(service, state):
     assert f" {state.lower()}: " in _failure(service.url, wait=True)
 
 
-def test_a_run_that_cannot_be_asked_for_any_more_goes_on_and_says_so(service):
+def test_a_run_that_cannot_be_asked_for_any_more_continues_and_says_so(service):
     service.plant("GET .*/runs/", refusal(401, "token expired"))
     text = _failure(service.url, wait=True)
-    assert "the run, which goes on (http" in text
+    assert "the run, which continues (http" in text
     assert "KF_PIPELINES_TOKEN" in text
-
-
-def test_an_interrupted_wait_says_that_the_run_goes_on(service, monkeypatch):
-    monkeypatch.setattr("kubeflow.submit.kubeflow_pipelines.time.sleep", _interrupt)
-    service.ends = [{"state": "RUNNING"}]
-    assert "no longer waited for; it goes on, look at http" in _failure(service.url, wait=True)
-    assert service.runs
-
-
-def _interrupt(seconds: float) -> None:
-    raise KeyboardInterrupt
 
 
 # Errors: what, where, what to do.
@@ -225,7 +221,7 @@ def _interrupt(seconds: float) -> None:
         (refusal(401, "Unauthenticated."), ["401 Unauthenticated", "KF_PIPELINES_TOKEN"]),
         (refusal(403, "User 'me' is not authorized."), ["403 User 'me'", "kubeflow-edit", "namespace my-namespace"]),
         (refusal(404, "Namespace not found."), ["404 Namespace not found", "platform.host", "platform.namespace"]),
-        (refusal(409, "Already exists."), ["409 Already exists", "user interface"]),
+        (refusal(409, "Already exists."), ["409 Already exists", "rename it"]),
         (refusal(429, "Slow down."), ["429 Slow down", "try again"]),
         (refusal(500, "MySQL has gone away."), ["500 MySQL has gone away", "log of ml-pipeline"]),
         (Refusal(502, "<html>nginx</html>", headers={"Content-Type": "text/html"}), ["502 ", "log of ml-pipeline"]),

@@ -37,13 +37,13 @@ def test_an_error_is_one_line_on_the_terminal_all_the_same(capfd):
 
 @pytest.mark.parametrize("output", ["nowhere/taxi.yaml", "."])
 def test_an_output_that_cannot_be_written_is_told_at_once(output, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("kubeflow.cli._compiled", lambda *_, **__: pytest.fail("compiled for nothing"))
+    monkeypatch.setattr("kubeflow.commands.compile.compiled", lambda *_, **__: pytest.fail("compiled for nothing"))
     assert main([*COMPILE, "--output", str(tmp_path / output)]) == 2
-    assert "must be a file in a folder that is there." in capsys.readouterr().err
+    assert "must be a file in an existing folder." in capsys.readouterr().err
 
 
 def test_what_a_compiled_file_holds_cannot_be_set_any_more(capsys):
-    words = ("lint", "--profile", "vertex", "--input", "tests/kubeflow/golden/taxi-vertex.yaml")
+    words = ("lint", "--profile", "vertex", "--input", "tests/kubeflow/ir/golden/taxi-vertex.yaml")
     assert main([*words, "--set", "trainer.loop.epochs=9"]) == 2
     assert "--set trainer.loop.epochs=9: has no effect on tests/kubeflow/golden" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""Is it a PipelineSpec at all, in the words of the protobufs that both platforms read?"""
+"""Is it a PipelineSpec at all, by the protobufs that the platforms read?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from kubeflow.ir.pipeline_spec import CompiledPipeline, Tree
 from kubeflow.lint.finding import Finding
 from pipeline.config.config import Config
+from pipeline.config.platform.kubeflow import Kubeflow
 
 SCHEMA_VERSION = "2.1.0"
-_RECOMPILE = "compile it with `python -m kubeflow compile`, or mend the file"
+_RECOMPILE = "compile it with `python -m kubeflow compile`, or correct the file"
 
 
 def schema_version(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -24,8 +25,8 @@ def schema_version(compiled: CompiledPipeline, config: Config) -> Iterator[Findi
     Vertex takes 2.0.0, too (google/cloud/aiplatform/utils/pipeline_utils.py).
     """
     version = compiled.spec.get("schemaVersion")
-    if version != SCHEMA_VERSION and not (version == "2.0.0" and config.platform.kind == "vertex"):
-        what = f"is {version or 'missing'}, and only {SCHEMA_VERSION} is taken"
+    if version != SCHEMA_VERSION and not (version == "2.0.0" and not isinstance(config.platform, Kubeflow)):
+        what = f"is {version or 'missing'}, not {SCHEMA_VERSION}"
         fix = "compile it with `python -m kubeflow compile`; in TFX that is use_pipeline_spec_2_1=True"
         yield Finding(where="schemaVersion", what=what, fix=fix)
 
@@ -37,21 +38,21 @@ def pipeline_spec(compiled: CompiledPipeline, config: Config) -> Iterator[Findin
 
 
 def root(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """KFP refuses it without (v2_template.go, "root component is empty")."""
+    """KFP refuses an empty root (v2_template.go, "root component is empty")."""
     del config
     if not compiled.spec.get("root"):
         yield Finding(where="root", what="is empty, so there are no tasks", fix=_RECOMPILE)
 
 
 def deployment_spec(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """KFP drops unknown keys here without a word (backend/src/v2/compiler/visitor.go, GetDeploymentConfig)."""
+    """KFP silently drops unknown keys here (backend/src/v2/compiler/visitor.go, GetDeploymentConfig)."""
     del config
     message = pipeline_spec_pb2.PipelineDeploymentConfig()
     yield from _unparsed("deploymentSpec", _untyped(compiled.spec.get("deploymentSpec")), message)
 
 
 def platform_spec(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """KFP takes a document that it cannot parse for no platform spec, and leaves out what it says (v2_template.go)."""
+    """KFP silently ignores a platform spec that it cannot parse (v2_template.go)."""
     del config
     if compiled.platform_spec is None:
         return
@@ -69,7 +70,7 @@ RULES = (schema_version, pipeline_spec, root, deployment_spec, platform_spec)
 
 
 def normalized(compiled: CompiledPipeline) -> CompiledPipeline:
-    """The same pipeline with the JSON names of the protobufs throughout; only for one without findings here."""
+    """The same pipeline with the JSON names of the protobufs throughout; the rules above must have no findings."""
     spec = _reread(compiled.spec, pipeline_spec_pb2.PipelineSpec())
     deployment = _untyped(compiled.spec["deploymentSpec"])
     spec["deploymentSpec"] = _reread(deployment, pipeline_spec_pb2.PipelineDeploymentConfig())
@@ -97,7 +98,7 @@ def _unparsed(where: str, tree: Any, message: Message) -> Iterator[Finding]:
 
 
 def _untyped(deployment: Any) -> Any:
-    """``deployment`` without the name of its type, which some compilers leave there."""
+    """``deployment`` without the name of its type, which some compilers write."""
     if not isinstance(deployment, dict):
         return deployment
     return {key: value for key, value in deployment.items() if key != "@type"}

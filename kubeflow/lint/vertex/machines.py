@@ -1,16 +1,19 @@
-"""What is known of the machines of Vertex, to train and to serve on; of all others, nothing is said.
+"""The machines of Vertex for training and serving, as far as they are known.
 
-Sources: cloud.google.com/compute/docs/machine-resource for the sizes that there are at all,
-cloud.google.com/vertex-ai/docs/training/configure-compute and .../predictions/configure-compute for the accelerators
-that go with them, and `google.cloud.aiplatform_v1.AcceleratorType` for the names. Families come some times a year, and
-young ones get more sizes: a machine that is not listed here is for the platform to judge.
+Sources: cloud.google.com/compute/docs/machine-resource for the sizes,
+cloud.google.com/vertex-ai/docs/training/configure-compute and .../predictions/configure-compute for the accelerators of
+each, and `google.cloud.aiplatform_v1.AcceleratorType` for the names. New families come several times a year, and get
+more sizes later: the platform judges a machine that is not listed here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-# All sizes in vCPUs, of families that get no more; the name of a machine is FAMILY-VCPUS.
+from components.accelerator import Accelerator
+from kubeflow.lint.finding import Finding
+
+# All sizes in vCPUs of families that will get no more; the name of a machine is FAMILY-VCPUS.
 FAMILIES: Mapping[str, tuple[int, ...]] = {
     "c2-standard": (4, 8, 16, 30, 60),
     "c2d-highcpu": (2, 4, 8, 16, 32, 56, 112),
@@ -31,7 +34,7 @@ FAMILIES: Mapping[str, tuple[int, ...]] = {
     "n2d-standard": (2, 4, 8, 16, 32, 48, 64, 80, 96, 128, 224),
 }
 
-# Machines that come with their accelerators, which must be named in that number.
+# Machines that come with accelerators, which must be named in this number.
 BUILT_IN: Mapping[str, tuple[str, int]] = {
     **{f"a2-highgpu-{count}g": ("NVIDIA_TESLA_A100", count) for count in (1, 2, 4, 8)},
     "a2-megagpu-16g": ("NVIDIA_TESLA_A100", 16),
@@ -47,7 +50,7 @@ BUILT_IN: Mapping[str, tuple[str, int]] = {
     "g2-standard-96": ("NVIDIA_L4", 8),
     **{f"g4-standard-{48 * count}": ("NVIDIA_RTX_PRO_6000", count) for count in (1, 2, 4, 8)},
 }
-# How many of a type one machine can have, where all its machines are known.
+# How many of a type one machine can have, for types whose machines are all known.
 COUNTS: Mapping[str, tuple[int, ...]] = {
     "NVIDIA_TESLA_P4": (1, 2, 4),
     "NVIDIA_TESLA_P100": (1, 2, 4),
@@ -58,12 +61,15 @@ COUNTS: Mapping[str, tuple[int, ...]] = {
     "NVIDIA_L4": (1, 2, 4, 8),
     "NVIDIA_H100_80GB": (1, 2, 4, 8),
 }
+# Device plugins of Kubernetes.
+_OF_KUBERNETES = ("nvidia.com/", "amd.com/")
 _LATER = frozenset({kind for kind, _ in BUILT_IN.values()} - COUNTS.keys())
 TPUS = frozenset({"TPU_V2", "TPU_V3", "TPU_V4_POD", "TPU_V5_LITEPOD"})
 RETIRED = frozenset({"NVIDIA_TESLA_K80"})
 ACCELERATORS = frozenset({*COUNTS, *_LATER, *TPUS, *RETIRED})
+_KNOWN = f"there is {', '.join(sorted(ACCELERATORS - RETIRED))}"
 
-# On N1 each accelerator serves so many vCPUs at most: (vCPUs, least count).
+# On N1 each accelerator serves a limited number of vCPUs: (vCPUs, least count).
 _ATTACHED: Mapping[str, tuple[tuple[int, int], ...]] = {
     "NVIDIA_TESLA_P4": ((16, 1), (32, 2), (96, 4)),
     "NVIDIA_TESLA_P100": ((16, 1), (32, 2), (96, 4)),
@@ -72,11 +78,48 @@ _ATTACHED: Mapping[str, tuple[tuple[int, int], ...]] = {
 }
 
 
-def machine_problem(machine: str) -> str | None:
-    """Why there is no such machine; None where there is, and for every family that is not known here.
+def findings(where: str, machine: str, accelerator: Accelerator | None) -> Iterator[Finding]:
+    """What is wrong with a machine and its accelerators.
 
     Args:
-        machine: its type, such as ``n1-standard-8``.
+        where: key of the profile.
+        machine: machine type, such as ``n1-standard-8``.
+        accelerator: accelerators of the machine; None for none.
+    """
+    kind, count = (accelerator.type, accelerator.count) if accelerator else (None, 0)
+    missing = machine_problem(machine)
+    unknown = _client_name_problem(kind) if kind else None
+    misfit = (count_problem(kind, count) if kind else None) or fit_problem(machine, kind, count)
+    if missing:
+        yield Finding(where=where, what=missing, fix="use one of them")
+    elif unknown:
+        yield Finding(where=where, what=unknown[0], fix=unknown[1])
+    elif misfit:
+        yield Finding(where=where, what=misfit, fix="change machine_type or accelerator")
+
+
+def name_problem(kind: str) -> tuple[str, str] | None:
+    """Why Vertex has no such accelerator, and the remedy; None for every name that it may have."""
+    if kind in RETIRED:
+        return f"there are no {kind} any more", "use NVIDIA_TESLA_T4 or NVIDIA_L4"
+    if kind.startswith(_OF_KUBERNETES):
+        return f"{kind} is not an accelerator of Vertex", _KNOWN
+    return None
+
+
+def _client_name_problem(kind: str) -> tuple[str, str] | None:
+    """The same for the client that makes the job or the endpoint: it sends only names that it knows."""
+    problem = name_problem(kind)
+    if problem is None and kind not in ACCELERATORS:
+        return f"{kind} is not an accelerator that Vertex's client knows", _KNOWN
+    return problem
+
+
+def machine_problem(machine: str) -> str | None:
+    """Why there is no such machine; None for a valid machine and for an unknown family.
+
+    Args:
+        machine: machine type, such as ``n1-standard-8``.
     """
     family, _, vcpus = machine.rpartition("-")
     sizes = FAMILIES.get(family)
@@ -86,20 +129,20 @@ def machine_problem(machine: str) -> str | None:
 
 
 def count_problem(accelerator: str, count: int) -> str | None:
-    """Why a machine cannot have ``count`` of the type; None where it can, or where nothing is known of it."""
+    """Why no machine can have ``count`` of the type; None if one can, or if the type is unknown."""
     counts = COUNTS.get(accelerator)
     if counts and count not in counts:
-        return f"{count} {accelerator}, and a machine has {_or(counts)}"
+        return f"{count} {accelerator}, but a machine has {_or(counts)}"
     return None
 
 
 def fit_problem(machine: str, accelerator: str | None, count: int) -> str | None:
-    """Why ``machine`` cannot have these accelerators; None where it can, or where the machine is not known."""
+    """Why ``machine`` cannot have these accelerators; None if it can, or if the machine is unknown."""
     if machine in BUILT_IN:
         kind, number = BUILT_IN[machine]
         if (accelerator, count) != (kind, number):
-            named = f"{count} {accelerator} are named" if accelerator else "none is named"
-            return f"{machine} comes with {number} {kind}, and {named}"
+            named = f"the profile names {count} {accelerator}" if accelerator else "the profile names none"
+            return f"{machine} comes with {number} {kind}, but {named}"
         return None
     family, _, vcpus = machine.rpartition("-")
     if accelerator is None or family not in FAMILIES:
@@ -107,7 +150,7 @@ def fit_problem(machine: str, accelerator: str | None, count: int) -> str | None
     if not family.startswith("n1-") or accelerator not in _ATTACHED:
         fitting = sorted(name for name, (kind, _) in BUILT_IN.items() if kind == accelerator)
         others = "for TPUs" if accelerator in TPUS else ", ".join(fitting) or "n1 machines"
-        return f"{machine} takes no {accelerator}; those with it are {others}"
+        return f"{machine} takes no {accelerator}; machines with it are {others}"
     least = next((least for most, least in _ATTACHED[accelerator] if int(vcpus) <= most), 0)
     if count < least:
         return f"{machine} needs {_or(tuple(n for n in COUNTS[accelerator] if n >= least))} {accelerator}"

@@ -45,12 +45,12 @@ def executor_kinds(pipeline: CompiledPipeline, config: Config) -> Iterator[Findi
     del config
     for label, executor in pipeline.spec["deploymentSpec"]["executors"].items():
         if not executor:
-            what, fix = "says not how it is run", "give it a container, and compile it again"
+            what, fix = "does not say how to run it", "give it a container, and compile it again"
             yield Finding(where=f"deploymentSpec.{label}", what=what, fix=fix)
 
 
 def sources(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A driver fails on it, long after the start (KFP: backend/src/v2/driver/resolve.go)."""
+    """A driver fails on it long after the start (KFP: backend/src/v2/driver/resolve.go)."""
     del config
     for node in nodes(pipeline.spec):
         for kind, key, given in _inputs(node):
@@ -60,7 +60,7 @@ def sources(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 
 def producers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A driver fails on it, long after the start (KFP: backend/src/v2/driver/resolve.go)."""
+    """A driver fails on it long after the start (KFP: backend/src/v2/driver/resolve.go)."""
     del config
     for node in nodes(pipeline.spec):
         siblings = _siblings(pipeline, node)
@@ -68,11 +68,11 @@ def producers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             name = producer(given)
             if name is not None and name not in siblings:
                 where = f"{node.name}.inputs.{kind}.{key}"
-                yield Finding(where=where, what=f"comes from {name!r}, which is no task", fix=one_of(siblings))
+                yield Finding(where=where, what=f"comes from {name!r}, which is not a task", fix=one_of(siblings))
 
 
 def output_keys(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """A driver fails on it, long after the start (KFP: backend/src/v2/driver/resolve.go)."""
+    """A driver fails on it long after the start (KFP: backend/src/v2/driver/resolve.go)."""
     del config
     for node in nodes(pipeline.spec):
         siblings = _siblings(pipeline, node)
@@ -110,7 +110,7 @@ def dependent_tasks(pipeline: CompiledPipeline, config: Config) -> Iterator[Find
         siblings = _siblings(pipeline, node)
         for name in node.task.get("dependentTasks", ()):
             if name not in siblings:
-                what = f"waits for {name!r}, which is no task"
+                what = f"waits for {name!r}, which is not a task"
                 yield Finding(where=f"{node.name}.dependentTasks", what=what, fix=one_of(siblings))
 
 
@@ -123,7 +123,7 @@ def dag_outputs(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]
         for kind, key, name in _subtasks(outputs):
             if name not in tasks:
                 where = f"{dag}.outputs.{kind}.{key}"
-                yield Finding(where=where, what=f"comes from {name!r}, which is no task", fix=one_of(tasks))
+                yield Finding(where=where, what=f"comes from {name!r}, which is not a task", fix=one_of(tasks))
 
 
 def cycles(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -137,18 +137,18 @@ def cycles(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             *circle, _ = error.args[1]
             first = circle.index(min(circle))
             ring = " -> ".join([*circle[first:], *circle[: first + 1]])
-            fix = "take one of the dependencies out"
+            fix = "remove one of the dependencies"
             yield Finding(where=circle[first], what=f"tasks wait for each other: {ring}", fix=fix)
 
 
 def platform_executors(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """KFP looks the executors up by label and leaves others out without a word (visitor.go)."""
+    """KFP looks the executors up by label and silently ignores others (visitor.go)."""
     del config
     executors = pipeline.spec["deploymentSpec"]["executors"]
     platforms = (pipeline.platform_spec or {}).get("platforms", {})
     for label in platforms.get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {}):
         if label not in executors:
-            where, what = f"platforms.kubernetes.{label}", "is for an executor that there is not"
+            where, what = f"platforms.kubernetes.{label}", "is for an unknown executor"
             yield Finding(where=where, what=what, fix=one_of(executors))
 
 

@@ -1,0 +1,1 @@
+"""Rules that hold for Kubeflow Pipelines on a cluster alone."""

@@ -1,0 +1,1 @@
+"""Rules on the structure of a PipelineSpec, which all other rules rely on."""

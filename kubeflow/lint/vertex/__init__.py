@@ -1,0 +1,1 @@
+"""Rules that hold on Vertex AI alone."""

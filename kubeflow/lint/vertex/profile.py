@@ -1,0 +1,55 @@
+"""Does Vertex take the places and labels of the profile?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kubeflow.ir.pipeline_spec import CompiledPipeline
+from kubeflow.lint.finding import Finding
+from kubeflow.lint.profile.storage import IMAGE_FOLDER, MOUNTED_BUCKETS, below, shared_places
+from kubeflow.platform import platform_of
+from pipeline.config.config import Config
+
+
+def root(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Vertex keeps artifacts only in Cloud Storage (RuntimeConfig.gcsOutputDirectory in the API's reference)."""
+    del pipeline
+    place = platform_of(config).root
+    if not place.startswith("gs://"):
+        yield Finding(where="platform.root", what=f"{place} is not in Cloud Storage", fix="use gs://")
+
+
+def paths(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Vertex mounts buckets below /gcs, and nothing else: any other path is lost with its container.
+
+    Data is only read, so it may be named by its mount. Outputs may not: a mounted bucket cannot rename a folder
+    (cloud.google.com/storage/docs/cloud-storage-fuse/overview), and writing to gs:// needs no renaming.
+    """
+    del pipeline
+    for key, place in shared_places(config).items():
+        if key == "platform.data" and any(below(place, folder) for folder in (MOUNTED_BUCKETS, IMAGE_FOLDER)):
+            continue
+        if below(place, MOUNTED_BUCKETS):
+            what = f"{place} is a mounted bucket, in which no folder can be renamed"
+            yield Finding(where=key, what=what, fix=f"use gs://{place.removeprefix(MOUNTED_BUCKETS).strip('/')}")
+        elif place.startswith("/"):
+            what = f"{place} is a path, and Vertex mounts only buckets"
+            yield Finding(where=key, what=what, fix="use a gs:// folder")
+
+
+def labels(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Vertex refuses the run (PipelineJob.labels in the API's reference: 64 characters, no capitals, '_' and '-')."""
+    del pipeline
+    for key, value in platform_of(config).labels.items():
+        if not key or not all(map(_is_label, (key, value))):
+            what = (
+                f"{value!r} is not a valid label: lower-case letters, digits, '_' and '-' only, at most 64 characters"
+            )
+            yield Finding(where=f"platform.labels.{key}", what=what, fix="change it")
+
+
+RULES = (root, paths, labels)
+
+
+def _is_label(text: str) -> bool:
+    return len(text) <= 64 and text == text.lower() and all(letter.isalnum() or letter in "_-" for letter in text)

@@ -1,1 +1,1 @@
-"""Dynamic batching: rows of requests that come at the same time run as one."""
+"""Dynamic batching: rows of concurrent requests run as one."""

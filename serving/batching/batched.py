@@ -1,8 +1,8 @@
-"""Dynamic batching: rows of requests that come at the same time run as one, with TF Serving's parameters.
+"""Dynamic batching: rows of concurrent requests run as one, with TF Serving's parameters.
 
 The rules are those of batching/batching_session.cc. There is one queue for each set of input and output tensors, so
 that two signatures over the same tensors share one. `serving.batching.queue` forms the batches,
-`serving.batching.tensors` merges the rows and takes the answers apart.
+`serving.batching.tensors` merges the rows and splits the answers.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from serving.metrics import Metrics
 class BatchedServable:
     """A `Servable` that runs another one in batches.
 
-    What cannot be batched runs alone: a request without rows, one that does not fit its signature (so that its error
-    is its own), and a signature that the model does not declare.
+    A request runs alone if it has no rows, does not fit its signature (so that its error does not affect others), or
+    its signature is not declared by the model.
 
     Args:
         servable: runs the batches.
-        parameters: how to batch.
-        metrics: where batches are counted.
+        parameters: sizes and waiting times of the batches.
+        metrics: count the batches.
         name: the model's name, for the metrics.
     """
 
@@ -61,8 +61,8 @@ class BatchedServable:
         """See `Servable.run`.
 
         Raises:
-            StatusError: also UNAVAILABLE where the queue is full, RESOURCE_EXHAUSTED where the time was over before the
-                batch ran, and whatever the batch as a whole failed with.
+            StatusError: also UNAVAILABLE if the queue is full, RESOURCE_EXHAUSTED if the deadline passed before the
+                batch ran, and any error of the batch as a whole.
         """
         layout = self._layouts.get(id(signature)) or SignatureLayout.of(signature)
         if not (layout.tensors in self._runs and layout.names_fit(inputs, output_filter)):
@@ -77,7 +77,7 @@ class BatchedServable:
         return {name: outputs[layout.outputs[name]] for name in output_filter or sorted(layout.outputs)}
 
     def close(self) -> None:
-        """Stop the threads and free the servable; no call may be under way."""
+        """Stop the threads and free the servable; no call may be running."""
         self._scheduler.close()
         self._servable.close()
 
@@ -93,7 +93,7 @@ class BatchedServable:
     def _run_batch(self, tensors: TensorNames, requests: list[_Request]) -> None:
         try:
             answers = self._answers(self._runs[tensors], requests)
-        except Exception as error:  # noqa: BLE001 (every caller waits, and must be told)
+        except Exception as error:  # noqa: BLE001 (every caller is waiting for an answer)
             for request in requests:
                 request.fail(error)
         else:
@@ -122,10 +122,10 @@ class BatchedServable:
 
 
 def _time_left(requests: Sequence[_Request], now: float) -> float | None:
-    """Until the latest deadline of the batch; None where a request has none.
+    """Seconds until the latest deadline of the batch; None if a request has none.
 
     Raises:
-        StatusError: all are over.
+        StatusError: all deadlines have passed.
     """
     deadlines = [request.deadline for request in requests if request.deadline is not None]
     if len(deadlines) < len(requests):
@@ -137,7 +137,7 @@ def _time_left(requests: Sequence[_Request], now: float) -> float | None:
 
 
 class _Request:
-    """One caller's rows, or a part of them; the caller waits for `result`."""
+    """One caller's rows, or some of them; the caller waits for `result`."""
 
     def __init__(self, inputs: Tensors, size: int, *, timeout_seconds: float | None):
         self.inputs = inputs
@@ -150,7 +150,7 @@ class _Request:
         self._error: Exception | None = None
 
     def split(self, sizes: Sequence[int]) -> list[_Request]:
-        """Requests of these sizes that this one then waits for."""
+        """Requests of these sizes, which this one waits for."""
         start = 0
         for size in sizes:
             rows = {name: array[start : start + size] for name, array in self.inputs.items()}
@@ -161,12 +161,12 @@ class _Request:
         return self._parts
 
     def finish(self, outputs: dict[str, np.ndarray]) -> None:
-        """Let the caller go on with its rows' outputs."""
+        """Give the caller the outputs of its rows."""
         self._outputs = outputs
         self._done.set()
 
     def fail(self, error: Exception) -> None:
-        """Let the caller go on with the batch's error."""
+        """Give the caller the batch's error."""
         self._error = error
         self._done.set()
 
@@ -179,7 +179,7 @@ class _Request:
             return {name: np.concatenate([part[name] for part in outputs]) for name in outputs[0]}
         self._done.wait()
         if isinstance(self._error, StatusError):
-            # Each caller its own: an exception that several threads raise collects all their frames.
+            # One for each caller: an exception that several threads raise collects the frames of all.
             raise StatusError(self._error.code, self._error.text)
         if self._error:
             raise self._error

@@ -1,4 +1,4 @@
-"""What a signature says, read once, so that a request can be checked before it joins others in a batch."""
+"""A signature's inputs and outputs, read once, to check a request before it joins others in a batch."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ TensorNames = tuple[frozenset[str], frozenset[str]]
 
 @dataclass(frozen=True)
 class _Input:
-    """What a signature says of one input: its tensor, numpy dtype and row's shape (None: anything)."""
+    """One input of a signature: its tensor, numpy dtype and shape of a row (None: any)."""
 
     tensor: str
     dtype: np.dtype
     row: tuple[int | None, ...] | None
 
     def fits(self, array: np.ndarray) -> bool:
-        """Whether the rows have the shape that is declared."""
+        """Whether the rows have the declared shape."""
         if self.row is None:
             return True
         lengths = array.shape[1:]
@@ -37,10 +37,10 @@ class SignatureLayout:
     """A signature, read once.
 
     Attributes:
-        signature: itself.
-        tensors: the names of its input and output tensors: what makes two signatures the same to a queue.
-        inputs: by name.
-        outputs: the tensors by name.
+        signature: the signature itself.
+        tensors: names of its input and output tensors; signatures with the same tensors share a queue.
+        inputs: inputs by name.
+        outputs: tensor names by output name.
     """
 
     signature: SignatureDef
@@ -61,7 +61,7 @@ class SignatureLayout:
         return cls(signature, tensors, inputs, outputs)
 
     def names_fit(self, inputs: Mapping[str, np.ndarray], output_filter: Collection[str]) -> bool:
-        """Whether the inputs' names and dtypes and the outputs' names are those of the signature."""
+        """Whether names and dtypes of the inputs and names of the outputs match the signature."""
         return (
             inputs.keys() == self.inputs.keys()
             and all(array.dtype == self.inputs[name].dtype for name, array in inputs.items())
@@ -70,9 +70,9 @@ class SignatureLayout:
         )
 
     def shapes_fit(self, inputs: Mapping[str, np.ndarray]) -> bool:
-        """Whether the rows have the shapes that the signature declares."""
+        """Whether the rows have the declared shapes."""
         return all(self.inputs[name].fits(array) for name, array in inputs.items())
 
     def by_tensor(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The inputs under the names of their tensors."""
+        """The inputs by tensor name."""
         return {self.inputs[name].tensor: array for name, array in inputs.items()}

@@ -1,4 +1,4 @@
-"""How to batch: TF Serving's BatchingParameters, checked as TF Serving checks them."""
+"""TF Serving's BatchingParameters, with its checks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from serving import config_protos
 
-# Fields in a message of their own, which tells "not given" from 0.
+# Fields that are wrapped in messages, so that "not given" differs from 0.
 _WRAPPED = (
     "max_batch_size",
     "batch_timeout_micros",
@@ -25,15 +25,15 @@ class BatchingParameters:
     """TF Serving's BatchingParameters (servables/tensorflow/session_bundle_config.proto), with its defaults.
 
     Attributes:
-        max_batch_size: rows of a batch at most, and of a request.
-        batch_timeout_micros: how long the first request of a batch that is not full waits for others; 0: not at all.
-        max_enqueued_batches: batches that wait in one queue at most; 0 counts as 1.
-        num_batch_threads: batches that run at a time; 0: one for each CPU.
-        allowed_batch_sizes: a batch is padded with rows to the next of these sizes; ascending; empty: not at all.
-        pad_variable_length_inputs: whether inputs of unequal shapes are padded to the largest; else they are refused.
-        enable_large_batch_splitting: whether a request may be spread over several batches; batches then have
-            ``max_execution_batch_size`` rows at most, and only requests ``max_batch_size``.
-        max_execution_batch_size: see there; 0: the same as ``max_batch_size``. Without splitting it is ignored, as in
+        max_batch_size: int, most rows of a batch and of a request.
+        batch_timeout_micros: int, longest wait of the first request of an incomplete batch; 0: no wait.
+        max_enqueued_batches: int, most batches in one queue; 0 counts as 1.
+        num_batch_threads: int, batches that run at a time; 0: one for each CPU.
+        allowed_batch_sizes: ascending sizes; a batch is padded with rows to the next one; empty: no padding.
+        pad_variable_length_inputs: bool, pad inputs of unequal shapes to the largest; otherwise they are refused.
+        enable_large_batch_splitting: bool, split a request over several batches; batches then have at most
+            ``max_execution_batch_size`` rows, and only requests ``max_batch_size``.
+        max_execution_batch_size: int, see there; 0: the same as ``max_batch_size``. Ignored without splitting, as in
             TF Serving.
 
     Raises:
@@ -86,12 +86,12 @@ class BatchingParameters:
 
     @property
     def execution_limit(self) -> int:
-        """Rows of a batch at most."""
+        """Most rows of a batch."""
         return self.max_execution_batch_size or self.max_batch_size if self._splits else self.max_batch_size
 
     @property
     def queue_limit(self) -> int:
-        """Batches in one queue at most, the one that is being filled included."""
+        """Most batches in one queue, including the one that is being filled."""
         return max(1, self.max_enqueued_batches)
 
     @property
@@ -100,17 +100,17 @@ class BatchingParameters:
         return self.num_batch_threads or os.cpu_count() or 1
 
     def padded(self, rows: int) -> int:
-        """The size that a batch of so many rows is padded to."""
+        """The size to which a batch of ``rows`` is padded."""
         return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
 
 
 def read_parameters(path: Path) -> BatchingParameters:
-    """Parameters of a text-format BatchingParameters file; what it does not give has TF Serving's default.
+    """The parameters in a text-format BatchingParameters file, with TF Serving's defaults.
 
-    ``thread_pool_name`` is read and not used: the threads and their metrics carry the model's name.
+    ``thread_pool_name`` is ignored: the threads and their metrics carry the model's name.
 
     Raises:
-        ValueError: the file is not there, is none, or its values contradict each other; one line.
+        ValueError: the file is missing or invalid, or its values contradict each other; one line.
     """
     message = config_protos.read_text(path, config_protos.batching_parameters())
     values: dict[str, Any] = {name: getattr(message, name).value for name in _WRAPPED if message.HasField(name)}

@@ -1,7 +1,7 @@
-"""Queues of tasks that are formed into batches and run by a few threads, round robin.
+"""Queues of tasks that form batches, run by a few threads in round-robin order.
 
-The rules are those of TensorFlow's SharedBatchScheduler (tensorflow/core/kernels/batching_util), and TF Serving's
-BatchSchedulerRetrier before it. A queue holds some batches; the last is open and takes tasks, the others are full.
+The rules are those of TensorFlow's SharedBatchScheduler (tensorflow/core/kernels/batching_util) behind TF Serving's
+BatchSchedulerRetrier. A queue holds some batches; the last is open and takes tasks, the others are full.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from serving.errors import StatusError, invalid_argument
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# How long a task waits for room in a full queue. TF Serving looks each 100 us; here the wait ends with a notification.
+# Longest wait for room in a full queue. TF Serving polls every 100 us; here a notification ends the wait.
 _RETRY_SECONDS = 0.01
 
 
 class BatchTask(Protocol):
-    """What is batched.
+    """A task in a batch.
 
     Attributes:
-        size: how many rows of a batch it takes.
+        size: int, rows that it takes of the batch.
     """
 
     size: int
 
     def split(self, sizes: Sequence[int]) -> Sequence[Self]:
-        """Tasks of these sizes, which add up to its own; called only where large batches are split."""
+        """Tasks of these sizes, which add up to its own; called only if large batches are split."""
         ...
 
 
@@ -67,7 +67,7 @@ class _Queue(Generic[K, T]):
         self._timeout = parameters.batch_timeout_micros / 1e6
 
     def refusal(self, size: int) -> str | None:
-        """Why there is no room for a task of this size; None where there is."""
+        """Why there is no room for a task of this size; None if there is."""
         count, filled = len(self._batches), self._batches[-1].size
         full = "The batch scheduling queue to which this task was submitted is full; "
         if self._splits:
@@ -83,7 +83,7 @@ class _Queue(Generic[K, T]):
         return None
 
     def add(self, task: T) -> bool:
-        """Put a task into the open batch, or into new ones; whether a thread has to look at the queue for it."""
+        """Put a task into the open batch, or into new ones; returns whether a thread has to check the queue."""
         parts: Sequence[T] = [task]
         room = self._limit - self._batches[-1].size
         if self._splits and task.size > room:
@@ -97,7 +97,7 @@ class _Queue(Generic[K, T]):
         return opens or self._batches[-1].size >= self._limit
 
     def seconds_until_due(self, now: float) -> float | None:
-        """0 or less where a batch may run; None where there is no task."""
+        """0 or less if a batch may run; None if there is no task."""
         oldest = self._batches[0]
         if not oldest.tasks:
             return None
@@ -106,14 +106,14 @@ class _Queue(Generic[K, T]):
         return oldest.opened + self._timeout - now
 
     def take(self) -> list[T]:
-        """The tasks of the oldest batch, which leaves the queue."""
+        """Remove the oldest batch and return its tasks."""
         if len(self._batches) == 1:
             self._batches.append(_Batch())
         return self._batches.popleft().tasks
 
 
 def _part_sizes(size: int, *, first: int, limit: int) -> list[int]:
-    """Fill the open batch, then as many whole batches as it takes."""
+    """The room in the open batch, then as many full batches as needed."""
     sizes = [first] if first else []
     left = size - first
     return [*sizes, *(min(limit, left - done) for done in range(0, left, limit))]
@@ -123,9 +123,9 @@ class BatchScheduler(Generic[K, T]):
     """Forms batches of the tasks of each queue and runs them. Thread-safe.
 
     Args:
-        parameters: how large batches are, how long they wait, how many run at a time.
-        run: gets a queue's key and the tasks of one batch, in a thread of the scheduler; must not raise.
-        name: begins the threads' names.
+        parameters: sizes, waiting times and number of threads.
+        run: gets a queue's key and the tasks of one batch in a thread of the scheduler; must not raise.
+        name: prefix of the threads' names.
     """
 
     def __init__(self, *, parameters: BatchingParameters, run: Callable[[K, list[T]], None], name: str):
@@ -148,8 +148,8 @@ class BatchScheduler(Generic[K, T]):
         """Put a task into the queue of this key; returns before it runs.
 
         Raises:
-            StatusError: INVALID_ARGUMENT where it is larger than a request may be; UNAVAILABLE where the queue is
-                full and stays so for 10 ms.
+            StatusError: INVALID_ARGUMENT if it is larger than a request may be; UNAVAILABLE if the queue stays full
+                for 10 ms.
         """
         largest = self._parameters.max_batch_size
         if task.size > largest:
@@ -161,7 +161,7 @@ class BatchScheduler(Generic[K, T]):
                 self._work.notify()
 
     def close(self) -> None:
-        """Run what is queued and end the threads; nothing may be scheduled any more."""
+        """Run the queued tasks and end the threads; nothing may be scheduled afterwards."""
         with self._work:
             self._closed = True
             self._work.notify_all()
@@ -197,12 +197,12 @@ class BatchScheduler(Generic[K, T]):
             batch = self._take()
             self._room.notify_all()
             if self._seconds_until_due() is not None:
-                # This thread is busy from here on; another has to look after what is left.
+                # This thread is busy from here on; another has to take the remaining tasks.
                 self._work.notify()
             return batch
 
     def _seconds_until_due(self) -> float | None:
-        """Until some batch may run; None where nothing is queued."""
+        """Seconds until a batch may run; None if nothing is queued."""
         return min((seconds for queue in self._turns if (seconds := self._due(queue)) is not None), default=None)
 
     def _due(self, queue: _Queue[K, T]) -> float | None:
@@ -210,7 +210,7 @@ class BatchScheduler(Generic[K, T]):
         return 0.0 if self._closed and seconds is not None else seconds
 
     def _take(self) -> tuple[K, list[T]]:
-        """The next queue in turn whose batch may run gives it; there is one."""
+        """A batch that may run, from the next queue in turn; there is one."""
         while True:
             queue = self._turns[0]
             self._turns.rotate(-1)

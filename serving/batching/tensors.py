@@ -1,4 +1,4 @@
-"""The rows of several requests as one array, and the answers apart again (batching/batching_session.cc)."""
+"""Merges the rows of several requests and splits the answers (batching/batching_session.cc)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def rows_of(inputs: Tensors) -> int:
     """The size of dimension 0, which all inputs of a request share.
 
     Raises:
-        StatusError: INVALID_ARGUMENT where they don't, or have none.
+        StatusError: INVALID_ARGUMENT if sizes differ or an input has no dimension.
     """
     if not inputs:
         raise invalid_argument("Batching Run() must have at least one input tensor")
@@ -32,12 +32,12 @@ def merge(requests: Sequence[Tensors], *, rows: int, pad_lengths: bool) -> dict[
     """One array for each input, the requests' rows after one another.
 
     Args:
-        requests: inputs by name, the same names in each.
-        rows: of the result; rows that are missing repeat the first row of the last request.
-        pad_lengths: whether requests of unequal shapes are padded to the largest, with their own first value.
+        requests: inputs by name, with the same names in each.
+        rows: int, rows of the result; missing ones repeat the first row of the last request.
+        pad_lengths: bool, pad requests of unequal shapes to the largest, with their own first value.
 
     Raises:
-        StatusError: FAILED_PRECONDITION where shapes differ that must not; INVALID_ARGUMENT where one cannot be padded.
+        StatusError: FAILED_PRECONDITION if shapes differ without padding; INVALID_ARGUMENT if one cannot be padded.
     """
     merged = {}
     for name in requests[0]:
@@ -61,12 +61,12 @@ def split(outputs: Tensors, *, sizes: Sequence[int], rows: int) -> list[dict[str
     """The outputs of each request: views of the batch's arrays, without the rows of padding.
 
     Args:
-        outputs: of the batch.
+        outputs: the batch's outputs by name.
         sizes: rows of each request, in the order of `merge`.
-        rows: of the batch, padding included.
+        rows: int, rows of the batch, padding included.
 
     Raises:
-        StatusError: FAILED_PRECONDITION where an output has not one row for each row of the inputs.
+        StatusError: FAILED_PRECONDITION if an output does not have one row for each input row.
     """
     for value in outputs.values():
         if np.ndim(value) == 0:
@@ -84,7 +84,7 @@ def split(outputs: Tensors, *, sizes: Sequence[int], rows: int) -> list[dict[str
 
 
 def _of_one_shape(name: str, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Every array padded after its values, in all dimensions but the first, to the largest of all."""
+    """The arrays, padded at the end of all dimensions but the first to the largest shape."""
     if len({array.ndim for array in arrays}) > 1:
         raise failed_precondition(f"Tensors with name '{name}' from different tasks have different ranks")
     if arrays[0].ndim > _LARGEST_PADDED_RANK:
@@ -99,7 +99,7 @@ def _padded(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if not array.size:
         raise invalid_argument("Got empty tensor in batch of non-empty tensors.")
     padded = np.empty(shape, array.dtype)
-    # Not np.pad or np.full: both cut the zero bytes off the end of a string.
+    # Not np.pad or np.full: both strip trailing zero bytes of strings.
     padded.fill(array.flat[0])
     padded[tuple(slice(length) for length in array.shape)] = array
     return padded

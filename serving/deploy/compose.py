@@ -12,12 +12,12 @@ CONFIG_FOLDER = "config"
 
 
 def compose(plan: Plan) -> dict[str, Any]:
-    """The compose file's content; the server's config files lie in `CONFIG_FOLDER` beside it."""
+    """The compose file's content; the server's config files are in `CONFIG_FOLDER` beside it."""
     return _without_interpolation({"name": plan.name, "services": {"server": _service(plan)}})
 
 
 def health_command(model_name: str, *, port: int = model_server.REST_PORT) -> list[str]:
-    """Succeeds when a version of the model is served. The image has bash and grep, and no HTTP client."""
+    """A command that succeeds if a version of the model is served. The image has bash and grep, but no HTTP client."""
     request = f"GET {model_server.status_path(model_name)} HTTP/1.0\\r\\n\\r\\n"
     script = f"exec 3<>/dev/tcp/127.0.0.1/{port} && printf '{request}' >&3 && grep -q '\"AVAILABLE\"' <&3"
     return ["bash", "-c", script]
@@ -54,7 +54,7 @@ def _service(plan: Plan) -> dict[str, Any]:
 
 
 def _read_only(source: str, target: str) -> dict[str, Any]:
-    """A folder, not a file: a file that is replaced by another is not seen through a mount of the file."""
+    """Mounts a folder, since a mounted file does not show its replacement."""
     bind = {"create_host_path": False}
     return {"type": "bind", "source": source, "target": target, "read_only": True, "bind": bind}
 
@@ -65,7 +65,7 @@ def _amounts(plan: Plan) -> dict[str, str]:
 
 
 def _without_interpolation(value: Any) -> Any:
-    """Compose would take ``$NAME`` in a text for a variable."""
+    """Escape dollars: compose takes ``$NAME`` for a variable."""
     if isinstance(value, dict):
         return {key: _without_interpolation(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A Grafana dashboard over TF Serving's metrics, which the embedded server has under the same names."""
+"""A Grafana dashboard for TF Serving's metrics, which the embedded server has under the same names."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Panel:
     """One graph.
 
     Attributes:
-        title: what it shows.
+        title: title of the graph.
         unit: Grafana's name of the unit.
-        queries: PromQL with the legend of its lines.
+        queries: PromQL queries, each with the legend of its lines.
     """
 
     title: str
@@ -31,7 +31,7 @@ class Panel:
 
 
 def panels() -> list[Panel]:
-    """All graphs, in the order of reading."""
+    """All graphs, in reading order."""
     requests, warmups, logged = (
         f"{_PREFIX}request_count",
         f"{_PREFIX}model_warmup_latency",

@@ -5,17 +5,17 @@ from __future__ import annotations
 from serving.deploy.options import Plan
 from serving.deploy.pod import Object, container_security, resources, scratch
 
-# The ports and the program are the runtime's; it calls the model by the InferenceService's name.
+# The runtime sets the ports and the program; the model is served under the InferenceService's name.
 _RUNTIME, _GRPC_PORT = "kserve-tensorflow-serving", 9000
-# Of one request; KServe's default is 300 s.
+# Timeout of one request; KServe's default is 300 s.
 _TIMEOUT_SECONDS = 60
-# Deployments and an autoscaler on CPU; Knative scales on requests. KServe 0.16 and later call this mode Standard and
-# know the older name, too; before that there is only the older one.
+# Deployments and an autoscaler on CPU; Knative scales on requests. KServe 0.16 and later call this mode Standard, but
+# accept the older name, which earlier versions need.
 _ANNOTATIONS = {"serving.kserve.io/deploymentMode": "RawDeployment", "serving.kserve.io/autoscalerClass": "hpa"}
 
 
 def storage_uri(plan: Plan) -> str | None:
-    """The base path that KServe mounts or copies; None where it cannot reach the models: it knows no hostPath."""
+    """The base path that KServe mounts or copies; None if it cannot reach the models, as on a hostPath."""
     models = plan.options.models
     if plan.options.kserve_storage_uri:
         return plan.options.kserve_storage_uri
@@ -25,9 +25,9 @@ def storage_uri(plan: Plan) -> str | None:
 
 
 def inference_service(plan: Plan, *, uri: str) -> Object:
-    """One predictor that serves what lies under ``uri``, over gRPC.
+    """One predictor that serves the models under ``uri`` over gRPC.
 
-    It names no scaleMetric: without one the autoscaler takes the CPU, and KServe 0.16 refuses ``cpu`` under the older
+    It sets no scaleMetric: the autoscaler uses the CPU by default, and KServe 0.16 refuses ``cpu`` under the older
     name of the mode (kserve, pkg/apis/serving/v1beta1/inference_service_validation.go).
     """
     replicas = plan.options.replicas
@@ -58,7 +58,7 @@ def _model(plan: Plan, uri: str) -> Object:
         "runtime": _RUNTIME,
         "storageUri": uri,
         "image": plan.options.image,
-        # KServe opens one port only, and tells HTTP/2 by this name.
+        # KServe opens only one port, and recognises HTTP/2 by this name.
         "ports": [{"name": "h2c", "containerPort": _GRPC_PORT, "protocol": "TCP"}],
         "resources": resources(plan),
         "securityContext": container_security(plan),

@@ -6,12 +6,12 @@ from serving.deploy import model_server
 from serving.deploy.options import Plan
 from serving.deploy.pod import MODELS_MAP, SETTINGS_MAP, Object, deployment, labels, map_name
 
-# Where a pod on Google's cloud asks for credentials: the metadata server, and its stand-in of Workload Identity.
+# Credential servers of Google's cloud: the metadata server, and its substitute for Workload Identity.
 _CREDENTIAL_SERVERS = (("169.254.169.254/32", 80), ("169.254.169.252/32", 988))
 
 
 def manifests(plan: Plan) -> dict[str, list[Object]]:
-    """All objects, by the file they go to."""
+    """All objects, by file name."""
     files = {
         "models-config.yaml": [_config_map(plan, MODELS_MAP, _models_file(plan))],
         "settings.yaml": [_config_map(plan, SETTINGS_MAP, model_server.settings(plan))],
@@ -26,7 +26,7 @@ def manifests(plan: Plan) -> dict[str, list[Object]]:
 
 
 def client_label(plan: Plan) -> str:
-    """Pods that carry this label with the value ``true`` may send requests."""
+    """The label that allows pods, with the value ``true``, to send requests."""
     return f"{plan.name}-client"
 
 
@@ -45,7 +45,7 @@ def _config_map(plan: Plan, content: str, files: dict[str, str]) -> Object:
 
 
 def _headless_service(plan: Plan) -> Object:
-    """Its name resolves to every ready pod, so that a client can spread requests: one connection sticks to one pod."""
+    """Its name resolves to all ready pods, so that clients can balance requests: one connection stays with one pod."""
     ports = [{"name": "grpc", "port": model_server.GRPC_PORT, "targetPort": "grpc", "appProtocol": "kubernetes.io/h2c"}]
     return _named(plan, kind="Service", version="v1") | {
         "spec": {"clusterIP": "None", "selector": labels(plan), "ports": ports}
@@ -79,7 +79,7 @@ def _disruption_budget(plan: Plan) -> Object:
 
 
 def _network_policy(plan: Plan) -> Object:
-    """In: requests from labelled pods, metrics for Prometheus. Out: nothing, unless models lie in a bucket."""
+    """In: requests from labelled pods, metrics for Prometheus. Out: nothing, unless models are in a bucket."""
     ingress = [
         {
             "from": [{"podSelector": {"matchLabels": {client_label(plan): "true"}}}],
@@ -100,7 +100,7 @@ def _network_policy(plan: Plan) -> Object:
 
 
 def _bucket_egress() -> list[Object]:
-    """Names, credentials, and the bucket, whose addresses change."""
+    """DNS, credentials, and the bucket, whose addresses change."""
     resolver = {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
         "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},

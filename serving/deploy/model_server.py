@@ -1,4 +1,4 @@
-"""What every deployment of TF Serving shares: the program, its flags, its config files, its ports."""
+"""What all deployments of TF Serving share: the program, its flags, config files and ports."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ METRICS_PATH = "/monitoring/prometheus/metrics"
 MODELS_FOLDER, CONFIG_FOLDER = "/models", "/etc/tensorflow-serving"
 MODELS_FILE, BATCHING_FILE, MONITORING_FILE = "models.config", "batching.config", "monitoring.config"
 
-# A server that is going away still has its clients' connections. When each lives 20 s only, clients look up the
-# addresses again, which gRPC does every 30 s at most, and have left before `Deploy.drain_seconds` are over.
+# A server that is shutting down still has its clients' connections. If each lives only 20 s, clients look up the
+# addresses again, at most every 30 s with gRPC, and have left before `Deploy.drain_seconds` are over.
 _CONNECTION_SECONDS, _LAST_CALLS_SECONDS = 20, 30
 
 
 def status_path(model_name: str) -> str:
-    """Answers 200 once the models are loaded: TF Serving opens its ports only then."""
+    """A path that answers 200 once the models are loaded: TF Serving opens its ports only then."""
     return f"/v1/models/{model_name}"
 
 
 def base_path(plan: Plan) -> str:
-    """Of the model, as the pods see it."""
+    """The model's base path in the pods."""
     return f"{plan.options.models.uri or MODELS_FOLDER}/{plan.model_name}"
 
 
 def flags(plan: Plan) -> list[str]:
     """The command line after the program's name.
 
-    The models config is not polled: between the reloads of one `serving.versions` the file is still the old one, and a
-    server that reads it then would unload what the command has just loaded. TensorFlow counts the machine's cores,
-    not those that the limit allows, so the threads are given.
+    The models config is not polled: during a `serving.versions` command the file is still the old one, and a server
+    that reads it would unload what the command has just loaded. TensorFlow counts the machine's cores, not those
+    within the limit, so the threads are set.
     """
     threads = math.ceil(cpu_cores(plan.options.resources.limits.cpu))
     arguments = {
@@ -58,10 +58,10 @@ def flags(plan: Plan) -> list[str]:
 
 
 def models_config(plan: Plan, *, path: str) -> str:
-    """A ModelServerConfig of the one model. Never with a logging_config: the stock server has no logger and stops.
+    """A ModelServerConfig of the model. Never with a logging_config: the stock server has no logger and exits.
 
     Args:
-        plan: names the model and its versions.
+        plan: plan with the model and its versions.
         path: the model's base path.
     """
     config = model_server_config_pb2.ModelServerConfig()
@@ -76,7 +76,7 @@ def models_config(plan: Plan, *, path: str) -> str:
 
 
 def settings(plan: Plan) -> dict[str, str]:
-    """The config files that only a restart changes, by their names."""
+    """The config files that are read only at the start, by name."""
     monitoring = config_protos.monitoring_config()()
     monitoring.prometheus_config.enable = True
     monitoring.prometheus_config.path = METRICS_PATH
@@ -87,7 +87,7 @@ def settings(plan: Plan) -> dict[str, str]:
 
 
 def _batching_config(batching: Batching, *, pool: str) -> str:
-    """BatchingParameters; its single numbers are wrapped in messages. The pool's name is the metrics' label."""
+    """BatchingParameters, with single numbers wrapped in messages. The pool's name is a label of the metrics."""
     parameters = config_protos.batching_parameters()()
     parameters.thread_pool_name.value = pool
     for name in ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads"):

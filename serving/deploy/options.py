@@ -1,4 +1,4 @@
-"""How a model is deployed: the options, strict and frozen, and what belongs to one set of files."""
+"""How a model is deployed: strict, frozen options, and the plan of one set of files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _pinned(image: str) -> str:
     if digest and not _DIGEST.fullmatch(digest):
         raise ValueError(f"{image!r}: a digest is sha256: and 64 hexadecimal digits")
     if tag == "latest" or not (tag or digest):
-        raise ValueError(f"{image!r} is another server every month; name a version, such as :2.19.1, or a digest")
+        raise ValueError(f"{image!r} changes over time; name a version, such as :2.19.1, or a digest")
     return image
 
 
@@ -49,12 +49,12 @@ class Strict(BaseModel):
 
 
 class Models(Strict):
-    """Where the pods find the models: one of the three. Below it lies ``MODEL_NAME/VERSION/``.
+    """Where the pods find the models: one of the three, which holds ``MODEL_NAME/VERSION/``.
 
     Attributes:
         claim: an existing PersistentVolumeClaim that many nodes can read.
-        host_path: a folder that every node has, for a cluster of one machine.
-        uri: a ``gs://`` folder, which the server reads by itself.
+        host_path: a folder on every node, for a cluster of one machine.
+        uri: a ``gs://`` folder, which the server reads itself.
     """
 
     claim: str | None = None
@@ -70,11 +70,11 @@ class Models(Strict):
 
 
 class Versions(Strict):
-    """Which versions are served at the start.
+    """The versions served at the start.
 
     Attributes:
-        latest: so many of the newest; not together with ``specific``.
-        specific: these and no others.
+        latest: int, number of the newest versions; excludes ``specific``.
+        specific: these versions only.
         labels: names for versions among ``specific``, such as ``{stable: 1700000000}``.
     """
 
@@ -113,7 +113,7 @@ class Batching(Strict):
 
 
 class Replicas(Strict):
-    """How many servers: between ``min`` and ``max``, so that their CPU is used to ``cpu_percent`` of the request."""
+    """The number of servers, scaled from ``min`` to ``max`` to use ``cpu_percent`` of the requested CPU."""
 
     min: PositiveInt = 2
     max: PositiveInt = 6
@@ -122,19 +122,19 @@ class Replicas(Strict):
     @model_validator(mode="after")
     def _ordered(self) -> Replicas:
         if self.max < self.min:
-            raise ValueError(f"max: {self.max} is below min, {self.min}")
+            raise ValueError(f"max ({self.max}) is below min ({self.min})")
         return self
 
 
 class Amounts(Strict):
-    """CPU in cores and memory in Mi or Gi, as Kubernetes writes them."""
+    """CPU in cores and memory in Mi or Gi, in Kubernetes' notation."""
 
     cpu: Cpu
     memory: Memory
 
 
 class Resources(Strict):
-    """What a server is promised, and what it may use at most; while versions change, two are in memory."""
+    """What a server is guaranteed and may use at most; while versions change, two are in memory."""
 
     requests: Amounts = Amounts(cpu="1", memory="2Gi")
     limits: Amounts = Amounts(cpu="2", memory="2Gi")
@@ -152,20 +152,20 @@ class Deploy(Strict):
     """The deploy files of one model.
 
     Attributes:
-        image: TF Serving with a version or a digest; ``latest`` is refused.
-        name: of the Kubernetes objects; None makes it from the model's name.
-        models: where the pods find the models. docker compose mounts the run's own serving folder instead.
-        versions: which versions are served at the start; later, ``serving.versions`` changes that.
-        batching: None runs every request by itself.
-        replicas: how many servers.
-        resources: what each of them gets.
-        user: numeric user and group of the server; it must be able to read the models.
+        image: TF Serving image with a version or a digest; ``latest`` is refused.
+        name: name of the Kubernetes objects; None: from the model's name.
+        models: where the pods find the models. docker compose mounts the run's serving folder instead.
+        versions: the versions served at the start; ``serving.versions`` changes them later.
+        batching: batching parameters; None: every request runs by itself.
+        replicas: number of servers.
+        resources: CPU and memory of each server.
+        user: int, user and group of the server; it must be able to read the models.
         service_account: the pods' account, for ``gs://``; its token is not mounted.
-        prometheus_namespace: where Prometheus runs: adds scrape annotations, and lets that namespace in.
-        host_address: where docker compose publishes the ports.
-        kserve_storage_uri: the base path for KServe, which knows more schemes; None takes it from ``models``.
-        drain_seconds: between a pod's leaving the Services and its end; clients have moved on by then.
-        start_seconds: how long a server may take to load its models.
+        prometheus_namespace: namespace of Prometheus: adds scrape annotations, and admits that namespace.
+        host_address: address on which docker compose publishes the ports.
+        kserve_storage_uri: the base path for KServe, which knows more schemes; None: from ``models``.
+        drain_seconds: int, from a pod's removal from the Services to its end; clients have moved on by then.
+        start_seconds: int, longest time that a server may take to load its models.
     """
 
     image: Annotated[str, AfterValidator(_pinned)] = "tensorflow/serving:2.19.1"
@@ -186,11 +186,11 @@ class Deploy(Strict):
 
 @dataclass(frozen=True)
 class Plan:
-    """What one set of files is made of.
+    """The input of one set of files.
 
     Attributes:
-        model_name: as requests name it.
-        serving_folder: on this machine; holds ``MODEL_NAME/VERSION/``.
+        model_name: the model's name in requests.
+        serving_folder: local folder that holds ``MODEL_NAME/VERSION/``.
         options: the ``serving.deploy`` section of the config.
     """
 
@@ -200,18 +200,18 @@ class Plan:
 
     @property
     def model_object(self) -> str:
-        """The model's name as Kubernetes allows it.
+        """The model's name in Kubernetes.
 
         Raises:
-            ValueError: it cannot be made from the model's name.
+            ValueError: the model's name has no such form.
         """
         return object_name(self.model_name.lower().replace("_", "-"))
 
     @property
     def name(self) -> str:
-        """Of the Kubernetes objects.
+        """The name of the Kubernetes objects.
 
         Raises:
-            ValueError: none is set, and it cannot be made from the model's name.
+            ValueError: no name is set, and the model's name cannot be one.
         """
         return self.options.name or f"{self.model_object}-serving"

@@ -1,4 +1,4 @@
-"""The pods: one hardened TF Serving container each, and the Deployment that keeps them."""
+"""The pods, each with one hardened TF Serving container, and their Deployment."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from serving.deploy.options import Plan
 Object = dict[str, Any]
 
 MODELS_MAP, SETTINGS_MAP = "models", "settings"
-# The server has no SIGTERM handler, and as process 1 of a container it does not even end: the kubelet has to kill it.
+# The server has no SIGTERM handler, so as process 1 of a container it ignores SIGTERM: the kubelet has to kill it.
 _KILL_SECONDS = 5
 _PROBE_SECONDS = 5
 
 
 def labels(plan: Plan) -> dict[str, str]:
-    """What selects the pods."""
+    """The labels that select the pods."""
     return {"app.kubernetes.io/name": "tensorflow-serving", "app.kubernetes.io/instance": plan.name}
 
 
@@ -27,7 +27,7 @@ def map_name(plan: Plan, content: str) -> str:
 
 
 def container_security(plan: Plan) -> Object:
-    """What the `restricted` Pod Security Standard asks of a container, and a read-only root."""
+    """The `restricted` Pod Security Standard, and a read-only root."""
     return {
         "runAsNonRoot": True,
         "runAsUser": plan.options.user,
@@ -45,12 +45,12 @@ def resources(plan: Plan) -> Object:
 
 
 def scratch() -> Object:
-    """The one place to write."""
+    """The only writable volume."""
     return {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}
 
 
 def deployment(plan: Plan) -> Object:
-    """New pods are ready before old ones go. With an autoscaler the number of pods is the autoscaler's alone."""
+    """New pods are ready before old ones stop. With an autoscaler, only it sets the number of pods."""
     replicas = plan.options.replicas
     return {
         "apiVersion": "apps/v1",
@@ -66,7 +66,7 @@ def deployment(plan: Plan) -> Object:
 
 
 def _annotations(plan: Plan) -> dict[str, str]:
-    """A digest of the settings, so that a change of them replaces the pods; and where Prometheus finds the metrics."""
+    """A digest of the settings, so that their change replaces the pods, and the address of the metrics."""
     text = "".join(f"{name}\n{content}" for name, content in sorted(model_server.settings(plan).items()))
     annotations = {"settings-sha256": hashlib.sha256(text.encode()).hexdigest()}
     if plan.options.prometheus_namespace:
@@ -136,7 +136,7 @@ def _container(plan: Plan) -> Object:
 
 
 def _probes(plan: Plan) -> Object:
-    """Ready and started by the model's status; alive by the port alone, so that a busy server is not killed."""
+    """Startup and readiness by the model's status; liveness by the port, so that a busy server is not killed."""
     status = {"httpGet": {"path": model_server.status_path(plan.model_name), "port": "rest"}}
     timing = {"periodSeconds": _PROBE_SECONDS, "timeoutSeconds": _PROBE_SECONDS}
     return {
@@ -156,6 +156,6 @@ def _models_volume(plan: Plan) -> list[Object]:
 
 
 def _config_volume(plan: Plan) -> Object:
-    """Both ConfigMaps in one folder; a container that restarts finds later edits, which a subPath mount would hide."""
+    """Both ConfigMaps in one folder; a restarted container sees later edits, which a subPath mount would hide."""
     sources = [{"configMap": {"name": map_name(plan, content)}} for content in (MODELS_MAP, SETTINGS_MAP)]
     return {"name": "config", "projected": {"sources": sources}}

@@ -1,4 +1,4 @@
-"""All deploy files as texts, and the way they come into a folder."""
+"""All deploy files as texts, and how they are written to a folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def render(plan: Plan) -> dict[str, str]:
     """The content of every file, by its path below the output folder.
 
     Raises:
-        ValueError: the model's name cannot be a name in Kubernetes.
+        ValueError: the model's name cannot be a Kubernetes name.
     """
     files = {
         "compose/compose.yaml": _yaml([compose.compose(plan)]),
@@ -40,13 +40,13 @@ def render(plan: Plan) -> dict[str, str]:
 
 
 def write(files: Mapping[str, str], *, folder: Path) -> list[Path]:
-    """Write ``files`` below ``folder``, and remove those that an earlier call wrote and this one does not.
+    """Write ``files`` below ``folder``, and remove files of earlier calls that this one does not write.
 
-    So that ``kubectl apply`` of the folder does not bring back what the config no longer says. A file that is not as
-    an earlier call left it stays as it is: `serving.versions` may have written it. The dashboard is always written.
+    Otherwise ``kubectl apply`` of the folder would restore what is no longer in the config. A file that was edited
+    since an earlier call is kept: `serving.versions` may have written it. The dashboard is always written.
 
     Returns:
-        Files that were to be written and stayed as they are.
+        The files that were kept instead of written.
     """
     for path in (path for name in _FOLDERS for path in (folder / name).rglob("*") if path.is_file()):
         if str(path.relative_to(folder)) not in files and _is_as_made(path):
@@ -84,7 +84,7 @@ def _yaml(documents: Sequence[dict[str, Any]]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Plain YAML: no anchors, and texts of several lines as blocks."""
+    """Plain YAML: no anchors, and multi-line texts as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

@@ -1,6 +1,6 @@
-"""The models that a server holds: the config that names them, their versions, their labels.
+"""The models of a server: their config, versions and labels.
 
-The rules and the words are those of model_servers/server_core.cc; where this server is kinder, it says so.
+The rules and texts are those of model_servers/server_core.cc; deviations are noted.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class ServerCore:
     """Every model of one server. Serves none until the first `reload`.
 
     Args:
-        load: makes a servable of a model's name and a version's folder; whatever it raises is the version's error.
-        poll_seconds: between two looks at the folders; 0: one look only, at the start and at each reload.
-        allow_labels_for_unavailable_versions: whether a new label may point to a version that is not loaded.
-        retries: of failed loads.
+        load: makes a servable from a model's name and a version's folder; its exception is the version's error.
+        poll_seconds: float, interval of looking for versions; 0: only at the start and at each reload.
+        allow_labels_for_unavailable_versions: bool, let a new label point to a version that is not loaded.
+        retries: how failed loads are retried.
     """
 
     def __init__(
@@ -53,23 +53,22 @@ class ServerCore:
         self._started = False
         self._managers: dict[str, ModelManager] = {}
         self._labels: Labels = {}
-        # Models that are not in the config any more, but have requests under way.
+        # Models that are no longer in the config, but have running requests.
         self._left: list[ModelManager] = []
         self._ready_once: set[str] = set()
 
     def reload(self, config: ModelServerConfig) -> None:
         """Serve the models of ``config`` and no others; return once the new ones are available.
 
-        At the start, labels are set after the models are loaded; TF Serving refuses every label there, unless it is
-        told to allow labels for versions that are not available.
+        At the start, labels are set after the models are loaded; TF Serving refuses all labels there, unless its flag
+        allows labels for unavailable versions.
 
         Raises:
-            StatusError: the config is refused, and nothing changed; UNAVAILABLE where another reload is under way (TF
-                Serving waits, and callers that repeat themselves fill its threads); or a new model did not become
-                available.
+            StatusError: the config is refused, and nothing changed; UNAVAILABLE if another reload is running (TF
+                Serving waits, so that repeated calls fill its threads); or a new model did not become available.
         """
         if not self._reloading.acquire(blocking=False):
-            raise StatusError(grpc.StatusCode.UNAVAILABLE, "Another reload of the config is under way; try again later")
+            raise StatusError(grpc.StatusCode.UNAVAILABLE, "Another reload of the config is running; try again later")
         try:
             self._reload(config)
         finally:
@@ -82,23 +81,23 @@ class ServerCore:
             A context manager that gives the `Handle`.
 
         Raises:
-            StatusError: there is none.
+            StatusError: there is no such version.
         """
         version = self._version(spec)
         try:
             return self._acquire(spec.name, version)
         except StatusError:
-            # Between the two lines above the label may have moved and its old version may have been unloaded.
+            # Between the two calls above the label may have moved and its old version may have been unloaded.
             moved = self._version(spec)
             if moved == version:
                 raise
             return self._acquire(spec.name, moved)
 
     def status(self, spec: model_pb2.ModelSpec) -> list[VersionStatus]:
-        """The status of every version seen, newest first, or of the one whose number ``spec`` names.
+        """The status of every known version, newest first, or of the one that ``spec`` names.
 
         Raises:
-            StatusError: none was seen.
+            StatusError: no such version is known.
         """
         version = self._version(spec)
         manager = self._managers.get(spec.name)
@@ -117,9 +116,9 @@ class ServerCore:
         return name in self._managers and bool(self._managers[name].available())
 
     def is_ready(self) -> bool:
-        """Whether every model of the first config has been served, and what has been served still is.
+        """Whether every model of the first config has been available, and every model that has been available still is.
 
-        A model that a reload adds and that never loads is no reason to send requests for the others elsewhere.
+        A model that a reload adds and that never loads does not make the server unready for the others.
         """
         available = {name: bool(manager.available()) for name, manager in self._managers.items()}
         if self._started and not self._ready_once and not all(available.values()):
@@ -128,10 +127,10 @@ class ServerCore:
         return self._started and all(available[name] for name in self._ready_once)
 
     def stop(self, *, timeout_seconds: float = 10.0) -> bool:
-        """Stop looking for versions and unload, each version after its last request.
+        """Stop looking for versions, and unload each one after its last request.
 
         Returns:
-            Whether that was done within the time; if not, a request is still running.
+            Whether all were unloaded in time; if not, a request is still running.
         """
         for manager in self._managers.values():
             manager.stop()
@@ -178,14 +177,14 @@ class ServerCore:
         return labels[spec.version_label]
 
     def _apply(self, models: Mapping[str, ModelConfig]) -> list[str]:
-        """Stop, reconfigure and start managers; the names of those that are new."""
+        """Stop, reconfigure and start managers; returns the names of the new ones."""
         before = self._managers
         managers = {name: before[name] if name in before else self._manager(models[name]) for name in models}
         for name in managers.keys() & before.keys():
             config = models[name]
             managers[name].configure(base_path=Path(config.base_path), policy=config.model_version_policy)
         new = [name for name in managers if name not in before]
-        # What is served already goes on while a new model loads; a new one is there before anybody can ask for it.
+        # Current models stay available while a new one loads, and it is loaded before a request can name it.
         for name in new:
             managers[name].start()
         self._managers = managers
@@ -239,10 +238,10 @@ def check_config(config: ModelServerConfig, *, served: Collection[str] = ()) -> 
 
     Args:
         config: a list of models.
-        served: names of those that are served already.
+        served: names of the models that are served already.
 
     Raises:
-        StatusError: a name comes twice, a path is relative, or a platform is not TensorFlow.
+        StatusError: a name is repeated, a path is relative, or a platform is not TensorFlow.
     """
     models: dict[str, ModelConfig] = {}
     for model in config.model_config_list.config:

@@ -1,9 +1,9 @@
 """Versions of one model: found on disk by polling, loaded before the old ones are unloaded.
 
-The rules are TF Serving's (core/availability_preserving_policy.cc), except that a failed load is retried as often as
-it takes: at once when somebody writes to the version's folder, else after a time that doubles up to a longest one.
-TF Serving gives a version up for good after five retries of a minute each, and one missing folder there keeps the
-server from looking after all other models; here every model has a thread of its own.
+The rules are TF Serving's (core/availability_preserving_policy.cc), except that failed loads are retried for ever: at
+once when files in the version's folder change, else after a delay that doubles up to a maximum. TF Serving gives up a
+version after five retries of a minute each, and there one missing folder stops the polling of all models; here every
+model has its own thread.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from serving.versions import version_folders
 logger = logging.getLogger(__name__)
 
 VersionState = get_model_status_pb2.ModelVersionStatus.State
-# A folder that is only looked at once has no next poll that could start the doubling.
+# First delay where polling is off.
 _SHORTEST_RETRY_SECONDS = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class VersionStatus:
-    """Where one version stands; ``error`` is empty and ``error_code`` 0 unless its last load failed."""
+    """The status of one version; ``error`` is empty and ``error_code`` 0 unless its last load failed."""
 
     version: int
     state: VersionState
@@ -42,11 +42,11 @@ class VersionStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Retries:
-    """How failed loads are tried again.
+    """How failed loads are retried.
 
     Attributes:
-        most: after the first failure, without the folder having changed; None: for ever.
-        longest_seconds: between two of them.
+        most: int, retries of an unchanged folder; None: no limit.
+        longest_seconds: float, longest delay between two.
     """
 
     most: int | None = None
@@ -68,7 +68,7 @@ class _Failed:
 
 
 class Lease:
-    """Holds a version for the time of a ``with`` block, so that it is not unloaded meanwhile."""
+    """Holds a version during a ``with`` block, so that it is not unloaded."""
 
     __slots__ = ("_loaded", "_lock")
 
@@ -91,11 +91,11 @@ class ModelManager:
 
     Args:
         name: the model's name.
-        base_path: its versions are the children whose names are integers.
-        policy: which of them to serve.
-        load: makes a servable of the model's name and a version's folder; whatever it raises is that version's error.
-        poll_seconds: between two looks at the folder; 0: look once, at the start and at each `configure`.
-        retries: of failed loads.
+        base_path: folder whose children with integer names are the versions.
+        policy: selects the versions to serve.
+        load: makes a servable from the model's name and a version's folder; its exception is the version's error.
+        poll_seconds: float, interval of looking for versions; 0: only at the start and at each `configure`.
+        retries: how failed loads are retried.
     """
 
     def __init__(
@@ -119,24 +119,24 @@ class ModelManager:
         self._failed: dict[int, _Failed] = {}
         self._lock = threading.Condition()
         self._stopping = False
-        self._trouble = ""
+        self._logged = ""
         self._unloaders: list[threading.Thread] = []
         self._wake = threading.Event()
         self._poller = threading.Thread(target=self._poll, name=f"poll-{name}", daemon=True)
 
     def start(self) -> None:
-        """Look once, so that versions that are there are served at once, then keep polling."""
+        """Load the versions on disk, then keep polling."""
         self._try_refresh()
         self._poller.start()
 
     def configure(self, *, base_path: Path, policy: VersionPolicy) -> None:
-        """Look elsewhere or for other versions from now on; returns before they are loaded."""
+        """Change folder or policy; returns before the versions are loaded."""
         # One assignment: the poller must never see the old folder with the new policy.
         self._wanted = (base_path, policy)
         self._wake.set()
 
     def stop(self) -> None:
-        """Stop polling and begin to unload, each version after its last call; see `wait_unloaded`."""
+        """Stop polling and start to unload each version after its last call; see `wait_unloaded`."""
         self._stopping = True
         self._wake.set()
         if self._poller.is_alive():
@@ -152,10 +152,10 @@ class ModelManager:
         return not any(thread.is_alive() for thread in self._unloaders)
 
     def acquire(self, version: int | None) -> Lease:
-        """Hold a version, None meaning the newest that is available.
+        """Hold a version; None: the newest that is available.
 
         Raises:
-            StatusError: it is not loaded.
+            StatusError: the version is not loaded.
         """
         with self._lock:
             chosen = self._latest if version is None else version
@@ -171,7 +171,7 @@ class ModelManager:
             return sorted(self._loaded)
 
     def status(self) -> list[VersionStatus]:
-        """Every version seen, newest first."""
+        """The status of every known version, newest first."""
         with self._lock:
             return [self._status[version] for version in sorted(self._status, reverse=True)]
 
@@ -187,19 +187,19 @@ class ModelManager:
         try:
             folders = version_folders.find(base_path)
         except OSError as error:
-            # Once, not at each poll.
-            if str(error) != self._trouble:
+            # Logged once, not at each poll.
+            if str(error) != self._logged:
                 logger.warning("%s: cannot look for versions of %s (%s)", base_path, self.name, error.strerror)
-            self._trouble = str(error)
+            self._logged = str(error)
             return
-        self._trouble = ""
+        self._logged = ""
         try:
             self._refresh(aspired(folders, policy))
         except Exception:
-            logger.exception("looking after the versions of %s failed; trying again", self.name)
+            logger.exception("checking the versions of %s failed; trying again", self.name)
 
     def _refresh(self, wanted: Mapping[int, Path]) -> None:
-        """Load what is aspired and not there, newest first; then unload what is not aspired any more."""
+        """Load missing aspired versions, newest first; then unload those that are no longer aspired."""
         for version, folder in wanted.items():
             if version not in self._loaded and not self._stopping:
                 self._load(version, folder)
@@ -218,7 +218,7 @@ class ModelManager:
         self._set(VersionStatus(version=version, state=VersionState.LOADING))
         try:
             servable = self._load_servable(self.name, folder)
-        except Exception as error:  # noqa: BLE001 (whatever the loader raises must not end the server)
+        except Exception as error:  # noqa: BLE001 (no error of the loader may end the server)
             self._note_failure(version, written, failed if failed and failed.folder == written else None, error)
             return
         with self._lock:
@@ -236,10 +236,10 @@ class ModelManager:
         self._failed[version] = _Failed(written, retries, due, delay)
         code, text = _reason(error)
         self._set(VersionStatus(version=version, state=VersionState.END, error_code=code, error=text))
-        logger.warning("version %d of %s does not load: %s", version, self.name, text)
+        logger.warning("version %d of %s failed to load: %s", version, self.name, text)
 
     def _unload(self, version: int) -> None:
-        """Take a version out of service at once, and free it after its last call, however long that takes."""
+        """Take a version out of service at once, and free it after its last call."""
         with self._lock:
             loaded = self._loaded.pop(version)
             self._latest = max(self._loaded, default=None)

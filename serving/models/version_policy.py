@@ -1,4 +1,4 @@
-"""Which versions of a model a version policy wants (sources/storage_path/file_system_storage_path_source.cc)."""
+"""The versions of a model that a version policy selects (sources/storage_path/file_system_storage_path_source.cc)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VersionPolicy = file_system_storage_path_source_pb2.FileSystemStoragePathSourceC
 
 
 def aspired(folders: Mapping[int, Path], policy: VersionPolicy) -> dict[int, Path]:
-    """The versions that ``policy`` wants: the latest one unless it says otherwise; newest first."""
+    """The versions that ``policy`` selects, newest first; by default the latest one."""
     newest_first = sorted(folders, reverse=True)
     choice = policy.WhichOneof("policy_choice")
     if choice == "specific":

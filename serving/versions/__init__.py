@@ -1,1 +1,1 @@
-"""Which versions there are on disk, and which one answers."""
+"""The versions of a model on disk, and the labels that say which one answers."""

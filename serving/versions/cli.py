@@ -1,8 +1,8 @@
 """Which version of a model answers: ``python -m serving.versions init | list | label | promote | rollback``.
 
-Works on the models config file of running servers, this project's or TF Serving. Callers ask for the label
-``stable`` and never notice: the new version is loaded before a label moves, and the old one stays loaded as
-``previous``, so that rolling back is immediate.
+Works on the models config file of running servers, this project's or TF Serving's. Callers that name the label
+``stable`` see no interruption: a new version is loaded before a label moves, and the old one stays loaded as
+``previous``, so that a rollback is immediate.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 done, 1 a server or the disk refused, 2 bad usage, file or version."""
+    """Run one command; 0 done, 1 a server or the disk failed, 2 bad usage, file or version."""
     options = _parser().parse_args(arguments)
     try:
         options.function(options)

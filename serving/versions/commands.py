@@ -43,7 +43,7 @@ def change(options: argparse.Namespace) -> None:
     """Move the labels as ``options.decide`` says, on all servers and in the file."""
     with models_config.locked(options.model_config_file), ExitStack() as stack:
         before = models_config.read(options.model_config_file)
-        # A wrong command is refused before any server is asked.
+        # Refuse an invalid command before calling any server.
         _wanted(before, options)
         servers = _servers(options, stack)
         labels, after = _wanted(_with_stable(before, options.model, servers), options)
@@ -62,7 +62,7 @@ def change(options: argparse.Namespace) -> None:
     print(f"{options.model}: {', '.join(f'{name} {number}' for name, number in sorted(labels.items()))}")
     loaded = versions_after(after, options.model, labels) or set()
     if STABLE in labels and max(loaded, default=labels[STABLE]) != labels[STABLE]:
-        print(f"requests that name no label get version {max(loaded)}, the newest one loaded")
+        print(f"requests without a label get version {max(loaded)}, the newest one loaded")
     for line in left:
         print(line, file=sys.stderr)
 
@@ -75,17 +75,17 @@ def _wanted(config: Any, options: argparse.Namespace) -> tuple[dict[str, int], A
 
 
 def _with_stable(config: Any, model: str, servers: Sequence[Server]) -> Any:
-    """Where no label says what is in production: what ``latest`` serves now, as labels and versions to keep."""
+    """Without a stable label: the versions that ``latest`` serves now, as labels and versions to keep."""
     policy, labels = models_config.entry(config, model).model_version_policy, models_config.labels(config, model)
     if STABLE in labels or policy.WhichOneof("policy_choice") not in (None, "latest"):
         return config
     available = sorted(set().union(*(server.available(model) for server in servers)))
     if not available:
         raise ModelsConfigError(
-            f"the file has no label {STABLE}, and no server has a version of {model} to take for it; `list` says why. "
-            "Repeat this when one is loaded"
+            f"the file has no label {STABLE}, and no server has loaded a version of {model}; `list` shows why. "
+            "Try again once a version is loaded"
         )
-    print(f"the file has no label {STABLE}: version {available[-1]}, the newest one loaded, is taken for it")
+    print(f"the file has no label {STABLE}: taking version {available[-1]}, the newest one loaded")
     served = available[-(policy.latest.num_versions or 1) :]
     return models_config.edited(config, model, labels=dict(labels, stable=available[-1]), versions=served)
 
@@ -113,10 +113,10 @@ def init(options: argparse.Namespace) -> None:
     folders = version_folders.find(base_path) if base_path.is_dir() else {}
     saved = {version for version, folder in folders.items() if (folder / "saved_model.pb").exists()}
     if not saved:
-        raise ModelsConfigError(f"{base_path}: there is no version with a saved_model.pb in it; push a model first")
+        raise ModelsConfigError(f"{base_path}: contains no version with a saved_model.pb; push a model first")
     stable = max(saved)
     for version in sorted(version for version in folders if version > stable):
-        print(f"{base_path}: version {version} is skipped, it has no saved_model.pb", file=sys.stderr)
+        print(f"{base_path}: skipping version {version}, it has no saved_model.pb", file=sys.stderr)
     with ExitStack() as stack:
         config = models_config.empty()
         if options.model_config_file.exists():

@@ -14,8 +14,8 @@ def promoted(labels: dict[str, int], version: int | None) -> dict[str, int]:
     """The labels after a promotion.
 
     Args:
-        labels: as they are.
-        version: becomes stable; None: the one that ``canary`` points at.
+        labels: the current labels.
+        version: int, the version to make stable; None: the one that ``canary`` points to.
 
     Raises:
         ModelsConfigError: there is no canary to promote.
@@ -32,10 +32,10 @@ def promoted(labels: dict[str, int], version: int | None) -> dict[str, int]:
 
 
 def rolled_back(labels: dict[str, int]) -> dict[str, int]:
-    """The labels after a rollback; the version that was stable has no label any more, and is unloaded.
+    """The labels after a rollback; the version that was stable loses its label and is unloaded.
 
     Raises:
-        ModelsConfigError: nothing was promoted before.
+        ModelsConfigError: there is no previous version.
     """
     if PREVIOUS not in labels:
         raise ModelsConfigError("there is no label previous to roll back to; `promote VERSION` names a version")
@@ -45,13 +45,13 @@ def rolled_back(labels: dict[str, int]) -> dict[str, int]:
 
 
 def labelled(labels: dict[str, int], name: str, version: int | None) -> dict[str, int]:
-    """The labels with one more, moved, or (``version`` None) removed.
+    """The labels after one is added, moved or (``version`` None) removed.
 
     Raises:
-        ModelsConfigError: the label is not there to be removed, or belongs to promote and rollback.
+        ModelsConfigError: the label to remove does not exist, or only promote and rollback set it.
     """
     if name == STABLE or (name == PREVIOUS and version is not None):
-        raise ModelsConfigError(f"the label {name} is set by promote and rollback")
+        raise ModelsConfigError(f"only promote and rollback set the label {name}")
     if version is not None:
         return dict(labels, **{name: version})
     if name not in labels:
@@ -60,10 +60,10 @@ def labelled(labels: dict[str, int], name: str, version: int | None) -> dict[str
 
 
 def versions_after(config: Any, model: str, labels: dict[str, int]) -> set[int] | None:
-    """The versions to load: those with a label, and those that the policy lists and that never had one.
+    """The versions to load: those with a label, and those that the policy lists without one.
 
-    None leaves the policy alone: ``all`` loads every version anyway. ``latest`` becomes ``specific``, since it would
-    unload the stable version as soon as a newer one is pushed; what it serves without a label has to be listed first.
+    None keeps the policy: ``all`` loads every version anyway. ``latest`` becomes ``specific``, since it would unload
+    the stable version once a newer one is pushed; versions that it serves without a label have to be listed first.
     """
     policy = models_config.entry(config, model).model_version_policy
     if policy.WhichOneof("policy_choice") == "all":

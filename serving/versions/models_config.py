@@ -1,4 +1,4 @@
-"""The models config file (text-format ModelServerConfig): read, edited one model at a time, written whole or not.
+"""The models config file (text-format ModelServerConfig): read, edit one model at a time, write atomically.
 
 Needs no TensorFlow.
 """
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class ModelsConfigError(ValueError):
-    """The file or the model's entry is not what the command needs; one line."""
+    """The file or the model's entry does not suit the command; one line."""
 
 
 def empty() -> Any:
@@ -38,18 +38,18 @@ def read(path: Path) -> Any:
     """The ModelServerConfig of a file.
 
     Raises:
-        ModelsConfigError: it is not there, cannot be read, or is no list of models.
+        ModelsConfigError: the file is missing, unreadable, or not a list of models.
     """
     try:
         config = text_format.Parse(path.read_text(), empty())
     except FileNotFoundError:
-        raise ModelsConfigError(f"{path}: does not exist; `python -m serving.versions init` makes one") from None
+        raise ModelsConfigError(f"{path}: does not exist; `python -m serving.versions init` creates it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ModelsConfigError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     except text_format.ParseError as error:
-        raise ModelsConfigError(f"{path}: is no text-format ModelServerConfig ({error})") from None
+        raise ModelsConfigError(f"{path}: not a text-format ModelServerConfig ({error})") from None
     if config.HasField("custom_model_config"):
-        raise ModelsConfigError(f"{path}: holds a custom_model_config; versions work on a model_config_list")
+        raise ModelsConfigError(f"{path}: contains a custom_model_config; versions need a model_config_list")
     return config
 
 
@@ -58,7 +58,7 @@ def to_text(config: Any, *, like: str = "") -> str:
 
     Args:
         config: a ModelServerConfig.
-        like: the file's former text, whose first lines are kept as far as they are comments. Others are lost.
+        like: the file's former text; its leading comments are kept, others are lost.
     """
     comments = []
     for line in like.splitlines(keepends=True):
@@ -69,20 +69,20 @@ def to_text(config: Any, *, like: str = "") -> str:
 
 
 def write(path: Path, config: Any) -> None:
-    """Replace the file at once: after a crash it is the old one or the new one.
+    """Replace the file atomically: after a crash it is the old one or the new one.
 
     Raises:
-        OSError: the folder or the disk does not take it; the file is as before.
+        OSError: the file cannot be written; it is unchanged.
     """
     existing = path.exists()
     text = to_text(config, like=path.read_text() if existing else "")
-    # A link where the file is would be replaced by a file otherwise.
+    # Otherwise a link would be replaced by a file.
     target = path.resolve()
     with _temporary_file(target) as temporary:
         with temporary.open("w") as stream:
             stream.write(text)
             stream.flush()
-            # mkstemp makes files that only their owner reads; the server may run as another user.
+            # mkstemp makes files that only their owner can read; the server may run as another user.
             os.fchmod(stream.fileno(), target.stat().st_mode & 0o777 if existing else 0o644)
             os.fsync(stream.fileno())
         temporary.replace(target)
@@ -101,7 +101,7 @@ def _temporary_file(target: Path) -> Iterator[Path]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new name survive a power failure. No error if it can't: the file is in its place already."""
+    """Make a new name survive a power failure; a failure is no error, since the file is in place."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -109,15 +109,15 @@ def _sync_folder(folder: Path) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        logger.warning("%s: cannot be synced (%s): a power failure may bring the old file back", folder, error.strerror)
+        logger.warning("%s: cannot be synced (%s); a power failure may restore the old file", folder, error.strerror)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the file against a second command; the lock ends with the process.
+    """Lock the file against other commands; the lock ends with the process.
 
     Raises:
-        ModelsConfigError: the file is not there, or another command holds it.
+        ModelsConfigError: the file is missing, or another command has locked it.
     """
     descriptor = _lock(path)
     try:
@@ -132,14 +132,14 @@ def _lock(path: Path) -> int:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise ModelsConfigError(
-                f"{path}: cannot be opened ({error.strerror}); `python -m serving.versions init` makes one"
+                f"{path}: cannot be opened ({error.strerror}); `python -m serving.versions init` creates it"
             ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise ModelsConfigError(f"{path}: another command is changing it; try again when that has ended") from None
-        # A command that has just ended put another file in its place: that one has to be locked.
+            raise ModelsConfigError(f"{path}: another command is changing it; try again when it is done") from None
+        # Another command has just replaced the file: lock the new one.
         if os.path.samestat(os.fstat(descriptor), path.stat()):
             return descriptor
         os.close(descriptor)
@@ -149,7 +149,7 @@ def entry(config: Any, model: str) -> Any:
     """The ModelConfig of one model, a part of ``config``.
 
     Raises:
-        ModelsConfigError: there is none.
+        ModelsConfigError: there is no such model.
     """
     names = [one.name for one in config.model_config_list.config]
     if model not in names:
@@ -163,19 +163,19 @@ def labels(config: Any, model: str) -> dict[str, int]:
 
 
 def specific_versions(config: Any, model: str) -> set[int] | None:
-    """The versions that the policy lists; None for another policy (latest, all)."""
+    """The versions that the policy lists; None for other policies (latest, all)."""
     policy = entry(config, model).model_version_policy
     return set(policy.specific.versions) if policy.WhichOneof("policy_choice") == "specific" else None
 
 
 def edited(config: Any, model: str, *, labels: Mapping[str, int], versions: Iterable[int] | None) -> Any:
-    """A copy with other labels and versions for one model; the entries of others stay as they are.
+    """A copy with other labels and versions for one model; other entries stay as they are.
 
     Args:
         config: a ModelServerConfig.
         model: one of its models.
         labels: all labels of the model.
-        versions: all versions to load; None leaves the policy alone.
+        versions: all versions to load; None keeps the policy.
     """
     copy = empty()
     copy.CopyFrom(config)
@@ -189,13 +189,13 @@ def edited(config: Any, model: str, *, labels: Mapping[str, int], versions: Iter
 
 
 def added(config: Any, model: str, *, base_path: Path, stable: int) -> Any:
-    """A copy with a new model, whose label ``stable`` and only version is the one given.
+    """A copy with a new model and one version, labelled ``stable``.
 
     Raises:
-        ModelsConfigError: the model is there already.
+        ModelsConfigError: the config has the model already.
     """
     if model in [one.name for one in config.model_config_list.config]:
-        raise ModelsConfigError(f"model {model} is in the models config already; promote or label its versions")
+        raise ModelsConfigError(f"model {model} is already in the models config; promote or label its versions")
     copy = empty()
     copy.CopyFrom(config)
     copy.model_config_list.config.add(name=model, base_path=str(base_path), model_platform=PLATFORM)
@@ -203,7 +203,7 @@ def added(config: Any, model: str, *, base_path: Path, stable: int) -> Any:
 
 
 def versions_on_disk(base_path: Path) -> set[int] | None:
-    """The versions below a base path; None where it cannot be seen from here, such as a path inside a container."""
+    """The versions below a base path; None if it cannot be read here, such as a path inside a container."""
     try:
         return set(version_folders.find(base_path))
     except OSError:

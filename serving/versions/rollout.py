@@ -1,16 +1,16 @@
-"""Moves running servers from one models config to another without a request that fails. Needs no TensorFlow.
+"""Moves running servers from one models config to another without failing a request. Needs no TensorFlow.
 
 A server takes a label only for a version that is AVAILABLE, and sets labels before it loads or unloads (TF Serving:
 ServerCore::ReloadConfig in model_servers/server_core.cc). So one change is several reloads:
 
-1. Load the new versions beside everything that is there; every label stays where the server has it.
+1. Load the new versions beside all others; the servers' labels stay in place.
 2. When all servers have loaded them, move the labels. Nothing is unloaded yet.
 3. Write the file.
-4. Unload what nobody needs any more.
+4. Unload the versions that are no longer needed.
 
 Wherever this stops, each version that a label of the file or of a server points to is loaded: before step 3 a
-restarted server comes up as it was before the command, after it as the command wants it. The next command begins
-with the file and leads every server to it.
+restarted server comes up as before the command, after it as after the command. The next command starts from the file
+and brings every server to it.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from serving.versions import models_config
 AVAILABLE = "AVAILABLE"
 END = "END"
 _POLL_SECONDS = 0.1
-# A failed load is believed when it stands this long: the status of an earlier attempt is still there at first.
+# A failed load counts after this time: at first the status of an earlier attempt is still there.
 _FAILED_SECONDS = 3.0
-# Between looking a label up and holding its version, a request may be set aside by the server for a moment.
+# A request may pause between the lookup of a label and the hold on its version.
 _GRACE_SECONDS = 0.5
 
 
 class ServerError(Exception):
-    """A server cannot be reached or refuses; one line that names it."""
+    """A server cannot be reached or refuses; one line that names the server."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportedState:
-    """Where one version stands on one server; ``error`` is empty unless its load failed."""
+    """The state of one version on one server; ``error`` is empty unless its load failed."""
 
     state: str
     error: str = ""
@@ -52,7 +52,7 @@ class ReportedState:
 
 @dataclass(frozen=True, kw_only=True)
 class _Snapshot:
-    """What a server has before a change."""
+    """A server's state before a change."""
 
     labels: dict[str, int]
     available: set[int]
@@ -62,8 +62,8 @@ class Server:
     """One model server. Use as a context manager.
 
     Args:
-        connection: to one server.
-        timeout: seconds allowed for one call; a reload blocks until new models are loaded.
+        connection: connection to one server.
+        timeout: float, seconds for one call; a reload blocks until new models are loaded.
 
     Raises:
         OSError: a TLS file cannot be read.
@@ -85,7 +85,7 @@ class Server:
         """Serve the models of ``config`` and no others.
 
         Raises:
-            ServerError: it refuses.
+            ServerError: the server refuses or cannot be reached.
         """
         response = self._call(requests.reload_config(config))
         try:
@@ -94,7 +94,7 @@ class Server:
             raise self._error(error) from None
 
     def states(self, model: str) -> dict[int, ReportedState]:
-        """All versions of a model that the server has seen; none for an unknown model."""
+        """All versions of a model that the server knows; none for an unknown model."""
         response = self._ask(requests.status(ModelRef(name=model)))
         if response is None:
             return {}
@@ -105,19 +105,19 @@ class Server:
         }
 
     def available(self, model: str) -> set[int]:
-        """The versions of a model that can be asked."""
+        """The versions of a model that are available."""
         return {version for version, state in self.states(model).items() if state.state == AVAILABLE}
 
     def labels(self, model: str, names: Collection[str]) -> dict[str, int]:
-        """Where the server's labels point; those it does not know are left out.
+        """The versions that the server's labels point to; unknown labels are left out.
 
-        There is no call that lists labels: the metadata of a label's version say which one it is.
+        No call lists labels, but the metadata of a label name its version.
         """
         answers = {name: self._ask(requests.metadata(ModelRef(name=model, label=name))) for name in names}
         return {name: answer.model_spec.version.value for name, answer in answers.items() if answer}
 
     def _ask(self, call: Rpc) -> Any | None:
-        """The answer, or None where there is no such model, version or label."""
+        """The answer, or None if there is no such model, version or label."""
         return self._call(call, none_for=(grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT))
 
     def _call(self, call: Rpc, *, none_for: Collection[grpc.StatusCode] = ()) -> Any | None:
@@ -144,24 +144,24 @@ def roll_out(
     saved: Callable[[], bool] = lambda: False,
     timeout: float,
 ) -> list[str]:
-    """Lead all servers from one config to another, or leave all as they were.
+    """Move all servers from one config to another, or leave all as they were.
 
     Args:
         servers: replicas that serve the same file.
         model: the model whose entry differs.
         before: the file's ModelServerConfig.
-        after: the wanted one.
+        after: the new ModelServerConfig.
         save: writes the file.
-        saved: whether the file holds the wanted config by now; asked where ``save`` fails or is interrupted.
-        timeout: seconds to wait for versions to be loaded.
+        saved: returns whether the file holds the new config; called if ``save`` fails or is interrupted.
+        timeout: float, seconds to wait for versions to load.
 
     Returns:
-        What is amiss though everything is as wanted, one line each: a server still has a version loaded that is not
-        needed, or ``save`` failed after the file was written.
+        Warnings after a successful change, one line each: a server still has an unneeded version loaded, or ``save``
+        failed after the file was written.
 
     Raises:
         ServerError: a server refused or did not load a version; the servers' labels are as before.
-        OSError: the file could not be written; likewise.
+        OSError: the file could not be written; the servers' labels are as before.
     """
     names = models_config.labels(before, model).keys() | models_config.labels(after, model).keys()
     snapshots = {
@@ -179,7 +179,7 @@ def roll_out(
             server.reload(_widened(before, after, model, snapshots[server], wanted))
         late = _save(save, saved)
     except BaseException as error:
-        # Whatever it is, an interrupt included: no server may be left between two configs.
+        # On any error, interrupts included, no server may be left between two configs.
         left = [line for server in touched for line in _restore(server, model, before, after, snapshots[server])]
         if left:
             raise ServerError("\n".join([str(error) or type(error).__name__, *left])) from None
@@ -188,7 +188,7 @@ def roll_out(
 
 
 def _save(save: Callable[[], None], saved: Callable[[], bool]) -> list[str]:
-    """Write the file. Once it is written the servers must not be led back: they would start anew as it says."""
+    """Write the file. Once it is written, the servers must keep its config: they would load it at a restart."""
     try:
         save()
     except BaseException as error:
@@ -199,7 +199,7 @@ def _save(save: Callable[[], None], saved: Callable[[], bool]) -> list[str]:
 
 
 def _widened(before: Any, after: Any, model: str, snapshot: _Snapshot, labels: dict[str, int]) -> Any:
-    """The wanted config with other labels, and with every version of both configs and of the server."""
+    """The new config with other labels, and with every version of both configs and of the server."""
     versions = models_config.specific_versions(after, model)
     if versions is not None:
         versions = versions | (models_config.specific_versions(before, model) or set()) | snapshot.available
@@ -215,19 +215,19 @@ def _wait_until_available(server: Server, model: str, versions: set[int], *, tim
         if not missing:
             return
         for version in missing:
-            state = states.get(version, ReportedState(state="not seen"))
+            state = states.get(version, ReportedState(state="UNKNOWN"))
             if state.state == END and state.error:
                 failed_since.setdefault(version, now)
             else:
                 failed_since.pop(version, None)
             if now >= end or now - failed_since.get(version, now) >= _FAILED_SECONDS:
-                why = state.error or f"it is {state.state} after {timeout:g} s"
+                why = state.error or f"still {state.state} after {timeout:g} s"
                 raise ServerError(f"{server.target}: version {version} of {model} does not load: {why}")
         time.sleep(_POLL_SECONDS)
 
 
 def _restore(server: Server, model: str, before: Any, after: Any, snapshot: _Snapshot) -> list[str]:
-    """Labels first, then unload: the same order as forwards."""
+    """Move labels first, then unload, in the same order as forwards."""
     versions = models_config.specific_versions(before, model)
     if versions is not None:
         versions = versions | snapshot.available
@@ -237,7 +237,7 @@ def _restore(server: Server, model: str, before: Any, after: Any, snapshot: _Sna
         time.sleep(_GRACE_SECONDS)
         server.reload(original)
     except ServerError as error:
-        return [f"{error} (while it was led back; it reads the old file when it starts)"]
+        return [f"{error} (while it was restored; it reads the old file when it starts)"]
     return []
 
 
@@ -248,5 +248,5 @@ def _settle(servers: Sequence[Server], after: Any) -> list[str]:
         try:
             server.reload(after)
         except ServerError as error:
-            left.append(f"{error} (the change is done; what it does not need stays loaded until its next start)")
+            left.append(f"{error} (the change is done; unneeded versions stay loaded until its next start)")
     return left

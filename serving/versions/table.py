@@ -13,7 +13,7 @@ _ERROR_WIDTH = 100
 
 
 def table(config: Any, model: str, server: Server) -> list[str]:
-    """Lines: version, whether it is on disk, its state and labels on one server, the error of its load."""
+    """One line per version: whether it is on disk, its state and labels on one server, its load error."""
     wanted = models_config.labels(config, model)
     on_disk = models_config.versions_on_disk(Path(models_config.entry(config, model).base_path))
     states, pointed = server.states(model), server.labels(model, wanted)

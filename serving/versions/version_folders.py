@@ -1,4 +1,4 @@
-"""The versions of a model on disk. Needs no TensorFlow: server, push, status and commands all look through this."""
+"""The versions of a model on disk, for the server, the push and the commands. Needs no TensorFlow."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _LARGEST_INT64 = 2**63 - 1
 
 
 def find(base_path: Path) -> dict[int, Path]:
-    """The folder of every version: the children whose names are integers; of ``5`` and ``005`` the last one.
+    """The folder of every version: the children with integer names; of ``5`` and ``005`` the last one.
 
-    The rule is that of TF Serving (sources/storage_path/file_system_storage_path_source.cc).
+    The rule is TF Serving's (sources/storage_path/file_system_storage_path_source.cc).
 
     Raises:
-        OSError: the folder is not there or cannot be read.
+        OSError: the folder is missing or cannot be read.
     """
     folders = {}
     for path in sorted(base_path.iterdir()):
@@ -24,21 +24,21 @@ def find(base_path: Path) -> dict[int, Path]:
 
 
 def number(name: str) -> int | None:
-    """The version that a folder of this name holds; None where it holds none."""
-    # Python calls other scripts' digits and superscripts digits, too; the servers don't.
+    """The version in a folder of this name; None if the name is not a version."""
+    # To Python other scripts' digits and superscripts are digits, too; not to the servers.
     if name.isascii() and name.isdigit() and int(name) <= _LARGEST_INT64:
         return int(name)
     return None
 
 
 def fingerprint(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Names, sizes and times of all files below ``folder``; another one means that somebody wrote to it."""
+    """Names, sizes and times of all files below ``folder``; it changes when the files do."""
     found = []
     for path in sorted(folder.rglob("*")):
         try:
             status = path.stat()
         except OSError:
-            # Gone meanwhile, a link to nowhere, not ours to read: the loader will say what is wrong with it.
+            # Removed meanwhile, a broken link, or unreadable: the loader will report it.
             continue
         found.append((str(path.relative_to(folder)), status.st_size, status.st_mtime_ns))
     return tuple(found)

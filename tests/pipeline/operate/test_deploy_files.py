@@ -12,7 +12,7 @@ from tests.serving.deploy.deploy_options import rendered
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"image": "tensorflow/serving:latest"}, "image: .*another server every month"),
+        ({"image": "tensorflow/serving:latest"}, "image: .*changes over time"),
         ({"image": "localhost:5000/serving"}, "image: .*name a version"),
         ({"image": "tensorflow/serving@sha256:12"}, "image: .*64 hexadecimal"),
         ({"name": "Taxi"}, "name: .*lower-case"),
@@ -24,7 +24,7 @@ from tests.serving.deploy.deploy_options import rendered
         ({"versions": {"latest": 1, "specific": [2]}}, "versions: .*exclude"),
         ({"versions": {"specific": [2], "labels": {"stable": 3}}}, "versions: labels.stable: 3 is not among specific"),
         ({"batching": {"max_batch_size": 8, "allowed_batch_sizes": [4, 6]}}, "batching: .*must equal max_batch_size"),
-        ({"replicas": {"min": 7}}, "replicas: max: 6 is below min, 7"),
+        ({"replicas": {"min": 7}}, "replicas: max \\(6\\) is below min \\(7\\)"),
         ({"resources": {"limits": {"cpu": "1", "memory": "1Gb"}}}, "resources.limits.memory: .*512Mi"),
         ({"resources": {"limits": {"cpu": "0.5", "memory": "2Gi"}}}, "resources: requests.cpu is above"),
         ({"resources": {"limits": {"cpu": "2", "memory": "1Gi"}}}, "resources: requests.memory is above"),
@@ -65,7 +65,7 @@ def test_versions_that_were_changed_since_are_kept(tmp_path, capsys):
     config.write_text(changed)
     capsys.readouterr()
     assert cli.main(words) == 0
-    assert f"{config}: changed by others, stays as it is" in capsys.readouterr().out
+    assert f"{config}: was edited and stays as it is" in capsys.readouterr().out
     assert config.read_text() == changed
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.tensorflow
 MODEL = "m"
 CONSTANTS = {2: 2.0, 3: 3.0, 4: 4.0}
 PLATFORM = 'model_platform: "tensorflow"'
-NEWEST = "the file has no label stable: version 4, the newest one loaded, is taken for it"
+NEWEST = "the file has no label stable: taking version 4, the newest one loaded"
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def test_without_a_version_in_production_there_is_none_to_keep(write, models, tm
     with running(other) as server:
         assert command(file, server.target, *words) == 2
     assert capsys.readouterr().err == (
-        f"{words[0]}: the file has no label stable, and no server has a version of m to take for it; `list` says why. "
-        "Repeat this when one is loaded\n"
+        f"{words[0]}: the file has no label stable, and no server has loaded a version of m; `list` shows why. "
+        "Try again once a version is loaded\n"
     )
     assert file.read_text() == text
 
@@ -130,7 +130,7 @@ def test_init_skips_folders_that_are_no_model(models, tmp_path, capsys):
     (models / "12" / "variables").mkdir(parents=True)
     assert cli.main(flags) == 0
     assert capsys.readouterr().err.splitlines() == [
-        f"{models}: version {version} is skipped, it has no saved_model.pb" for version in (4, 12)
+        f"{models}: skipping version {version}, it has no saved_model.pb" for version in (4, 12)
     ]
     with running(file) as server:
         assert available(server.target) == {3}
@@ -144,6 +144,6 @@ def test_init_refuses_a_folder_without_any_model(tmp_path, capsys):
     assert cli.main(flags) == 2
     assert (
         capsys.readouterr().err
-        == f"init: {models}: there is no version with a saved_model.pb in it; push a model first\n"
+        == f"init: {models}: contains no version with a saved_model.pb; push a model first\n"
     )
     assert not file.exists()

@@ -25,8 +25,8 @@ def test_labels_after_each_command():
         (lambda: labels.promoted({"stable": 3}, None), "no label canary to promote"),
         (lambda: labels.rolled_back({"stable": 3}), "no label previous to roll back to"),
         (lambda: labels.labelled({"stable": 3}, "canary", None), "no label canary; there are stable"),
-        (lambda: labels.labelled({}, "stable", 3), "set by promote and rollback"),
-        (lambda: labels.labelled({}, "previous", 3), "set by promote and rollback"),
+        (lambda: labels.labelled({}, "stable", 3), "only promote and rollback set the label"),
+        (lambda: labels.labelled({}, "previous", 3), "only promote and rollback set the label"),
     ],
 )
 def test_labels_that_cannot_be(decide, message):

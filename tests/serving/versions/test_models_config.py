@@ -72,8 +72,8 @@ def test_a_link_stays_a_link(file):
     ("text", "message"),
     [
         (None, "does not exist"),
-        ("model_config_list { conf {} }", r'is no text-format ModelServerConfig \(1:21 : .*no field named "conf"'),
-        ('custom_model_config { type_url: "x" }', "holds a custom_model_config"),
+        ("model_config_list { conf {} }", r'not a text-format ModelServerConfig \(1:21 : .*no field named "conf"'),
+        ('custom_model_config { type_url: "x" }', "contains a custom_model_config"),
     ],
 )
 def test_other_files_are_refused_in_one_line(tmp_path, text, message):
@@ -128,7 +128,7 @@ def test_init_makes_a_file_and_adds_to_one(tmp_path, capsys):
     capsys.readouterr()
     assert cli.main([*flags, "--model", "cab"]) == 2
     assert capsys.readouterr().err == (
-        "init: model cab is in the models config already; promote or label its versions\n"
+        "init: model cab is already in the models config; promote or label its versions\n"
     )
 
 

@@ -158,7 +158,7 @@ def test_canary_beside_stable_and_what_list_shows(fleet, capsys):
         assert fleet("label", "canary", 4) == 0
         assert capsys.readouterr().out.splitlines()[-2:] == [
             "m: canary 4, stable 2",
-            "requests that name no label get version 4, the newest one loaded",
+            "requests without a label get version 4, the newest one loaded",
         ]
         assert fleet("list") == 0
         assert capsys.readouterr().out.splitlines() == [
@@ -349,7 +349,7 @@ def test_servers_with_tls(fleet, capsys, tmp_path):
         (["promote", 9], r"promote: version 9 of m is not in .*/m; there are 2, 3, 4, 5"),
         (["promote"], r"promote: there is no label canary to promote"),
         (["rollback"], r"rollback: there is no label previous to roll back to"),
-        (["label", "stable", 3], r"label: the label stable is set by promote and rollback"),
+        (["label", "stable", 3], r"label: only promote and rollback set the label stable"),
         (["label", "canary", "--remove"], r"label: there is no label canary; there are stable"),
         (["list", "--model", "x"], r"list: no model x in the models config; it has m"),
         (["list", "--model_config_file", "/nowhere/x"], r"list: /nowhere/x: does not exist"),

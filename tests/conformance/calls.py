@@ -1,4 +1,4 @@
-"""Requests in TF Serving's own messages, and what a test says of the answer."""
+"""Requests in TF Serving's own messages, and checks of the answers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def spec(
 def tensor(
     values: Sequence, dtype: int = types_pb2.DT_FLOAT, *, shape: Sequence[int] | None = None
 ) -> tensor_pb2.TensorProto:
-    """A TensorProto with its values in the typed field; ``shape`` is that of a vector where none is given."""
+    """A TensorProto with its values in the typed field; ``shape`` defaults to that of a vector."""
     proto = tensor_pb2.TensorProto(dtype=dtype, **{_TYPED_FIELDS[dtype]: values})
     for size in [len(values)] if shape is None else shape:
         proto.tensor_shape.dim.add(size=size)
@@ -73,7 +73,7 @@ def shape_of(proto: tensor_pb2.TensorProto) -> list[int]:
 def predict_request(
     model: model_pb2.ModelSpec, outputs: Sequence[str] = (), /, **inputs: tensor_pb2.TensorProto
 ) -> predict_pb2.PredictRequest:
-    """Inputs by name, and the outputs asked for."""
+    """Inputs by name, and the wanted outputs."""
     return predict_pb2.PredictRequest(model_spec=model, inputs=inputs, output_filter=outputs)
 
 
@@ -140,7 +140,7 @@ def refused(code: grpc.StatusCode, *texts: str, begins: str = "", holds: Sequenc
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What REST said.
+    """An answer over REST.
 
     Attributes:
         status: the HTTP status.

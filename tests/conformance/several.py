@@ -66,7 +66,7 @@ class Several(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
     def as_bytes(self, text: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """An output that REST writes in base 64, since its name says so."""
+        """An output that REST writes in base64 because of its name."""
         return {"same_bytes": tf.identity(text)}
 
     @tf.function(input_signature=[_EXAMPLES])
@@ -100,7 +100,7 @@ class Several(tf.Module):
 
 
 class Slow(tf.Module):
-    """A loop that takes as long as it is told; every turn can be cancelled."""
+    """A loop of as many turns as requested; every turn can be cancelled."""
 
     @tf.function(input_signature=[_floats("x", None), tf.TensorSpec(None, tf.int64, name="turns")])
     def loop(self, x: tf.Tensor, turns: tf.Tensor) -> Mapping[str, tf.Tensor]:

@@ -35,7 +35,7 @@ def test_a_new_version_is_found_and_takes_over(prediction, management, spare):
 
 
 @pytest.mark.deviation("retries")
-def test_a_version_that_does_not_load_is_loaded_when_it_is_mended(prediction, management, spare):
+def test_a_version_that_fails_to_load_is_loaded_once_fixed(prediction, management, spare):
     export_tf1(spare / "temporary-3", constant=9.0)
     graph = spare / "temporary-3" / "saved_model.pb"
     good = graph.read_bytes()
@@ -50,7 +50,7 @@ def test_a_version_that_does_not_load_is_loaded_when_it_is_mended(prediction, ma
 
 
 @pytest.mark.deviation("missing_base_path")
-def test_a_base_path_that_is_not_there_harms_no_other_model(prediction, reload, target):
+def test_a_missing_base_path_does_not_affect_other_models(prediction, reload, target):
     if target.folder is None:
         pytest.skip("TF Serving would not answer this call, and look for no versions any more")
     new = reload.original()

@@ -28,7 +28,7 @@ def half_plus(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def slow_model(tmp_path_factory):
-    """A base path with one version of a model that loops as long as a request says."""
+    """A base path with one version of a model whose requests set how long it loops."""
     import tensorflow as tf
 
     from tests.conformance.several import Slow

@@ -1,4 +1,4 @@
-"""Load for the fault tests: threads that ask one after the other without a pause, and note what they were told."""
+"""Load for the fault tests: threads that send requests without a pause and count the answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from serving.client import Client, Connection, Retry
 from serving.client.errors import ServingError
 
-# Long enough for a server to come back on a machine that has other things to do.
+# Long enough for a server to restart on a busy machine.
 PATIENT = Retry(initial_seconds=0.5, max_seconds=8.0, multiplier=2.0)
 
 
@@ -55,7 +55,7 @@ class Hammer:
             thread.join(60)
         assert not any(thread.is_alive() for thread in self._threads)
 
-    def goes_on(self, count: int = 20) -> None:
+    def keeps_answering(self, count: int = 20) -> None:
         """Wait for so many answers more."""
         wanted = self.answers.total() + count
         wait_for(lambda: self.answers.total() >= wanted or self.surprises)
@@ -82,7 +82,7 @@ def client_of(*targets: str, retry: Retry = PATIENT) -> Client:
 
 
 def half_of_two(client: Client, model: str = "m") -> float:
-    """What the model says of x = 2."""
+    """The model's answer for x = 2."""
     return float(client.predict_arrays(model, {"x": np.array([[2.0]], np.float32)})["y"][0, 0])
 
 
@@ -96,7 +96,7 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
     """Return once the condition holds; fail after a time that is long on any machine."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "did not happen in time"
         time.sleep(0.01)
 
 

@@ -1,4 +1,4 @@
-"""A real SavedModel without training, whose answers tell how it was run."""
+"""A real SavedModel without training, whose answers show how it was run."""
 
 from __future__ import annotations
 

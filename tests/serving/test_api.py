@@ -61,7 +61,7 @@ class RecordedLog:
 
 
 class Failing:
-    """A servable whose run goes wrong in a way that nobody planned."""
+    """A servable whose run fails unexpectedly."""
 
     def __init__(self, signatures, error):
         self.signatures, self._error = signatures, error
@@ -75,7 +75,7 @@ class Failing:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Base paths by model name: ``m`` has two versions, ``bad`` one that is no SavedModel."""
+    """Base paths by model name: ``m`` has two versions, ``bad`` one that is not a SavedModel."""
     root = tmp_path_factory.mktemp("models")
     half_plus_two.save(root / "m" / "1")
     half_plus_two.save(root / "m" / "2", intercept=3.0)
@@ -179,7 +179,7 @@ def spec_of(spec):
     return spec.name, spec.version.value, spec.signature_name
 
 
-def test_every_answer_tells_which_version_and_signature_gave_it(server):
+def test_every_answer_names_its_version_and_signature(server):
     newest = server.prediction.Predict(predict_request(), timeout=60)
     assert list(newest.outputs["y"].float_val) == [3.5]
     assert spec_of(newest.model_spec) == ("m", 2, "serving_default")
@@ -251,7 +251,7 @@ def test_requests_are_counted_and_successes_timed(folders):
         assert samples(metrics, "request_count") == {
             ("m", "OK"): 4,
             ("m", "FAILED_PRECONDITION"): 1,
-            # Of a model that nobody configured: names that callers invent must not fill the memory.
+            # Of an unknown model: invented names must not fill the memory.
             ("", "NOT_FOUND"): 1,
         }
         assert samples(metrics, "request_latency_count") == {

@@ -13,7 +13,7 @@ def written(tmp_path):
     return write
 
 
-def test_batching_parameters_tell_what_was_not_given(written):
+def test_batching_parameters_show_which_fields_are_set(written):
     text = """max_batch_size { value: 128 }
               allowed_batch_sizes: 64
               allowed_batch_sizes: 128
@@ -43,7 +43,7 @@ def test_keys_and_monitoring(written):
         ("client_verify: maybe", 1, 'Expected "true" or "false".'),
     ],
 )
-def test_a_wrong_file_is_told_by_line(written, text, line, what):
+def test_an_invalid_file_is_refused_by_line(written, text, line, what):
     path = written(text)
     with pytest.raises(ValueError) as caught:  # noqa: PT011 (the whole text is compared)
         read_text(path, ssl_config())

@@ -1,4 +1,4 @@
-"""A small model with named features that answers what it was told, so that a test can see missing values."""
+"""A small model with named features that answers with its inputs, so that a test can see missing values."""
 
 from __future__ import annotations
 

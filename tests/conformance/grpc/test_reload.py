@@ -179,7 +179,7 @@ def test_refused_configs_change_nothing(prediction, reload, change, text):
 
 
 def test_a_model_that_does_not_load(prediction, management, reload):
-    """The call says so, the status says so, the other models go on."""
+    """The call and the status report it, and the other models stay served."""
     new = reload.original()
     add(new, BAD, reload.folder)
     with refused(

@@ -33,7 +33,7 @@ def test_a_folder_with_zeros_before_its_number(management, model):
     ids=["all", "latest 2", "specific"],
 )
 def test_the_versions_of_a_policy_newest_first(management, model, versions):
-    """Children that are no numbers are no versions; one that is named but not there is none either."""
+    """Only children with integer names are versions; a missing version in the policy is none either."""
     assert [status.version for status in ask(management, spec(model)) if status.state == AVAILABLE] == versions
 
 

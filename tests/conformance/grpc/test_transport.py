@@ -1,4 +1,4 @@
-"""What lies below the messages: the socket, unknown methods, messages that are none."""
+"""Below the messages: the socket, unknown methods, bytes that do not parse."""
 
 from __future__ import annotations
 

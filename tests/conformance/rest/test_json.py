@@ -144,7 +144,7 @@ def test_numbers_that_are_none(rest):
 
 
 def test_a_float_is_written_in_few_digits(rest):
-    """0.1 in 32 bits is 0.10000000149; only what tells it apart is written."""
+    """0.1 in 32 bits is 0.10000000149; only the digits that distinguish it are written."""
     answer = rest.post(f"/v1/models/{SEVERAL}:predict", {"signature_name": "row_sum", "instances": [[0.1], [1e-05]]})
     assert ok(answer) == {"predictions": [0.1, 1e-05]}
 

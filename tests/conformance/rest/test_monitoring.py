@@ -125,7 +125,7 @@ def test_multi_inference_is_not_counted(prediction, rest):
     assert grown(rest, "request_count", call, model_name=HALF_PLUS_TWO, status="OK") == 0
 
 
-def test_types_are_told_and_buckets_add_up(prediction, rest):
+def test_types_are_declared_and_buckets_add_up(prediction, rest):
     for call in calls(prediction, rest).values():
         call()
     text = rest.get(PATH).body

@@ -116,7 +116,7 @@ def test_a_version_that_is_too_large(rest, path):
 
 
 @pytest.mark.parametrize("path", ["/", "/v2/models", "/statuspage", "/v1"])
-def test_paths_of_nobody(rest, path):
+def test_unknown_paths(rest, path):
     assert rest.get(path).status == 404
 
 

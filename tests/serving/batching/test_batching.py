@@ -50,7 +50,7 @@ class Gated:
 
 
 class Batched:
-    """The subject and what it stands between."""
+    """The subject and its neighbours."""
 
     def __init__(self, model: SavedModel, parameters: BatchingParameters):
         self.model = Gated(model)

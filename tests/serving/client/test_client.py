@@ -162,7 +162,7 @@ def test_errors_are_sorted_and_carry_code_and_text(ask, method, arguments, how, 
         ("multi_inference", [{}], {"signature": "regress"}, "name them in classify and regress"),
     ],
 )
-def test_what_cannot_be_asked_is_told_before_it_is_sent(ask, method, rows, how, text):
+def test_invalid_calls_are_refused_before_they_are_sent(ask, method, rows, how, text):
     with pytest.raises(ValueError, match=re.escape(text)):
         ask(method, "taxi", rows, **how)
 
@@ -175,7 +175,7 @@ def test_a_key_that_is_no_feature_is_left_out_or_refused(ask):
             ask(method, "taxi", row, client={"strict": True})
 
 
-def test_a_message_beyond_the_limit_is_told_as_such(server):
+def test_a_message_beyond_the_limit_is_refused(server):
     rows = [{"kind": "x" * 3000}]
     with Client(Connection(addresses=(server.target,), max_message_bytes=2000)) as client:
         assert client.predict("taxi", [{"kind": "x"}], version=1)["said"].tolist() == [b"?|?|x|?,?"]

@@ -1,4 +1,4 @@
-"""Servers that die, hang, come back or are not to be trusted, and what a caller sees of it."""
+"""Servers that die, hang, restart or are not trusted, and what a caller sees of it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_restart_of_the_server_is_not_seen(flags):
         wanted = [count + 3 for count in counts]
         wait_for(lambda: errors or all(count >= want for count, want in zip(counts, wanted, strict=True)))
 
-    # The second one's requests are larger than what gRPC keeps for another attempt unless told otherwise.
+    # The second one's requests are larger than gRPC's default limit for retries.
     rows = (ROW, [{"kind": "x" * 1000}] * 1000)
     threads = [threading.Thread(target=keep_asking, args=each) for each in enumerate(rows)]
     try:
@@ -119,7 +119,7 @@ def test_calls_go_round_the_servers_and_past_one_that_hangs_or_died(flags, tmp_p
             def ask() -> None:
                 assert client.predict("taxi", ROW)["said"].tolist() == SAID
 
-            # Both connections have to stand first.
+            # Both connections have to be open first.
             wait_for(lambda: ask() or (one.answered("taxi") and two.answered("taxi")))
             before = one.answered("taxi"), two.answered("taxi")
             for _ in range(10):
@@ -156,7 +156,7 @@ def test_a_hanging_server_ends_in_the_deadline(flags):
         assert client.predict("taxi", ROW)["said"].tolist() == SAID
 
 
-def test_an_unused_connection_is_closed_and_opened_again_and_limits_of_the_server_are_told(flags):
+def test_an_idle_connection_is_reopened_and_the_server_s_limits_are_reported(flags):
     with RunningServer(*flags, "--max_message_bytes", "100000") as server:
         port = int(server.target.rsplit(":")[-1])
 

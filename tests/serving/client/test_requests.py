@@ -194,7 +194,7 @@ def test_examples_name_the_row_and_key_that_do_not_fit(schema, row, text):
         ("feature { name: 'x' type: STRUCT }", "feature x: type STRUCT is not INT, FLOAT or BYTES"),
     ],
 )
-def test_a_schema_that_is_none_is_told(tmp_path, text, problem):
+def test_an_invalid_schema_is_refused(tmp_path, text, problem):
     (tmp_path / "schema.pbtxt").write_text(text)
     with pytest.raises(ValueError, match=f"schema.pbtxt: {problem}"):
         features_of_schema(tmp_path / "schema.pbtxt")
@@ -241,7 +241,7 @@ def test_connections_that_cannot_be_are_refused(make, text):
         make()
 
 
-def test_an_unknown_name_among_several_is_told():
+def test_an_unknown_name_among_several_is_refused():
     with pytest.raises(OSError, match="nowhere.invalid:1: the name is unknown"):
         Connection.of("localhost:1,nowhere.invalid:1").target()
 
@@ -325,7 +325,7 @@ def ask(request):
         (["RESOURCE_EXHAUSTED"], 3, 1, "RESOURCE_EXHAUSTED"),
     ],
 )
-def test_only_a_server_that_is_not_there_is_asked_again(ask, moods, attempts, asked, end):
+def test_only_calls_without_a_server_are_retried(ask, moods, attempts, asked, end):
     handler = Moody(*moods)
     with listening(handler) as address:
         if end:
@@ -336,7 +336,7 @@ def test_only_a_server_that_is_not_there_is_asked_again(ask, moods, attempts, as
     assert handler.asked == asked
 
 
-# What gRPC says when a connection breaks; the client then asks once more by itself.
+# gRPC's text when a connection breaks; the client then retries once by itself.
 BROKEN = "Socket closed"
 
 
@@ -362,7 +362,7 @@ def test_all_attempts_share_one_timeout(ask):
     assert handler.asked == 2
 
 
-def test_of_many_chunks_only_the_broken_one_is_asked_once_more(ask):
+def test_of_many_chunks_only_the_broken_one_is_retried(ask):
     handler = Moody(None, "UNAVAILABLE", "UNAVAILABLE", details=BROKEN)
     arrays = {"x": np.zeros((3, 1), np.float32)}
     with listening(handler) as address:
@@ -371,7 +371,7 @@ def test_of_many_chunks_only_the_broken_one_is_asked_once_more(ask):
 
 
 class Lenient(grpc.GenericRpcHandler):
-    """A server of one version, which answers with the names of the features it got, whatever it would have taken."""
+    """A server of one version that answers with the names of the features it got."""
 
     def __init__(self):
         self.asked = []
@@ -489,10 +489,10 @@ def test_a_version_with_another_feature_gets_it(calls, method, how, rpc, one, tw
     assert asked(method, "taxi", TRIP, **how) == (one, [rpc])
     server.serve(2, "fare", "miles")
     assert asked(method, "taxi", TRIP, **how) == (two, [rpc, metadata, rpc])
-    # The next one takes the same inputs by other tensors: the answer stands.
+    # The next one takes the same inputs by other tensors: the answer is valid.
     server.serve(3, "fare", "miles", prefix="serving_")
     assert asked(method, "taxi", TRIP, **how) == (two, [rpc, metadata])
     assert asked(method, "taxi", TRIP, **how) == (two, [rpc])
-    # Another kind of server may not tell its version.
+    # Other servers may not name their version.
     server.serve(None, "fare", "miles")
     assert asked(method, "taxi", TRIP, **how) == (two, [rpc])

@@ -1,4 +1,4 @@
-"""The dashboard's queries against what the embedded server says of itself, run with the files that are deployed."""
+"""The dashboard's queries against the metrics of an embedded server that runs with the deployed files."""
 
 import json
 import re
@@ -183,7 +183,7 @@ def test_the_shown_queries_are_the_checked_ones(samples):
     assert MODEL in {labels[label] for labels in samples[metric]}
 
 
-def test_the_health_command_of_the_compose_file_tells_a_served_model(server):
+def test_the_health_command_of_the_compose_file_finds_a_served_model(server):
     port = int(server.rest.rpartition(":")[2])
     assert subprocess.run(compose.health_command(MODEL, port=port), timeout=30).returncode == 0
     assert subprocess.run(compose.health_command("another", port=port), timeout=30).returncode != 0

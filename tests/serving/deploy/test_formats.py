@@ -111,7 +111,7 @@ def test_kserve_scales_deployments_on_cpu(files):
     assert annotations["serving.kserve.io/autoscalerClass"] == "hpa"
     predictor = service["spec"]["predictor"]
     assert 1 <= predictor["scaleTarget"] <= 100
-    # KServe 0.16 refuses scaleMetric: cpu under this name of the mode; every version takes CPU where none is named.
+    # KServe 0.16 refuses scaleMetric: cpu under this name of the mode; every version uses the CPU by default.
     assert "scaleMetric" not in predictor
 
 
@@ -138,7 +138,7 @@ def test_compose_file_fits_the_specification(files):
     user, group = server["user"].split(":")
     assert int(user) == int(group) > 0
     assert server["read_only"] is True
-    # No log level is set: the line that tells of a loaded version is of the lowest.
+    # No log level is set: loaded versions are logged at the lowest one.
     assert "environment" not in server
     assert (server["cap_drop"], server["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
     assert all(volume["read_only"] for volume in server["volumes"])

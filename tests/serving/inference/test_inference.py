@@ -82,7 +82,7 @@ def test_predict_answers_in_typed_fields(model):
     assert not response.model_spec.name
 
 
-def test_predict_answers_in_raw_bytes_where_asked(model):
+def test_predict_answers_in_raw_bytes_with_the_flag(model):
     response = inference.predict(model, predict_request(X), tensor_content=True)
     assert response.outputs["y"].tensor_content == np.array([2.5, 3.0, 4.5], np.float32).tobytes()
     assert not response.outputs["y"].float_val
@@ -108,7 +108,7 @@ def test_outputs_may_have_no_dimensions(model):
     assert all(not proto.tensor_shape.dim for proto in response.outputs.values())
 
 
-def test_the_time_of_the_run_is_told_once(model):
+def test_the_time_of_the_run_is_reported_once(model):
     times = []
     inference.predict(model, predict_request(X), on_run=times.append)
     inference.regress(model, regression("regress", examples(1.0)), on_run=times.append)
@@ -334,7 +334,7 @@ def test_predict_asks_no_signature_for_its_methods_name(model):
 def test_multi_inference_refuses(model, request_, code, text):
     found_code, found_text = refusal(lambda: inference.multi_inference(model, request_))
     assert found_code == code
-    # Where the signature is told, it comes last.
+    # The signature comes last in the text.
     assert found_text.startswith(text) if text.endswith(": ") else found_text == text
 
 

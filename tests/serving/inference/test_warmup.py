@@ -23,7 +23,7 @@ pytestmark = pytest.mark.tensorflow
 
 
 class Counted:
-    """A model that tells what it was asked.
+    """A model that records its requests.
 
     Attributes:
         asked: the names of the inputs and the rows of every run.

@@ -165,7 +165,7 @@ def test_new_labels_may_go_ahead_of_versions_where_that_is_allowed(make_core, ba
         core.reload(config(entry(base_path, 'version_labels { key: "next" value: 7 }')))
 
 
-def test_a_model_that_is_not_there_harms_no_other(make_core, base_path, tmp_path, half_plus):
+def test_a_missing_model_does_not_affect_the_others(make_core, base_path, tmp_path, half_plus):
     core = make_core()
     with pytest.raises(
         StatusError, match=r"1 model\(s\) did not become available: \{\{\{name: lost version: none found\}\}, \}"
@@ -179,7 +179,7 @@ def test_a_model_that_is_not_there_harms_no_other(make_core, base_path, tmp_path
     assert ask(core, spec(name="lost")) == (1, 3.0)
 
 
-def test_a_broken_version_keeps_the_old_one_until_it_is_mended(make_core, base_path, half_plus):
+def test_a_broken_version_keeps_the_old_one_until_it_is_fixed(make_core, base_path, half_plus):
     core = make_core(retries=Retries(longest_seconds=3600.0))
     core.reload(config(entry(base_path)))
     half_plus(base_path / "4", constant=5.0)
@@ -199,7 +199,7 @@ def test_a_broken_version_keeps_the_old_one_until_it_is_mended(make_core, base_p
 
 
 @pytest.mark.parametrize("most", [0, 2])
-def test_retries_end_where_that_is_asked_for(make_core, tmp_path, most):
+def test_retries_can_be_limited(make_core, tmp_path, most):
     tries = []
 
     def load(_, folder):

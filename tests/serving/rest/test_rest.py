@@ -21,7 +21,7 @@ pytestmark = pytest.mark.tensorflow
 SECONDS = 30
 METRICS = "/monitoring/prometheus/metrics"
 PREDICT = "/v1/models/half_plus_two:predict"
-# Some 20 µs each: long enough to be under way when the server is told to end, and longer than anybody waits.
+# Some 20 µs each: long enough to be running when the server is stopped, and longer than any test waits.
 SOME_TURNS, ENDLESS_TURNS = 10_000, 10_000_000_000
 
 
@@ -218,7 +218,7 @@ def test_one_connection_serves_many_requests(server):
     connection.close()
 
 
-def test_clients_that_hang_up_or_talk_nonsense_harm_nobody(server):
+def test_clients_that_hang_up_or_send_garbage_do_not_affect_others(server):
     host, port = server.rest.split(":")
     for said in (b"", b"\x00\xff" * 100, b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\nshort"):
         with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
@@ -226,7 +226,7 @@ def test_clients_that_hang_up_or_talk_nonsense_harm_nobody(server):
     assert Rest(server.rest).post(PREDICT, {"instances": [[2.0]]}).body == {"predictions": [[3.0]]}
 
 
-def test_metrics_count_what_was_asked(folder):
+def test_metrics_count_the_requests(folder):
     config = folder / "other_path.config"
     config.write_text('prometheus_config { enable: true path: "/metrics" }')
     flags = (*one_model(folder, "half_plus_two"), "--monitoring_config_file", config)
@@ -248,7 +248,7 @@ def test_metrics_count_what_was_asked(folder):
     assert times == {("half_plus_two", "Predict", "REST"): 3, ("half_plus_two", "Regress", "REST"): 1}
 
 
-def test_no_metrics_where_none_are_asked_for(strict):
+def test_no_metrics_without_the_flag(strict):
     assert Rest(strict.rest).get(METRICS).status == 404
 
 
@@ -301,7 +301,7 @@ def test_a_body_that_never_comes_does_not_wait_for_ever(strict):
         assert b"408" in connection.recv(1000).splitlines()[0]
 
 
-def test_pages_of_other_origins_may_call_if_asked_for(strict, server):
+def test_pages_of_other_origins_may_call_with_the_flag(strict, server):
     wanted = {
         "access-control-allow-origin": "*",
         "access-control-allow-methods": "POST, GET",

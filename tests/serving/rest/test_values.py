@@ -117,7 +117,7 @@ def test_integers_of_64_bits_are_exact():
         ('{"inputs": ' + "[" * 40 + "1" + "]" * 40 + "}", "40 nested lists: a tensor may have 32 dimensions"),
     ],
 )  # fmt: skip
-def test_malformed_requests_are_told_in_tf_servings_words(body, text):
+def test_malformed_requests_get_tf_servings_error(body, text):
     assert text in error(body, x=INT32)
 
 
@@ -193,7 +193,7 @@ def test_a_context_goes_beside_the_examples():
         ('{"examples": [{"x": 1e39}]}', "Cannot convert JSON value: 1e+39 to float without loss of precision."),
     ],
 )
-def test_wrong_examples_are_told(body, text):
+def test_invalid_examples_are_refused(body, text):
     with pytest.raises(JsonError) as caught:
         example_input(body)
     assert text in str(caught.value)

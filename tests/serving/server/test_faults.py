@@ -65,17 +65,17 @@ def test_killed_and_started_again_under_load(base_path):
         client_of(first.target) as client,
         Hammer(lambda: half_of_two(client)) as hammer,
     ):
-        hammer.goes_on()
+        hammer.keeps_answering()
         first.kill()
         with RunningServer(*on_one_port) as second:
             assert second.target == first.target
-            hammer.goes_on()
+            hammer.keeps_answering()
             hammer.stop()
     assert set(hammer.answers) == {3.0}
     assert not hammer.refusals
 
 
-def test_a_server_told_to_end_answers_what_it_accepted(base_path):
+def test_a_terminated_server_answers_what_it_accepted(base_path):
     """With a second server nobody notices; whoever does not try again gets an answer, or is told that he has none.
 
     He is told UNAVAILABLE, or CANCELLED by gRPC's core for what arrives while it says goodbye; no handler saw those.
@@ -88,12 +88,12 @@ def test_a_server_told_to_end_answers_what_it_accepted(base_path):
         Hammer(lambda: half_of_two(both)) as covered,
         Hammer(lambda: half_of_two(one), threads=2) as alone,
     ):
-        covered.goes_on()
-        alone.goes_on()
+        covered.keeps_answering()
+        alone.keeps_answering()
         leaving.terminate()
         leaving.process.join(30)
         assert leaving.process.exitcode == 0
-        covered.goes_on()
+        covered.keeps_answering()
         wait_for(lambda: alone.refusals)
     assert set(covered.answers) == set(alone.answers) == {3.0}
     assert not covered.refusals
@@ -107,7 +107,7 @@ def test_a_version_that_is_copied_in_slowly_is_never_served_half(base_path, tmp_
         client_of(server.target, retry=ONCE) as client,
         Hammer(lambda: half_of_two(client)) as hammer,
     ):
-        hammer.goes_on()
+        hammer.keeps_answering()
         failures, complete = set(), threading.Event()
         copying = threading.Thread(
             target=copy_slowly,
@@ -121,20 +121,20 @@ def test_a_version_that_is_copied_in_slowly_is_never_served_half(base_path, tmp_
                 failures.add(half.status.error_message)
             assert half is None or half.state != State.AVAILABLE or complete.is_set()
         wait_for(lambda: hammer.answers[4.0])
-        hammer.goes_on()
+        hammer.keeps_answering()
     assert failures
     assert set(hammer.answers) == {3.0, 4.0}
     assert not hammer.refusals
     assert not hammer.surprises
 
 
-def test_a_bad_version_harms_nobody_and_is_served_when_it_is_mended(base_path, half_plus):
+def test_a_bad_version_does_not_affect_others_and_is_served_once_fixed(base_path, half_plus):
     with (
         RunningServer(*flags(base_path)) as server,
         client_of(server.target, retry=ONCE) as client,
         Hammer(lambda: half_of_two(client), threads=2) as hammer,
     ):
-        hammer.goes_on()
+        hammer.keeps_answering()
         half_plus(base_path / "20", constant=3.0)
         wait_for(lambda: hammer.answers[4.0])
         shutil.copytree(base_path / "20", base_path / ".stage")
@@ -145,18 +145,18 @@ def test_a_bad_version_harms_nobody_and_is_served_when_it_is_mended(base_path, h
         bad = statuses(server)[21].status
         assert bad.error_code
         assert "saved_model.pb" in bad.error_message
-        hammer.goes_on()
+        hammer.keeps_answering()
         assert statuses(server)[20].state == State.AVAILABLE
         (base_path / "21" / "saved_model.pb").write_bytes(good)
         wait_for(lambda: statuses(server)[21].state == State.AVAILABLE)
         assert not statuses(server)[21].status.error_message
-        hammer.goes_on()
+        hammer.keeps_answering()
     assert not hammer.refusals
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["first request", "after quick ones"])
 def test_an_expired_deadline_gives_the_thread_back(slow_model, warm):
-    """Twice as many endless requests as threads; that earlier ones were quick says nothing about these."""
+    """Twice as many endless requests as threads; quick earlier ones must not make the server trust these."""
     threads = 2
     with (
         RunningServer(*flags(slow_model), f"--grpc_max_threads={threads}") as server,
@@ -207,7 +207,7 @@ def test_a_thousand_malformed_requests(base_path):
 
 
 def test_twenty_reloads_leave_the_memory_flat(base_path, half_plus):
-    """Every version is loaded, asked and unloaded before the next one comes."""
+    """Every version is loaded, called and unloaded before the next one."""
     with RunningServer(*flags(base_path)) as server, client_of(server.target, retry=ONCE) as client:
 
         def push(version):

@@ -123,7 +123,7 @@ def test_errors_carry_tf_serving_s_codes_and_words(target, call, code, text):
     assert len(error.value.details) <= 1024
 
 
-def test_a_label_that_nobody_assigned_is_refused(target):
+def test_an_unassigned_label_is_refused(target):
     with grpc.insecure_channel(target) as channel:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = "small"

@@ -169,7 +169,7 @@ def test_ipv6_addresses(base_path, host):
             assert ask(channel) == [3.0]
 
 
-def test_health_is_told_when_it_changes_and_no_more(base_path):
+def test_health_is_sent_only_on_changes(base_path):
     with (
         RunningServer(*flags(base_path), "--enable_grpc_healthcheck_service") as running,
         grpc.insecure_channel(running.target) as channel,
@@ -248,8 +248,8 @@ def test_sigterm_loses_no_accepted_request(base_path):
         running.process.join(20)
         assert running.process.exitcode == 0
     assert set(map(tuple, answered)) == {(3.0,)}
-    # What was never accepted may be asked again somewhere else; anything else would be a lost request. gRPC's core
-    # cancels what came in after the end began and before the connection was told.
+    # A request that was never accepted may be retried elsewhere; anything else would be a lost request. gRPC's core
+    # cancels requests that arrive after the shutdown began and before the connection knows.
     assert set(refused) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
@@ -271,7 +271,7 @@ def test_sigterm_loses_no_accepted_request(base_path):
         ("ssl.config", 'server_key: "key.pem" server_cert: "x"', "ssl_config_file", "not a file's name"),
     ],
 )
-def test_a_wrong_config_file_ends_the_server_with_one_line(base_path, tmp_path, name, text, flag, said):
+def test_an_invalid_config_file_ends_the_server_with_one_line(base_path, tmp_path, name, text, flag, said):
     (tmp_path / name).write_text(text)
     log = tmp_path / "log"
     with (

@@ -78,7 +78,7 @@ def test_the_version_in_production_stays_at_the_first_command(write, capsys, kin
         with Callers(target, count=1) as callers:
             callers.answers_with(CONSTANTS[wanted["stable"]])
         assert callers.errors == []
-        # From then on the file says it; the next command does not guess.
+        # From then on the file has the label; the next command need not guess.
         assert command(file, target, "label", "blue", 3) == 0
         assert "no label stable" not in capsys.readouterr().out
     with running(file) as server:
@@ -104,7 +104,7 @@ def test_without_a_version_in_production_there_is_none_to_keep(write, models, tm
     assert file.read_text() == text
 
 
-def test_a_wrong_first_command_is_refused_before_any_server_is_asked(write, capsys):
+def test_an_invalid_first_command_is_refused_before_any_server_is_called(write, capsys):
     file = write("plain")
     for words, error in (
         (["promote", 9], f"promote: version 9 of m is not in {file.parent / MODEL}; there are 2, 3, 4\n"),
@@ -142,8 +142,5 @@ def test_init_refuses_a_folder_without_any_model(tmp_path, capsys):
     (models / "7").mkdir(parents=True)
     flags = ["init", "--model", MODEL, "--model_config_file", str(file), "--model_base_path", str(models)]
     assert cli.main(flags) == 2
-    assert (
-        capsys.readouterr().err
-        == f"init: {models}: contains no version with a saved_model.pb; push a model first\n"
-    )
+    assert capsys.readouterr().err == f"init: {models}: contains no version with a saved_model.pb; push a model first\n"
     assert not file.exists()

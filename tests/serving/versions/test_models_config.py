@@ -43,7 +43,7 @@ def test_a_write_that_fails_leaves_the_file(file):
     assert [path.name for path in file.parent.iterdir()] == ["models.config"]
 
 
-def test_a_folder_that_cannot_be_synced_is_told_and_no_error(file, monkeypatch, caplog):
+def test_a_folder_that_cannot_be_synced_is_only_a_warning(file, monkeypatch, caplog):
     # The file is in its place by then: after an error the caller would lead the servers back from it.
     synced = []
 

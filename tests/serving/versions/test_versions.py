@@ -356,7 +356,7 @@ def test_servers_with_tls(fleet, capsys, tmp_path):
         (["promote", 3, "--model_config_file", "/nowhere/x"], r"promote: /nowhere/x: cannot be opened"),
     ],
 )
-def test_wrong_commands_are_refused_before_any_server_is_asked(fleet, capsys, flags, message):
+def test_invalid_commands_are_refused_before_any_server_is_called(fleet, capsys, flags, message):
     fleet.targets = ["localhost:1"]
     assert fleet(*flags) == 2
     error = capsys.readouterr().err

@@ -56,7 +56,7 @@ class BatchingPart(Part):
         shared = read_parameters(file) if file else BatchingParameters()
 
         def parameters_of(folder: Path) -> BatchingParameters | None:
-            """The model's own file decides alone where there is a flag for it: without the file, no batching."""
+            """With the per-model flag only the model's own file counts: without it, no batching."""
             if not self.enable_per_model_batching_parameters:
                 return shared
             own = folder / PER_MODEL_FILE

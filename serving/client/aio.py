@@ -120,17 +120,17 @@ class AsyncClient:
         settings = self._defaults.settings("", timeout=timeout)
         return await self._run(steps.one(requests.health(service), requests.healthy), settings)
 
-    async def _run(self, asked: Steps[T], settings: CallSettings) -> T:
+    async def _run(self, generator: Steps[T], settings: CallSettings) -> T:
         """Drive a generator of `steps` to its end."""
         try:
-            calls = next(asked)
+            calls = next(generator)
             while True:
                 try:
                     responses = await self._responses(calls, settings.timeout)
                 except (ServingError, ValueError) as error:
-                    calls = asked.throw(error)
+                    calls = generator.throw(error)
                 else:
-                    calls = asked.send(responses)
+                    calls = generator.send(responses)
         except StopIteration as end:
             return end.value
 

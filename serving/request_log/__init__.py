@@ -1,1 +1,1 @@
-"""A sample of what was asked and answered, written beside the requests and read back for drift checks."""
+"""A sample of requests and answers, logged by the server and read back for drift checks."""

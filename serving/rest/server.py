@@ -246,7 +246,7 @@ class _App:
             try:
                 body = self._unzip(body)
             except zlib.error:
-                return error_reply(400, "the body is not a gzip stream, though its Content-Encoding says so")
+                return error_reply(400, "the body is not a gzip stream, but its Content-Encoding says so")
             if len(body) > self._max_unzipped:
                 return self._too_large(self._max_unzipped)
         return self._routes.answer(method, path, body, timeout_seconds=seconds)

@@ -22,7 +22,7 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class GrpcServer:
-    """PredictionService, ModelService and, if asked for, health, on a port and a UNIX socket.
+    """PredictionService, ModelService and, with its flag, health, on a port and a UNIX socket.
 
     Args:
         api: answers the requests.

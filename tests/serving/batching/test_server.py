@@ -38,6 +38,7 @@ def test_a_server_with_batching_answers_callers_together(tmp_path):
     assert 1 < max(rows for _, rows in answers) <= 32
 
 
+@pytest.mark.slow
 def test_a_full_queue_refuses(slow_model, tmp_path):
     parameters = tmp_path / "batching.txt"
     parameters.write_text(

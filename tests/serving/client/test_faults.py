@@ -32,7 +32,7 @@ from serving.client import (
 from tests.serving import trips
 from tests.serving.running import RunningServer
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 PATIENT = Retry(attempts=5, initial_seconds=0.6, max_seconds=5)
 ROW = [{"fare": 1}]

@@ -360,6 +360,7 @@ def _random_proto(choice):
     return proto
 
 
+@pytest.mark.slow
 def test_the_codec_reads_every_proto_as_tensorflow_itself_does():
     choice = random.Random(5)
     agreed = {True: 0, False: 0}

@@ -310,6 +310,7 @@ def test_a_reload_is_refused_while_another_one_loads(make_core, base_path):
     assert ask(core, spec(name="slow"))[0] == 3
 
 
+@pytest.mark.slow
 def test_folder_and_policy_change_together(make_core, base_path, half_plus, tmp_path):
     other = tmp_path / "elsewhere"
     other.mkdir()

@@ -15,7 +15,7 @@ from serving.request_log.reader import read
 from serving.request_log.writer import RequestLog
 from tests.shared.small_model import serialize
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 DTYPES = {"fare": np.dtype(np.float32), "kind": np.dtype(object), "hour": np.dtype(np.int64)}
 ROWS = 400

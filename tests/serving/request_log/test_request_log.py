@@ -217,7 +217,8 @@ def test_damage_costs_the_rest_of_one_file(tmp_path, caplog):
     assert "the file is damaged, its rest is skipped" in caplog.text
 
 
-def test_a_folder_that_vanishes_is_said_once_and_made_again(tmp_path, caplog, monkeypatch):
+@pytest.mark.slow
+def test_a_folder_that_vanishes_is_logged_once_and_created_again(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(request_log, "_RETRY_SECONDS", 0.2)
     log = opened(tmp_path / "log")
     log.write("taxi", predict_log(number=1))
@@ -262,6 +263,7 @@ def counts(metrics: Metrics) -> dict[str, int]:
     return {status: int(count) for status, count in re.findall(pattern, metrics.exposition())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retry_seconds", [60.0, 0.0])
 def test_a_full_disk_keeps_what_was_written(tmp_path, retry_seconds):
     receiver, sender = process_context().Pipe(duplex=False)

@@ -258,6 +258,7 @@ def test_a_request_has_its_time(strict):
     assert list(answer.body) == ["error"]
 
 
+@pytest.mark.slow
 def test_more_requests_than_allowed_are_refused(folder):
     flags = (*one_model(folder, "slow"), "--rest_api_port", 0, "--max_concurrent_requests", 1)
     with RunningServer(*flags) as limited, futures.ThreadPoolExecutor(1) as pool:
@@ -283,6 +284,7 @@ def test_long_bodies_are_refused_before_and_after_they_are_unzipped(strict):
     assert Rest(strict.rest).call("POST", path, slow_body(1)).body == {"outputs": [1.0]}
 
 
+@pytest.mark.slow
 def test_a_zipped_body_may_have_parts_but_not_be_a_bomb(server):
     packed = gzip.compress(b'{"instances": ') + gzip.compress(b"[[2.0]]}")
     status, _, text = send(server.rest, "POST", PREDICT, packed, Content_Encoding="gzip")
@@ -314,6 +316,7 @@ def test_pages_of_other_origins_may_call_with_the_flag(strict, server):
     assert "access-control-allow-origin" not in send(server.rest, "GET", "/v1/models/half_plus_two")[1]
 
 
+@pytest.mark.slow
 def test_what_was_accepted_is_answered_after_sigterm(folder):
     with RunningServer("--rest_api_port", 0, *one_model(folder, "slow")) as running:
         rest, body = Rest(running.rest), slow_body(5 * SOME_TURNS)
@@ -330,6 +333,7 @@ def test_what_was_accepted_is_answered_after_sigterm(folder):
         rest.get("/v1/models/slow")
 
 
+@pytest.mark.slow
 def test_a_request_on_an_open_connection_is_answered_while_the_server_ends(folder):
     body = b'{"instances": [[2.0]]}'
     with RunningServer("--rest_api_port", 0, *one_model(folder, "half_plus_two")) as running:
@@ -352,6 +356,7 @@ def test_a_request_on_an_open_connection_is_answered_while_the_server_ends(folde
     assert running.process.exitcode == 0
 
 
+@pytest.mark.slow
 def test_ipv6_addresses(folder):
     try:
         with socket.socket(socket.AF_INET6) as probe:

@@ -26,7 +26,7 @@ from tests.serving.hammer import (
 from tests.serving.malformed import huge, malformed
 from tests.serving.running import RunningServer
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 ONCE = Retry(attempts=1)
 State = get_model_status_pb2.ModelVersionStatus

@@ -156,6 +156,7 @@ def test_a_new_version_takes_over_and_a_broken_one_does_not(small_model, base_pa
         assert client.predict("small", [{"fare": 1.0}], version=4)["probability"].shape == (1, 1)
 
 
+@pytest.mark.slow
 def test_no_request_fails_while_versions_change(small_model, base_path, target):
     failures, answered, stop = [], [], threading.Event()
 

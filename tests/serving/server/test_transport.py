@@ -126,6 +126,7 @@ def test_a_unix_socket_and_gRPC_s_own_options(base_path, tmp_path):  # noqa: N80
             assert code_of(lambda: ask(channel, rows=1000)) == grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
+@pytest.mark.slow
 def test_messages_may_be_far_larger_than_grpc_s_default(base_path):
     rows = 4_000_000
     with RunningServer(*flags(base_path)) as running:
@@ -142,6 +143,7 @@ def endless_request() -> predict_pb2.PredictRequest:
     return request
 
 
+@pytest.mark.slow
 def test_a_run_without_end_does_not_keep_the_server(slow_model):
     with (
         RunningServer(*flags(slow_model), "--shutdown_grace_seconds=0.5") as running,
@@ -156,6 +158,7 @@ def test_a_run_without_end_does_not_keep_the_server(slow_model):
         assert call.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
 def test_ipv6_addresses(base_path, host):
     try:
@@ -169,6 +172,7 @@ def test_ipv6_addresses(base_path, host):
             assert ask(channel) == [3.0]
 
 
+@pytest.mark.slow
 def test_health_is_sent_only_on_changes(base_path):
     with (
         RunningServer(*flags(base_path), "--enable_grpc_healthcheck_service") as running,
@@ -181,6 +185,7 @@ def test_health_is_sent_only_on_changes(base_path):
             next(watch)
 
 
+@pytest.mark.slow
 def test_more_requests_than_allowed_are_refused(slow_model):
     limits = ["--max_concurrent_requests=2", "--grpc_max_threads=2"]
     with (

@@ -86,6 +86,7 @@ def test_the_version_in_production_stays_at_the_first_command(write, capsys, kin
         assert available(server.target) == loaded | {3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["label", "canary", 3], ["promote", 3]])
 def test_without_a_version_in_production_there_is_none_to_keep(write, models, tmp_path, capsys, words):
     file = write("latest {}")

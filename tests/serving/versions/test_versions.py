@@ -204,6 +204,7 @@ def test_a_version_that_does_not_load_changes_nothing(fleet, capsys, monkeypatch
         assert callers.errors == []
 
 
+@pytest.mark.slow
 def test_a_replica_that_cannot_be_reached_leaves_all_as_they_were(fleet, capsys):
     text = fleet.file.read_text()
     with running(fleet):
@@ -214,7 +215,8 @@ def test_a_replica_that_cannot_be_reached_leaves_all_as_they_were(fleet, capsys)
         assert fleet.file.read_text() == text
 
 
-def test_a_replica_that_refuses_in_the_middle_leads_the_others_back(fleet, capsys, monkeypatch, tmp_path):
+@pytest.mark.slow
+def test_a_replica_that_refuses_in_the_middle_restores_the_others(fleet, capsys, monkeypatch, tmp_path):
     text = fleet.file.read_text()
     with running(fleet, 2):
         # The second server ends when the first one has moved its label: the worst moment.
@@ -236,7 +238,8 @@ def test_a_replica_that_refuses_in_the_middle_leads_the_others_back(fleet, capsy
     assert fleet.file.read_text() == text
 
 
-def test_a_file_that_cannot_be_written_leads_the_servers_back(fleet, capsys, monkeypatch):
+@pytest.mark.slow
+def test_a_file_that_cannot_be_written_restores_the_servers(fleet, capsys, monkeypatch):
     def full(path, config):
         raise OSError(28, "No space left on device")
 
@@ -249,6 +252,7 @@ def test_a_file_that_cannot_be_written_leads_the_servers_back(fleet, capsys, mon
         assert pointed(fleet.targets[0]) == {"stable": 2}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [OSError(5, "Input/output error"), KeyboardInterrupt()])
 def test_servers_stay_with_a_file_that_was_written_before_the_failure(fleet, failure):
     before = models_config.read(fleet.file)
@@ -277,6 +281,7 @@ def _die_before_the_file(fleet) -> None:
     fleet("promote", 3)
 
 
+@pytest.mark.slow
 def test_after_a_kill_before_the_file_the_command_can_be_repeated(fleet):
     with running(fleet), Callers(fleet.targets[0]) as callers:
         process = process_context().Process(target=_die_before_the_file, args=(fleet,))
@@ -295,7 +300,8 @@ def test_after_a_kill_before_the_file_the_command_can_be_repeated(fleet):
         assert fleet.labels() == pointed(fleet.targets[0]) == {"stable": 3, "previous": 2, "canary": 4}
 
 
-def test_an_interrupt_leads_the_servers_back(fleet, capsys, monkeypatch):
+@pytest.mark.slow
+def test_an_interrupt_restores_the_servers(fleet, capsys, monkeypatch):
     def interrupt(path, config):
         raise KeyboardInterrupt
 
@@ -322,6 +328,7 @@ def test_a_model_served_by_the_latest_policy_is_taken_over(fleet):
         assert fleet.labels() == {"stable": 4, "previous": 3}
 
 
+@pytest.mark.slow
 def test_servers_with_tls(fleet, capsys, tmp_path):
     authority = Authority()
     server, client = authority.sign("server"), authority.sign("client")
@@ -364,6 +371,7 @@ def test_invalid_commands_are_refused_before_any_server_is_called(fleet, capsys,
     assert re.match(message, error), error
 
 
+@pytest.mark.slow
 def test_list_of_a_server_that_is_not_there(fleet, capsys):
     fleet.targets = ["localhost:1"]
     assert fleet("list") == 1

@@ -1,42 +1,49 @@
-"""The command line: ``python -m pipeline run|status|deploy-files|training-job``.
+"""The command line: ``python -m pipeline COMMAND``.
 
-Exit codes: 0 done, 2 bad usage or config, 3 a gate refused, 75 told to stop by SIGTERM (run it again to go on), 1
+Exit codes: 0 done, 2 bad usage or config, 3 a gate refused, 75 stopped by SIGTERM (run it again to resume), 1
 anything else.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import importlib
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
-from pipeline import checks
 from pipeline.config import loading
 from pipeline.running.interrupts import Terminated
 from trainer.distribution.preemption import RESUMABLE_EXIT_CODE
 
 DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
+# Each command is a module of `pipeline.operate` with ``add_arguments(parser)`` and ``run(config, options)``.
+_COMMANDS = {
+    "run": "run the pipeline and ask the model it pushed",
+    "status": "what the last run did, and which versions are served",
+    "deploy-files": "write files for docker, Kubernetes and Grafana",  # part: deploy
+    "training-job": "write a job file for python -m trainer",
+}
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline", description=__doc__.splitlines()[0], epilog=__doc__)
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """The parser; of the commands' own modules it imports the chosen one alone."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline", description=(__doc__ or "").partition("\n")[0], epilog=__doc__
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     common = config_arguments(profile="local")
-    run = commands.add_parser("run", parents=[common], help="run the pipeline and ask the model it pushed")
-    run.add_argument("--from", dest="from_node", metavar="NODE", help="start here; what comes before is reused")
-    run.add_argument("--to", dest="to_node", metavar="NODE", help="stop after this node")
-    commands.add_parser("status", parents=[common], help="what the last run did, and which versions are served")
-    deploy = commands.add_parser(
-        "deploy-files", parents=[common], help="write files for docker, Kubernetes and Grafana"
-    )
-    deploy.add_argument("--output", type=Path, metavar="FOLDER", help="(default: deploy in the run folder)")
-    training = commands.add_parser("training-job", parents=[common], help="write a job file for python -m trainer")
-    training.add_argument("--output", type=Path, default=Path("job.json"), metavar="FILE.json")
-    training.add_argument("--folder", type=Path, required=True, help="shared by all hosts, for what the training makes")
+    for name, text in _COMMANDS.items():
+        command = commands.add_parser(name, parents=[common], help=text)
+        if name == chosen:
+            _module(name).add_arguments(command)
     return parser
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"pipeline.operate.{command.replace('-', '_')}")
 
 
 def config_arguments(*, profile: str | None) -> argparse.ArgumentParser:
@@ -62,46 +69,20 @@ def print_unexpected(error: Exception, *, verbose: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; every error is one or two lines on stderr."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(next(iter(words), None)).parse_args(words)
     try:
         config = loading.load(config=options.config, profile=options.profile, overrides=options.set)
-        if options.command == "status":
-            from pipeline.operate.status import show
-
-            return show(config)
-        if options.command == "deploy-files":
-            from pipeline.operate.deploy_files import make
-
-            return make(config, output=options.output)
-        if options.command == "training-job":
-            from pipeline.operate.training_job import make as make_job
-
-            return make_job(config, output=options.output, folder=options.folder.absolute())
-        if config.platform:
-            raise loading.ConfigError(
-                f"--profile {options.profile}: runs on {config.platform.kind}; send it there with "
-                f"`python -m kubeflow submit --profile {options.profile}`."
-            )
-        checks.check(config)
-        quiet_tensorflow(verbose=options.verbose)
-        from pipeline.job import run
-
-        return run(config, from_node=options.from_node, to_node=options.to_node, verbose=options.verbose)
+        return _module(options.command).run(config, options)
     except loading.ConfigError as error:
         print(error, file=sys.stderr)
         return BAD_CONFIG
     except KeyboardInterrupt as error:
         print(
-            "interrupted; nothing is half-pushed, and the next run goes on after the last whole node.", file=sys.stderr
+            "interrupted; nothing is half-pushed, and the next run resumes after the last finished node.",
+            file=sys.stderr,
         )
         return RESUMABLE_EXIT_CODE if isinstance(error, Terminated) else BROKEN
     except Exception as error:
         print_unexpected(error, verbose=options.verbose)
         return BROKEN
-
-
-def quiet_tensorflow(*, verbose: bool) -> None:
-    """Before the first import of TensorFlow: its C++ logs, and the wait for metadata of a cloud that is not there."""
-    if not verbose:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("NO_GCE_CHECK", "true")

@@ -89,9 +89,9 @@ class Job:
             from pipeline.beam import memoization
             from pipeline.running import runner
 
-        pipeline = dag.build(config)
-        engine = beam_engine.Engine(config, nodes=pipeline.components, progress=progress)
-        nodes = [node.id for node in pipeline.components]
+        built = dag.build(config)
+        engine = beam_engine.Engine(config, nodes=built.pipeline.components, progress=progress)
+        nodes = [node.id for node in built.pipeline.components]
         options = node_range.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
         progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))
 
@@ -100,16 +100,16 @@ class Job:
             engine.before(node)
             progress.start(node)
 
-        observed = runner.ObservedRunner(uncached=dag.UNCACHED, on_start=start_node, on_end=progress.end)
+        observed = runner.ObservedRunner(uncached=built.uncached, on_start=start_node, on_end=progress.end)
         # The server is up before the push and sees the new version as TF Serving would: by polling.
         with ModelServer(model_name=config.serving.model_name, base_path=config.serving_folder) as server:
             guard = beam_guard.guarded(config.beam.limit_minutes)
             with terminal.trainer_messages(progress), memoization.lean_beam(), guard:
-                run_id = observed.run(pipeline, run_options=options)
+                observed.run(built.pipeline, run_options=options)
             if to_node in (None, _PUSHER):
-                self._ask_and_tell(server, run_id=run_id, start=start)
+                self._query_and_report(server, run_id=observed.run_id, start=start)
 
-    def _ask_and_tell(self, server: ModelServer, *, run_id: str, start: float) -> None:
+    def _query_and_report(self, server: ModelServer, *, run_id: str, start: float) -> None:
         from pipeline.report import page, results, summary
         from pipeline.running import live_check
 

@@ -10,7 +10,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 
 from pipeline.beam.job_server import check_job_server
 from pipeline.beam.probe import probe
-from pipeline.config.beam import Portable
+from pipeline.config.beam.portable import JobServer
 from pipeline.config.config import Config
 from pipeline.running.console import Progress
 from pipeline.running.events import NodeEnd
@@ -43,14 +43,14 @@ class Engine:
             ConfigError: it is not there, or its workers are not fit to run the pipeline.
         """
         beam = self._config.beam
-        if not isinstance(beam, Portable) or node not in self._beam_nodes:
+        if not isinstance(beam, JobServer) or node not in self._beam_nodes:
             return
         check_job_server(beam.job_endpoint)
         if beam.probe and not self._tried:
             self._try(beam)
             self._tried = True
 
-    def _try(self, beam: Portable) -> None:
+    def _try(self, beam: JobServer) -> None:
         start = time.monotonic()
         self._progress.start(_LINE)
         preprocessing = self._config.trainer.preprocessing_fn.partition(".")[0]

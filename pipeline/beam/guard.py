@@ -1,4 +1,4 @@
-"""No Beam job goes on for ever: not when a worker dies, not when an engine never answers, not after Ctrl-C."""
+"""Ends every Beam job: when a worker dies, when an engine never answers, and on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest import mock
 
 from apache_beam import Pipeline
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
+from pipeline.beam.patches import replaced
 from pipeline.beam.workers import Workers
 
 Job = Callable[[], Any]
@@ -58,8 +58,10 @@ def guarded(limit_minutes: float) -> Iterator[None]:
         return _on_engine(job, limit_minutes)
 
     with (
-        mock.patch.object(Pipeline, "run", limited),
-        mock.patch.object(JobServiceHandle, "run", _without_deadline(JobServiceHandle.run)),
+        replaced(Pipeline, "run", limited, parameters=("self", "test_runner_api")),
+        replaced(
+            JobServiceHandle, "run", _without_deadline(JobServiceHandle.run), parameters=("self", "preparation_id")
+        ),
     ):
         yield
 
@@ -102,8 +104,8 @@ class _Alarm:
         self._over = threading.Event()
 
     def __enter__(self) -> _Alarm:
-        self._job = threading.current_thread()
-        self._in_main = self._job is threading.main_thread()
+        self._thread = threading.get_ident()
+        self._in_main = threading.current_thread() is threading.main_thread()
         if self._in_main:
             self._former = signal.signal(_SIGNAL, self._raise)
         self._watch = threading.Thread(target=self._wait, name="beam_limit", daemon=True)
@@ -129,16 +131,16 @@ class _Alarm:
             self._interrupt()
             pause = _PAUSE_SECONDS
         if not self._over.wait(pause):
-            faulthandler.dump_traceback(sys.__stderr__)
             print(f"{self._text} and cannot be interrupted; this process ends.", file=sys.__stderr__, flush=True)
+            faulthandler.dump_traceback(2)
             os._exit(1)
 
     def _interrupt(self) -> None:
         if self._in_main:
             # A signal also ends a wait for a lock, a file or a socket.
-            signal.pthread_kill(self._job.ident, _SIGNAL)
+            signal.pthread_kill(self._thread, _SIGNAL)
         else:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._job.ident), ctypes.py_object(BeamTimeLimit))
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(BeamTimeLimit))
 
     def _raise(self, number: int, frame: object) -> None:
         if not self._over.is_set():

@@ -1,4 +1,4 @@
-"""Beam works out the same two things again and again; while a run lasts, this remembers the answers.
+"""Memoization for Beam, which computes the same two things again and again, for the time of a run.
 
 - The signatures of DoFn methods: ``apache_beam.transforms.userstate.get_dofn_specs`` inspects every method of every
   DoFn several times per bundle.
@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import MethodType
 from typing import Any
-from unittest import mock
 
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms import core
+from apache_beam.typehints.decorators import get_signature
+
+from pipeline.beam.patches import replaced
 
 _REMEMBERED = 8192
 
@@ -28,8 +30,8 @@ _REMEMBERED = 8192
 def lean_beam() -> Iterator[None]:
     """While open, Beam computes signatures and views of options once."""
     with (
-        mock.patch.object(core, "get_signature", _remembering_signatures(core.get_signature)),
-        mock.patch.object(PipelineOptions, "view_as", _remembering_views(PipelineOptions.view_as)),
+        replaced(core, "get_signature", _remembering_signatures(get_signature), parameters=("func",)),
+        replaced(PipelineOptions, "view_as", _remembering_views(PipelineOptions.view_as), parameters=("self", "cls")),
     ):
         yield
 

@@ -22,8 +22,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
 from pipeline.beam import worker_report
-from pipeline.beam.arguments import beam_args
-from pipeline.config.beam import Portable
+from pipeline.config.beam.portable import JobServer
 from pipeline.config.loading import ConfigError
 
 # Elements for each task side by side, so that every worker gets some.
@@ -32,7 +31,7 @@ _MOST_LINES = 4
 _CANCEL_SECONDS = 10
 
 
-def probe(options: Portable, *, folder: Path, data: Path, packages: Sequence[str]) -> tuple[str, ...]:
+def probe(options: JobServer, *, folder: Path, data: Path, packages: Sequence[str]) -> tuple[str, ...]:
     """Run the small job.
 
     Args:
@@ -67,15 +66,15 @@ def probe(options: Portable, *, folder: Path, data: Path, packages: Sequence[str
     return tuple(sorted({worker["host"] for worker in told}))
 
 
-def _job(options: Portable, **what: Any) -> beam.Pipeline:
-    arguments = [*beam_args(options), f"--job_server_timeout={round(options.probe_seconds) + 10}"]
+def _job(options: JobServer, **what: Any) -> beam.Pipeline:
+    arguments = [*options.arguments(), f"--job_server_timeout={round(options.probe_seconds) + 10}"]
     job = beam.Pipeline(options=PipelineOptions(arguments))
-    elements = _ELEMENTS * (options.parallelism or 2)
-    job | beam.Create(range(elements)) | beam.Reshuffle() | beam.Map(worker_report.leave_report, **what)
+    elements = _ELEMENTS * (getattr(options, "parallelism", None) or 2)
+    _ = job | beam.Create(range(elements)) | beam.Reshuffle() | beam.Map(worker_report.leave_report, **what)
     return job
 
 
-def _run(job: beam.Pipeline, options: Portable) -> None:
+def _run(job: beam.Pipeline, options: JobServer) -> None:
     try:
         result = _submitted(job)
         try:
@@ -120,7 +119,7 @@ def _cancel(result: PipelineResult) -> None:
     thread.join(_CANCEL_SECONDS)
 
 
-def _failure(text: str, options: Portable) -> str:
+def _failure(text: str, options: JobServer) -> str:
     told = re.search(re.escape(worker_report.BEGIN) + "(.*?)" + re.escape(worker_report.END), text, re.DOTALL)
     if told:
         return f"beam: the worker {told[1]}; it must be shared, under the same path on all machines."

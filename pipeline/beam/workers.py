@@ -13,17 +13,20 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
-from unittest import mock
 
 from apache_beam.portability import python_urns
 from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from google.protobuf import json_format, text_format
 
+from pipeline.beam.patches import replaced
+
 # What all workers of a job together have to end by themselves once there is nothing more to do.
 _GRACE_SECONDS = 5
-_ADVICE = {
+_ADVICE: dict[int, tuple[str, str]] = {
     signal.SIGKILL: (
         "signal 9; out of memory?",
         "Set beam.workers lower or give the machine more memory, and run again.",
@@ -48,17 +51,13 @@ class Workers:
         constructor = functools.partial(_Handler, self)
         registered = worker_handlers.WorkerHandler._registered_environments  # noqa: SLF001 (there is no other way in)
         _, payload = registered[python_urns.SUBPROCESS_SDK]
-        self._patches = (
-            mock.patch.dict(registered, {python_urns.SUBPROCESS_SDK: (constructor, payload)}),
-            mock.patch.object(worker_handlers, "ControlConnection", _Connection),
-        )
-        for patch in self._patches:
-            patch.start()
+        self._changes = ExitStack()
+        self._changes.enter_context(_registered(registered, python_urns.SUBPROCESS_SDK, (constructor, payload)))
+        self._changes.enter_context(replaced(worker_handlers, "ControlConnection", _Connection, parameters=()))
         return self
 
     def __exit__(self, *error: object) -> None:
-        for patch in self._patches:
-            patch.stop()
+        self._changes.close()
         for handler in self._handlers:
             handler.kill()
 
@@ -87,14 +86,19 @@ class Workers:
         return max(0.0, self._end_by - time.monotonic())
 
 
-class _Handler(worker_handlers.SubprocessSdkWorkerHandler):
+# A decorator of Beam hides that it is a class.
+_SubprocessHandler: Any = worker_handlers.SubprocessSdkWorkerHandler
+
+
+class _Handler(_SubprocessHandler):
     """Starts one worker process, and watches it."""
+
+    _process: subprocess.Popen[bytes]
 
     def __init__(self, workers: Workers, *arguments: Any):
         super().__init__(*arguments)
         self._workers = workers
         self._stopping = False
-        self._process: subprocess.Popen | None = None
 
     def start_worker(self) -> None:
         environment = {
@@ -143,7 +147,7 @@ class _Connection(worker_handlers.ControlConnection):
         super().__init__()
         self._failure: str | None = None
 
-    def push(self, req: Any) -> worker_handlers.ControlFuture | None:
+    def push(self, req: Any) -> Any:
         future = super().push(req)
         if future and self._failure:
             self._fail(future)
@@ -172,3 +176,14 @@ def _reason(code: int) -> str:
 
 def _text(descriptor: endpoints_pb2.ApiServiceDescriptor) -> str:
     return text_format.MessageToString(descriptor)
+
+
+@contextmanager
+def _registered(environments: dict[str, Any], urn: str, environment: Any) -> Iterator[None]:
+    """While open, Beam starts the workers of ``urn`` by ``environment``."""
+    former = environments[urn]
+    environments[urn] = environment
+    try:
+        yield
+    finally:
+        environments[urn] = former

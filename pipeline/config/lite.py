@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field, model_validator
 
 from pipeline.config.metrics import METRICS
+from pipeline.config.section import Section
 from trainer.export.lite_variants import Variant
-from trainer.parameters import Label, Strict
+from trainer.parameters import Label, Parameters, Strict
 
 
 class LiteThreshold(Strict):
@@ -21,15 +24,15 @@ class LiteThreshold(Strict):
     metric: str
     max_loss: float = Field(ge=0, allow_inf_nan=False)
 
-    def misfit(self, label: Label) -> str | None:
+    def problem(self, label: Label) -> str | None:
         """Why this cannot be a limit for a model of ``label``, as ``key: reason``; None where it can."""
         known = METRICS[label.task]
         if self.metric in known:
             return None
-        return f"metric: {self.metric!r} is no metric of a {label.task} label; there are {', '.join(known)}"
+        return f"metric: {self.metric!r} is not a metric of a {label.task} label; choose one of {', '.join(known)}"
 
 
-class Lite(Strict):
+class Lite(Section):
     """TF Lite files of the model, beside the SavedModel.
 
     Attributes:
@@ -49,3 +52,20 @@ class Lite(Strict):
             if len(set(values)) != len(values):
                 raise ValueError(f"{key}: {max(values, key=values.count)} is named twice")
         return self
+
+    def problems(self, parameters: Parameters) -> Iterator[str]:
+        """See `Section`."""
+        for index, threshold in enumerate(self.thresholds):
+            problem = threshold.problem(parameters.label)
+            if problem:
+                yield f"thresholds.{index}.{problem}"
+
+
+class WithLite(Strict):
+    """What TF Lite adds to a configuration.
+
+    Attributes:
+        lite: TF Lite files beside the SavedModel; None makes none.
+    """
+
+    lite: Lite | None = None

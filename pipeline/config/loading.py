@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pipeline.config.beam import DEFAULT_RUNNER, another_s_key
+from pipeline.config.beam.engines import DEFAULT_RUNNER, runner_with_key
 from pipeline.config.config import Config
 
 Tree = dict[str, Any]
@@ -142,12 +142,13 @@ def _keys(location: tuple[int | str, ...], tree: Any, *, absent: bool) -> Iterat
         tree: the file.
         absent: whether the last part is a key that is missing.
     """
+    node: Any = tree
     for place, part in enumerate(location, start=1):
-        inside = isinstance(tree, list) or (isinstance(tree, dict) and part in tree)
+        inside = isinstance(node, list) or (isinstance(node, dict) and part in node)
         if inside or (absent and place == len(location)):
             yield part
         if inside:
-            tree = tree[part]
+            node = cast("Any", node)[part]
 
 
 def _unknown(location: tuple[int | str, ...]) -> str:
@@ -158,9 +159,9 @@ def _unknown(location: tuple[int | str, ...]) -> str:
             models = _models_at(models, part)
     known = {field.alias or name: field for model in models for name, field in model.model_fields.items()}
     key = str(location[-1])
-    runner = another_s_key(key, str(location[-2])) if location[0] == "beam" and len(location) > 1 else None
+    runner = runner_with_key(key, other_than=str(location[-2])) if location[0] == "beam" and len(location) > 1 else None
     if runner:
-        return f"is a key of {runner}; this runner has {', '.join(known)}"
+        return f"is a key of {runner}; this runner has {', '.join(sorted(known))}"
     close = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
     return f"unknown key; {hint}" if known else "unknown key"

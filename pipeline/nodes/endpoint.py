@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from tfx.dsl.components.base.base_component import BaseComponent
-
-from pipeline.config.config import Config
-
-ENDPOINT_PUSHER = "EndpointPusher"
+from components.vertex.endpoint.pusher import EndpointPusher
+from pipeline.config.platform.vertex import Vertex
+from pipeline.nodes.graph import Graph
 
 
-def endpoint_nodes(config: Config, pusher: BaseComponent) -> list[BaseComponent]:
-    """The node, or none.
-
-    Args:
-        config: its ``platform`` decides.
-        pusher: runs only if every gate passed.
-    """
-    endpoint = getattr(config.platform, "endpoint", None)
-    if endpoint is None:
-        return []
-    from components.vertex.endpoint.pusher import EndpointPusher
-
-    return [
-        EndpointPusher(
-            pushed_model=pusher.outputs["pushed_model"],
-            options=endpoint.model_dump_json(),
-            project=config.platform.project,
-            region=config.platform.region,
-            model_name=config.serving.model_name,
-            encryption_key=config.platform.encryption_key or "",
-        )
-    ]
+def add_endpoint(graph: Graph) -> None:
+    """EndpointPusher, where ``platform.endpoint`` asks for it; it runs after the Pusher."""
+    platform = graph.config.platform
+    if not isinstance(platform, Vertex) or platform.endpoint is None:
+        return
+    pusher = EndpointPusher(
+        pushed_model=graph.output("Pusher.pushed_model"),
+        options=platform.endpoint.model_dump_json(),
+        project=platform.project,
+        region=platform.region,
+        model_name=graph.config.serving.model_name,
+        encryption_key=platform.encryption_key or "",
+    )
+    graph.add(pusher, uncached=True)

@@ -9,7 +9,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.gates.evaluation import at_least, at_most
-from pipeline.config.config import EvaluationGate, Threshold
+from pipeline.config.gates import EvaluationGate, Threshold
 from pipeline.config.metrics import METRICS, SHOWN
 from trainer.export.saved_model import TRANSFORM_FEATURES
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
@@ -17,7 +17,7 @@ from trainer.models.heads import head_of
 from trainer.parameters import Label
 
 
-def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> tfma.EvalConfig:
+def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config_pb2.EvalConfig:
     """Metrics, slices and thresholds for the Evaluator.
 
     The label comes from the model's own ``transform_features`` signature and the prediction from
@@ -28,9 +28,9 @@ def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> tfma.E
         label: decides which metrics there are, and the output that holds the prediction.
         weighted: whether ``transform_features`` yields an example weight, which all metrics then use.
     """
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            config_pb2.ModelSpec(
                 model_type=tfma.TF_GENERIC,
                 signature_name="serving_default",
                 prediction_key=head_of(label).output,
@@ -39,26 +39,29 @@ def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> tfma.E
                 preprocessing_function_names=[TRANSFORM_FEATURES],
             )
         ],
-        slicing_specs=[tfma.SlicingSpec(), *(tfma.SlicingSpec(feature_keys=[name]) for name in gate.slices)],
+        slicing_specs=[
+            config_pb2.SlicingSpec(),
+            *(config_pb2.SlicingSpec(feature_keys=[name]) for name in gate.slices),
+        ],
         metrics_specs=_metrics_specs(gate.thresholds, label),
     )
 
 
-def _metrics_specs(thresholds: Iterable[Threshold], label: Label) -> list[tfma.MetricsSpec]:
+def _metrics_specs(thresholds: Iterable[Threshold], label: Label) -> list[config_pb2.MetricsSpec]:
     table = METRICS[label.task]
     names = dict.fromkeys([*SHOWN[label.task], *(threshold.metric for threshold in thresholds)])
     overall = {threshold.metric: threshold for threshold in thresholds if threshold.slice is None}
 
-    def configs(*, per_class: bool) -> list[tfma.MetricConfig]:
+    def configs(*, per_class: bool) -> list[config_pb2.MetricConfig]:
         return [_metric(name, overall.get(name), label) for name in names if table[name].per_class is per_class]
 
     # The size of a slice is its number of examples, whatever they weigh.
-    count = tfma.MetricsSpec(metrics=[tfma.MetricConfig(class_name="ExampleCount")])
+    count = config_pb2.MetricsSpec(metrics=[config_pb2.MetricConfig(class_name="ExampleCount")])
     count.example_weights.unweighted = True
-    specs = [count, tfma.MetricsSpec(metrics=configs(per_class=False))]
+    specs = [count, config_pb2.MetricsSpec(metrics=configs(per_class=False))]
     averaged = configs(per_class=True)
     if averaged:
-        spec = tfma.MetricsSpec(metrics=averaged)
+        spec = config_pb2.MetricsSpec(metrics=averaged)
         spec.aggregate.macro_average = True
         # With weights by class, and no binarize, TFMA returns the average alone.
         spec.aggregate.class_weights.update(dict.fromkeys(range(len(label.class_names())), 1.0))
@@ -66,27 +69,27 @@ def _metrics_specs(thresholds: Iterable[Threshold], label: Label) -> list[tfma.M
     return specs
 
 
-def _metric(name: str, threshold: Threshold | None, label: Label) -> tfma.MetricConfig:
+def _metric(name: str, threshold: Threshold | None, label: Label) -> config_pb2.MetricConfig:
     metric = METRICS[label.task][name]
-    config = tfma.MetricConfig(class_name=metric.tfma_class, config=json.dumps({"name": name, **metric.options}))
+    config = config_pb2.MetricConfig(class_name=metric.tfma_class, config=json.dumps({"name": name, **metric.options}))
     if threshold is not None:
         # A plain ``threshold`` would hold in every slice; the empty slicing spec stands for all examples.
         config.per_slice_thresholds.append(
-            config_pb2.PerSliceMetricThreshold(slicing_specs=[tfma.SlicingSpec()], threshold=_limits(threshold))
+            config_pb2.PerSliceMetricThreshold(slicing_specs=[config_pb2.SlicingSpec()], threshold=_limits(threshold))
         )
     return config
 
 
-def _limits(threshold: Threshold) -> tfma.MetricThreshold:
-    limits = tfma.MetricThreshold()
+def _limits(threshold: Threshold) -> config_pb2.MetricThreshold:
+    limits = config_pb2.MetricThreshold()
     if threshold.min is not None:
         limits.value_threshold.lower_bound.value = at_least(threshold.min)
     if threshold.max is not None:
         limits.value_threshold.upper_bound.value = at_most(threshold.max)
     if threshold.max_drop is not None:
-        limits.change_threshold.direction = tfma.MetricDirection.HIGHER_IS_BETTER
+        limits.change_threshold.direction = config_pb2.MetricDirection.HIGHER_IS_BETTER
         limits.change_threshold.absolute.value = -threshold.max_drop
     if threshold.max_rise is not None:
-        limits.change_threshold.direction = tfma.MetricDirection.LOWER_IS_BETTER
+        limits.change_threshold.direction = config_pb2.MetricDirection.LOWER_IS_BETTER
         limits.change_threshold.absolute.value = threshold.max_rise
     return limits

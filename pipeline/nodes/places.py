@@ -18,7 +18,6 @@ class Places:
         data: the folder of the examples.
         schema: the curated schema's file; None where SchemaGen infers one.
         serving: the folder of the served model; its children are the versions.
-        lite: the same for the TF Lite files.
         checkpoints: of the trainer.
         champion: the folder that keeps the model that was pushed last, on a platform; None here, where ML Metadata
             knows it.
@@ -28,7 +27,6 @@ class Places:
     data: str
     schema: str | None
     serving: str
-    lite: str
     checkpoints: str
     champion: str | None = None
 
@@ -46,7 +44,6 @@ def places(config: Config) -> Places:
             data=str(config.data.path.resolve()),
             schema=str(_by_content(config.schema_path, config)) if config.schema_path else None,
             serving=str(config.serving_folder),
-            lite=str(config.lite_folder),
             checkpoints=str(config.run_folder / "checkpoints"),
         )
     return Places(
@@ -54,7 +51,6 @@ def places(config: Config) -> Places:
         data=platform.data or str(config.data.path),
         schema=str(config.schema_path) if config.schema_path else None,
         serving=f"{platform.serving}/{model}",
-        lite=f"{platform.serving}_lite/{model}",
         checkpoints=f"{platform.state}/{config.name}/checkpoints",
         champion=f"{platform.state}/{config.name}/champion",
     )

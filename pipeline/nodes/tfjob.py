@@ -1,33 +1,48 @@
-"""The Trainer as a TFJob: what its executor is told, from the platform's options."""
+"""The Trainer as a TFJob of the Kubeflow Training Operator."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from components.training_operator.tfjob import TrainingJob
-from pipeline.config.platforms import Kubeflow, Secret, Volume
+from pipeline.config.config import Config
+from pipeline.config.platform.kubeflow import Kubeflow, Secret
+from pipeline.config.platform.training_operator import TrainingOperator
+from pipeline.config.platform.volumes import Volume
+from pipeline.nodes.remote_training import RemoteTraining
 
 
-def training_job(platform: Kubeflow, *, pipeline: str) -> TrainingJob:
-    """The job of a platform with ``training``.
+def tfjob(config: Config) -> RemoteTraining | None:
+    """The job that ``platform.training`` of Kubeflow asks for, or None."""
+    platform = config.platform
+    if not isinstance(platform, Kubeflow) or platform.training is None:
+        return None
+    # It brings the Kubernetes client along, which nothing else here needs.
+    from components.training_operator.executor import TFJobExecutor
+
+    options = tfjob_options(platform, platform.training, pipeline=config.name)
+    return RemoteTraining(executor=TFJobExecutor, options=options.model_dump_json())
+
+
+def tfjob_options(platform: Kubeflow, training: TrainingOperator, *, pipeline: str) -> TrainingJob:
+    """The executor's options.
 
     Args:
-        platform: its options.
-        pipeline: the pipeline's name, for the labels; those of the platform go before.
+        platform: the options of the platform.
+        training: those of the training.
+        pipeline: the pipeline's name, for the labels; those of the platform override it.
     """
-    training = platform.training
     return TrainingJob(
         namespace=platform.namespace,
         workers=training.workers,
         timeout_seconds=training.timeout_seconds,
         shared_folder=training.shared_folder,
-        pod=_pod(platform),
+        pod=_pod(platform, training),
         labels={"app.kubernetes.io/name": "trainer", "app.kubernetes.io/part-of": pipeline, **platform.labels},
     )
 
 
-def _pod(platform: Kubeflow) -> dict[str, Any]:
-    training = platform.training
+def _pod(platform: Kubeflow, training: TrainingOperator) -> dict[str, Any]:
     account = training.service_account
     optional = {
         "nodeSelector": dict(platform.node_selector),
@@ -39,15 +54,14 @@ def _pod(platform: Kubeflow) -> dict[str, Any]:
         **({"serviceAccountName": account} if account else {}),
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        # A worker that is told to stop saves a checkpoint first.
+        # A worker that gets SIGTERM saves a checkpoint first.
         "terminationGracePeriodSeconds": 60,
-        "containers": [_container(platform)],
+        "containers": [_container(platform, training)],
         **{key: value for key, value in optional.items() if value},
     }
 
 
-def _container(platform: Kubeflow) -> dict[str, Any]:
-    training = platform.training
+def _container(platform: Kubeflow, training: TrainingOperator) -> dict[str, Any]:
     accelerator = training.accelerator
     amounts = {"cpu": f"{training.cpu:g}", "memory": training.memory}
     if accelerator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from pipeline.config.config import Config
@@ -10,24 +11,25 @@ from serving.deploy import render
 from serving.deploy.options import Plan
 
 
-def make(config: Config, *, output: Path | None) -> int:
-    """Write the files and print their paths; 0.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="(default: deploy in the run folder)")
 
-    Args:
-        config: its ``serving`` section says what they hold.
-        output: None means ``deploy`` in the run folder.
+
+def run(config: Config, options: argparse.Namespace) -> int:
+    """Write the files and print their paths; returns 0.
 
     Raises:
         ConfigError: the model's name cannot be made a name in Kubernetes.
     """
-    folder = output or config.run_folder / "deploy"
+    folder = options.output or config.run_folder / "deploy"
     try:
         files = render.render(plan(config))
     except ValueError as error:
         raise ConfigError(f"serving.model_name: {error}; choose another, or set serving.deploy.name.") from None
     kept = render.write(files, folder=folder)
     for path in sorted(folder / name for name in files):
-        print(f"{path}: changed by others, stays as it is; delete it to have it made anew" if path in kept else path)
+        print(f"{path}: was edited and stays as it is; delete it to render it again" if path in kept else path)
     return 0
 
 

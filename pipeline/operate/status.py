@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -22,8 +23,14 @@ _STATES = {
 }
 
 
-def show(config: Config) -> int:
-    """Print the status; 0 always: that nothing ran yet is a status, too."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command has no flags of its own."""
+    del parser
+
+
+def run(config: Config, options: argparse.Namespace) -> int:
+    """Print the status; always 0, since "no run yet" is a status as well."""
+    del options
     if not config.metadata_file.exists():
         print(f"{config.name}: no run yet in {config.run_folder}")
         return 0

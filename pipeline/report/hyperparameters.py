@@ -1,4 +1,4 @@
-"""What the Tuner chose, read from its artifact."""
+"""The hyperparameters that the Tuner chose, read from its artifact."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from ml_metadata.proto import metadata_store_pb2
 from trainer.tuning.hyperparameters import described
 
 
-def chosen(outputs: Mapping[tuple[str, str], metadata_store_pb2.Artifact]) -> str | None:
-    """The best hyperparameters in one line, each as ``--set trainer.`` takes it; None where there was no search.
+def tuned(outputs: Mapping[tuple[str, str], metadata_store_pb2.Artifact]) -> tuple[str, str] | None:
+    """The summary's line on the search: its label, and the best values as ``--set trainer.`` takes them.
 
     Args:
-        outputs: of a run, as `pipeline.report.results.output_artifacts` gives them.
+        outputs: artifacts of a run by node ID and output key, from `pipeline.running.metadata.output_artifacts`.
+
+    Returns:
+        None where there was no search.
     """
     artifact = outputs.get(("Tuner", "best_hyperparameters"))
     if artifact is None:
         return None
     [file] = Path(artifact.uri).iterdir()
-    return described(json.loads(file.read_text())["values"])
+    return "tuned", described(json.loads(file.read_text())["values"])

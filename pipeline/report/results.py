@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.gates.data_gate import find_anomalies
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
-from pipeline.report.hyperparameters import chosen
+from pipeline.report.hyperparameters import tuned  # part: tuner
 from pipeline.running import metadata
 
 SliceMetrics = Mapping[str, float]
+
+# What optional nodes add to the summary.
+_NOTES: tuple[Callable[[Mapping[tuple[str, str], metadata_store_pb2.Artifact]], tuple[str, str] | None], ...] = (
+    tuned,  # part: tuner
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +36,7 @@ class Results:
         model_uri: the Model artifact's folder.
         model_run_uri: the ModelRun artifact's folder.
         examples_uri: the Examples artifact's folder.
-        tuned: the hyperparameters that the Tuner chose, in one line; None where there was no search.
+        notes: lines of optional nodes for the summary, each a label and a text.
     """
 
     rows: Mapping[str, int]
@@ -42,7 +48,7 @@ class Results:
     model_uri: str
     model_run_uri: str
     examples_uri: str
-    tuned: str | None = None
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def read(metadata_file: Path, *, run_id: str) -> Results:
@@ -63,7 +69,7 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
         model_uri=outputs["Trainer", "model"].uri,
         model_run_uri=outputs["Trainer", "model_run"].uri,
         examples_uri=outputs["ExampleGen", "examples"].uri,
-        tuned=chosen(outputs),
+        notes=tuple(note for note in (line(outputs) for line in _NOTES) if note),
     )
 
 

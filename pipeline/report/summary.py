@@ -39,8 +39,8 @@ def lines(
         count = results.candidate[worst][EXAMPLE_COUNT]
         yield _line("worst slice", f"{_metrics(results.candidate[worst], task)}  where {worst} ({count:,.0f} examples)")
     yield _line("blessed", _comparison(results, task))
-    if results.tuned:
-        yield _line("tuned", results.tuned)
+    for label, text in results.notes:
+        yield _line(label, text)
     yield _line("pushed", _push(results))
     for answer in answers:
         yield _line("gRPC", _answer(answer, config))
@@ -60,7 +60,7 @@ def worst_first(table: Mapping[str, SliceMetrics], task: Task, *, min_size: int)
         for name, metrics in table.items()
         if name != ALL_EXAMPLES and metrics[EXAMPLE_COUNT] >= min_size and not math.isnan(metrics[metric])
     }
-    return sorted(values, key=values.get, reverse=not METRICS[task][metric].higher_is_better)
+    return sorted(values, key=values.__getitem__, reverse=not METRICS[task][metric].higher_is_better)
 
 
 def _line(label: str, text: str) -> str:

@@ -7,7 +7,7 @@ from types import FrameType, TracebackType
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came: the machine is taken away, and the run can go on later."""
+    """SIGTERM came: the machine is being taken away; the run can resume later."""
 
 
 _EXCEPTIONS = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Terminated}
@@ -35,5 +35,6 @@ class Interrupts:
             raise self._exception
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
         self._exception = _EXCEPTIONS[signal.Signals(number)]
-        raise self._exception
+        self.check()

@@ -78,7 +78,8 @@ def answer(label: Label, row: Mapping[str, object], prediction: np.ndarray) -> A
 def sample_rows(examples_uri: str, *, split: str, count: int, among: int = 300) -> list[dict[str, object]]:
     """Rows spread evenly over the first ``among`` of a split, as plain dicts, as a client would hold them."""
     files = sorted(str(path) for path in Path(examples_uri, f"Split-{split}").iterdir())
-    records = list(tf.data.TFRecordDataset(files, compression_type="GZIP").take(among).as_numpy_iterator())
+    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP").take(among)
+    records = [bytes(record) for record in dataset.as_numpy_iterator()]
     return [example_row(records[index * len(records) // count]) for index in range(min(count, len(records)))]
 
 

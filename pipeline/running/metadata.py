@@ -20,6 +20,13 @@ def open_store(metadata_file: Path) -> MetadataStore:
     return MetadataStore(connection)
 
 
+def last_run(metadata_file: Path) -> tuple[MetadataStore, metadata_store_pb2.Context] | None:
+    """The metadata and its newest run; None where nothing ran yet."""
+    store = open_store(metadata_file) if metadata_file.exists() else None
+    found = runs(store) if store else []
+    return (store, found[0]) if store and found else None
+
+
 def runs(store: MetadataStore) -> list[metadata_store_pb2.Context]:
     """All runs, the newest first; a run's name is the time it started at, in ISO format."""
     return sorted(store.get_contexts_by_type(RUN_CONTEXT), key=lambda run: run.create_time_since_epoch, reverse=True)
@@ -46,7 +53,7 @@ def first_not_done(store: MetadataStore, run: metadata_store_pb2.Context, nodes:
 def output_artifacts(store: MetadataStore, *, run_id: str) -> dict[tuple[str, str], metadata_store_pb2.Artifact]:
     """The artifacts that a run made or took from the cache, by node id and output key."""
     run = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
-    nodes = {execution.id: node for node, execution in executions(store, run).items()}
+    nodes = {execution.id: node for node, execution in executions(store, run).items()} if run else {}
     events = [
         event
         for event in store.get_events_by_execution_ids(list(nodes))

@@ -71,5 +71,7 @@ def _serve(flags: list[str], ready: Connection) -> None:
 
 def _end_with_parent() -> None:
     """A run that is killed cannot stop its server."""
-    multiprocessing.parent_process().join()
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
     os.kill(os.getpid(), signal.SIGTERM)

@@ -18,7 +18,7 @@ def run_options(
 ) -> RunOptions | None:
     """TFX's options for a part of the DAG; None for all of it.
 
-    A part goes on from the last run and no older one: otherwise ``--to Trainer`` and then ``--from Evaluator`` would
+    A part starts from the last run and no older one: otherwise ``--to Trainer`` and then ``--from Evaluator`` would
     judge the model before the last.
 
     Args:
@@ -40,11 +40,11 @@ def run_options(
         return RunOptions(to_nodes=to_nodes) if to_nodes else None
     if to_node and nodes.index(to_node) < nodes.index(from_node):
         raise ConfigError(f"--to {to_node} comes before --from {from_node}; swap them.")
-    store = metadata.open_store(metadata_file) if metadata_file.exists() else None
-    runs = metadata.runs(store) if store else []
-    if not runs:
+    last = metadata.last_run(metadata_file)
+    if last is None:
         raise ConfigError(f"--from {from_node}: there is no earlier run to start from; run once without --from.")
-    missing = metadata.first_not_done(store, runs[0], nodes[: nodes.index(from_node)])
+    store, run = last
+    missing = metadata.first_not_done(store, run, nodes[: nodes.index(from_node)])
     if missing:
         raise ConfigError(f"--from {from_node}: the last run did not finish {missing}; start with --from {missing}.")
-    return RunOptions(from_nodes=[from_node], to_nodes=to_nodes, base_pipeline_run_id=runs[0].name)
+    return RunOptions(from_nodes=[from_node], to_nodes=to_nodes, base_pipeline_run_id=run.name)

@@ -1,7 +1,7 @@
 """Runs the DAG in this process, node by node, and reports on each.
 
 TFX's LocalDagRunner runs the same loop, but tells nobody where it is, logs the connection to the metadata
-database with its password, loses the reason of a failure, and goes on after a failed Resolver.
+database with its password, loses the reason of a failure, and continues after a failed Resolver.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from components.refusal import GateRefused
 from pipeline.running.events import REASON_PROPERTY, NodeEnd, NodeFailed
 from pipeline.running.metadata import RUN_CONTEXT, executions
 
-State = metadata_store_pb2.Execution.State
+_State = metadata_store_pb2.Execution.State
 
 
 class ObservedRunner(LocalDagRunner):
@@ -33,6 +33,9 @@ class ObservedRunner(LocalDagRunner):
         uncached: nodes that run in every run, whatever the cache holds.
         on_start: called with a node's id before it runs.
         on_end: called when a node has ended, or is not part of this run.
+
+    Attributes:
+        run_id: ID of the run in ML Metadata, once it started.
     """
 
     def __init__(self, *, uncached: frozenset[str], on_start: Callable[[str], None], on_end: Callable[[NodeEnd], None]):
@@ -40,17 +43,15 @@ class ObservedRunner(LocalDagRunner):
         self._uncached = uncached
         self._on_start = on_start
         self._on_end = on_end
+        self.run_id = ""
 
-    def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> str:
+    def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> None:
         """Run every node that ``run_options`` asks for, in order.
-
-        Returns:
-            The id of the run in ML Metadata.
 
         Raises:
             NodeFailed: a gate refused or a node broke; the reason is recorded with its execution.
         """
-        run_id = datetime.datetime.now().isoformat()
+        self.run_id = run_id = datetime.datetime.now().isoformat()
         runtime_parameter_utils.substitute_runtime_parameter(
             pipeline, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: run_id}
         )
@@ -71,7 +72,6 @@ class ObservedRunner(LocalDagRunner):
             if node.node_info.id in self._uncached:
                 node.execution_options.caching_options.enable_cache = False
             self._run_node(node, pipeline, deployment, connection, run_id)
-        return run_id
 
     def _run_node(
         self,
@@ -102,16 +102,18 @@ class ObservedRunner(LocalDagRunner):
             state = "refused" if failure.refused else "failed"
             self._on_end(NodeEnd(node=name, state=state, seconds=time.monotonic() - start, reason=failure.reason))
             raise failure from error
+        if info is None or info.execution_id is None:
+            raise NodeFailed(node=name, reason="TFX recorded no execution", refused=False)
         [execution] = MetadataStore(connection).get_executions_by_id([info.execution_id])
-        if execution.last_known_state == State.FAILED:
+        if execution.last_known_state == _State.FAILED:
             self._on_end(NodeEnd(node=name, state="failed", seconds=time.monotonic() - start))
             raise NodeFailed(node=name, reason="its inputs could not be resolved", refused=False)
-        cached = execution.last_known_state == State.CACHED
+        cached = execution.last_known_state == _State.CACHED
         self._on_end(NodeEnd(node=name, state="cached" if cached else "done", seconds=time.monotonic() - start))
 
 
 def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str) -> None:
-    """Write why a node failed to its execution, which TFX leaves as FAILED and without a word.
+    """Write why a node failed to its execution, which TFX leaves FAILED without a reason.
 
     A node that fails before it has an execution leaves none.
     """

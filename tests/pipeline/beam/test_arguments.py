@@ -20,14 +20,15 @@ from apache_beam.runners import create_runner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from tfx.utils import dependency_utils
 
-from pipeline.beam.arguments import beam_args
-from pipeline.config.beam import Dataflow, InProcess, Portable
+from pipeline.config.beam.dataflow import Dataflow
+from pipeline.config.beam.flink import Flink
+from pipeline.config.beam.in_process import InProcess
 
 pytestmark = pytest.mark.tensorflow
 
 DEPENDENCIES = b"submission_environment_dependencies.txt"
 IN_PROCESS = InProcess(mode="multi_processing", workers=0)
-PORTABLE = Portable(
+PORTABLE = Flink(
     runner="FlinkRunner", job_endpoint="jobs:8099", worker_pool="pool:50001", parallelism=3, limit_minutes=90
 )
 DATAFLOW = Dataflow(
@@ -50,7 +51,7 @@ FIXED = Dataflow(
 
 
 def options(given) -> PipelineOptions:
-    return PipelineOptions(beam_args(given))
+    return PipelineOptions(given.arguments())
 
 
 @pytest.mark.parametrize("given", [IN_PROCESS, PORTABLE, DATAFLOW, FIXED], ids=lambda given: given.runner)
@@ -66,13 +67,13 @@ def test_beam_knows_every_argument_and_finds_nothing_wrong(given, caplog, monkey
 
 
 def test_an_argument_that_beam_does_not_know_would_be_seen(caplog):
-    PipelineOptions([*beam_args(PORTABLE), "--paralelism=3"]).get_all_options(display_warnings=True)
+    PipelineOptions([*PORTABLE.arguments(), "--paralelism=3"]).get_all_options(display_warnings=True)
     assert "unparseable" in caplog.text.lower()
 
 
 @pytest.mark.parametrize("given", [IN_PROCESS, PORTABLE, DATAFLOW], ids=lambda given: given.runner)
 def test_tfx_packs_no_source_distribution(given):
-    assert dependency_utils.make_beam_dependency_flags(beam_args(given)) == beam_args(given)
+    assert dependency_utils.make_beam_dependency_flags(given.arguments()) == given.arguments()
 
 
 def test_in_process():

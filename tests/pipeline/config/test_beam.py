@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.checks import check_engine
-from pipeline.config.beam import REFUSED
+from pipeline.checks.engine import check_engine
+from pipeline.config.beam.refused import REFUSED
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError, load
 
@@ -60,8 +60,8 @@ def test_the_order_of_the_words_does_not_matter(taxi_config, words):
         (
             "flink",
             ["beam.mode=in_memory"],
-            "beam.mode: is a key of FnApiRunner; this runner has runner, job_endpoint, worker_pool, parallelism, "
-            "probe, probe_seconds, limit_minutes.",
+            "beam.mode: is a key of FnApiRunner; this runner has job_endpoint, limit_minutes, parallelism, probe, "
+            "probe_seconds, runner, worker_pool.",
         ),
         ("local", ["beam.mod=in_memory"], "beam.mod: unknown key; did you mean mode?."),
         ("local", ["beam.wrkrs=1"], "beam.wrkrs: unknown key; did you mean workers?."),
@@ -69,7 +69,7 @@ def test_the_order_of_the_words_does_not_matter(taxi_config, words):
         (
             "local",
             ["beam.region=x"],
-            "beam.region: is a key of DataflowRunner; this runner has runner, mode, workers, ",
+            "beam.region: is a key of DataflowRunner; this runner has limit_minutes, mode, runner, workers.",
         ),
         (
             "flink",
@@ -79,14 +79,14 @@ def test_the_order_of_the_words_does_not_matter(taxi_config, words):
         ("flink", ["beam.job_endpoint='http://flink:8099'"], "beam.job_endpoint: must be HOST:PORT"),
         ("flink", ["beam.worker_pool=localhost:70000"], "beam.worker_pool: must be HOST:PORT"),
         ("spark", ["beam.parallelism=4"], "beam: parallelism: has no effect on Spark"),
-        ("local", [DATAFLOW % ", workers: 11"], "beam: workers: 11 to begin with are more than max_workers, 10."),
+        ("local", [DATAFLOW % ", workers: 11"], "beam: workers: 11 is above max_workers, 10."),
         ("local", ["beam={runner: DataflowRunner, temp_location: /tmp}"], "beam.project: is required and missing."),
         ("local", ["beam=FlinkRunner"], "beam: must hold keys, such as {runner: FnApiRunner}, not 'FlinkRunner'."),
-        ("local", ["beam.runner=flinkrunner"], "beam.runner: 'flinkrunner' is written FlinkRunner here."),
+        ("local", ["beam.runner=flinkrunner"], "beam.runner: 'flinkrunner' is spelled FlinkRunner here."),
         (
             "local",
             ["beam.runner=SamzaRunner"],
-            "beam.runner: 'SamzaRunner' is none that this pipeline was tried on; there",
+            "beam.runner: 'SamzaRunner' is not supported; choose one of FnApiRunner",
         ),
     ],
 )
@@ -104,7 +104,7 @@ def test_errors_name_the_key_and_show_the_keys_of_the_chosen_runner_alone(taxi_c
 def test_refused_runners_are_named_with_the_reason_however_they_are_written(taxi_config, runner, written):
     with pytest.raises(ConfigError) as error:
         loaded(taxi_config, "flink", f"beam.runner={written(runner)}")
-    assert f"beam.runner: {written(runner)} is refused: {REFUSED[runner]}; there are FnApiRunner, Fl" in str(
+    assert f"beam.runner: {written(runner)} is refused: {REFUSED[runner]}; choose one of FnApiRunner, Fl" in str(
         error.value
     )
     assert "\n" not in str(error.value)
@@ -132,5 +132,5 @@ def test_an_ipv6_address_is_an_endpoint(taxi_config):
 
 
 def test_dataflow_is_not_run_from_here(taxi_config):
-    with pytest.raises(ConfigError, match=r"beam.runner: DataflowRunner's workers see no folder .* gs:// root"):
+    with pytest.raises(ConfigError, match=r"beam.runner: DataflowRunner's workers cannot read .* gs:// root"):
         check_engine(loaded(taxi_config, "local", DATAFLOW % ""))

@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from pipeline.checks import check
+from pipeline.checks.checks import check
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError, load
 from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
@@ -59,13 +59,13 @@ def test_config_is_frozen(taxi_config):
         ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min (or max)"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
         ("features.identity.trip_start_hour=1", "identity.trip_start_hour: must lie between 2 and 1,000,000, got 1"),
-        ("serving.model_name=a/b", "serving.model_name: 'a/b' may hold letters"),
+        ("serving.model_name=a/b", "serving.model_name: 'a/b' may contain only letters"),
         ("trainer.loop.seed=-1", "trainer.loop.seed: Input should be greater than or equal to 0"),
         (
             "trainer.loop.optimizer.learning_rate=.inf",
             "trainer.loop.optimizer.learning_rate: Input should be a finite number",
         ),
-        ("data.splits={Eval/x: 1}", "'Eval/x' may hold letters"),
+        ("data.splits={Eval/x: 1}", "'Eval/x' may contain only letters"),
         ("gates.infra.tolerance=.inf", "gates.infra.tolerance: Input should be less than 0.1"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0}]", "thresholds.0.min: Input should be greater than 0"),
         ("gates.evaluation.thresholds=[{metric: auc, max: 0}]", "thresholds.0.max: Input should be greater than 0"),
@@ -121,9 +121,13 @@ def test_what_is_shown_and_compared_is_a_metric_of_the_task(task):
         (
             "regression",
             "{metric: auc, min: 0.9}",
-            "0.metric: 'auc' is no metric of a regression label; there are mean_",
+            "0.metric: 'auc' is not a metric of a regression label; choose one of mean_",
         ),
-        ("binary", "{metric: acuracy, min: 0.9}", "'acuracy' is no metric of a binary label; there are auc, auc_"),
+        (
+            "binary",
+            "{metric: acuracy, min: 0.9}",
+            "'acuracy' is not a metric of a binary label; choose one of auc, auc_",
+        ),
         (
             "multiclass",
             "{metric: f1, min: 0.9}, {metric: f1, min: 0.9, slice: payment_type}",

@@ -32,12 +32,12 @@ def test_what_could_never_refuse_or_makes_no_sense_is_refused(options, message):
 
 def test_a_limit_is_on_a_metric_of_the_task():
     limit = LiteThreshold(metric="auc", max_loss=0)
-    assert limit.misfit(Label(column="y")) is None
-    assert "there are mean_absolute_error" in limit.misfit(Label(column="y", task="regression"))
+    assert limit.problem(Label(column="y")) is None
+    assert "choose one of mean_absolute_error" in limit.problem(Label(column="y", task="regression"))
 
 
 def test_a_wrong_limit_is_named_by_its_key(taxi_config):
-    with pytest.raises(ConfigError, match=r"lite\.thresholds\.0\.metric: .* is no metric of a binary"):
+    with pytest.raises(ConfigError, match=r"lite\.thresholds\.0\.metric: .* is not a metric of a binary"):
         load(
             config=taxi_config,
             profile=None,

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.checks import check
+from pipeline.checks.checks import check
 from pipeline.config import model as model_options
 from pipeline.config.loading import ConfigError, load
 from pipeline.config.model import check_model, known_models

@@ -121,7 +121,7 @@ def test_a_job_is_taken_up_only_if_it_is_the_same_and_still_good():
 
 
 def test_the_shared_folder_must_lie_in_a_volume():
-    with pytest.raises(ValidationError, match="training.shared_folder: /elsewhere lies below no mount of volumes"):
+    with pytest.raises(ValidationError, match="training.shared_folder: /elsewhere is not below a mount of volumes"):
         manifest(shared_folder="/elsewhere")
     with pytest.raises(ValidationError, match="training.shared_folder"):
         manifest(shared_folder="gs://bucket/training")

@@ -27,15 +27,14 @@ def config(tmp_path):
 
 
 def test_there_is_no_tuner_unless_asked_for(config):
-    by_id = {node.id: node for node in dag.nodes(config())}
+    by_id = dag.nodes(config())
     assert "Tuner" not in by_id
     assert "hyperparameters" not in by_id["Trainer"].inputs
 
 
 def test_the_tuner_feeds_the_trainer(config):
     search = {"trials": 3, "space": {"model.dropout": {"choices": [0.0, 0.5]}}}
-    nodes = dag.nodes(config(tuner=search))
-    by_id = {node.id: node for node in nodes}
+    by_id = dag.nodes(config(tuner=search))
     order = list(by_id)
     assert order.index("Transform") < order.index("Tuner") < order.index("Trainer")
     [channel] = [by_id["Tuner"].outputs["best_hyperparameters"]]

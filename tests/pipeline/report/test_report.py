@@ -9,8 +9,8 @@ import pytest
 from pipeline.config.config import Config
 from pipeline.report import page as report
 from pipeline.report import summary
-from pipeline.report.plots import read_history
 from pipeline.report.results import Results
+from pipeline.report.sections.training import read_history
 from pipeline.running import live_check
 from tests.shared.small_model import serialize
 from tests.shared.stand_ins import LABELS

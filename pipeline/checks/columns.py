@@ -1,0 +1,93 @@
+"""Checks of the columns that a config names, against the schema and the data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.checks.files import data_files, known_columns
+from pipeline.config.config import Config
+from pipeline.config.loading import ConfigError
+
+_ANY = ("INT", "FLOAT", "BYTES")
+_NUMBER = ("INT", "FLOAT")
+# The types in a schema that each key of the config can use.
+_TYPES = {
+    "label.column": _NUMBER,
+    "label.above.column": _NUMBER,
+    "example_weight": _NUMBER,
+}
+
+
+def check_data(config: Config) -> None:
+    """Check that the data files can be read and have every column that the config names.
+
+    Raises:
+        ConfigError: a file cannot be read, or a column is missing.
+    """
+    files = data_files(config)
+    columns = known_columns(config, files)
+    for key, column in named_columns(config):
+        if columns is not None and column not in columns:
+            raise ConfigError(
+                f"{key}: there is no column {column!r} in {files[0]}; it has {', '.join(sorted(columns))}."
+            )
+
+
+def check_schema(config: Config) -> None:
+    """Check that the schema has every column that the config names, with a type that the key can use.
+
+    Raises:
+        ConfigError: the schema cannot be read, lacks a column or has another type; or a column is label and feature.
+    """
+    schema = schema_features(config.schema_path) if config.schema_path else None
+    for key, column in named_columns(config):
+        if schema is not None and column not in schema:
+            raise ConfigError(f"{key}: there is no feature {column!r} in {config.schema_path}; add it or drop the key.")
+        types = _types(config, key)
+        if schema is not None and schema[column] not in types:
+            wanted = " or ".join(types)
+            raise ConfigError(f"{key}: {column!r} is {schema[column]} in {config.schema_path}; it must be {wanted}.")
+        if key.startswith("features.") and column == config.label.column:
+            raise ConfigError(f"{key}: {column!r} makes the label, so a model that reads it only repeats it; drop it.")
+        if key.startswith("features.") and column == config.example_weight:
+            raise ConfigError(
+                f"{key}: {column!r} is the example weight, which no request knows; drop it here or there."
+            )
+
+
+def schema_features(path: Path) -> dict[str, str]:
+    """The features of a curated schema with their types, ``INT``, ``FLOAT`` or ``BYTES``."""
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    try:
+        schema = text_format.Parse(path.read_text(), schema_pb2.Schema())
+    except OSError as error:
+        raise ConfigError(
+            f"schema: {path} cannot be read ({error.strerror}); leave the key out to infer one."
+        ) from None
+    except (text_format.ParseError, UnicodeDecodeError) as error:
+        raise ConfigError(f"schema: {path} is not a schema in protobuf text format ({error}).") from None
+    return {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in schema.feature}
+
+
+def named_columns(config: Config) -> Iterator[tuple[str, str]]:
+    """Every raw column that the config names, with the key that names it."""
+    yield "label.column", config.label.column
+    if config.label.above:
+        yield "label.above.column", config.label.above.column
+    if config.example_weight:
+        yield "example_weight", config.example_weight
+    if config.features:
+        yield from ((column.key, column.name) for column in config.features.columns())
+    for column in config.gates.evaluation.slices:
+        yield "gates.evaluation.slices", column
+
+
+def _types(config: Config, key: str) -> tuple[str, ...]:
+    """The types that a column may have in the schema."""
+    if key == "label.column" and isinstance(config.label.classes, tuple):
+        return ("BYTES",)
+    kinds = {column.key: column.kind for column in config.features.columns()} if config.features else {}
+    return kinds[key].SCHEMA_TYPES if key in kinds else _TYPES.get(key, _ANY)

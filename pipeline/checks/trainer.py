@@ -1,0 +1,55 @@
+"""Checks of the trainer's options and of the functions that a config names."""
+
+from __future__ import annotations
+
+import ast
+
+from pipeline.config.config import Config
+from pipeline.config.loading import ConfigError
+from pipeline.config.model import check_model
+from pipeline.sources import module_file
+from trainer.parameters import OBJECTIVES
+
+
+def check_trainer(config: Config) -> None:
+    """Check the network, the options of the loop, and the functions.
+
+    Raises:
+        ConfigError: with the key, what is wrong, and what is known instead.
+    """
+    check_model(config.trainer.model)
+    check_loop(config)
+    check_function("trainer.run_fn", config.trainer.run_fn)
+    check_function("trainer.preprocessing_fn", config.trainer.preprocessing_fn)
+
+
+def check_loop(config: Config) -> None:
+    """Options of the loop that depend on the label."""
+    label, loop = config.label, config.trainer.loop
+    for key in ("class_weights", "label_smoothing"):
+        if label.task == "regression" and getattr(loop, key):
+            raise ConfigError(f"trainer.loop.{key}: a regression label has no classes; drop it.")
+    metric = loop.early_stopping.metric if loop.early_stopping else None
+    if metric is not None and metric not in OBJECTIVES[label.task]:
+        raise ConfigError(
+            f"trainer.loop.early_stopping.metric: there is no {metric!r} while training; there are "
+            f"{', '.join(OBJECTIVES[label.task])}."
+        )
+    known = label.class_names()
+    for name in loop.class_weights:
+        if name not in known:
+            shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+            raise ConfigError(f"trainer.loop.class_weights.{name}: there is no such class; the classes are {shown}.")
+
+
+def check_function(key: str, path: str) -> None:
+    """A dotted path must name a function; its module is read, not imported, since that would import TensorFlow."""
+    module, _, function = path.rpartition(".")
+    file = module_file(module)
+    if file is None:
+        raise ConfigError(f"{key}: there is no module {module or path!r}; give the dotted path of a function.")
+    names = {node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)}
+    if function not in names:
+        raise ConfigError(
+            f"{key}: {file} defines no function {function!r}; it has {', '.join(sorted(names)) or 'none'}."
+        )

@@ -1,0 +1,135 @@
+"""What data, model and export must reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.metrics import METRICS
+from pipeline.config.section import Section
+from trainer.parameters import Label, Parameters, Strict
+
+
+class DataGate(Strict):
+    """Which data anomalies stop a run.
+
+    Attributes:
+        fail_on: the least severity that stops it.
+        allow: anomalies that never do: ``feature`` or ``feature:REASON``, as the refusal prints them.
+    """
+
+    fail_on: Literal["error", "warning"] = "error"
+    allow: tuple[str, ...] = ()
+
+
+class Threshold(Strict):
+    """A limit on one metric, over all examples or in every slice of a feature.
+
+    Attributes:
+        metric: its name, among those of the label's task (`pipeline.config.metrics`).
+        slice: a feature among ``slices``; the limit then holds for each of its values. None means all examples.
+        min: the least value that passes, for a metric of which more is better.
+        max: the greatest value that passes, for a metric of which less is better.
+        max_drop: how far the metric may fall below that of the last blessed model, where more is better.
+        max_rise: how far it may rise above it, where less is better.
+    """
+
+    metric: str
+    slice: str | None = None
+    min: float | None = Field(default=None, gt=0, le=1)
+    max: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_drop: float | None = Field(default=None, ge=0, le=1)
+    max_rise: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+    @property
+    def absolute(self) -> bool:
+        """Whether it can refuse a model that has no other to be compared with."""
+        return self.min is not None or self.max is not None
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Threshold:
+        if not self.absolute and self.max_drop is None and self.max_rise is None:
+            raise ValueError("a threshold needs min, max, max_drop or max_rise; as it is, it can never refuse a model")
+        return self
+
+    def problem(self, label: Label) -> str | None:
+        """Why this cannot be a limit for a model of ``label``, as ``key: reason``; None where it can."""
+        known = METRICS[label.task]
+        metric = known.get(self.metric)
+        if metric is None:
+            return f"metric: {self.metric!r} is not a metric of a {label.task} label; choose one of {', '.join(known)}"
+        if metric.per_class and self.slice is not None:
+            return f"slice: {self.metric} is a mean over all classes, which a slice may lack; use accuracy there"
+        wrong = ("max", "max_rise") if metric.higher_is_better else ("min", "max_drop")
+        for key in wrong:
+            if getattr(self, key) is not None:
+                better, use = ("more", "min or max_drop") if metric.higher_is_better else ("less", "max or max_rise")
+                return f"{key}: of {self.metric}, {better} is better; use {use}"
+        return None
+
+
+class EvaluationGate(Strict):
+    """What the candidate must reach.
+
+    Attributes:
+        thresholds: at least one for all examples; without any, the Evaluator would never bless.
+        baseline: ``latest`` compares with the model that was pushed last; ``none`` with nothing, for a new beginning
+            after the data or the label changed so much that the old model cannot answer.
+        slices: features whose values are evaluated one by one.
+        min_slice_size: slices with fewer examples are left out.
+        first_run: without a blessed model to compare with, ``absolute_only`` applies the ``min`` and ``max`` limits
+            alone, and ``refuse`` pushes nothing.
+    """
+
+    thresholds: tuple[Threshold, ...] = Field(min_length=1)
+    baseline: Literal["latest", "none"] = "latest"
+    slices: tuple[str, ...] = ()
+    min_slice_size: int = Field(default=1, gt=0)
+    first_run: Literal["absolute_only", "refuse"] = "absolute_only"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EvaluationGate:
+        for index, threshold in enumerate(self.thresholds):
+            if threshold.slice is not None and threshold.slice not in self.slices:
+                raise ValueError(f"thresholds.{index}.slice: {threshold.slice!r} is not among slices")
+        keys = [(threshold.metric, threshold.slice) for threshold in self.thresholds]
+        if len(set(keys)) != len(keys):
+            raise ValueError("thresholds: a metric has two limits on the same slice; join them in one")
+        overall = [threshold for threshold in self.thresholds if threshold.slice is None]
+        if not overall:
+            raise ValueError("thresholds: all are for slices; the Evaluator blesses only with one for all examples")
+        if self.first_run == "absolute_only" and not any(threshold.absolute for threshold in overall):
+            raise ValueError(
+                "thresholds: none has a min (or max), so a first model would pass unseen; add one or refuse it"
+            )
+        return self
+
+
+class InfraGate(Strict):
+    """How the export is tried: examples sent, the largest difference of an output, and the time limit.
+
+    Attributes:
+        warmup: whether one of the examples goes with the model into the serving folder, for a server to warm up.
+    """
+
+    num_examples: int = Field(default=64, gt=0)
+    tolerance: float = Field(default=1e-4, gt=0, lt=0.1)
+    timeout_seconds: int = Field(default=120, gt=0)
+    warmup: bool = True
+
+
+class Gates(Section):
+    """The three gates between data and serving."""
+
+    data: DataGate = DataGate()
+    evaluation: EvaluationGate
+    infra: InfraGate = InfraGate()
+
+    def problems(self, parameters: Parameters) -> Iterator[str]:
+        """See `Section`."""
+        for index, threshold in enumerate(self.evaluation.thresholds):
+            problem = threshold.problem(parameters.label)
+            if problem:
+                yield f"evaluation.thresholds.{index}.{problem}"

@@ -1,0 +1,62 @@
+"""Kubeflow Pipelines 2 on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.config.platform.fields import Host
+from pipeline.config.platform.training_operator import WithTrainingOperator  # part: training_operator
+from pipeline.config.platform.volumes import WithVolumes
+from trainer.parameters import Strict
+
+
+class Secret(Strict):
+    """A Kubernetes secret, as environment variables of every task.
+
+    Attributes:
+        name: of the secret.
+        env: environment variable by key of the secret.
+    """
+
+    name: str
+    env: Mapping[str, str] = Field(min_length=1)
+
+
+class Toleration(Strict):
+    """A taint that the tasks' pods put up with, as Kubernetes names it."""
+
+    key: str
+    operator: Literal["Exists", "Equal"] = "Exists"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
+class Kubeflow(
+    WithTrainingOperator,  # part: training_operator
+    WithVolumes,
+):
+    """Kubeflow Pipelines 2 on a cluster.
+
+    Attributes:
+        host: the URL of the API.
+        namespace: the profile's namespace; None on a single-user installation.
+        experiment: the runs' experiment.
+        service_account: the account that the tasks run as.
+        secrets: environment variables of every task.
+        node_selector: labels of the nodes that may be taken.
+        tolerations: taints that the pods put up with.
+        image_pull_secrets: names of secrets for a private registry.
+    """
+
+    kind: Literal["kubeflow"]
+    host: Host
+    namespace: str | None = None
+    experiment: str = "Default"
+    service_account: str | None = None
+    secrets: tuple[Secret, ...] = ()
+    node_selector: Mapping[str, str] = {}
+    tolerations: tuple[Toleration, ...] = ()
+    image_pull_secrets: tuple[str, ...] = ()

@@ -1,0 +1,84 @@
+"""The nodes before the training: ingest, statistics, schema, validation, and Transform."""
+
+from __future__ import annotations
+
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.components.example_validator.component import ExampleValidator
+from tfx.components.schema_gen.component import SchemaGen
+from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.components.transform.component import Transform
+from tfx.dsl.components.base.base_component import BaseComponent
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.proto import example_gen_pb2
+from tfx.types.channel import Channel
+
+from components.example_gen.executor import Executor as ExampleGenExecutor
+from components.example_gen.executor import custom_config as example_gen_config
+from components.gates.data_gate import DataGate
+from pipeline.checks.columns import schema_features
+from pipeline.nodes import own_gates
+from pipeline.nodes.graph import Graph
+from pipeline.nodes.training import custom_config
+
+
+def add_validated_examples(graph: Graph) -> None:
+    """ExampleGen to DataGate, and the gates of your own before the training."""
+    config = graph.config
+    example_gen = graph.add(_example_gen(graph))
+    statistics_gen = graph.add(StatisticsGen(examples=example_gen.outputs["examples"]))
+    statistics = statistics_gen.outputs["statistics"]
+    schema_gen = graph.add(_schema_gen(graph, statistics))
+    graph.add(ExampleValidator(statistics=statistics, schema=schema_gen.outputs["schema"]))
+    graph.add(
+        DataGate(
+            anomalies=graph.output("ExampleValidator.anomalies"),
+            statistics=statistics,
+            label=config.label.model_dump_json(),
+            fail_on=config.gates.data.fail_on,
+            allow=",".join(config.gates.data.allow),
+        ),
+        gate=True,
+    )
+    own_gates.add(graph, own_gates.BEFORE_TRAINING)
+
+
+def add_transform(graph: Graph) -> None:
+    """Transform, once the data has passed every gate so far."""
+    config = graph.config
+    transform = Transform(
+        examples=graph.output("ExampleGen.examples"),
+        schema=graph.output("SchemaGen.schema"),
+        preprocessing_fn=config.trainer.preprocessing_fn,
+        disable_statistics=True,
+        # It pays when spans are added to spans; with one span it is a third of the node's time.
+        disable_analyzer_cache=True,
+        custom_config=custom_config(config.preprocessing_parameters(), config.trainer.preprocessing_fn),
+    )
+    for gate in graph.gates:
+        transform.add_upstream_node(graph[gate])
+    graph.add(transform)
+
+
+def _example_gen(graph: Graph) -> BaseComponent:
+    config = graph.config
+    data = config.data
+    splits = [
+        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in data.splits.items()
+    ]
+    types = schema_features(config.schema_path) if config.schema_path else {}
+    example_gen = FileBasedExampleGen(
+        input_base=graph.places.data,
+        input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]),
+        output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
+        custom_config=example_gen_config(kind=data.format, types=types),
+        custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor),
+    )
+    return example_gen.with_id("ExampleGen")
+
+
+def _schema_gen(graph: Graph, statistics: Channel) -> BaseNode:
+    if graph.places.schema:
+        return ImportSchemaGen(schema_file=graph.places.schema).with_id("SchemaGen")
+    return SchemaGen(statistics=statistics)

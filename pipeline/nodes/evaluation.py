@@ -1,0 +1,66 @@
+"""The nodes that judge a trained model: Evaluator and ModelGate against the baseline, then InfraValidator."""
+
+from __future__ import annotations
+
+import json
+
+from components.gates.evaluator import Evaluator
+from components.gates.infra_validator import InfraValidator
+from components.gates.model_gate import ModelGate
+from pipeline.nodes import own_gates
+from pipeline.nodes.champion import BASELINE, champion_node
+from pipeline.nodes.eval_config import eval_config
+from pipeline.nodes.graph import Graph
+from pipeline.sources import source_digest
+
+
+def add_evaluation(graph: Graph) -> None:
+    """Baseline, Evaluator and ModelGate."""
+    config, model = graph.config, graph.output("Trainer.model")
+    gate = config.gates.evaluation
+    baseline = champion_node(
+        BASELINE, champion=graph.places.champion, enabled=gate.baseline == "latest", candidate=model
+    )
+    graph.add(baseline, uncached=True)
+    evaluator = graph.add(
+        Evaluator(
+            examples=graph.output("ExampleGen.examples"),
+            model=model,
+            baseline_model=baseline.outputs["model"],
+            eval_config=eval_config(gate, label=config.label, weighted=config.example_weight is not None),
+            schema=graph.output("SchemaGen.schema"),
+        )
+    )
+    graph.add(
+        ModelGate(
+            evaluation=evaluator.outputs["evaluation"],
+            blessing=evaluator.outputs["blessing"],
+            baseline=baseline.outputs["model"],
+            slice_thresholds=json.dumps(
+                [threshold.model_dump() for threshold in gate.thresholds if threshold.slice is not None]
+            ),
+            min_slice_size=gate.min_slice_size,
+            first_run=gate.first_run,
+        ),
+        gate=True,
+    )
+
+
+def add_infra_validation(graph: Graph) -> None:
+    """InfraValidator, and the gates of your own before the push."""
+    infra = graph.config.gates.infra
+    infra_validator = InfraValidator(
+        model=graph.output("Trainer.model"),
+        transform_graph=graph.output("Transform.transform_graph"),
+        examples=graph.output("ExampleGen.examples"),
+        label=graph.config.label.model_dump_json(),
+        split="eval",
+        num_examples=infra.num_examples,
+        tolerance=infra.tolerance,
+        timeout_seconds=infra.timeout_seconds,
+        warmup=int(infra.warmup),
+        code=source_digest("components.gates.infra_validator"),
+    )
+    infra_validator.add_upstream_node(graph["ModelGate"])
+    graph.add(infra_validator)
+    graph.before_push += [graph[gate] for gate in own_gates.add(graph, own_gates.BEFORE_PUSH)]

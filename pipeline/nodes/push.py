@@ -1,0 +1,20 @@
+"""The push to the serving folder, which only a model that passed every gate reaches."""
+
+from __future__ import annotations
+
+from components.push.pusher import Pusher
+from pipeline.nodes.graph import Graph
+
+
+def add_push(graph: Graph) -> None:
+    """Pusher."""
+    pusher = Pusher(
+        model=graph.output("Trainer.model"),
+        model_blessing=graph.output("Evaluator.blessing"),
+        infra_blessing=graph.output("InfraValidator.blessing"),
+        base_directory=graph.places.serving,
+        champion=graph.places.champion or "",
+    )
+    for node in graph.before_push:
+        pusher.add_upstream_node(node)
+    graph.add(pusher, gate=True)

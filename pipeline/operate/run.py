@@ -1,0 +1,34 @@
+"""``python -m pipeline run``: run the pipeline, and ask the model that it pushed."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipeline.checks import checks
+from pipeline.config.config import Config
+from pipeline.config.loading import ConfigError
+from pipeline.environment import quiet_tensorflow
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's own flags."""
+    parser.add_argument("--from", dest="from_node", metavar="NODE", help="start here; what comes before is reused")
+    parser.add_argument("--to", dest="to_node", metavar="NODE", help="stop after this node")
+
+
+def run(config: Config, options: argparse.Namespace) -> int:
+    """Check the config, then run it; see `pipeline.job.run`.
+
+    Raises:
+        ConfigError: the pipeline belongs to a platform, or the config is wrong.
+    """
+    if config.platform:
+        raise ConfigError(
+            f"--profile {options.profile}: runs on another platform; send it there with "
+            f"`python -m kubeflow submit --profile {options.profile}`."
+        )
+    checks.check(config)
+    quiet_tensorflow(verbose=options.verbose)
+    from pipeline import job
+
+    return job.run(config, from_node=options.from_node, to_node=options.to_node, verbose=options.verbose)

@@ -1,0 +1,33 @@
+"""The candidate against the last blessed model."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT
+from pipeline.report.run import ReportedRun, render
+
+_TEMPLATE = """\
+<table>
+<tr><th>all eval examples</th><th>candidate</th>
+{% if results.baseline %}<th>last blessed</th><th>change</th>{% endif %}</tr>
+{% for metric in metrics %}
+<tr><td>{{ metric }}</td><td>{{ "%.4f"|format(results.candidate[""][metric]) }}</td>
+{% if results.baseline %}<td>{{ "%.4f"|format(results.baseline[""][metric]) }}</td>
+<td>{{ "%+.4f"|format(results.candidate[""][metric] - results.baseline[""][metric]) }}</td>{% endif %}</tr>
+{% endfor %}
+</table>
+"""
+
+
+def title(run: ReportedRun) -> str:
+    """The heading."""
+    if run.results.baseline:
+        return "Candidate against the last blessed model"
+    return "Candidate (the first: there is no blessed model to compare with)"
+
+
+def body(run: ReportedRun) -> Markup:
+    """The section's HTML."""
+    metrics = [name for name in run.results.candidate[ALL_EXAMPLES] if name != EXAMPLE_COUNT]
+    return render(_TEMPLATE, results=run.results, metrics=metrics)

@@ -24,7 +24,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
     """
     if config.platform:
         raise ConfigError(
-            f"--profile {options.profile}: runs on another platform; send it there with "
+            f"--profile {options.profile}: runs on {type(config.platform).__name__}; send it there with "
             f"`python -m kubeflow submit --profile {options.profile}`."
         )
     checks.check(config)

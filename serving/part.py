@@ -24,7 +24,7 @@ AddFlag = Callable[..., object]
 Wrap = Callable[["Servable", str, Path], "Servable"]
 
 
-class Endpoint(Protocol):
+class Listener(Protocol):
     """Another way than gRPC to reach the server. Its port is bound when it is made.
 
     Attributes:
@@ -78,7 +78,7 @@ class Part:
             ValueError: a flag cannot be followed; one line.
         """
 
-    def endpoint(self, api: Api, options: ServerOptions, metrics: Metrics) -> Endpoint | None:
+    def listener(self, api: Api, options: ServerOptions, metrics: Metrics) -> Listener | None:
         """Another way to reach the server.
 
         Raises:

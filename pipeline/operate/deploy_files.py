@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from serving.deploy import render
-from serving.deploy.options import Plan
+from serving.deploy.options import DeployPlan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +33,9 @@ def run(config: Config, options: argparse.Namespace) -> int:
     return 0
 
 
-def plan(config: Config) -> Plan:
+def plan(config: Config) -> DeployPlan:
     """The part of the config that the files are made of."""
-    return Plan(
+    return DeployPlan(
         model_name=config.serving.model_name,
         serving_folder=config.serving_folder.parent,
         options=config.serving.deploy,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from serving.deploy import model_server
-from serving.deploy.options import Plan
+from serving.deploy.options import DeployPlan
 from serving.kubernetes_types import cpu_cores
 
 CONFIG_FOLDER = "config"
 
 
-def compose(plan: Plan) -> dict[str, Any]:
+def compose(plan: DeployPlan) -> dict[str, Any]:
     """The compose file's content; the server's config files are in `CONFIG_FOLDER` beside it."""
     return _without_interpolation({"name": plan.name, "services": {"server": _service(plan)}})
 
@@ -23,7 +23,7 @@ def health_command(model_name: str, *, port: int = model_server.REST_PORT) -> li
     return ["bash", "-c", script]
 
 
-def _service(plan: Plan) -> dict[str, Any]:
+def _service(plan: DeployPlan) -> dict[str, Any]:
     options = plan.options
     return {
         "image": options.image,
@@ -59,7 +59,7 @@ def _read_only(source: str, target: str) -> dict[str, Any]:
     return {"type": "bind", "source": source, "target": target, "read_only": True, "bind": bind}
 
 
-def _amounts(plan: Plan) -> dict[str, str]:
+def _amounts(plan: DeployPlan) -> dict[str, str]:
     limits = plan.options.resources.limits
     return {"cpus": f"{cpu_cores(limits.cpu):g}", "memory": limits.memory.removesuffix("i").lower()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serving.deploy.options import Plan
+from serving.deploy.options import DeployPlan
 from serving.deploy.pod import Object, container_security, resources, scratch
 
 # The runtime sets the ports and the program; the model is served under the InferenceService's name.
@@ -14,7 +14,7 @@ _TIMEOUT_SECONDS = 60
 _ANNOTATIONS = {"serving.kserve.io/deploymentMode": "RawDeployment", "serving.kserve.io/autoscalerClass": "hpa"}
 
 
-def storage_uri(plan: Plan) -> str | None:
+def storage_uri(plan: DeployPlan) -> str | None:
     """The base path that KServe mounts or copies; None if it cannot reach the models, as on a hostPath."""
     models = plan.options.models
     if plan.options.kserve_storage_uri:
@@ -24,7 +24,7 @@ def storage_uri(plan: Plan) -> str | None:
     return f"{models.uri}/{plan.model_name}" if models.uri else None
 
 
-def inference_service(plan: Plan, *, uri: str) -> Object:
+def inference_service(plan: DeployPlan, *, uri: str) -> Object:
     """One predictor that serves the models under ``uri`` over gRPC.
 
     It sets no scaleMetric: the autoscaler uses the CPU by default, and KServe 0.16 refuses ``cpu`` under the older
@@ -52,7 +52,7 @@ def inference_service(plan: Plan, *, uri: str) -> Object:
     }
 
 
-def _model(plan: Plan, uri: str) -> Object:
+def _model(plan: DeployPlan, uri: str) -> Object:
     return {
         "modelFormat": {"name": "tensorflow"},
         "runtime": _RUNTIME,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from serving.deploy import model_server
-from serving.deploy.options import Plan
+from serving.deploy.options import DeployPlan
 from serving.deploy.pod import MODELS_MAP, SETTINGS_MAP, Object, deployment, labels, map_name
 
 # Credential servers of Google's cloud: the metadata server, and its substitute for Workload Identity.
 _CREDENTIAL_SERVERS = (("169.254.169.254/32", 80), ("169.254.169.252/32", 988))
 
 
-def manifests(plan: Plan) -> dict[str, list[Object]]:
+def manifests(plan: DeployPlan) -> dict[str, list[Object]]:
     """All objects, by file name."""
     files = {
         "models-config.yaml": [_config_map(plan, MODELS_MAP, _models_file(plan))],
@@ -25,26 +25,26 @@ def manifests(plan: Plan) -> dict[str, list[Object]]:
     return files
 
 
-def client_label(plan: Plan) -> str:
+def client_label(plan: DeployPlan) -> str:
     """The label that allows pods, with the value ``true``, to send requests."""
     return f"{plan.name}-client"
 
 
-def _named(plan: Plan, *, kind: str, version: str, suffix: str = "") -> Object:
+def _named(plan: DeployPlan, *, kind: str, version: str, suffix: str = "") -> Object:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": plan.name + suffix, "labels": labels(plan)}}
 
 
-def _models_file(plan: Plan) -> dict[str, str]:
+def _models_file(plan: DeployPlan) -> dict[str, str]:
     path = model_server.base_path(plan)
     return {model_server.MODELS_FILE: model_server.models_config(plan, path=path)}
 
 
-def _config_map(plan: Plan, content: str, files: dict[str, str]) -> Object:
+def _config_map(plan: DeployPlan, content: str, files: dict[str, str]) -> Object:
     metadata = {"name": map_name(plan, content), "labels": labels(plan)}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files}
 
 
-def _headless_service(plan: Plan) -> Object:
+def _headless_service(plan: DeployPlan) -> Object:
     """Its name resolves to all ready pods, so that clients can balance requests: one connection stays with one pod."""
     ports = [{"name": "grpc", "port": model_server.GRPC_PORT, "targetPort": "grpc", "appProtocol": "kubernetes.io/h2c"}]
     return _named(plan, kind="Service", version="v1") | {
@@ -52,14 +52,14 @@ def _headless_service(plan: Plan) -> Object:
     }
 
 
-def _rest_service(plan: Plan) -> Object:
+def _rest_service(plan: DeployPlan) -> Object:
     ports = [{"name": "rest", "port": model_server.REST_PORT, "targetPort": "rest", "appProtocol": "http"}]
     return _named(plan, kind="Service", version="v1", suffix="-rest") | {
         "spec": {"type": "ClusterIP", "selector": labels(plan), "ports": ports}
     }
 
 
-def _autoscaler(plan: Plan) -> Object:
+def _autoscaler(plan: DeployPlan) -> Object:
     replicas = plan.options.replicas
     target = {"type": "Utilization", "averageUtilization": replicas.cpu_percent}
     return _named(plan, kind="HorizontalPodAutoscaler", version="autoscaling/v2") | {
@@ -72,13 +72,13 @@ def _autoscaler(plan: Plan) -> Object:
     }
 
 
-def _disruption_budget(plan: Plan) -> Object:
+def _disruption_budget(plan: DeployPlan) -> Object:
     return _named(plan, kind="PodDisruptionBudget", version="policy/v1") | {
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": labels(plan)}}
     }
 
 
-def _network_policy(plan: Plan) -> Object:
+def _network_policy(plan: DeployPlan) -> Object:
     """In: requests from labelled pods, metrics for Prometheus. Out: nothing, unless models are in a bucket."""
     ingress = [
         {

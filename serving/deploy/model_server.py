@@ -8,7 +8,7 @@ from google.protobuf import text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving import config_protos
-from serving.deploy.options import Batching, Plan
+from serving.deploy.options import Batching, DeployPlan
 from serving.kubernetes_types import cpu_cores
 
 # The image's own entry point is a shell script that sets flags for one model.
@@ -28,12 +28,12 @@ def status_path(model_name: str) -> str:
     return f"/v1/models/{model_name}"
 
 
-def base_path(plan: Plan) -> str:
+def base_path(plan: DeployPlan) -> str:
     """The model's base path in the pods."""
     return f"{plan.options.models.uri or MODELS_FOLDER}/{plan.model_name}"
 
 
-def flags(plan: Plan) -> list[str]:
+def flags(plan: DeployPlan) -> list[str]:
     """The command line after the program's name.
 
     The models config is not polled: during a `serving.versions` command the file is still the old one, and a server
@@ -57,7 +57,7 @@ def flags(plan: Plan) -> list[str]:
     return [f"--{name}={value}" for name, value in arguments.items()]
 
 
-def models_config(plan: Plan, *, path: str) -> str:
+def models_config(plan: DeployPlan, *, path: str) -> str:
     """A ModelServerConfig of the model. Never with a logging_config: the stock server has no logger and exits.
 
     Args:
@@ -75,7 +75,7 @@ def models_config(plan: Plan, *, path: str) -> str:
     return text_format.MessageToString(config)
 
 
-def settings(plan: Plan) -> dict[str, str]:
+def settings(plan: DeployPlan) -> dict[str, str]:
     """The config files that are read only at the start, by name."""
     monitoring = config_protos.monitoring_config()()
     monitoring.prometheus_config.enable = True

@@ -42,13 +42,13 @@ def _readable_by_the_server(uri: str) -> str:
     return uri.rstrip("/")
 
 
-class Strict(BaseModel):
+class _Strict(BaseModel):
     """A frozen model that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
-class Models(Strict):
+class Models(_Strict):
     """Where the pods find the models: one of the three, which holds ``MODEL_NAME/VERSION/``.
 
     Attributes:
@@ -69,7 +69,7 @@ class Models(Strict):
         return self
 
 
-class Versions(Strict):
+class Versions(_Strict):
     """The versions served at the start.
 
     Attributes:
@@ -94,7 +94,7 @@ class Versions(Strict):
         return self
 
 
-class Batching(Strict):
+class Batching(_Strict):
     """TF Serving's BatchingParameters, under its names."""
 
     max_batch_size: PositiveInt
@@ -112,7 +112,7 @@ class Batching(Strict):
         return self
 
 
-class Replicas(Strict):
+class ReplicaRange(_Strict):
     """The number of servers, scaled from ``min`` to ``max`` to use ``cpu_percent`` of the requested CPU."""
 
     min: PositiveInt = 2
@@ -120,20 +120,20 @@ class Replicas(Strict):
     cpu_percent: int = Field(default=70, ge=1, le=100)
 
     @model_validator(mode="after")
-    def _ordered(self) -> Replicas:
+    def _ordered(self) -> ReplicaRange:
         if self.max < self.min:
             raise ValueError(f"max ({self.max}) is below min ({self.min})")
         return self
 
 
-class Amounts(Strict):
+class Amounts(_Strict):
     """CPU in cores and memory in Mi or Gi, in Kubernetes' notation."""
 
     cpu: Cpu
     memory: Memory
 
 
-class Resources(Strict):
+class Resources(_Strict):
     """What a server is guaranteed and may use at most; while versions change, two are in memory."""
 
     requests: Amounts = Amounts(cpu="1", memory="2Gi")
@@ -148,7 +148,7 @@ class Resources(Strict):
         return self
 
 
-class Deploy(Strict):
+class Deploy(_Strict):
     """The deploy files of one model.
 
     Attributes:
@@ -173,7 +173,7 @@ class Deploy(Strict):
     models: Models = Models(claim="models")
     versions: Versions = Versions()
     batching: Batching | None = None
-    replicas: Replicas = Replicas()
+    replicas: ReplicaRange = ReplicaRange()
     resources: Resources = Resources()
     user: int = Field(default=65532, gt=0)
     service_account: str | None = None
@@ -185,7 +185,7 @@ class Deploy(Strict):
 
 
 @dataclass(frozen=True)
-class Plan:
+class DeployPlan:
     """The input of one set of files.
 
     Attributes:

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from serving.deploy import model_server
-from serving.deploy.options import Plan
+from serving.deploy.options import DeployPlan
 
 Object = dict[str, Any]
 
@@ -16,17 +16,17 @@ _KILL_SECONDS = 5
 _PROBE_SECONDS = 5
 
 
-def labels(plan: Plan) -> dict[str, str]:
+def labels(plan: DeployPlan) -> dict[str, str]:
     """The labels that select the pods."""
     return {"app.kubernetes.io/name": "tensorflow-serving", "app.kubernetes.io/instance": plan.name}
 
 
-def map_name(plan: Plan, content: str) -> str:
+def map_name(plan: DeployPlan, content: str) -> str:
     """The name of a ConfigMap."""
     return f"{plan.name}-{content}"
 
 
-def container_security(plan: Plan) -> Object:
+def container_security(plan: DeployPlan) -> Object:
     """The `restricted` Pod Security Standard, and a read-only root."""
     return {
         "runAsNonRoot": True,
@@ -39,7 +39,7 @@ def container_security(plan: Plan) -> Object:
     }
 
 
-def resources(plan: Plan) -> Object:
+def resources(plan: DeployPlan) -> Object:
     """Requests and limits."""
     return plan.options.resources.model_dump()
 
@@ -49,7 +49,7 @@ def scratch() -> Object:
     return {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}
 
 
-def deployment(plan: Plan) -> Object:
+def deployment(plan: DeployPlan) -> Object:
     """New pods are ready before old ones stop. With an autoscaler, only it sets the number of pods."""
     replicas = plan.options.replicas
     return {
@@ -65,7 +65,7 @@ def deployment(plan: Plan) -> Object:
     }
 
 
-def _annotations(plan: Plan) -> dict[str, str]:
+def _annotations(plan: DeployPlan) -> dict[str, str]:
     """A digest of the settings, so that their change replaces the pods, and the address of the metrics."""
     text = "".join(f"{name}\n{content}" for name, content in sorted(model_server.settings(plan).items()))
     annotations = {"settings-sha256": hashlib.sha256(text.encode()).hexdigest()}
@@ -78,7 +78,7 @@ def _annotations(plan: Plan) -> dict[str, str]:
     return annotations
 
 
-def _pod(plan: Plan) -> Object:
+def _pod(plan: DeployPlan) -> Object:
     account = plan.options.service_account
     return {
         **({"serviceAccountName": account} if account else {}),
@@ -100,7 +100,7 @@ def _pod(plan: Plan) -> Object:
     }
 
 
-def _spread(plan: Plan, key: str) -> Object:
+def _spread(plan: DeployPlan, key: str) -> Object:
     return {
         "maxSkew": 1,
         "topologyKey": key,
@@ -109,7 +109,7 @@ def _spread(plan: Plan, key: str) -> Object:
     }
 
 
-def _container(plan: Plan) -> Object:
+def _container(plan: DeployPlan) -> Object:
     mounts = [
         {"name": volume["name"], "mountPath": model_server.MODELS_FOLDER, "readOnly": True}
         for volume in _models_volume(plan)
@@ -135,7 +135,7 @@ def _container(plan: Plan) -> Object:
     }
 
 
-def _probes(plan: Plan) -> Object:
+def _probes(plan: DeployPlan) -> Object:
     """Startup and readiness by the model's status; liveness by the port, so that a busy server is not killed."""
     status = {"httpGet": {"path": model_server.status_path(plan.model_name), "port": "rest"}}
     timing = {"periodSeconds": _PROBE_SECONDS, "timeoutSeconds": _PROBE_SECONDS}
@@ -146,7 +146,7 @@ def _probes(plan: Plan) -> Object:
     }
 
 
-def _models_volume(plan: Plan) -> list[Object]:
+def _models_volume(plan: DeployPlan) -> list[Object]:
     models = plan.options.models
     if models.claim:
         return [{"name": "models", "persistentVolumeClaim": {"claimName": models.claim, "readOnly": True}}]
@@ -155,7 +155,7 @@ def _models_volume(plan: Plan) -> list[Object]:
     return []
 
 
-def _config_volume(plan: Plan) -> Object:
+def _config_volume(plan: DeployPlan) -> Object:
     """Both ConfigMaps in one folder; a restarted container sees later edits, which a subPath mount would hide."""
     sources = [{"configMap": {"name": map_name(plan, content)}} for content in (MODELS_MAP, SETTINGS_MAP)]
     return {"name": "config", "projected": {"sources": sources}}

@@ -12,13 +12,13 @@ import yaml
 
 from serving.deploy import compose, kserve, kubernetes, model_server
 from serving.deploy.dashboard import dashboard
-from serving.deploy.options import Plan
+from serving.deploy.options import DeployPlan
 
 _COMMENT = "# Made by `python -m pipeline deploy-files` from the config's serving.deploy section; sha256 of the rest: "
 _FOLDERS = ("compose", "kubernetes", "kserve", "grafana")
 
 
-def render(plan: Plan) -> dict[str, str]:
+def render(plan: DeployPlan) -> dict[str, str]:
     """The content of every file, by its path below the output folder.
 
     Raises:
@@ -67,7 +67,7 @@ def _is_as_made(path: Path) -> bool:
     return content == _commented(content.partition("\n")[2])
 
 
-def _local_models_config(plan: Plan) -> str:
+def _local_models_config(plan: DeployPlan) -> str:
     return model_server.models_config(plan, path=f"{model_server.MODELS_FOLDER}/{plan.model_name}")
 
 

@@ -49,8 +49,8 @@ class RestPart(Part):
             return "--monitoring_config_file: the metrics are served over REST; give --rest_api_port, too"
         return out_of_range(self, _RANGES)
 
-    def endpoint(self, api: Api, options: ServerOptions, metrics: Metrics) -> RestServer | None:
-        """See `Part.endpoint`."""
+    def listener(self, api: Api, options: ServerOptions, metrics: Metrics) -> RestServer | None:
+        """See `Part.listener`."""
         if self.rest_api_port is None:
             return None
         from serving.rest.server import RestServer

@@ -17,7 +17,7 @@ from serving.metrics import Metrics
 from serving.models.core import ServerCore, check_config
 from serving.models.manager import Retries
 from serving.options import ServerOptions
-from serving.part import Endpoint, Part
+from serving.part import Listener, Part
 from serving.server.listening import Listening
 from serving.server.loader import Loader
 from serving.server.transport import GrpcServer
@@ -38,7 +38,7 @@ class Running:
         core: the models.
         config: the models config that is applied.
         grpc: the gRPC server.
-        endpoints: servers of other protocols.
+        listeners: servers of other protocols.
         request_loggers: closed after the last request.
     """
 
@@ -46,7 +46,7 @@ class Running:
     core: ServerCore
     config: ModelServerConfig
     grpc: GrpcServer
-    endpoints: Sequence[Endpoint]
+    listeners: Sequence[Listener]
     request_loggers: Sequence[RequestLogger]
     _next_poll: float = field(default=0.0, init=False)
     _logged: str = field(default="", init=False)
@@ -58,16 +58,16 @@ class Running:
         except StatusError as error:
             logger.warning("%s", error)
         self.grpc.start()
-        for endpoint in self.endpoints:
-            endpoint.start()
+        for listener in self.listeners:
+            listener.start()
         self.check()
 
     def listening(self) -> Listening:
         """Where it can be reached."""
         models = tuple(model.name for model in self.config.model_config_list.config)
         missing = tuple(name for name in models if not self.core.serves(name))
-        endpoints = {endpoint.name: endpoint.address for endpoint in self.endpoints}
-        return Listening(models=models, missing=missing, grpc=self.grpc.address, endpoints=endpoints)
+        others = {listener.name: listener.address for listener in self.listeners}
+        return Listening(models=models, missing=missing, grpc=self.grpc.address, others=others)
 
     def check(self) -> None:
         """Update the health status, and reload a watched models config file; call it several times a second."""
@@ -85,8 +85,8 @@ class Running:
         """
         grace = self.options.shutdown_grace_seconds
         stopped = self.grpc.stop(grace)
-        for endpoint in self.endpoints:
-            endpoint.stop(grace)
+        for listener in self.listeners:
+            listener.stop(grace)
         stopped.wait()
         for request_logger in self.request_loggers:
             request_logger.close()
@@ -144,8 +144,8 @@ def assemble(options: ServerOptions, parts: Sequence[Part]) -> Running:
         request_loggers=loggers,
         tensor_content=options.enable_serialization_as_tensor_content,
     )
-    endpoints = [endpoint for part in parts if (endpoint := part.endpoint(api, options, metrics))]
-    return Running(options, core, config, GrpcServer(api, options), endpoints, loggers)
+    listeners = [listener for part in parts if (listener := part.listener(api, options, metrics))]
+    return Running(options, core, config, GrpcServer(api, options), listeners, loggers)
 
 
 def _models(options: ServerOptions) -> ModelServerConfig:

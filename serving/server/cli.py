@@ -73,7 +73,7 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def _announce(listening: Listening) -> None:
-    others = "".join(f", {name} at {address}" for name, address in listening.endpoints.items())
+    others = "".join(f", {name} at {address}" for name, address in listening.others.items())
     missing = f"; not served yet: {', '.join(listening.missing)}" if listening.missing else ""
     print(f"serving {', '.join(listening.models)} at {listening.grpc}{others}{missing}", flush=True)
 

@@ -14,10 +14,10 @@ class Listening:
         models: the names in the config.
         missing: the models without a served version.
         grpc: ``host:port``.
-        endpoints: ``host:port`` of other protocols, by their names, such as ``REST``.
+        others: ``host:port`` of other protocols, by their names, such as ``REST``.
     """
 
     models: tuple[str, ...]
     missing: tuple[str, ...]
     grpc: str
-    endpoints: Mapping[str, str]
+    others: Mapping[str, str]

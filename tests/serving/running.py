@@ -46,7 +46,7 @@ class RunningServer:
             self.process.kill()
             raise
         self.target: str = listening.grpc
-        self.rest: str | None = listening.endpoints.get("REST")
+        self.rest: str | None = listening.others.get("REST")
         return self
 
     def __exit__(self, *error: object) -> None:

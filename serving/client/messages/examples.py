@@ -16,7 +16,7 @@ from serving.client.messages.protos import message, parse_text
 
 
 @dataclass(frozen=True)
-class Feature:
+class RowFeature:
     """One named value of a row.
 
     Attributes:
@@ -28,7 +28,7 @@ class Feature:
     shape: tuple[int, ...] | None
 
 
-Features = Mapping[str, Feature]
+Features = Mapping[str, RowFeature]
 # The kinds of tf.Example's values by numpy kind: field, list message, dtype.
 _LISTS = {"f": "float_list", "i": "int64_list", "O": "bytes_list"}
 _DTYPES = {"FLOAT": np.dtype(np.float32), "INT": np.dtype(np.int64), "BYTES": np.dtype(object)}
@@ -51,14 +51,14 @@ def features_of_schema(path: Path | str) -> Features:
     return features
 
 
-def _feature(feature: Any, path: Path | str) -> Feature:
+def _feature(feature: Any, path: Path | str) -> RowFeature:
     kind = feature.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[feature.type].name
     if kind not in _DTYPES:
         raise ValueError(f"{path}: feature {feature.name}: type {kind} is not INT, FLOAT or BYTES")
     if not feature.HasField("shape"):
-        return Feature(_DTYPES[kind], () if feature.value_count.max == 1 else None)
+        return RowFeature(_DTYPES[kind], () if feature.value_count.max == 1 else None)
     sizes = tuple(dim.size for dim in feature.shape.dim)
-    return Feature(_DTYPES[kind], () if math.prod(sizes) == 1 else sizes)
+    return RowFeature(_DTYPES[kind], () if math.prod(sizes) == 1 else sizes)
 
 
 def features_of_signature(signature: Any) -> Features:
@@ -72,7 +72,7 @@ def features_of_signature(signature: Any) -> Features:
         shape = tuple(dim.size for dim in info.tensor_shape.dim[1:])
         if any(size < 0 for size in shape):
             raise ValueError(f"input {name} takes lists of any length, not rows: use predict_arrays")
-        features[name] = Feature(tensors.numpy_dtype(info.dtype), shape)
+        features[name] = RowFeature(tensors.numpy_dtype(info.dtype), shape)
     return features
 
 
@@ -105,7 +105,7 @@ def _serialize(index: int, row: Row, features: Features) -> bytes:
     return example.SerializeToString()
 
 
-def _values(value: object, feature: Feature) -> list[object]:
+def _values(value: object, feature: RowFeature) -> list[object]:
     if feature.shape == ():
         single = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
         return [convert(single, feature.dtype)]

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tensorflow_serving.apis import predict_pb2, prediction_log_pb2, prediction_service_pb2_grpc
 
 from serving.deploy import compose, dashboard, model_server
-from serving.deploy.options import Deploy, Plan
+from serving.deploy.options import Deploy, DeployPlan
 from serving.deploy.render import render, write
 from serving.inference import warmup
 from tests.serving.running import RunningServer
@@ -43,7 +43,7 @@ def predict_request(name: str = MODEL) -> predict_pb2.PredictRequest:
 def server(tmp_path_factory, half_plus):
     """The embedded server with the flags and files of the compose file, but on free ports and folders of the test."""
     folder = tmp_path_factory.mktemp("deploy")
-    plan = Plan(model_name=MODEL, serving_folder=folder / "serving", options=OPTIONS)
+    plan = DeployPlan(model_name=MODEL, serving_folder=folder / "serving", options=OPTIONS)
     (plan.serving_folder / MODEL).mkdir(parents=True)
     model = half_plus(plan.serving_folder / MODEL / "1")
     log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=predict_request()))

@@ -23,8 +23,8 @@ from tests.serving.hammer import (
     looped,
     wait_for,
 )
-from tests.serving.malformed import huge, malformed
 from tests.serving.running import RunningServer
+from tests.serving.server.malformed import huge, malformed
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

@@ -1,0 +1,240 @@
+"""The mutations: each breaks one decision that nothing else makes up for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change of the product that has to make a test fail.
+
+    Attributes:
+        name: what is broken.
+        file: path of the module, from the project's root.
+        original: a text that stands in the module exactly once.
+        broken: its replacement.
+        tests: pytest's arguments: the tests that have to notice.
+    """
+
+    name: str
+    file: str
+    original: str
+    broken: str
+    tests: tuple[str, ...]
+
+    def plant(self, source: str) -> str:
+        """The module's source with the mutation in it.
+
+        Raises:
+            ValueError: the text that is replaced does not stand there exactly once.
+        """
+        found = source.count(self.original)
+        if found != 1:
+            raise ValueError(f"{self.file}: {self.original!r} stands there {found} times, not once")
+        return source.replace(self.original, self.broken)
+
+
+_GATES = "tests/components/gates"
+_DATA_GATE = (f"{_GATES}/test_data_gate.py",)
+_MODEL_GATE = (f"{_GATES}/test_model_gate.py",)
+_EVALUATION = (f"{_GATES}/test_evaluation.py",)
+_INFRA = (f"{_GATES}/test_infra_validator.py",)
+_PUSH = ("tests/components/push/test_pusher.py",)
+_LOOP = ("tests/trainer/loop/test_loop.py",)
+_CODEC = ("tests/serving/client/test_tensors.py",)
+
+MUTATIONS = (
+    Mutation(
+        "DataGate never refuses", "components/gates/data_gate.py", "    if found:\n", "    if False:\n", _DATA_GATE
+    ),
+    Mutation(
+        "DataGate lets errors pass",
+        "components/gates/data_gate.py",
+        "info.severity >= _SEVERITY[fail_on]",
+        "info.severity > _SEVERITY[fail_on]",
+        _DATA_GATE,
+    ),
+    Mutation(
+        "DataGate allows everything",
+        "components/gates/data_gate.py",
+        'if f"{feature}:{name}" not in allow',
+        'if f"{feature}:{name}" in allow',
+        _DATA_GATE,
+    ),
+    Mutation(
+        "ModelGate ignores the Evaluator",
+        "components/gates/model_gate.py",
+        "failures = [] if blessed else evaluator_failures",
+        "failures = [] if True else evaluator_failures",
+        _EVALUATION,
+    ),
+    Mutation(
+        "ModelGate ignores the minimum of a slice",
+        "components/gates/model_gate.py",
+        'value < at_least(threshold["min"])',
+        'value > at_least(threshold["min"])',
+        _MODEL_GATE,
+    ),
+    Mutation(
+        "ModelGate ignores the maximum of a slice",
+        "components/gates/model_gate.py",
+        'value > at_most(threshold["max"])',
+        'value < at_most(threshold["max"])',
+        _MODEL_GATE,
+    ),
+    Mutation(
+        "ModelGate lets a slice drop",
+        "components/gates/model_gate.py",
+        'value < before - threshold["max_drop"]',
+        'value < before - 1 - threshold["max_drop"]',
+        _MODEL_GATE,
+    ),
+    Mutation(
+        "ModelGate lets a first model pass that must be refused",
+        "components/gates/model_gate.py",
+        'first_run == "refuse"',
+        'first_run == "refused"',
+        _MODEL_GATE,
+    ),
+    Mutation(
+        "InfraValidator tolerates any difference",
+        "components/gates/infra_validator.py",
+        "if not largest <= tolerance:",
+        "if largest > 1e9:",
+        _INFRA,
+    ),
+    Mutation(
+        "InfraValidator takes NaN for equal",
+        "components/gates/infra_validator.py",
+        "if not largest <= tolerance:",
+        "if largest > tolerance:",
+        _INFRA,
+    ),
+    Mutation(
+        "InfraValidator does not miss a signature",
+        "components/gates/infra_validator.py",
+        "    if missing:\n",
+        "    if False:\n",
+        _INFRA,
+    ),
+    Mutation(
+        "LiteGate allows any loss",
+        "components/lite/gate.py",
+        "    if losses:\n",
+        "    if False:\n",
+        ("tests/components/lite/test_lite.py",),
+    ),
+    Mutation(
+        "Pusher ignores the Evaluator's blessing",
+        "components/push/pusher.py",
+        "!= constants.BLESSED_VALUE:",
+        "== object():",
+        _PUSH,
+    ),
+    Mutation(
+        "Pusher ignores infra validation",
+        "components/push/pusher.py",
+        "if not infra.is_blessed(infra_blessing):",
+        "if False:",
+        _PUSH,
+    ),
+    Mutation(
+        "A version is visible before it is complete",
+        "components/push/pusher.py",
+        'stage = base_directory / f"{STAGE_PREFIX}{uuid.uuid4().hex}"',
+        "stage = base_directory / str(version)",
+        _PUSH,
+    ),
+    Mutation(
+        "A version is never renamed into place",
+        "components/push/pusher.py",
+        "            stage.rename(base_directory / str(version))\n",
+        "",
+        _PUSH,
+    ),
+    Mutation(
+        "A push may reuse the number of the newest version",
+        "components/push/pusher.py",
+        "max(int(time.time()), newest + 1)",
+        "max(int(time.time()), newest)",
+        _PUSH,
+    ),
+    Mutation(
+        "The training step does not update the weights",
+        "trainer/loop/step.py",
+        "        self.optimizer.apply(self._clipped(gradients), self.model.trainable_variables)\n",
+        "",
+        _LOOP,
+    ),
+    Mutation(
+        "The training step does not clip",
+        "trainer/loop/step.py",
+        "self.optimizer.apply(self._clipped(gradients)",
+        "self.optimizer.apply(gradients",
+        _LOOP,
+    ),
+    Mutation(
+        "The training step ignores example weights",
+        "trainer/loop/step.py",
+        "loss = tf.math.divide_no_nan(tf.reduce_sum(losses * weight), total)",
+        "loss = tf.math.divide_no_nan(tf.reduce_sum(losses), total)",
+        _LOOP,
+    ),
+    Mutation(
+        "Averaged weights are never updated",
+        "trainer/loop/step.py",
+        "            self._update_averages()\n",
+        "",
+        _LOOP,
+    ),
+    Mutation(
+        "Accumulated gradients lose all but the first micro-batch",
+        "trainer/loop/step.py",
+        "gradients = [a + b for a, b in zip(gradients, new, strict=True)]",
+        "gradients = list(gradients)",
+        _LOOP,
+    ),
+    Mutation(
+        "The codec loses the order of dimensions",
+        "serving/client/messages/tensors.py",
+        "return flat.reshape(shape)",
+        "return flat.reshape(shape[::-1])",
+        _CODEC,
+    ),
+    Mutation(
+        "The codec does not check raw bytes against the shape",
+        "serving/client/messages/tensors.py",
+        "elif len(content) != count * dtype.itemsize:",
+        "elif False:",
+        _CODEC,
+    ),
+    Mutation(
+        "The codec writes varints of more than one byte wrong",
+        "serving/client/messages/tensors.py",
+        "encoded.append(number & 127 | 128)",
+        "encoded.append(number & 127)",
+        _CODEC,
+    ),
+    Mutation(
+        "The codec does not repeat the last value of a typed field",
+        "serving/client/messages/tensors.py",
+        "np.repeat(flat[-1:], count - given)",
+        "np.repeat(flat[:1], count - given)",
+        _CODEC,
+    ),
+    Mutation(
+        "A histogram counts an edge value in the next bucket",
+        "serving/metrics.py",
+        "bucket = bisect_left(self._bounds, value)",
+        "bucket = bisect_left(self._bounds, value + 1)",
+        ("tests/serving/test_metrics.py",),
+    ),
+    Mutation(
+        "Examples go to the split beside theirs",
+        "components/example_gen/splits.py",
+        "return bisect.bisect(self._bounds, bucket)",
+        "return bisect.bisect_left(self._bounds, bucket)",
+        ("tests/components/example_gen/test_example_gen.py", "-k", "split or stock"),
+    ),
+)

@@ -1,6 +1,6 @@
-"""What an optional part of the server is: flags, and what they add to the server.
+"""The interface of an optional part of the server: its flags, and what they add.
 
-A part lives in a folder of its own and is registered in `serving.server.flags`. Nothing else imports it.
+A part has its own folder and is registered in `serving.server.flags`; nothing else in serving imports it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 # `add_argument` of an argument group.
 AddFlag = Callable[..., object]
-# Gets a loaded version, the model's name and the version's folder; what it returns is served.
+# Gets a loaded version, the model's name and the version's folder; returns what to serve.
 Wrap = Callable[["Servable", str, Path], "Servable"]
 
 
 class Listener(Protocol):
-    """Another way than gRPC to reach the server. Its port is bound when it is made.
+    """A server of another protocol than gRPC. Its port is bound when it is created.
 
     Attributes:
-        name: of the protocol, such as ``REST``.
+        name: name of the protocol, such as ``REST``.
         address: ``host:port``.
     """
 
@@ -40,18 +40,18 @@ class Listener(Protocol):
         ...
 
     def stop(self, grace_seconds: float) -> None:
-        """Accept no more requests and finish the accepted ones; cancel what is left after ``grace_seconds``."""
+        """Stop accepting requests, finish the accepted ones, and cancel those left after ``grace_seconds``."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """An optional part: a dataclass whose fields are its flags, and whose methods add what they ask for.
+    """An optional part: a dataclass with a field for every flag, and methods that return what the flags add.
 
-    The methods import the code behind the flags themselves: flags are parsed before TensorFlow is imported.
+    The methods import the code behind the flags: flags are parsed before TensorFlow is imported.
 
     Attributes:
-        title: of its group in ``--help``.
+        title: title of its group in ``--help``.
     """
 
     title: ClassVar[str]
@@ -62,24 +62,24 @@ class Part:
         raise NotImplementedError
 
     def problem(self, options: ServerOptions) -> str | None:
-        """What is wrong with the flags, in one line."""
+        """The error in the flags in one line, or None."""
 
     def wrap(self, metrics: Metrics) -> Wrap | None:
-        """What to put before every loaded version.
+        """A function that wraps every loaded version, or None.
 
         Raises:
             ValueError: a config file is invalid; one line.
         """
 
     def request_logger(self, metrics: Metrics) -> RequestLogger | None:
-        """What gets a sample of the answered requests.
+        """A logger of answered requests, or None.
 
         Raises:
-            ValueError: a flag cannot be followed; one line.
+            ValueError: a flag's value cannot be used; one line.
         """
 
     def listener(self, api: Api, options: ServerOptions, metrics: Metrics) -> Listener | None:
-        """Another way to reach the server.
+        """A server of another protocol, or None.
 
         Raises:
             OSError: its port cannot be bound.

@@ -55,7 +55,7 @@ class RestServer:
         max_concurrent_requests: int, requests running or waiting; more are refused with 429. 0: no limit.
 
     Attributes:
-        name: of the protocol.
+        name: name of the protocol.
         address: ``host:port``.
 
     Raises:

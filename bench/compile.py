@@ -1,9 +1,9 @@
 """Wall time, CPU time and peak memory of compiling for Vertex, against the taxi template of the installed tfx package.
 
-Both run in fresh processes, in turns. The template is copied with TFX's own ``copy_template``, has every component
-switched on that it brings, and runs its own ``kubeflow_v2_runner.py``; of its configuration only the name is changed,
-which that runner refuses. Ours has three more nodes and an exit handler, mends what TFX's compiler gets wrong, and
-gives each task resources, retries and its place in the cache.
+Both run in fresh processes, in turns. The template is copied with TFX's own ``copy_template``, with all its components
+switched on, and runs its own ``kubeflow_v2_runner.py``; only its name is changed, which that runner refuses. Ours has
+three more nodes and an exit handler, fixes the errors of TFX's compiler, and sets resources, retries and caching of
+each task.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pathlib import Path
 from bench import report
 from bench.pipeline import copy_stock_template
 
-Measure = tuple[float, float, float]
+Costs = tuple[float, float, float]
 
 
 def copy_compilable_template(folder: Path, *, log: Path) -> None:
-    """Copy TFX's taxi template under a name that its own runner for Vertex takes."""
+    """Copy TFX's taxi template under a name that its own runner for Vertex accepts."""
     copy_stock_template(folder, log=log)
     configs = folder / "pipeline" / "configs.py"
     source = configs.read_text()
@@ -32,14 +32,14 @@ def copy_compilable_template(folder: Path, *, log: Path) -> None:
     configs.write_text(source.replace("'stock_taxi'", "'stock-taxi'"))
 
 
-def measured(command: list[str], *, cwd: Path, log: Path, makes: Path) -> Measure:
-    """Run a command to its end and return wall seconds, CPU seconds and peak MB; a failure ends the benchmark.
+def measured(command: list[str], *, cwd: Path, log: Path, makes: Path) -> Costs:
+    """Run a command and return wall seconds, CPU seconds and peak MB; a failure ends the benchmark.
 
     Args:
         command: the program and its arguments.
-        cwd: where it runs.
-        log: gets its output.
-        makes: the file that it must write anew.
+        cwd: working directory.
+        log: file to which the output is appended.
+        makes: file that the command must write.
     """
     makes.unlink(missing_ok=True)
     environment = {**os.environ, "NO_GCE_CHECK": "true"}
@@ -50,13 +50,13 @@ def measured(command: list[str], *, cwd: Path, log: Path, makes: Path) -> Measur
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode or not makes.exists():
-        raise SystemExit(f"{' '.join(command)} made no {makes.name}; see {log}:\n{log.read_text()[-2000:]}")
+        raise SystemExit(f"{' '.join(command)} wrote no {makes.name}; see {log}:\n{log.read_text()[-2000:]}")
     return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def main() -> None:
-    """Print peak memory, CPU and wall time, the wall time's ratio last."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Print lines for peak memory and CPU time and, as the headline, one for the wall time."""
+    parser = argparse.ArgumentParser(prog="python -m bench.compile", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
     root = Path(__file__).resolve().parent.parent

@@ -1,9 +1,9 @@
 """Wall time of the whole pipeline against the taxi template of the installed tfx package.
 
 Both run in fresh processes and folders, in turns, on the same 15,002 trips. The template is copied with TFX's own
-``copy_template`` and has every component switched on that it brings (StatisticsGen, SchemaGen, ExampleValidator,
-Transform, Trainer, Resolver, Evaluator, Pusher). Ours also gates the data, tries the export in a Session, starts a
-server and asks the pushed model over gRPC.
+``copy_template``, with all its components switched on (StatisticsGen, SchemaGen, ExampleValidator, Transform, Trainer,
+Resolver, Evaluator, Pusher). Ours also gates the data, loads the export in a Session, starts a server and queries the
+pushed model over gRPC.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def copy_stock_template(folder: Path, *, log: Path) -> None:
 
 
 def timed(command: list[str], *, cwd: Path, log: Path) -> tuple[float, float]:
-    """Run a command to its end and return wall and CPU seconds; a failure ends the benchmark."""
+    """Run a command and return its wall and CPU seconds; a failure ends the benchmark."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "NO_GCE_CHECK": "true"}
@@ -52,8 +52,8 @@ def timed(command: list[str], *, cwd: Path, log: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print wall and CPU time, the wall time's ratio last."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Print a line for the CPU time and, as the headline, one for the wall time."""
+    parser = argparse.ArgumentParser(prog="python -m bench.pipeline", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=3)
     repeats = parser.parse_args().repeats
     root = Path(__file__).resolve().parent.parent

@@ -1,7 +1,7 @@
-"""AUC on the eval split against scikit-learn's HistGradientBoostingClassifier on the same columns and rows.
+"""AUC on the eval split, against scikit-learn's HistGradientBoostingClassifier on the same columns and rows.
 
-Ours is the exported SavedModel, asked through ``serving_default``; the peer is trained on the raw columns of the same
-train split, with its native handling of categories and missing values. Three seeds each.
+Ours is the ``serving_default`` signature of the exported SavedModel; the peer is trained on the raw columns of the same
+train split and handles categories and missing values natively. Three seeds each.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def train(runs: Path, *, seed: int) -> Path:
 
 def read_split(runs: Path, split: str) -> list[bytes]:
     """The serialized raw examples of a split."""
-    import tensorflow as tf
+    from components.example_gen.shards import read_records
 
-    files = sorted(str(path) for path in runs.glob(f"taxi/artifacts/ExampleGen/examples/*/Split-{split}/*.gz"))
-    return list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator())
+    [folder] = runs.glob(f"taxi/artifacts/ExampleGen/examples/*/Split-{split}")
+    return read_records(str(folder))
 
 
 def our_auc(saved_model: Path, records: list[bytes], labels: np.ndarray) -> float:
-    """Of the export, through the signature that is served."""
+    """AUC of the export, through the signature that is served."""
     from sklearn.metrics import roc_auc_score
 
     from serving.inference.engine import SavedModel
@@ -51,7 +51,7 @@ def our_auc(saved_model: Path, records: list[bytes], labels: np.ndarray) -> floa
 
 
 def peer_auc(config: Config, train_rows: list[dict], eval_rows: list[dict], labels: np.ndarray, *, seed: int) -> float:
-    """Of scikit-learn's gradient boosting with its defaults."""
+    """AUC of scikit-learn's gradient boosting with its defaults."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
 
@@ -79,7 +79,7 @@ def peer_auc(config: Config, train_rows: list[dict], eval_rows: list[dict], labe
 
 
 def main() -> None:
-    """Print one line; the ratio is of the medians, the means and their difference stand beside it."""
+    """Print one line with the ratio of the medians and the difference of the means."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     config = load(config=_ROOT / "configs" / "taxi.yaml", profile="local")
     with tempfile.TemporaryDirectory() as folder:

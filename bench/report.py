@@ -8,7 +8,15 @@ from collections.abc import Sequence
 
 
 def line(what: str, *, ours: Sequence[float], peer: Sequence[float], unit: str, **more: object) -> str:
-    """One JSON line: medians and spread of interleaved repeats, and the ratio of the medians, ours over the peer's."""
+    """One JSON line: medians and spreads of interleaved repeats, and the ratio of the medians, ours over the peer's.
+
+    Args:
+        what: what was measured.
+        ours: our figure of each repeat.
+        peer: the peer's figure of each repeat.
+        unit: unit of the figures.
+        more: further fields of the line.
+    """
     middle_ours, middle_peer = statistics.median(ours), statistics.median(peer)
     return json.dumps(
         {

@@ -1,9 +1,9 @@
-"""Taxi trips in any number: the 15,002 real ones drawn again and again, with jitter, as CSV and as Parquet."""
+"""Any number of taxi trips: draws with replacement from the 15,002 real ones, with jitter, as CSV and as Parquet."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,10 @@ SOURCE = Path(__file__).resolve().parents[2] / "data" / "taxi" / "trips.csv"
 FILES = 4
 _SEED = 20
 _BATCH = 100_000
-# One factor a row for these: a tip stays about the part of the fare that it was.
+# Scaled by one factor per row: a tip stays about the same part of the fare.
 _SCALED = ("fare", "tips", "trip_miles")
 _SPREAD = 0.05
-# How far others move, and how many decimals they have.
+# Standard deviation of the jitter, and decimals.
 _MOVED = {
     "trip_seconds": (30.0, 0),
     "trip_start_timestamp": (86_400.0, 0),
@@ -28,7 +28,7 @@ _MOVED = {
     "dropoff_latitude": (1e-3, 6),
     "dropoff_longitude": (1e-3, 6),
 }
-# How many of a row's categories are those of another row.
+# Share of a row's categories that come from another row.
 _RESAMPLED = 0.05
 
 
@@ -46,7 +46,7 @@ class Rows:
 
 
 def make(folder: Path, *, rows: int) -> Rows:
-    """The rows below ``folder``, written if they are not there yet; the same ones at each call."""
+    """The rows below ``folder``, the same at each call; written if they are missing."""
     made = folder / str(rows)
     if not made.exists():
         unfinished = folder / f"{rows}.unfinished"
@@ -60,7 +60,7 @@ def _write(where: Rows, *, rows: int) -> None:
     where.csv.mkdir(parents=True)
     where.parquet.mkdir()
     trips = source()
-    # Arrow quotes the names of columns in any case, and TFX takes the quotes for a part of them.
+    # Arrow always quotes column names, and TFX takes the quotes for part of the name.
     plain = pa.csv.WriteOptions(quoting_style="none", include_header=False)
     header = f"{','.join(trips.column_names)}\n".encode()
     for number in range(FILES):
@@ -79,14 +79,14 @@ def _write(where: Rows, *, rows: int) -> None:
 
 
 def source() -> pa.Table:
-    """The real trips; a column without any value is one of integers."""
+    """The real trips; a column without values has integer type."""
     trips = pa.csv.read_csv(SOURCE, convert_options=pa.csv.ConvertOptions(strings_can_be_null=True))
     fields = [field.with_type(pa.int64()) if pa.types.is_null(field.type) else field for field in trips.schema]
     return trips.cast(pa.schema(fields)).combine_chunks()
 
 
 def jittered(trips: pa.Table, *, rows: int, generator: np.random.Generator) -> Iterator[pa.Table]:
-    """So many rows that are like ``trips``, in tables of bounded size."""
+    """Rows like those of ``trips``, in tables of bounded size."""
     for start in range(0, rows, _BATCH):
         yield _table(trips, rows=min(_BATCH, rows - start), generator=generator)
 
@@ -108,8 +108,8 @@ def _table(trips: pa.Table, *, rows: int, generator: np.random.Generator) -> pa.
     return pa.Table.from_arrays([pa.chunked_array(column) for column in columns], schema=trips.schema)
 
 
-def _numbers(column: pa.ChunkedArray, change: object, *, decimals: int) -> pa.ChunkedArray:
-    """A column of numbers, changed where it has any; nothing falls below zero that was not there before."""
+def _numbers(column: pa.ChunkedArray, change: Callable[[np.ndarray], np.ndarray], *, decimals: int) -> pa.ChunkedArray:
+    """A column with its numbers changed; one that was not negative stays so."""
     values = column.to_numpy().astype(np.float64)
     missing = np.isnan(values)
     changed = np.round(change(values), decimals)

@@ -29,7 +29,7 @@ class EngineFailed(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class BeamTarget:
     """Somewhere to run.
 
     Attributes:
@@ -55,8 +55,8 @@ class _Engine:
 
 
 @contextmanager
-def start(runner: str, *, folder: Path) -> Iterator[Place]:
-    """The place for ``runner``, which exists as long as the context is open.
+def start(runner: str, *, folder: Path) -> Iterator[BeamTarget]:
+    """The target for ``runner``, which exists as long as the context is open.
 
     Args:
         runner: one of `bench.scale.plan.RUNNERS`.
@@ -66,7 +66,7 @@ def start(runner: str, *, folder: Path) -> Iterator[Place]:
         EngineFailed: the engine does not start.
     """
     if runner in _IN_PROCESS:
-        yield Place(profile=_IN_PROCESS[runner])
+        yield BeamTarget(profile=_IN_PROCESS[runner])
         return
     name, workers = _engine(runner)
     with (folder / "engine.log").open("w+") as log:
@@ -88,7 +88,7 @@ def start(runner: str, *, folder: Path) -> Iterator[Place]:
             overrides = [f"beam.{key}={value}" for key, value in json.loads(endpoints).items()]
             if name == "flink":
                 overrides.append(f"beam.parallelism={workers}")
-            yield Place(profile=name, overrides=overrides, programs=[_Engine(process)])
+            yield BeamTarget(profile=name, overrides=overrides, programs=[_Engine(process)])
 
 
 def missing(runner: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What a command costs, together with programs that work for it and were there before."""
+"""What a command costs, together with programs that are already running and work for it."""
 
 from __future__ import annotations
 
@@ -15,32 +15,33 @@ from typing import Protocol
 import psutil
 
 _INTERVAL_SECONDS = 0.2
-# Looking at the memory of many large processes takes a while: it may use so much of a core.
+# Reading the memory of many large processes takes time: the share of a core it may use.
 _SHARE_OF_A_CORE = 0.1
 _TAIL = 8
 
 
 class Program(Protocol):
-    """Something that runs already."""
+    """A running program."""
 
     @property
     def tree(self) -> list[psutil.Process]:
-        """Its processes."""
+        """The processes of the program."""
+        ...
 
 
 class Failed(Exception):
-    """The command did not end well; one line says why."""
+    """The command failed; the message is one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What it took.
+    """The cost of one command.
 
     Attributes:
         wall_s: seconds from start to end.
         cpu_s: user and system seconds of the command and all programs.
-        peak_mb: the greatest sum of memory in 10^6 bytes; pages that processes share count once.
-        idle_mb: that of the programs before.
+        peak_mb: peak of the summed memory, in 10^6 bytes; shared pages count once.
+        idle_mb: summed memory of the programs before the command, in 10^6 bytes.
     """
 
     wall_s: float
@@ -60,12 +61,12 @@ def measure(
 ) -> Cost:
     """Run ``command`` to its end.
 
-    The command's CPU is what the kernel counted for it and all of its descendants that were waited for. That of the
-    programs, which go on, is the growth of their processes' own times and of those of the children they waited for: so
-    a worker that comes and goes between two looks is counted, too.
+    The command's CPU is what the kernel counted for it and all descendants that were waited for. That of the programs,
+    which keep running, is the growth of their processes' own times and of those of the children that they waited for:
+    this includes workers that come and go between two samples.
 
     Raises:
-        Failed: it ended with another code than 0, or not within the limit.
+        Failed: it exited with a code other than 0, or not within the limit.
     """
     idle = memory_mb(_processes(programs))
     programs_before, command_before = cpu_seconds(_processes(programs)), _children_seconds()
@@ -119,7 +120,7 @@ def memory_mb(processes: Iterable[psutil.Process]) -> float:
 
 
 def _watch(process: subprocess.Popen, programs: Sequence[Program], *, deadline: float) -> float | None:
-    """The peak of the memory until the process ends; None when it has not ended by the deadline."""
+    """The peak of the memory until the process ends; None if it has not ended by the deadline."""
     peak = 0.0
     while time.perf_counter() < deadline:
         start = time.perf_counter()
@@ -151,7 +152,7 @@ def _children_seconds() -> float:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """End the command and all that it started; workers may have sessions of their own."""
+    """Kill the command and all that it started, including workers in sessions of their own."""
     tree = _tree(process.pid)
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
@@ -165,4 +166,4 @@ def _end(process: subprocess.Popen) -> None:
 
 def _last_words(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return " | ".join(lines[-_TAIL:])[-600:] if lines else "it said nothing"
+    return " | ".join(lines[-_TAIL:])[-600:] if lines else "no output"

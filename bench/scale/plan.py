@@ -1,4 +1,4 @@
-"""What `bench.scale` measures, in which order."""
+"""What `bench.scale` measures, and in which order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# The stages, and the node of the pipeline that each is.
+# The stages and their nodes in the pipeline.
 NODES = {
     "ingest": "ExampleGen",
     "ingest_parquet": "ExampleGen",
@@ -19,22 +19,22 @@ NODES = {
 RUNNERS = ("in_memory", "multi_processing", "portable", "flink1", "flink2", "spark")
 WAYS = ("stock", "ours")
 SIZES = (15_000, 150_000, 1_500_000)
-# As TFX's local runner runs the template; no other runner is its default.
+# The runner of the stock template: the default of TFX's local runner.
 STOCK_RUNNER = "in_memory"
-# It has no executor that keeps the zeros of Parquet files.
+# TFX has no Parquet executor that keeps zeros.
 _NOT_STOCK = "ingest_parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class Setting:
     """One measurement.
 
     Attributes:
         way: ``stock`` or ``ours``.
         runner: one of `RUNNERS`.
         stage: one of `NODES`.
-        rows: that go into the stage.
-        repeat: from 1.
+        rows: number of input rows.
+        repeat: number of the repetition, from 1.
     """
 
     way: str
@@ -48,29 +48,29 @@ class Task:
         return f"{self.stage}, {self.rows:,} rows, {self.way} on {self.runner}{repeat}"
 
 
-def tasks(
+def settings(
     *, sizes: Sequence[int], runners: Sequence[str], stages: Sequence[str], ways: Sequence[str], repeats: int
-) -> Iterator[Task]:
-    """Small sizes first, a stage after the one whose output it reads, the ways and runners in turns."""
+) -> Iterator[Setting]:
+    """All settings: small sizes first, each stage after the one it reads from, ways and runners in turns."""
     for rows in sorted(sizes):
         for repeat in range(1, repeats + 1):
             for stage in NODES:
                 for runner in RUNNERS:
                     for way in WAYS:
-                        task = Task(way=way, runner=runner, stage=stage, rows=rows, repeat=repeat)
-                        if way in ways and runner in runners and stage in stages and _makes_sense(task):
-                            yield task
+                        setting = Setting(way=way, runner=runner, stage=stage, rows=rows, repeat=repeat)
+                        if way in ways and runner in runners and stage in stages and _makes_sense(setting):
+                            yield setting
 
 
-def _makes_sense(task: Task) -> bool:
-    return task.way == "ours" or (task.runner == STOCK_RUNNER and task.stage != _NOT_STOCK)
+def _makes_sense(setting: Setting) -> bool:
+    return setting.way == "ours" or (setting.runner == STOCK_RUNNER and setting.stage != _NOT_STOCK)
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:
     """``15k,1.5M`` as whole numbers.
 
     Raises:
-        ValueError: a size is none.
+        ValueError: a size is not a number of rows.
     """
     return tuple(_size(word) for word in text.split(","))
 
@@ -83,7 +83,7 @@ def _size(word: str) -> int:
     except ValueError:
         size = math.nan
     if not (size >= 1 and size.is_integer()):
-        raise ValueError(f"{word!r} is no number of rows; write 15000, 15k or 1.5M")
+        raise ValueError(f"{word!r} is not a number of rows; write 15000, 15k or 1.5M")
     return int(size)
 
 

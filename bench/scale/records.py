@@ -1,4 +1,4 @@
-"""How many records TFRecord files have, without TensorFlow."""
+"""Counts the records of TFRecord files, without TensorFlow."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _HEADER, _FOOTER = 12, 4
 
 
 def count_records(folder: Path) -> int:
-    """The records of all files below ``folder``; their checksums are not looked at."""
+    """The number of records in all files below ``folder``; checksums are not verified."""
     return sum(_count(path) for path in folder.rglob("*") if path.is_file())
 
 
@@ -25,6 +25,6 @@ def _records(file: BinaryIO) -> int:
     while header := file.read(_HEADER):
         [length] = struct.unpack_from("<Q", header)
         if len(file.read(length + _FOOTER)) < length + _FOOTER:
-            raise EOFError("a record is cut")
+            raise EOFError("the last record is truncated")
         count += 1
     return count

@@ -1,4 +1,4 @@
-"""docs/scale.md's tables and plot, from the lines that `bench.scale` left."""
+"""The tables and the plot of docs/scale.md, from the lines that `bench.scale` wrote."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ PAGE = ROOT / "docs" / "scale.md"
 LINES = ROOT / "docs" / "scale.jsonl"
 PLOT = ROOT / "docs" / "images" / "scale.png"
 _BEGIN, _END = "<!-- figures: python -m bench.scale --report -->", "<!-- end of figures -->"
-_COLORS = dict(zip(RUNNERS, ("#1769aa", "#c46a10", "#2e8b57", "#8a4fbf", "#b03a6f", "#6b7785"), strict=True))
+_COLORS: dict[str, str] = dict(
+    zip(RUNNERS, ("#1769aa", "#c46a10", "#2e8b57", "#8a4fbf", "#b03a6f", "#6b7785"), strict=True)
+)
 
 
 def write(results: Path) -> None:
-    """Renew the page's figures, the committed lines and the plot from ``results``.
+    """Update the page's figures, the committed lines and the plot from ``results``.
 
     Raises:
-        SystemExit: there is nothing to write, or nowhere to.
+        SystemExit: there are no measurements, or the page has no markers.
     """
     measurements = read(results)
     if not measurements:
@@ -37,12 +39,12 @@ def with_figures(page: str, text: str) -> str:
     """The page with ``text`` between the two markers.
 
     Raises:
-        SystemExit: it does not have them.
+        SystemExit: a marker is missing.
     """
     before, begin, rest = page.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):
-        raise SystemExit(f"{PAGE}: the markers {_BEGIN} and {_END} are gone; put them where the figures belong.")
+        raise SystemExit(f"{PAGE}: the markers {_BEGIN} and {_END} are missing; put them where the figures belong.")
     return f"{before}{begin}\n{text}{end}{after}"
 
 
@@ -118,7 +120,7 @@ def _row(*cells: str) -> str:
 
 
 def draw(found: Sequence[Series], path: Path) -> None:
-    """Wall time and memory over the rows, logarithmic, a column for each stage and a line for each runner."""
+    """Plot wall time and memory over the rows on logarithmic scales: a column per stage, a line per runner."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, NullFormatter
 

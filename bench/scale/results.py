@@ -1,4 +1,4 @@
-"""The lines that `bench.scale` leaves, and what they say: growth with the rows, goals met and missed."""
+"""The lines that `bench.scale` writes, and what they show: growth with the rows, goals met and missed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from bench import report
 from bench.scale.measure import Cost
-from bench.scale.plan import STOCK_RUNNER, Task, size_name
+from bench.scale.plan import STOCK_RUNNER, Setting, size_name
 
 CPU_GOAL = 0.2
 MEMORY_GOAL = 1.5
-# Ten times the rows may take 12 % more than ten times the wall time before it counts as more than linear: noise.
+# Noise: for ten times the rows, up to 12 % more than ten times the wall time still counts as linear.
 LINEAR = 1.05
-# Ten times the rows with less than 1.5 times the memory: what grows linearly soon has more.
+# Flat: less than 1.5 times the memory for ten times the rows.
 FLAT = math.log10(MEMORY_GOAL)
 
 
@@ -28,24 +28,24 @@ class Measurement:
     """One line.
 
     Attributes:
-        task: what was measured.
-        cost: None where it failed.
-        error: why it failed.
-        load: the machine's load before it began; the cost of a busy machine says little.
+        setting: what was measured.
+        cost: None if it failed.
+        error: why it failed; None otherwise.
+        load: load average of the machine before the start; on a busy machine the cost means little.
     """
 
-    task: Task
+    setting: Setting
     cost: Cost | None = None
     error: str | None = None
     load: float = 0.0
 
     def line(self) -> str:
-        """As JSON."""
-        fields = {"what": f"scale: {self.task}", **dataclasses.asdict(self.task)}
+        """The measurement as a JSON line."""
+        fields = {"what": f"scale: {self.setting}", **dataclasses.asdict(self.setting)}
         if self.cost:
             fields |= {
                 **dataclasses.asdict(self.cost),
-                "cpu_us_per_row": round(self.cost.cpu_s / self.task.rows * 1e6, 1),
+                "cpu_us_per_row": round(self.cost.cpu_s / self.setting.rows * 1e6, 1),
             }
         else:
             fields["error"] = self.error
@@ -53,21 +53,21 @@ class Measurement:
 
 
 def read(path: Path) -> list[Measurement]:
-    """The measurements in a file, the last one of each task; a line that an interruption cut is left out."""
-    found: dict[Task, Measurement] = {}
+    """The measurements in a file, the last one of each setting; truncated lines are skipped."""
+    found: dict[Setting, Measurement] = {}
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
             fields = json.loads(line)
         except json.JSONDecodeError:
             continue
-        task = Task(**_fields(Task, fields))
+        setting = Setting(**_fields(Setting, fields))
         cost = None if "error" in fields else Cost(**_fields(Cost, fields))
-        found[task] = Measurement(task=task, cost=cost, error=fields.get("error"), load=fields["load"])
+        found[setting] = Measurement(setting=setting, cost=cost, error=fields.get("error"), load=fields["load"])
     return list(found.values())
 
 
 def append(path: Path, measurement: Measurement) -> None:
-    """Add a line, on a line of its own even where the last one was cut."""
+    """Add a line, even after a truncated one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+b") as file:
         if file.seek(0, 2):
@@ -86,11 +86,11 @@ class Series:
     """One stage in one way on one runner, over the numbers of rows.
 
     Attributes:
-        stage: its name.
+        stage: name of the stage.
         way: ``stock`` or ``ours``.
-        runner: its name.
-        costs: medians of the repeats by rows, small sizes first.
-        errors: why other sizes have no figures.
+        runner: name of the runner.
+        costs: medians of the repeats by number of rows, in rising order.
+        errors: why other sizes have no figures, by number of rows.
     """
 
     stage: str
@@ -101,7 +101,7 @@ class Series:
 
     @property
     def us_per_row(self) -> float | None:
-        """CPU microseconds of one more row: what a process costs without any rows is not in it."""
+        """CPU microseconds per additional row: without the fixed cost of a process."""
         if len(self.costs) < 2:
             return None
         first, last = min(self.costs), max(self.costs)
@@ -117,10 +117,10 @@ class Series:
 
 
 def series(measurements: Iterable[Measurement]) -> list[Series]:
-    """The medians of all that was measured, in the order in which they came."""
+    """The medians of all measurements, in the order of the measurements."""
     groups: dict[tuple[str, str, str], dict[int, list[Measurement]]] = defaultdict(lambda: defaultdict(list))
     for one in measurements:
-        groups[one.task.stage, one.task.way, one.task.runner][one.task.rows].append(one)
+        groups[one.setting.stage, one.setting.way, one.setting.runner][one.setting.rows].append(one)
     return [_series(key, by_rows) for key, by_rows in groups.items()]
 
 
@@ -142,13 +142,13 @@ def _series(key: tuple[str, str, str], by_rows: dict[int, list[Measurement]]) ->
 
 
 def headline(measurements: Sequence[Measurement]) -> str:
-    """The last line: the ingest's CPU against stock at the largest size that both have, and every other goal."""
+    """The last line: the ingest's CPU over stock's at the largest size that both have, and every other goal."""
     growth = [found for each in series(measurements) if (found := _growth(each))]
     more = {"goal": CPU_GOAL, "ingest_memory": _ingest_memory(measurements), "growth": growth}
     cpu: dict[str, dict[int, list[float]]] = {way: defaultdict(list) for way in ("ours", "stock")}
     for one in measurements:
-        if one.cost and one.task.stage == "ingest" and one.task.runner == STOCK_RUNNER:
-            cpu[one.task.way][one.task.rows].append(one.cost.cpu_s)
+        if one.cost and one.setting.stage == "ingest" and one.setting.runner == STOCK_RUNNER:
+            cpu[one.setting.way][one.setting.rows].append(one.cost.cpu_s)
     both = cpu["ours"].keys() & cpu["stock"].keys()
     if not both:
         return json.dumps({"what": "scale: CPU of ingest, not measured for both ways", **more})
@@ -169,7 +169,7 @@ def _ingest_memory(measurements: Sequence[Measurement]) -> dict[str, object] | N
 
 
 def _growth(each: Series) -> dict[str, object] | None:
-    """Whether a series grows as it may; of the largest sizes, where the cost of a start weighs least."""
+    """Whether a series meets the limits on growth, between the two largest sizes, where start-up weighs least."""
     if len(each.costs) < 2:
         return None
     time, memory = each.growth("wall_s")[-1], each.growth("peak_mb")[-1]

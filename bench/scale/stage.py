@@ -1,8 +1,8 @@
 """One stage of the taxi pipeline in this process: the executor of the real TFX component, ours or stock.
 
 ``python -m bench.scale.stage WAY STAGE ...`` is what `bench.scale` measures. Both ways read the same files, run the
-same ``preprocessing_fn`` and ask the same of the evaluation; what differs is the component with its options, and that
-ours runs inside of what ``python -m pipeline`` wraps around Beam. Metadata, drivers and the cache are left out.
+same ``preprocessing_fn`` and compute the same metrics; they differ in the component and its options, and ours runs
+inside the contexts that ``python -m pipeline`` opens around Beam. Metadata, drivers and the cache are left out.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _EXAMPLES = "examples.json"
 
 
 def main() -> None:
-    """Run the stage, and leave a description of the examples where it makes some."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Run the stage; an ingest also writes a description of its examples."""
+    parser = argparse.ArgumentParser(prog="python -m bench.scale.stage", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("way", choices=("ours", "stock"))
     parser.add_argument("stage", choices=NODES)
     parser.add_argument("--profile", required=True)
     parser.add_argument("--set", action="append", default=[])
-    parser.add_argument("--examples", type=Path, help="what an ingest left as its output")
+    parser.add_argument("--examples", type=Path, help="output folder of an ingest")
     parser.add_argument("--model", help="folder of the model to evaluate")
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _enter_pipeline(config: Config, around: ExitStack) -> None:
-    """What `pipeline.job` has open while nodes run."""
+    """Enter the contexts that `pipeline.job` opens while nodes run."""
     from pipeline.beam import guard, memoization
 
     around.enter_context(memoization.lean_beam())
@@ -84,8 +84,7 @@ def _inputs(config: Config, *, examples: Path | None, model: str | None) -> dict
 def _ours(config: Config, node: str) -> BaseComponent:
     from pipeline import dag
 
-    [found] = [component for component in dag.nodes(config) if component.id == node]
-    return found
+    return dag.nodes(config)[node]
 
 
 def _stock(config: Config, node: str) -> BaseComponent:
@@ -120,8 +119,6 @@ def _run(
     component: BaseComponent, *, config: Config, inputs: Mapping[str, list[Artifact]], folder: Path
 ) -> dict[str, list[Artifact]]:
     """Call the component's executor as TFX's launcher does."""
-    from pipeline.beam.arguments import beam_args
-
     outputs = {}
     for key, channel in component.outputs.items():
         artifact = channel.type()
@@ -130,7 +127,7 @@ def _run(
         outputs[key] = [artifact]
     executor = component.executor_spec.executor_class
     context = executor.Context(
-        beam_pipeline_args=beam_args(config.beam),
+        beam_pipeline_args=config.beam.arguments(),
         tmp_dir=str(folder / "tmp"),
         unique_id="1",
         executor_output_uri=str(folder / "executor_output.pb"),

@@ -1,1 +1,1 @@
-"""How fast the embedded server is, against other servers of the same model."""
+"""How fast the embedded server is, compared with other servers of the same model."""

@@ -1,7 +1,7 @@
-"""How fast the embedded server is, against a naive servicer, an empty gRPC handler and Ray Serve.
+"""How fast the embedded server is, compared with a naive servicer, an empty gRPC handler and Ray Serve.
 
-Servers run on one core, the load on another, in turns in one run. ``--target host:port`` asks any other server with
-the same API, such as TF Serving, instead of the peers; ``--write_models FOLDER`` writes what it has to serve. See
+Servers run on one core, the load on another, in turns in one run. ``--target host:port`` compares with any other server
+with the same API, such as TF Serving, instead; ``--write_models FOLDER`` writes the models for it to serve. See
 docs/serving_speed.md.
 """
 
@@ -29,17 +29,17 @@ _FIRST_SECONDS = 0.3
 _REST_PATH = "/v1/models/{model}:predict"
 _PARTS = ("batching", "request_log", "rest", "ray")
 _MODELS = ("taxi", "half_plus_two", "cnn")
-# Dynamic batching is for many callers: a queue of one millisecond, as many rows as there are callers.
+# Dynamic batching is for many callers: a queue of one millisecond, up to one row per caller.
 _BATCHING = "max_batch_size { value: 32 }\nbatch_timeout_micros { value: 1000 }\nnum_batch_threads { value: 1 }\n"
 
 
-class Bench:
-    """Starts servers in groups and asks those of a group in turns.
+class ServingBench:
+    """Starts servers in groups and sends requests to those of a group in turns.
 
     Args:
-        options: the flags.
-        base_paths: by model name.
-        scratch: a folder for config files and logs.
+        options: the parsed flags.
+        base_paths: base path of each model, by name.
+        scratch: folder for config files and logs.
     """
 
     def __init__(self, options: argparse.Namespace, base_paths: Mapping[str, Path], scratch: Path):
@@ -51,7 +51,7 @@ class Bench:
         self._config.write_text(serving_models.models_config(base_paths))
 
     def ours(self, name: str, *flags: object) -> ServerProcess:
-        """The embedded server, as it ships, with a few more flags."""
+        """The embedded server with its defaults and ``flags``."""
         command = module("serving.server", "--port", 0, "--model_config_file", self._config, *flags)
         return ServerProcess(name, command, core=self._server_core)
 
@@ -62,7 +62,7 @@ class Bench:
         return self.ours("ours, batching", "--enable_batching", "--batching_parameters_file", file, *flags)
 
     def peer(self, kind: str) -> ServerProcess:
-        """``naive`` or ``empty``."""
+        """The peer server ``kind``, ``naive`` or ``empty``."""
         models = [f"{name}={serving_models.newest(path)}" for name, path in self._base_paths.items()]
         command = module("bench.serving.peers", kind, "--models", *models)
         return ServerProcess(kind, command, core=self._server_core)
@@ -83,7 +83,7 @@ class Bench:
         rest: bool = False,
         clients: int | None = None,
     ) -> dict[str, dict[str, list[Slice]]]:
-        """Slices by case and server, the servers in turns."""
+        """Measure all cases on all servers in turns; return the slices by case and server."""
         results = {case.name: {name: [] for name in self._targets(servers)} for case in cases}
         with ExitStack() as stack:
             for server in servers.values():
@@ -91,7 +91,7 @@ class Bench:
             for server in servers.values():
                 server.wait_until_ready()
             load = stack.enter_context(LoadProcess(core=self._load_core))
-            # The first turn is for what servers do once only: graphs are optimised at their first runs.
+            # The first turn warms up: graphs are optimised in their first runs.
             for turn in range(self._options.repeats + 1):
                 for case in cases:
                     for name in results[case.name]:
@@ -136,15 +136,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"wrote {file}", file=sys.stderr)
             return 0
         if len(set(cores())) == 1:
-            print("there is one core only: servers and load share it", file=sys.stderr)
-        bench = Bench(options, base_paths, Path(scratch))
+            print("there is only one core: servers and load share it", file=sys.stderr)
+        bench = ServingBench(options, base_paths, Path(scratch))
         cases = serving_models.cases(names)
         for line in (_against_target if options.target else _against_peers)(bench, cases, options, Path(scratch)):
             print(line, flush=True)
     return 0
 
 
-def _against_peers(bench: Bench, cases: Sequence[Case], options: argparse.Namespace, scratch: Path) -> Iterator[str]:
+def _against_peers(
+    bench: ServingBench, cases: Sequence[Case], options: argparse.Namespace, scratch: Path
+) -> Iterator[str]:
     servers = {"ours": bench.ours("ours"), "naive": bench.peer("naive"), "empty": bench.peer("empty")}
     results = bench.compare(servers, cases)
     for peer in ("empty", "naive"):
@@ -163,8 +165,8 @@ def _against_peers(bench: Bench, cases: Sequence[Case], options: argparse.Namesp
     yield report.line(first[0].name, ours=of["ours"], peer=of["naive"], peer_name="naive")
 
 
-def _batching(bench: Bench, cases: Sequence[Case], *, clients: int) -> Iterator[str]:
-    """Many callers at once, which is what batching is for; threads enough that they can all wait in the queue."""
+def _batching(bench: ServingBench, cases: Sequence[Case], *, clients: int) -> Iterator[str]:
+    """Many callers at once, with enough threads for all of them to wait in the queue."""
     threads = ("--grpc_max_threads", clients)
     servers = {"batching": bench.batching(*threads), "ours": bench.ours("ours", *threads), "naive": bench.peer("naive")}
     for name, of in bench.compare(servers, cases, clients=clients).items():
@@ -173,7 +175,7 @@ def _batching(bench: Bench, cases: Sequence[Case], *, clients: int) -> Iterator[
         yield report.line(f"{what}, batching", ours=of["batching"], peer=of["ours"], peer_name="unbatched")
 
 
-def _request_log(bench: Bench, cases: Sequence[Case], scratch: Path) -> Iterator[str]:
+def _request_log(bench: ServingBench, cases: Sequence[Case], scratch: Path) -> Iterator[str]:
     flags = {
         f"request log {rate}": ("--request_log_folder", scratch / f"log-{rate}", "--request_log_sampling_rate", rate)
         for rate in (0.1, 1.0)
@@ -184,8 +186,8 @@ def _request_log(bench: Bench, cases: Sequence[Case], scratch: Path) -> Iterator
             yield report.line(f"{name}, {log}", ours=of[log], peer=of["plain"], peer_name="plain")
 
 
-def _rest(bench: Bench, cases: Sequence[Case]) -> Iterator[str]:
-    """REST against gRPC of the same server, a side figure; not in turns."""
+def _rest(bench: ServingBench, cases: Sequence[Case]) -> Iterator[str]:
+    """REST compared with gRPC of the same server; a side figure, not in turns."""
     if not cases:
         return
     over_rest = bench.compare({"ours": bench.ours("ours", "--rest_api_port", 0)}, cases, rest=True)
@@ -194,7 +196,7 @@ def _rest(bench: Bench, cases: Sequence[Case]) -> Iterator[str]:
         yield report.line(f"{name}, REST", ours=of["ours"], peer=over_grpc[name]["ours"], peer_name="grpc")
 
 
-def _ray(bench: Bench, cases: Sequence[Case]) -> Iterator[str]:
+def _ray(bench: ServingBench, cases: Sequence[Case]) -> Iterator[str]:
     python, reason = ray_serve.environment(_RAY_ENVIRONMENT)
     if python is None:
         print(f"skipped: {reason}", file=sys.stderr)
@@ -208,7 +210,9 @@ def _ray(bench: Bench, cases: Sequence[Case]) -> Iterator[str]:
         yield report.line(name, ours=of["ours"], peer=of["ray"], peer_name="ray")
 
 
-def _against_target(bench: Bench, cases: Sequence[Case], options: argparse.Namespace, scratch: Path) -> Iterator[str]:
+def _against_target(
+    bench: ServingBench, cases: Sequence[Case], options: argparse.Namespace, scratch: Path
+) -> Iterator[str]:
     rest = [case for case in cases if case.rest] if options.rest_target else []
     results = {"gRPC": bench.compare({"ours": bench.ours("ours")}, cases)}
     if rest:
@@ -221,23 +225,23 @@ def _against_target(bench: Bench, cases: Sequence[Case], options: argparse.Names
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.serving", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.serving", description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
     add("--repeats", type=int, default=5)
-    add("--seconds", type=float, default=0.8, help="of each stretch of load")
-    add("--clients", type=int, default=8, help="requests under way at a time")
+    add("--seconds", type=float, default=0.8, help="duration of each slice of load")
+    add("--clients", type=int, default=8, help="requests in flight at a time")
     add("--models", nargs="+", choices=_MODELS, default=_MODELS)
-    add("--quick", action="store_true", help="one repeat, short: to try it out")
-    add("--parts", nargs="*", choices=_PARTS, default=_PARTS, help="besides the comparison with naive and empty")
-    add("--write_models", type=Path, help="write the models and a models.config for another server, and end")
-    add("--target", help="host:port of a server that has those models: compare with it instead of the peers")
+    add("--quick", action="store_true", help="one short repeat, to try it out")
+    add("--parts", nargs="*", choices=_PARTS, default=_PARTS, help="comparisons beyond the naive and the empty server")
+    add("--write_models", type=Path, help="write the models and a models.config for another server, then exit")
+    add("--target", help="host:port of a server with those models to compare with instead of the peers")
     add("--rest_target", help="host:port of its REST API")
-    add("--target_pid", type=int, help="its process, where it runs on this machine, for its CPU per request")
+    add("--target_pid", type=int, help="process id of that server if it runs on this machine, for its CPU per request")
     options = parser.parse_args(arguments)
     if options.quick:
         options.repeats, options.seconds = 1, min(options.seconds, 0.3)
     if options.rest_target and not options.target:
-        parser.error("--rest_target: give --target, too")
+        parser.error("--rest_target requires --target")
     return options
 
 

@@ -1,8 +1,8 @@
-"""Closed-loop load from a process of its own: several clients, each with one request under way.
+"""Closed-loop load from a separate process: several clients, each with one request in flight.
 
-Request bytes are ready before the clock starts, and responses are not parsed, so that as little as possible of the
-time is the client's. Still a call of gRPC's Python client costs 100 to 200 microseconds: where ``client_busy`` comes
-near 1, the load and not the server is the limit, and the server's CPU per request is the figure to read.
+Request bytes are ready before the clock starts and responses are not parsed, to keep the client's share of the time
+small. A call of gRPC's Python client still costs 100 to 200 microseconds: if ``client_busy`` is near 1, the load is the
+limit, not the server, and the server's CPU per request is the figure to read.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """What one stretch of load gave.
+    """The figures of one slice of load.
 
     Attributes:
-        rate: requests answered a second.
-        p50: milliseconds.
-        p99: milliseconds.
-        server_us: CPU microseconds of the server per request; None where its process is not known.
+        rate: answered requests per second.
+        p50: median latency in milliseconds.
+        p99: 99th percentile of the latency in milliseconds.
+        server_us: CPU microseconds of the server per request; None if its process is unknown.
         client_busy: share of the load's core that the load used, 0 to 1.
     """
 
@@ -49,7 +49,7 @@ class LoadProcess:
     """Runs slices of load one after another. Use as a context manager.
 
     Args:
-        core: where it runs.
+        core: index of the CPU core for the load.
     """
 
     def __init__(self, *, core: int):
@@ -69,15 +69,15 @@ class LoadProcess:
     def run(
         self, target: str, request: bytes, *, pid: int | None, seconds: float, clients: int, rest_path: str = ""
     ) -> Slice:
-        """Ask ``target`` again and again.
+        """Send requests to ``target`` in a loop.
 
         Args:
             target: ``host:port``.
-            request: a serialized PredictRequest, or a JSON body.
-            pid: the server's process.
-            seconds: how long, after a few requests that do not count.
-            clients: requests under way at a time.
-            rest_path: of the URL; empty means gRPC.
+            request: a serialized PredictRequest or a JSON body.
+            pid: process id of the server; None if unknown.
+            seconds: duration, after a few requests that do not count.
+            clients: requests in flight at a time.
+            rest_path: path of the URL; empty for gRPC.
 
         Raises:
             RuntimeError: a request failed.
@@ -112,7 +112,7 @@ def _measure(calls: Sequence[Callable[[], object]], *, pid: int | None, seconds:
                 start = time.perf_counter()
                 call()
                 times.append(time.perf_counter() - start)
-        except Exception as error:  # noqa: BLE001 (told to the parent)
+        except Exception as error:  # noqa: BLE001 (reported to the parent)
             errors.append(error)
             begin.abort()
 
@@ -184,13 +184,13 @@ def _rest_slice(order: dict) -> Slice:
 
 
 def main() -> None:
-    """One JSON order a line on standard input, one `Slice` a line on standard output."""
+    """Read orders from standard input and write a `Slice` for each to standard output, as JSON lines."""
     os.sched_setaffinity(0, {int(sys.argv[1])})
     for line in sys.stdin:
         order = json.loads(line)
         try:
             answer = asdict(_rest_slice(order) if order["rest_path"] else _grpc_slice(order))
-        except Exception as error:  # noqa: BLE001 (told to the parent)
+        except Exception as error:  # noqa: BLE001 (reported to the parent)
             details = getattr(error, "details", None)
             answer = {"error": f"{error.code().name}: {details()}" if details else f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), flush=True)

@@ -1,4 +1,4 @@
-"""The models of the serving benchmark, and one request of each kind as bytes that are ready to send."""
+"""The models of the serving benchmark and one serialized request of each kind."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Case:
     """One kind of request.
 
     Attributes:
-        name: for the reader.
-        model: which is asked.
+        name: name in the results.
+        model: name of the model.
         grpc: a serialized PredictRequest.
-        rest: the same as a JSON body; empty where it is not asked over REST.
+        rest: the same as a JSON body; empty if it is not sent over REST.
     """
 
     name: str
@@ -46,10 +46,10 @@ class Case:
 
 
 def folders(scratch: Path, *, names: frozenset[str]) -> dict[str, Path]:
-    """Base paths by model name; those that are not there are written below ``scratch``.
+    """Base paths by model name; small models are written below ``scratch``.
 
     Raises:
-        FileNotFoundError: no taxi model was pushed; one line that says how to get one.
+        FileNotFoundError: no taxi model was pushed; the message says how to get one.
     """
     found = {}
     if "taxi" in names:
@@ -64,13 +64,13 @@ def folders(scratch: Path, *, names: frozenset[str]) -> dict[str, Path]:
 
 
 def newest(base_path: Path) -> Path | None:
-    """The folder of the highest version; None where there is none."""
+    """The folder of the highest version; None if there is no version."""
     folders = version_folders.find(base_path) if base_path.is_dir() else {}
     return folders[max(folders)] if folders else None
 
 
 def models_config(base_paths: Mapping[str, Path]) -> str:
-    """The text of a models config file, for this server and for TF Serving's."""
+    """The text of a models config file for this server and for TF Serving."""
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 
@@ -106,7 +106,7 @@ def _column(value: object) -> np.ndarray:
 
 
 def _texts(*values: bytes) -> np.ndarray:
-    # numpy's own byte strings would lose zeros at the end.
+    # numpy's own byte strings lose trailing zeros.
     return np.array(values, dtype=object)
 
 
@@ -146,7 +146,7 @@ def _save_half_plus_two(path: Path) -> None:
 
 
 def _save_cnn(path: Path) -> None:
-    """Two convolutions and a dense layer on 28 x 28 pictures, with the weights it starts with: speed alone counts."""
+    """Two convolutions and a dense layer on 28 x 28 pictures, with its initial weights: only speed counts."""
     import keras
     import tensorflow as tf
 

@@ -1,8 +1,8 @@
-"""The two gRPC servers that ours is compared with, written as one would without this project.
+"""The two gRPC servers with which ours is compared, written as one would without this project.
 
-``naive``: what a tutorial would show: `tf.saved_model.load`, the eager signature, ``make_ndarray`` and
-``make_tensor_proto``, one thread pool. ``empty``: bytes in, a response that is ready in memory out; nothing is parsed,
-so it is the floor of what any server on ``grpc.server`` costs.
+``naive`` is what a tutorial shows: `tf.saved_model.load`, the eager signature, ``make_ndarray`` and
+``make_tensor_proto``, one thread pool. ``empty`` takes bytes and returns a fixed response without parsing anything: the
+lowest cost of any server on ``grpc.server``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import grpc
 
 _SERVICE = "tensorflow.serving.PredictionService"
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1), ("grpc.so_reuseport", 0)]
-# As many as the embedded server takes by default on two cores.
+# The default of the embedded server on two cores.
 _THREADS = 8
 
 
@@ -46,7 +46,7 @@ def _naive(models: dict[str, Path]) -> grpc.RpcMethodHandler:
 
 
 def _empty(models: dict[str, Path]) -> grpc.RpcMethodHandler:
-    # A PredictResponse for one row: 60 bytes, as the taxi model's.
+    # The size of the taxi model's PredictResponse for one row: 60 bytes.
     response = b"\x0a\x0d\x0a\x0bprobability" * 4
     return grpc.unary_unary_rpc_method_handler(lambda request, context: response)
 
@@ -55,8 +55,10 @@ _KINDS: dict[str, Callable[[dict[str, Path]], grpc.RpcMethodHandler]] = {"naive"
 
 
 def main() -> None:
-    """Serve until SIGTERM; prints ``ready`` and the address."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Print ``ready`` and the address, and serve until SIGTERM."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.serving.peers", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("kind", choices=_KINDS)
     parser.add_argument("--models", nargs="*", default=[], metavar="NAME=FOLDER", help="SavedModels, by name")
     options = parser.parse_args()

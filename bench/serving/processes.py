@@ -1,4 +1,4 @@
-"""Server processes that are pinned to a core, and what they and their children use of it. Linux only (``/proc``)."""
+"""Server processes pinned to a core, and their CPU time. Linux only (``/proc``)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STOP_SECONDS = 20.0
 
 
 def cores() -> tuple[int, int]:
-    """A core for the servers and one for the load; the same where there is only one."""
+    """A core for the servers and one for the load; the same one if there is only one."""
     available = sorted(os.sched_getaffinity(0))
     return available[0], available[-1]
 
@@ -45,18 +45,18 @@ def _family(pid: int) -> dict[int, tuple[int, int]]:
 
 
 class ServerProcess:
-    """A server in a process of its own. Use as a context manager; it stops by SIGTERM.
+    """A server in its own process. Use as a context manager; it is stopped by SIGTERM.
 
     Args:
-        name: for error messages.
-        command: prints a line with its address when it is ready.
-        core: where it and its children run.
-        starts_anywhere: pinned once it is ready only, for a server that does not come up on one core.
-        environment: variables on top of this process's.
+        name: name in error messages.
+        command: program and arguments; it prints a line with its address when it is ready.
+        core: index of the CPU core for it and its children.
+        starts_anywhere: True to pin it only once it is ready, for a server that does not start on one core.
+        environment: variables added to this process's environment.
 
     Attributes:
-        pid: the process.
-        line: what it printed.
+        pid: process id.
+        line: the line that it printed.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ServerProcess:
     def __enter__(self) -> ServerProcess:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         own = os.sched_getaffinity(0)
-        # A child inherits it, and so sizes its thread pools for it; setting it later would be too late for that.
+        # A child inherits the affinity and sizes its thread pools by it; setting it later would be too late.
         os.sched_setaffinity(0, own if self._starts_anywhere else {self._core})
         try:
             self._process = subprocess.Popen(
@@ -95,7 +95,7 @@ class ServerProcess:
         """Return once it has printed its line.
 
         Raises:
-            RuntimeError: it ended or was silent; says what it wrote.
+            RuntimeError: it exited or printed nothing in time; quotes its last line on standard error.
         """
         alarm = threading.Timer(_START_SECONDS, self._process.kill)
         alarm.start()
@@ -103,8 +103,8 @@ class ServerProcess:
         alarm.cancel()
         if not self.line:
             self._errors.seek(0)
-            said = self._errors.read().decode(errors="replace").strip().splitlines()
-            raise RuntimeError(f"{self._name} did not start: {said[-1] if said else 'it said nothing'}")
+            errors = self._errors.read().decode(errors="replace").strip().splitlines()
+            raise RuntimeError(f"{self._name} did not start: {errors[-1] if errors else 'no output'}")
         if self._starts_anywhere:
             self._pin()
 

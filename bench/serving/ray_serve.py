@@ -1,4 +1,4 @@
-"""Ray Serve with this project's engine behind its gRPC proxy; run by the interpreter of an environment of its own."""
+"""Ray Serve with this project's engine behind its gRPC proxy; run by the interpreter of a separate environment."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _SERVICE = "tensorflow_serving.apis.prediction_service_pb2_grpc.add_PredictionSe
 
 
 def environment(folder: Path) -> tuple[Path | None, str]:
-    """An interpreter that has Ray and sees this environment's packages behind its own; made where it is missing.
+    """The interpreter of an environment with Ray, in which this one's packages are visible; created if it is missing.
 
-    The versions that both sides must share (grpcio, protobuf, numpy) are those of this environment.
+    Packages that both sides must share (grpcio, protobuf, numpy) have the versions of this environment.
 
     Returns:
-        The interpreter, or None and the reason why there is none.
+        The interpreter and an empty text, or None and the reason.
     """
     python = folder / "bin" / "python"
     if (folder / "ready").exists():
@@ -39,8 +39,8 @@ def environment(folder: Path) -> tuple[Path | None, str]:
         ):
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
     except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        return None, f"Ray Serve could not be installed: {said[-1] if said else error}"
+        output = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        return None, f"Ray Serve could not be installed: {output[-1] if output else error}"
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     (folder / "lib" / version / "site-packages" / "project.pth").write_text(f"{own}\n")
     (folder / "ready").touch()
@@ -48,7 +48,7 @@ def environment(folder: Path) -> tuple[Path | None, str]:
 
 
 class Predictor:
-    """What a replica does with a request: the engine and the codec of `serving`, as in the embedded server."""
+    """A replica: the engine and the codec of `serving`, as in the embedded server."""
 
     def __init__(self, saved_model: str):
         from serving.inference.engine import SavedModel
@@ -73,11 +73,11 @@ def _free_ports(count: int) -> list[int]:
 
 
 def main() -> None:
-    """Serve until SIGTERM; prints ``ready`` and the address."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Print ``ready`` and the address, and serve until SIGTERM."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--saved_model", required=True)
     options = parser.parse_args()
-    # Ray writes on standard output, too; the parent waits for one line only.
+    # Ray also writes to standard output, where the parent expects one line.
     ready = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     os.environ.update(

@@ -1,4 +1,4 @@
-"""From slices of load to the benchmark's JSON lines."""
+"""The benchmark's JSON lines and table, from slices of load."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PEERS = {
 
 
 def line(what: str, *, ours: Sequence[Slice], peer: Sequence[Slice], peer_name: str, **more: object) -> str:
-    """One JSON line: requests a second, ours over the peer's; latency and CPU of both beside it."""
+    """One JSON line: requests per second, ours over the peer's, with latency and CPU of both."""
     cpu, peer_cpu = _median(ours, lambda slice_: slice_.server_us), _median(peer, lambda slice_: slice_.server_us)
     return report.line(
         f"serving, {what}",
@@ -40,7 +40,7 @@ def line(what: str, *, ours: Sequence[Slice], peer: Sequence[Slice], peer_name: 
 
 
 def table(results: Mapping[str, Mapping[str, Sequence[Slice]]]) -> str:
-    """A Markdown table: requests a second and CPU microseconds, by request and server."""
+    """A Markdown table: requests per second and CPU microseconds, by request and server."""
     servers = list(dict.fromkeys(name for row in results.values() for name in row))
     lines = [f"| requests/s (CPU µs a request) | {' | '.join(servers)} |", "|---" * (len(servers) + 1) + "|"]
     for case, row in results.items():
@@ -58,5 +58,5 @@ def _latency(slices: Sequence[Slice]) -> list[float | None]:
 
 
 def _median(slices: Sequence[Slice], value: Callable[[Slice], float | None]) -> float | None:
-    values = [value(slice_) for slice_ in slices]
-    return None if None in values else round(statistics.median(values), 3)
+    values = [found for slice_ in slices if (found := value(slice_)) is not None]
+    return round(statistics.median(values), 3) if len(values) == len(slices) else None

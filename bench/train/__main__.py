@@ -3,10 +3,10 @@
 All ways train the same network on the same transformed trips with the same batch size, in turns, in one process:
 
 - stock: ``TFExampleRecord`` of tfx_bsl as a dataset and ``model.fit``, as TFX's template does;
-- keras: ``fit`` with ``steps_per_execution`` and ``jit_compile`` on columns that are decoded already;
+- keras: ``fit`` with ``steps_per_execution`` and ``jit_compile`` on decoded columns;
 - ours: the controller of `trainer.loop` with metrics, summaries, a history file and checkpoints switched on;
 - streamed: ours, with the columns in a mapped file ten times the memory bound;
-- floor: the compiled steps alone, on a block of batches that is there already.
+- floor: the compiled steps alone, on a block of batches in memory.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bench import report
 from bench.train import trainer_node, transformed
-from bench.train.ways import EXAMPLES, STEPS_PER_CALL, Bench
+from bench.train.ways import EXAMPLES, STEPS_PER_CALL, TrainingBench
 from pipeline.config.loading import load
 from trainer.parameters import Parameters
 
@@ -39,10 +39,12 @@ _PEERS = {
 def time_steps(
     parameters: Parameters, data: transformed.Transformed, *, batch_size: int, repeats: int
 ) -> dict[str, list[float]]:
-    """Microseconds a step of every way, in turns."""
+    """Microseconds per step of every way, timed in turns."""
     with tempfile.TemporaryDirectory() as folder:
         loop = parameters.loop.model_copy(update={"global_batch_size": batch_size, "steps_per_loop": STEPS_PER_CALL})
-        bench = Bench(parameters.model_copy(update={"loop": loop}), data, batch_size=batch_size, folder=Path(folder))
+        bench = TrainingBench(
+            parameters.model_copy(update={"loop": loop}), data, batch_size=batch_size, folder=Path(folder)
+        )
         ways = [name for name in EXAMPLES if name != "streamed" or batch_size == _STREAMED_BATCH]
         timers = {name: getattr(bench, name)() for name in ways}
         times: dict[str, list[float]] = {name: [] for name in ways}
@@ -62,14 +64,14 @@ def time_steps(
 
 def main() -> None:
     """Print a line for each batch size and peer, the node's, and the headline: ours over stock, batch 512."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m bench.train", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 512, 4096])
-    parser.add_argument("--plot", type=Path, help="draw the steps into this SVG file")
-    parser.add_argument("--skip-node", action="store_true", help="time the steps alone")
+    parser.add_argument("--plot", type=Path, help="SVG file for a plot of the times")
+    parser.add_argument("--skip-node", action="store_true", help="time the steps only, not the whole node")
     options = parser.parse_args()
     parameters = load(config=_ROOT / "configs" / "taxi.yaml", profile="local").parameters()
-    headline, medians = "", {}
+    headline, line, medians = "", "", {}
     with tempfile.TemporaryDirectory() as runs:
         data = transformed.make(Path(runs))
         if not options.skip_node:
@@ -88,7 +90,7 @@ def main() -> None:
 
 
 def plot(medians: Mapping[int, Mapping[str, float]], path: Path) -> None:
-    """Microseconds a step by batch size and way, on a logarithmic scale."""
+    """Plot microseconds per step by batch size and way, on a logarithmic scale."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.2), layout="constrained")
@@ -101,7 +103,7 @@ def plot(medians: Mapping[int, Mapping[str, float]], path: Path) -> None:
         axes.set(yscale="log", title=f"batch {batch_size:,}")
         axes.tick_params(axis="x", rotation=45)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("microseconds a step")
+    panels[0].set_ylabel("microseconds per step")
     figure.savefig(path, format="svg", metadata={"Date": None})
 
 

@@ -1,6 +1,6 @@
 """A ``run_fn`` as the taxi template of TFX has it: tfxio's dataset, ``model.fit``, ``tf.saved_model.save``.
 
-The network, the batch size and the number of examples are ours, so that only the way differs.
+The network, the batch size and the number of examples are ours, so only the way of training differs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from trainer.parameters import Parameters
 
 
 def run_fn(fn_args: FnArgs, parameters: Parameters) -> dict[str, float]:
-    """Train and export; returns the seconds of both."""
+    """Train and export; return the seconds of both phases."""
     output = tft.TFTransformOutput(fn_args.transform_output)
     options = parameters.loop
 

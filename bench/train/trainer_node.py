@@ -1,4 +1,4 @@
-"""The Trainer node from start to end, ours against the stock taxi template's way, each run in a fresh process.
+"""The whole Trainer node, ours against the stock taxi template's way, each run in a fresh process.
 
 ``python -m bench.train.trainer_node ours|stock ...`` is such a process: it imports TFX, reads, trains the same
 network for the same number of examples, evaluates, exports, and prints its seconds by phase.
@@ -21,12 +21,12 @@ from bench.train.transformed import Transformed
 
 _ROOT = Path(__file__).resolve().parents[2]
 _BATCH = 512
-# Copies of the training split, epochs, and repeats at most: 15 thousand trips, and 1.5 million.
+# Copies of the training split, epochs and maximum repeats.
 _SIZES = {"15k rows": (1, 3, 5), "1.5M rows": (150, 1, 2)}
 
 
 def compare(data: Transformed, folder: Path, *, repeats: int) -> None:
-    """Print wall and CPU ratios for both sizes, and where our time goes."""
+    """Print wall and CPU ratios for both sizes, with our seconds by phase."""
     rows = data.rows()
     for size, (copies, epochs, most) in _SIZES.items():
         some = data if copies == 1 else data.repeated(copies, folder / "large")
@@ -78,13 +78,15 @@ def _run(way: str, data: Transformed, *, epochs: int, examples: int) -> dict[str
 
 
 def main() -> None:
-    """One node in this process."""
+    """Run one node in this process."""
     begin = time.perf_counter()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.train.trainer_node", description=(__doc__ or "").partition("\n")[0]
+    )
     for name in ("way", "graph", "train", "eval"):
         parser.add_argument(name)
     parser.add_argument("epochs", type=int)
-    parser.add_argument("examples", type=int, help="to see in all, for the stock way's number of steps")
+    parser.add_argument("examples", type=int, help="total number of examples, for the steps of the stock way")
     options = parser.parse_args()
 
     from tfx.components.trainer.fn_args_utils import FnArgs

@@ -1,4 +1,4 @@
-"""Transformed taxi examples, which the benchmarks of the trainer read."""
+"""Transformed taxi examples for the benchmarks of the trainer."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Transformed:
     """The output of the Transform node.
 
     Attributes:
-        graph: the transform graph's folder.
-        train: pattern of the training split's files.
-        eval: pattern of the eval split's files.
+        graph: folder of the transform graph.
+        train: glob pattern of the training split's files.
+        eval: glob pattern of the eval split's files.
     """
 
     graph: str
@@ -27,14 +27,14 @@ class Transformed:
     eval: str
 
     def rows(self) -> int:
-        """How many examples the training split has."""
+        """The number of examples in the training split."""
         import tensorflow as tf
 
         records = tf.data.TFRecordDataset(tf.io.gfile.glob(self.train), compression_type="GZIP")
         return sum(len(batch) for batch in records.batch(8192).as_numpy_iterator())
 
     def repeated(self, times: int, folder: Path) -> Transformed:
-        """As many copies of the training split, in files of their own."""
+        """The training split copied ``times`` times into files of its own."""
         folder.mkdir(parents=True)
         for file in sorted(Path(self.train).parent.glob("*.gz")):
             for copy in range(times):

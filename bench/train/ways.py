@@ -30,19 +30,19 @@ from trainer.models.heads import head_of
 from trainer.parameters import Parameters
 
 STEPS_PER_CALL = 64
-# How many examples each way is timed for in one turn, half a second or more.
+# Examples per turn of each way, for half a second or more.
 EXAMPLES = {"stock": 2**15, "keras": 2**20, "ours": 2**21, "streamed": 2**20, "floor": 2**21}
 _STREAM_COPIES, _STREAM_MEMORY_MB = 150, 16
 
 
 class TrainingBench:
-    """Builds each way for one batch size, and times it.
+    """Builds each way for one batch size; each method returns a function that times it.
 
     Args:
-        parameters: of the taxi pipeline.
+        parameters: parameters of the taxi pipeline.
         data: the transformed examples.
-        batch_size: examples per step.
-        folder: for summaries, checkpoints and mapped files.
+        batch_size: int, examples per step.
+        folder: folder for summaries, checkpoints and mapped files.
     """
 
     def __init__(self, parameters: Parameters, data: transformed.Transformed, *, batch_size: int, folder: Path):
@@ -54,7 +54,7 @@ class TrainingBench:
         self._head = head_of(parameters.label)
 
     def stock(self) -> Callable[[], float]:
-        """Seconds a step."""
+        """Seconds per step of tfxio and ``model.fit``."""
         options = tfxio.TensorFlowDatasetOptions(batch_size=self._batch_size, label_key=LABEL_KEY)
         record = tfxio.TFExampleRecord(
             self._data.train, schema=self._output.transformed_metadata.schema, telemetry_descriptors=["bench"]
@@ -65,7 +65,7 @@ class TrainingBench:
         return _fit_timer(model, batches, steps=self._steps("stock"))
 
     def keras(self) -> Callable[[], float]:
-        """Seconds a step."""
+        """Seconds per step of a compiled ``fit`` on decoded columns."""
         columns = self._columns(self._data, memory_mb=4096)
         features = columns.layout.unpack(
             {name: matrix.take(np.arange(columns.rows)) for name, matrix in columns.matrices.items()}
@@ -87,16 +87,16 @@ class TrainingBench:
         return _fit_timer(model, batches, steps=self._steps("keras"))
 
     def ours(self) -> Callable[[], float]:
-        """Seconds a step."""
+        """Seconds per step of our loop."""
         return self._loop_timer(self._data, name="ours", memory_mb=4096)
 
     def streamed(self) -> Callable[[], float]:
-        """Seconds a step."""
+        """Seconds per step of our loop on a mapped file."""
         data = self._data.repeated(_STREAM_COPIES, self._folder / "repeated")
         return self._loop_timer(data, name="streamed", memory_mb=_STREAM_MEMORY_MB)
 
     def floor(self) -> Callable[[], float]:
-        """Seconds a step."""
+        """Seconds per step of the compiled steps alone."""
         columns = self._columns(self._data, memory_mb=4096)
         runner = self._runner(columns)
         batches = Batches(columns, batch_size=self._batch_size, replicas=1, seed=0)
@@ -124,7 +124,7 @@ class TrainingBench:
             weights=weights,
             chief=True,
         )
-        # Each turn ends with an evaluation, of one example, and a checkpoint.
+        # Each turn ends with an evaluation of one example and a checkpoint.
         one_example = Columns.from_arrays(
             {name: values.numpy() for name, values in columns.layout.unpack(columns.take(np.arange(1))).items()}
         )
@@ -197,15 +197,18 @@ def _compile_options() -> dict[str, object]:
 
 
 def _fit_timer(model: keras.Model, batches: tf.data.Dataset, *, steps: int) -> Callable[[], float]:
-    """Times ``fit`` from the first to the last batch, without what it does before and after."""
+    """Time ``fit`` from the first to the last batch, without its set-up and end."""
 
     class Clock(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.marks: list[tuple[int, float]] = []
+
         def on_train_batch_end(self, batch: int, logs: object = None) -> None:
             self.marks.append((batch, time.perf_counter()))
 
     def run() -> float:
         clock = Clock()
-        clock.marks = []
         model.fit(batches, steps_per_epoch=steps, epochs=1, verbose=0, callbacks=[clock])
         (first, start), (last, end) = clock.marks[0], clock.marks[-1]
         return (end - start) / (last - first)

@@ -32,14 +32,14 @@ from components.example_gen.shards import ShardWriter
 from components.example_gen.splits import HashSplits
 from components.refusal import GateRefused
 
-Format = Literal["csv", "parquet", "arrow", "tfrecord"]
+FileFormat = Literal["csv", "parquet", "arrow", "tfrecord"]
 
 _FORMAT, _TYPES = "format", "types"
 # Runners that work in this process, where Beam brings nothing.
 _HERE = {"fnapirunner", "directrunner"}
 
 
-def custom_config(*, kind: Format, types: Mapping[str, str]) -> example_gen_pb2.CustomConfig:
+def custom_config(*, kind: FileFormat, types: Mapping[str, str]) -> example_gen_pb2.CustomConfig:
     """The executor's configuration beyond TFX's own properties.
 
     Args:
@@ -109,7 +109,7 @@ class Tables:
     """
 
     paths: Sequence[str]
-    kind: Format
+    kind: FileFormat
     types: Mapping[str, str]
 
     @classmethod

@@ -21,7 +21,7 @@ from components.example_gen import csv_files
 from components.example_gen.encoding import UnsupportedColumn, feature_type
 from components.refusal import GateRefused
 
-Format = Literal["csv", "parquet", "arrow"]
+TableFormat = Literal["csv", "parquet", "arrow"]
 # Limits of one decoded batch; beyond some thousand rows it gets no faster.
 _ROWS = 4096
 _BYTES = 8 * 2**20
@@ -56,7 +56,7 @@ def find(pattern: str) -> list[str]:
     return paths
 
 
-def pieces(path: str, kind: Format) -> list[Piece]:
+def pieces(path: str, kind: TableFormat) -> list[Piece]:
     """Split a file into parts of about 64 MB that can be read in parallel; in order, they hold all its rows."""
     if kind == "csv":
         # A newline may be inside quotes, so reading cannot begin in the middle.
@@ -71,7 +71,7 @@ def pieces(path: str, kind: Format) -> list[Piece]:
     return [Piece(path, first, stop) for first, stop in itertools.pairwise(bounds)]
 
 
-def record_batches(piece: Piece, kind: Format, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+def record_batches(piece: Piece, kind: TableFormat, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
     """The rows of a piece, some thousand at a time.
 
     Args:
@@ -90,7 +90,7 @@ def record_batches(piece: Piece, kind: Format, types: Mapping[str, str]) -> Iter
         yield from (_parquet if kind == "parquet" else _arrow)(stream, piece)
 
 
-def column_types(paths: list[str], kind: Format, known: Mapping[str, str]) -> dict[str, str]:
+def column_types(paths: list[str], kind: TableFormat, known: Mapping[str, str]) -> dict[str, str]:
     """The types of the columns of CSV files: the known ones, and for other columns the type that fits all values.
 
     Raises:
@@ -112,7 +112,7 @@ def column_types(paths: list[str], kind: Format, known: Mapping[str, str]) -> di
     return types
 
 
-def _check_types(paths: list[str], kind: Format) -> None:
+def _check_types(paths: list[str], kind: TableFormat) -> None:
     """Refuse files in which a column has different types: later nodes would read nonsense."""
     first: dict[str, tuple[str, pa.DataType]] = {}
     for path in paths:
@@ -152,7 +152,7 @@ def _bounded_rows(size: int, rows: int) -> int:
 
 
 @contextlib.contextmanager
-def _readable(path: str, kind: Format) -> Iterator[None]:
+def _readable(path: str, kind: TableFormat) -> Iterator[None]:
     """Turn Arrow's errors about a file into a refusal."""
     try:
         yield

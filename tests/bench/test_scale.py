@@ -13,26 +13,26 @@ import pytest
 
 from bench.scale import data, plan, report
 from bench.scale.measure import Cost, Failed, measure
-from bench.scale.plan import Task
+from bench.scale.plan import Setting
 from bench.scale.records import count_records
 from bench.scale.results import Measurement, append, headline, read, series
 
 
 def _measured(way="ours", *, rows, wall=10.0, cpu=10.0, peak=1000.0, stage="ingest", repeat=1, runner="in_memory"):
-    task = Task(way=way, runner=runner, stage=stage, rows=rows, repeat=repeat)
-    return Measurement(task=task, cost=Cost(wall_s=wall, cpu_s=cpu, peak_mb=peak, idle_mb=0.0))
+    setting = Setting(way=way, runner=runner, stage=stage, rows=rows, repeat=repeat)
+    return Measurement(setting=setting, cost=Cost(wall_s=wall, cpu_s=cpu, peak_mb=peak, idle_mb=0.0))
 
 
 def test_sizes_are_read_as_people_write_them():
     assert plan.parse_sizes("15k,1.5M,700") == (15_000, 1_500_000, 700)
     for text in ("", "k", "1.5", "0", "-3k", "1,,2"):
-        with pytest.raises(ValueError, match="no number of rows"):
+        with pytest.raises(ValueError, match="not a number of rows"):
             plan.parse_sizes(text)
 
 
 def test_a_stage_comes_after_what_it_reads_and_the_ways_take_turns():
-    tasks = list(
-        plan.tasks(
+    settings = list(
+        plan.settings(
             sizes=(150, 15),
             runners=("flink1", "in_memory"),
             stages=tuple(plan.NODES),
@@ -40,9 +40,9 @@ def test_a_stage_comes_after_what_it_reads_and_the_ways_take_turns():
             repeats=2,
         )
     )
-    assert len(tasks) == len(set(tasks)) == 2 * 2 * (5 * 2 + 4)
-    assert [task.rows for task in tasks] == [15] * 28 + [150] * 28
-    assert [(task.stage, task.way, task.runner) for task in tasks[:4]] == [
+    assert len(settings) == len(set(settings)) == 2 * 2 * (5 * 2 + 4)
+    assert [setting.rows for setting in settings] == [15] * 28 + [150] * 28
+    assert [(setting.stage, setting.way, setting.runner) for setting in settings[:4]] == [
         ("ingest", "stock", "in_memory"),
         ("ingest", "ours", "in_memory"),
         ("ingest", "ours", "flink1"),
@@ -50,11 +50,11 @@ def test_a_stage_comes_after_what_it_reads_and_the_ways_take_turns():
     ]
 
 
-def test_an_interrupted_file_goes_on(tmp_path):
+def test_an_interrupted_run_resumes(tmp_path):
     path = tmp_path / "new" / "results.jsonl"
     first, failed = (
         _measured(rows=15),
-        Measurement(task=Task(way="ours", runner="spark", stage="ingest", rows=15), error="no"),
+        Measurement(setting=Setting(way="ours", runner="spark", stage="ingest", rows=15), error="no"),
     )
     append(path, first)
     with path.open("a") as file:
@@ -85,7 +85,9 @@ def test_growth_and_goals():
 
 def test_the_median_of_repeats_counts_and_a_failure_is_shown():
     lines = [_measured(rows=15, cpu=cpu, repeat=i) for i, cpu in enumerate((3.0, 100.0, 4.0))]
-    lines.append(Measurement(task=Task(way="ours", runner="in_memory", stage="ingest", rows=150), error="too | slow"))
+    lines.append(
+        Measurement(setting=Setting(way="ours", runner="in_memory", stage="ingest", rows=150), error="too | slow")
+    )
     [found] = series(lines)
     assert found.costs[15].cpu_s == 4
     text = report.figures(lines)

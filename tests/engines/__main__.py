@@ -36,7 +36,7 @@ def cluster(engine: str, *, folder: Path, workers: int) -> FlinkCluster | LocalJ
 
 def main() -> None:
     """Start the engine and keep it until standard input ends; exit with a reason where it cannot be started."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("engine", choices=("portable", "flink", "spark"))
     parser.add_argument("--folder", type=Path, help="folder for logs and for all that the programs write")
     parser.add_argument("--workers", type=int, default=1, help="Flink's task managers or Spark's workers")

@@ -1,9 +1,9 @@
-"""``python -m trainer --job FILE.json``: one process of a training that no pipeline runs.
+"""``python -m trainer --job FILE.json``: one process of a training outside of a pipeline.
 
-With --hosts it is one of several on plain hosts; otherwise TF_CONFIG says so, as the Kubeflow Training Operator and
-Vertex AI set it; without either it trains alone.
+With --hosts it is one of several on plain hosts; with TF_CONFIG, as the Kubeflow Training Operator and Vertex AI set
+it, one of a cluster; without either it trains alone.
 
-Exit codes: 0 done, 2 bad usage, job or cluster, 75 told to stop by SIGTERM (run it again to go on), 1 anything else.
+Exit codes: 0 done, 2 bad usage, job or cluster, 75 stopped by SIGTERM (run it again to resume), 1 any other error.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train and return the exit code; every error is one or two lines on stderr."""
+    """Train and return the exit code; errors are one or two lines on stderr."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if (options.hosts is None) != (options.index is None):
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return RESUMABLE_EXIT_CODE
     except KeyboardInterrupt:
-        print("interrupted; run it again to go on from the last checkpoint.", file=sys.stderr)
+        print("interrupted; run it again to resume from the last checkpoint.", file=sys.stderr)
         return BROKEN
     except Exception as error:
         if options.verbose:
@@ -69,14 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _described(error: Exception) -> str:
-    # TensorFlow's own text is a page about the step that could not be finished.
+    # TensorFlow's own message is a page about the step that failed.
     if type(error).__name__ == "UnavailableError":
-        return "another process of this training was lost; start all of them again to go on from the last checkpoint"
+        return "another process of this training was lost; start all of them again to resume from the last checkpoint"
     return f"{type(error).__name__}: {' '.join(str(error).split())[:600]}"
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """Before and after the steps there is nothing to save."""
+    """Exit at once: before and after the steps there is nothing to save."""
     sys.exit(RESUMABLE_EXIT_CODE)
 
 
@@ -96,7 +96,7 @@ def _function(path: str) -> Callable[..., None]:
 
 
 if __name__ == "__main__":
-    # A lost peer leaves threads of TensorFlow behind that wait for it without an end.
+    # After a lost peer, threads of TensorFlow wait for it forever.
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -29,7 +29,7 @@ def preprocessing_fn(inputs: Mapping[str, tensors.Raw], custom_config: Mapping[s
     if parameters.example_weight is not None:
         weights = tensors.cast(inputs[parameters.example_weight], tf.float32)
         outputs[EXAMPLE_WEIGHT_KEY] = tensors.dense(weights, default=1.0)
-    for kind, name, options in parameters.resolved_features(inputs).columns():
+    for _, kind, name, options in parameters.resolved_features(inputs).columns():
         outputs[kind.transformed_name(name)] = kind.transform(inputs[name], options, name=name)
     return outputs
 

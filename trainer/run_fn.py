@@ -30,11 +30,12 @@ HISTORY = "history.jsonl"
 def run_fn(fn_args: FnArgs) -> None:
     """Train on ``fn_args.train_files`` and write the SavedModel to ``fn_args.serving_model_dir``.
 
-    A training that was killed goes on from its last checkpoint when it is run again on the same data with the same
-    parameters and code.
+    A killed training resumes from its last checkpoint when it is run again on the same data with the same parameters
+    and code.
 
     Args:
-        fn_args: from the Trainer component; ``custom_config`` carries `Parameters` as JSON, and where checkpoints go.
+        fn_args: from the Trainer component; ``custom_config`` carries `Parameters` as JSON, and the folder for
+            checkpoints.
     """
     parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
     if fn_args.hyperparameters:
@@ -43,7 +44,7 @@ def run_fn(fn_args: FnArgs) -> None:
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     with tempfile.TemporaryDirectory(prefix="trainer-") as scratch:
         training = Training.read(fn_args, parameters, scratch=scratch)
-        # What a worker beside the chief writes is thrown away.
+        # Only the chief's files are kept.
         model_dir = fn_args.serving_model_dir if where.chief else str(Path(scratch, "export"))
         model_run = fn_args.model_run_dir if where.chief else str(Path(scratch, "run"))
         journal = Journal(
@@ -57,7 +58,7 @@ def run_fn(fn_args: FnArgs) -> None:
                 report=journal.report,
                 base_model=base_model(fn_args, parameters),
             )
-        # Half precision is for training; TF Serving computes in float32, and so does what it is compared with.
+        # Half precision is for training only; serving computes in float32.
         model = in_float32(trained.model)
         training.save(model, keras_folder(model_dir))
         saved_model.export(
@@ -71,16 +72,16 @@ def run_fn(fn_args: FnArgs) -> None:
 
 
 def keras_folder(serving_model_dir: str) -> str:
-    """Where the Keras file lies, given the export's folder in the same Model artifact."""
+    """The folder of the Keras file, given the export's folder in the same Model artifact."""
     return tf.io.gfile.join(_artifact(serving_model_dir), KERAS_FOLDER)
 
 
 def base_model(fn_args: FnArgs, parameters: Parameters) -> str | None:
-    """The folder with the Keras file of the model to start from; None without a warm start."""
+    """The folder of the Keras file to start from; None without a warm start."""
     if not parameters.loop.warm_start:
         return None
     if fn_args.base_model is None or is_empty(_artifact(fn_args.base_model)):
-        progress_logger.warning("warm_start has no effect: no model was pushed yet.")
+        progress_logger.warning("warm_start has no effect: no model has been pushed yet.")
         return None
     return keras_folder(fn_args.base_model)
 

@@ -1,4 +1,4 @@
-"""One training as the Trainer and the Tuner run it: the data, decoded, and what a model is built from."""
+"""One training as the Trainer and the Tuner run it: the decoded data, and the features that a model is built for."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from trainer.loop.warm_start import Vocabularies
 from trainer.models.heads import class_weight_table, head_of
 from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, EXECUTION, Parameters
 
-# The trained model before any export, and what its ids mean, side by side.
+# The trained model before any export, and the meaning of its ids, in the same folder.
 KERAS_FILE = "model.keras"
 VOCABULARIES_FILE = "vocabularies.json"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What does not change from one training to the next on the same data.
+    """The data, which all trainings on it share.
 
     Attributes:
         features: names and sizes of the transformed features.
-        vocabularies: what the learnt ids mean.
+        vocabularies: the words that the learnt ids stand for.
         train: the training split.
         evaluation: the eval split.
     """
@@ -52,13 +52,13 @@ class Training:
 
         Args:
             fn_args: from the component.
-            parameters: say which features there are, and how much memory the splits may take.
-            scratch: a folder on local disk, for splits that do not fit.
+            parameters: name the features and the memory limit of the splits.
+            scratch: path of a folder on local disk, for splits above the limit.
         """
         transform_output = tft.TFTransformOutput(fn_args.transform_output)
         read = functools.partial(read_columns, feature_spec=transform_output.transformed_feature_spec())
         features = parameters.resolved_features(transform_output.raw_feature_spec())
-        # The two splits share the memory as they share the examples, roughly.
+        # The splits share the memory roughly as they share the examples.
         memory = parameters.loop.memory_mb * 2**20
         return cls(
             features=TransformedFeatures.read(features, transform_output),
@@ -79,11 +79,11 @@ class Training:
         """Train one model.
 
         Args:
-            parameters: model and loop.
+            parameters: model and loop options.
             replicas: where to train.
-            checkpoints: a folder of this training alone.
-            report: called with every report.
-            base_model: the folder of an earlier model's Keras file to start from; None starts afresh.
+            checkpoints: path of a folder that no other training uses.
+            report: receives every report.
+            base_model: folder of an earlier model's Keras file to start from; None starts afresh.
         """
         head = head_of(parameters.label)
 
@@ -123,12 +123,16 @@ class Training:
 
 
 def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:
-    """A folder for the checkpoints of this training: the same for the same data, parameters, code and first weights.
+    """A folder for the checkpoints of this training: the same for the same data, parameters, code and initial weights.
 
-    Where two executions of that may run at once, each has its own, which all its attempts share.
+    Where two such executions may run at the same time, each has its own, which its attempts share.
+
+    Args:
+        fn_args: from the component.
+        parameters: the training's parameters.
 
     Returns:
-        None where the component names no place for checkpoints: then a killed training starts over.
+        The path, or None if the component names no folder for checkpoints: then a killed training starts over.
     """
     root = fn_args.custom_config.get(CHECKPOINTS_KEY)
     if root is None:
@@ -142,6 +146,6 @@ def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:
         fn_args.base_model,
     ]
     if fn_args.custom_config.get(CHECKPOINTS_OF_KEY) == EXECUTION:
-        # Every attempt of an execution writes to the same place, and no other execution does. A Tuner makes no model.
+        # All attempts of an execution write to the same folder, and no other execution does. A Tuner writes no model.
         identity.append(fn_args.serving_model_dir or fn_args.working_dir)
     return tf.io.gfile.join(root, hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16])

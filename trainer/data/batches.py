@@ -1,8 +1,7 @@
-"""What each step sees: a plan of compiled calls, and for each call a block of batches.
+"""The data of each step: a plan of compiled calls, and for each call a block of batches.
 
-The rows of a step follow from the seed and the step's number alone. So a training continues at any step without
-reading what came before it, and the number of replicas, the size of a call, and where the rows are kept change
-nothing of what a step sees.
+Only the seed and the step's number determine the rows of a step. So a training can resume at any step without reading
+the data before it, and neither the number of replicas, nor the size of a call, nor the storage of the rows matters.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class Block(NamedTuple):
     """The batches of one call, for one replica.
 
     Attributes:
-        matrices: by dtype, ``[steps, rows, width]``.
-        valid: float32 ``[steps, rows]``: 1 for an example, 0 for what fills up an epoch's last batch.
+        matrices: ``[steps, rows, width]`` by dtype.
+        valid: float32 ``[steps, rows]``, 1 for an example, 0 for the padding of an epoch's last batch.
     """
 
     matrices: Matrices
@@ -47,7 +46,7 @@ class Block(NamedTuple):
 
 
 def steps_per_epoch(rows: int, *, batch_size: int) -> int:
-    """Batches per epoch, the last partial one included."""
+    """Batches per epoch, including a partial last one."""
     return -(-rows // batch_size)
 
 
@@ -55,10 +54,10 @@ def plan(*, start: int, total: int, per_call: int, stops: Sequence[int]) -> list
     """Cut the steps from ``start`` to ``total`` into calls of at most ``per_call`` steps.
 
     Args:
-        start: steps that are done.
-        total: steps in all.
-        per_call: the most steps in a call.
-        stops: no call reaches over a multiple of any of these (evaluations, checkpoints).
+        start: int, steps done.
+        total: int, steps of the whole training.
+        per_call: int, the most steps in a call.
+        stops: intervals in steps, such as those of evaluations; no call crosses a multiple of one.
     """
     calls = []
     step = start
@@ -74,12 +73,12 @@ class Batches:
 
     Args:
         columns: the split.
-        batch_size: rows per step, over all replicas.
-        replicas: over how many a batch is split.
-        seed: of the orders.
+        batch_size: int, rows per step over all replicas.
+        replicas: int, replicas that share a batch.
+        seed: int, seed of the orders.
 
     Raises:
-        ValueError: the batch does not divide among the replicas.
+        ValueError: the batch size is not a multiple of the number of replicas.
     """
 
     def __init__(self, columns: Columns, *, batch_size: int, replicas: int, seed: int):
@@ -100,9 +99,9 @@ class Batches:
         """The part of one replica in a call's batches.
 
         Args:
-            call: which steps; they may reach over the end of an epoch.
-            replica: its index among all replicas.
-            steps: how many steps the block holds, so that all blocks have one shape; those beyond the call's are void.
+            call: the steps; they may cross the end of an epoch.
+            replica: int, index among all replicas.
+            steps: int, steps in the block, so that all blocks have one shape; those beyond the call's are padding.
         """
         epochs, within = np.divmod(call.start + np.arange(steps), self.steps_per_epoch)
         starts = within * self._batch_size + replica * self._share
@@ -127,7 +126,7 @@ def eval_blocks(columns: Columns, *, batch_size: int) -> Iterator[Matrices]:
 
 
 def prefetched(make: Callable[[Call], T], calls: Sequence[Call]) -> Iterator[tuple[Call, T]]:
-    """Each call with what ``make`` yields for it, made in another thread while the call before it runs."""
+    """Each call with the result of ``make``, which another thread computes while the previous call runs."""
     if not calls:
         return
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="input") as pool:

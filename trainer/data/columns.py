@@ -1,8 +1,8 @@
-"""Transformed examples, decoded once: in memory where they fit, else in a file on local disk that is mapped.
+"""Transformed examples, decoded once: in memory if they fit, else in mapped files on local disk.
 
-Decoding dominates a step when it is repeated every epoch (tfx_bsl's dataset spends four fifths of a taxi step
-there). Here every example is parsed once, in large blocks. All features of one dtype stand side by side in one
-matrix, so that a batch is one gather per dtype rather than one per feature.
+Decoding dominates a step when it is repeated every epoch (tfx_bsl's dataset spends four fifths of a taxi step on it).
+Here every example is parsed once, in large blocks. One matrix holds all features of a dtype, so that a batch is one
+gather per dtype rather than one per feature.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _ROWS_PER_PARSE = 8192
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """Where a feature lies.
+    """The place of a feature in the matrices.
 
     Attributes:
-        dtype: of the feature.
-        matrix: the dtype of the matrix that holds it, by which the matrix is known.
-        start: its first column in the matrix; it takes ``prod(shape)`` columns.
-        shape: of one example, such as ``(1,)`` or ``(8, 8, 1)``.
+        dtype: the feature's dtype.
+        matrix: the dtype, and so the key, of the matrix that holds the feature.
+        start: int, its first column in the matrix; it takes ``prod(shape)`` columns.
+        shape: shape of one example, such as ``(1,)`` or ``(8, 8, 1)``.
     """
 
     dtype: str
@@ -43,13 +43,13 @@ class Column:
 
     @property
     def width(self) -> int:
-        """How many columns it takes."""
+        """The number of columns that it takes."""
         return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where every feature lies."""
+    """The places of all features."""
 
     columns: Mapping[str, Column]
 
@@ -58,19 +58,19 @@ class Layout:
         """Lay out the features of a parsing spec.
 
         Args:
-            feature_spec: by name.
-            narrow: keep int64 features as int32; `overflows` says whether their values allow it.
+            feature_spec: parsing spec by feature.
+            narrow: whether to store int64 features as int32; `overflows` tells whether their values allow it.
 
         Raises:
-            ValueError: a feature is neither a number nor of fixed length.
+            ValueError: a feature is text or has no fixed length.
         """
         widths: dict[str, int] = {}
         columns = {}
         for name, spec in sorted(feature_spec.items()):
             if not isinstance(spec, tf.io.FixedLenFeature) or spec.dtype == tf.string:
                 raise ValueError(
-                    f"transformed feature {name!r} is {spec}: the trainer reads numbers of a fixed length; "
-                    "make it one in preprocessing_fn."
+                    f"transformed feature {name!r} is {spec}: the trainer reads fixed-length numbers only; "
+                    "convert it in preprocessing_fn."
                 )
             dtype, shape = tf.as_dtype(spec.dtype).name, specs.row_shape(spec)
             matrix = "int32" if narrow and dtype == "int64" else dtype
@@ -116,9 +116,9 @@ class Columns:
     """A split, decoded.
 
     Attributes:
-        layout: where each feature lies.
+        layout: the places of the features.
         matrices: ``[rows, width]`` by dtype.
-        rows: the number of examples.
+        rows: int, number of examples.
     """
 
     layout: Layout
@@ -127,7 +127,7 @@ class Columns:
 
     @classmethod
     def from_arrays(cls, features: Mapping[str, np.ndarray]) -> Columns:
-        """Columns of arrays ``[rows, *shape]``, the label among them."""
+        """Columns of arrays ``[rows, *shape]``, including the label."""
         spec = {name: tf.io.FixedLenFeature(array.shape[1:], array.dtype) for name, array in features.items()}
         layout = Layout.of(spec)
         packed = layout.pack({name: tf.constant(array) for name, array in features.items()})
@@ -136,12 +136,12 @@ class Columns:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the matrices are arrays, not maps of files."""
+        """Whether the matrices are arrays rather than mapped files."""
         return not any(isinstance(matrix, MappedMatrix) for matrix in self.matrices.values())
 
     @property
     def row_bytes(self) -> int:
-        """The size of one decoded example."""
+        """The size of one decoded example in bytes."""
         return sum(matrix.row_bytes for matrix in self.matrices.values())
 
     def take(self, indices: np.ndarray) -> Matrices:
@@ -153,10 +153,10 @@ def read_columns(files: Sequence[str], feature_spec: FeatureSpecs, *, memory_byt
     """Decode gzipped TFRecord files of transformed tf.Examples.
 
     Args:
-        files: paths or patterns, as TFX hands them to the trainer.
-        feature_spec: of the transformed features, the label included.
-        memory_bytes: splits whose decoded size is larger go to a file.
-        scratch: a folder on local disk for that file.
+        files: paths or patterns, as TFX passes them to the trainer.
+        feature_spec: parsing spec by transformed feature, including the label.
+        memory_bytes: int, the largest decoded size that is kept in memory; larger splits go to files.
+        scratch: path of a folder on local disk for these files.
 
     Raises:
         ValueError: no file matches, the files hold no example, or a feature cannot be decoded.
@@ -165,7 +165,7 @@ def read_columns(files: Sequence[str], feature_spec: FeatureSpecs, *, memory_byt
     if not paths:
         raise ValueError(f"no transformed examples at {list(files)}: run the Transform node first.")
     try:
-        # Ids seldom need more than 32 bits, and a batch is gathered twice as fast.
+        # Ids rarely need more than 32 bits, and gathering a batch is twice as fast.
         try:
             columns = _read(paths, feature_spec, narrow=True, memory_bytes=memory_bytes, scratch=Path(scratch))
         except _Overflow:

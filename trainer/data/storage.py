@@ -1,4 +1,4 @@
-"""Where decoded rows are kept: in memory, or in files on local disk that are mapped."""
+"""Storage of decoded rows: in memory, or in mapped files on local disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ArrayMatrix:
     """A matrix in memory.
 
     Args:
-        rows: ``[rows, width]``.
+        rows: array ``[rows, width]``.
     """
 
     def __init__(self, rows: np.ndarray):
@@ -27,7 +27,7 @@ class ArrayMatrix:
 
     @property
     def row_bytes(self) -> int:
-        """The size of one row."""
+        """The size of one row in bytes."""
         return self._rows.shape[1] * self._rows.itemsize
 
     def take(self, indices: np.ndarray) -> np.ndarray:
@@ -36,16 +36,16 @@ class ArrayMatrix:
 
 
 class MappedMatrix(ArrayMatrix):
-    """A matrix in a file, of which never more than a bound is resident.
+    """A matrix in a file, with a limit on its resident memory.
 
-    Every row that is taken pulls in the page it lies on. What was touched is counted, and before it can exceed the
-    bound the pages are given back; the operating system keeps them cached for as long as it has memory to spare.
+    Every row that is read pulls in its page. The pages are counted and released before they exceed the limit; the
+    operating system keeps them cached as long as it has memory to spare.
 
     Args:
         file: raw numbers, row by row.
-        dtype: of the numbers.
-        width: numbers per row.
-        resident_bytes: the bound.
+        dtype: dtype of the numbers.
+        width: int, numbers per row.
+        resident_bytes: int, the limit.
     """
 
     def __init__(self, file: Path, *, dtype: str, width: int, resident_bytes: int):
@@ -67,13 +67,13 @@ class MappedMatrix(ArrayMatrix):
 
 
 class Store:
-    """Collects blocks of rows in memory and, once they are too large, in one file per dtype.
+    """Collects blocks of rows in memory or, once they are too large, in one file per dtype.
 
     Args:
-        widths: the number of columns by dtype.
-        memory_bytes: how much stays in memory. Joining the blocks takes as much again for a moment, so files are used
-            from half of it on.
-        scratch: the folder of the files.
+        widths: number of columns by dtype.
+        memory_bytes: int, the memory limit. Joining the blocks briefly doubles their size, so files are used above half
+            of it.
+        scratch: folder of the files.
     """
 
     def __init__(self, *, widths: Mapping[str, int], memory_bytes: int, scratch: Path):
@@ -92,7 +92,7 @@ class Store:
             self._spill()
 
     def finish(self) -> dict[str, ArrayMatrix]:
-        """All rows as one matrix per dtype; there is at least one row."""
+        """Return all rows as one matrix per dtype; there must be at least one row."""
         if not self._files:
             return {
                 name: ArrayMatrix(np.concatenate([block.pop(name) for block in self._blocks])) for name in self._widths
@@ -105,7 +105,7 @@ class Store:
         }
 
     def close(self) -> None:
-        """Close the files; what was written stays."""
+        """Close the files without deleting them."""
         for file in self._files.values():
             file.close()
 

@@ -1,4 +1,4 @@
-"""Who trains together: TF_CONFIG, read and checked before TensorFlow is asked. No TensorFlow here."""
+"""The processes of a training: reads and checks TF_CONFIG before TensorFlow does. No TensorFlow here."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from typing import Any
 
 TF_CONFIG = "TF_CONFIG"
-# What MultiWorkerMirroredStrategy trains with.
+# The jobs that MultiWorkerMirroredStrategy trains with.
 _JOBS = ("chief", "worker")
 
 
 class ClusterError(ValueError):
-    """TF_CONFIG or ``--hosts`` names no cluster that can train, or its processes do not find each other."""
+    """TF_CONFIG or ``--hosts`` does not describe a cluster that can train, or its processes cannot connect."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """The processes of a training, and which of them this one is.
+    """The processes of a training, and the place of this one.
 
     Attributes:
-        names: of all processes, such as ``worker 0``, the chief first.
-        addresses: ``HOST:PORT`` in the same order.
-        place: this process's index in both; 0 is the chief.
+        names: names of all processes, such as ``worker 0``, the chief first.
+        addresses: ``HOST:PORT`` of each, in the same order.
+        place: int, index of this process in both; 0 is the chief.
     """
 
     names: tuple[str, ...]
@@ -33,7 +33,7 @@ class Cluster:
 
     @property
     def chief(self) -> bool:
-        """Whether this process writes what is written once."""
+        """Whether this process writes the outputs."""
         return self.place == 0
 
 
@@ -42,15 +42,15 @@ def tf_config(hosts: Sequence[str], index: int) -> str:
 
     Args:
         hosts: ``HOST:PORT`` of each process, in the same order everywhere.
-        index: which of them this process is.
+        index: int, place of this process among them, from 0 on.
 
     Raises:
-        ClusterError: there are fewer hosts, one occurs twice, or one has no port.
+        ClusterError: the index is too large, or a host occurs twice or has no port.
     """
     for host in hosts:
         _check_address(host, source="--hosts")
     if len(set(hosts)) < len(hosts):
-        raise ClusterError("--hosts: one occurs twice; two processes of one machine need two ports.")
+        raise ClusterError("--hosts: one occurs twice; two processes on one machine need two ports.")
     if not 0 <= index < len(hosts):
         raise ClusterError(f"--index {index}: there are {len(hosts)} --hosts, so it must lie in 0 to {len(hosts) - 1}.")
     return json.dumps({"cluster": {"worker": list(hosts)}, "task": {"type": "worker", "index": index}})
@@ -60,7 +60,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Cluster | N
     """The cluster that TF_CONFIG describes, as Vertex AI and the Kubeflow Training Operator set it; None without one.
 
     Raises:
-        ClusterError: TF_CONFIG is not JSON, names no such task, or has tasks that do not train.
+        ClusterError: TF_CONFIG is not JSON, does not contain this task, or has tasks that do not train.
     """
     text = environment.get(TF_CONFIG, "").strip()
     if not text:
@@ -90,8 +90,8 @@ def _check_jobs(jobs: Any) -> None:
     for job in jobs:
         if job not in _JOBS:
             raise ClusterError(
-                f"TF_CONFIG: the cluster has {job!r}, but this trainer knows {' and '.join(_JOBS)} only: leave out "
-                "parameter servers and evaluators; every process trains, and evaluates by itself."
+                f"TF_CONFIG: the cluster has {job!r}, but this trainer supports {' and '.join(_JOBS)} only: leave "
+                "out parameter servers and evaluators; every process trains and evaluates."
             )
     if len(jobs.get("chief", ())) > 1:
         raise ClusterError("TF_CONFIG: the cluster has more than one chief.")

@@ -1,4 +1,4 @@
-"""SIGTERM: a cluster takes the machine away. The training saves itself and says that it can go on."""
+"""SIGTERM, with which a cluster takes a machine away: the training saves a checkpoint and can be resumed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ RESUMABLE_EXIT_CODE = 75
 
 
 class Preempted(Exception):
-    """The training was told to stop, saved a checkpoint, and continues from it when it is run again.
+    """The training was stopped, saved a checkpoint, and resumes from it when it is run again.
 
     Attributes:
-        step: steps done.
+        step: int, steps done.
     """
 
     def __init__(self, step: int):
-        super().__init__(f"preempted at step {step}; a checkpoint is saved, and the next run continues from it")
+        super().__init__(f"preempted at step {step}; a checkpoint is saved, and the next run resumes from it")
         self.step = step
 
 
 class Preemption:
-    """Notes SIGTERM while open. Use as a context manager; outside of the main thread it hears nothing."""
+    """Notes SIGTERM while open. Use as a context manager; outside of the main thread it does nothing."""
 
     def __init__(self):
         self.requested = False
@@ -40,7 +40,7 @@ class Preemption:
         if self._main:
             signal.signal(signal.SIGTERM, self._former)
             if self.requested and error is None:
-                # It came too late to stop the training; whoever listened before us has to know.
+                # It came too late to stop the training; pass it on to the previous handler.
                 signal.raise_signal(signal.SIGTERM)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
-"""The processes of a cluster find each other before TensorFlow is started, or say who is missing.
+"""The processes of a cluster connect before TensorFlow starts, or report which of them is missing.
 
-TensorFlow itself waits without an end for a process that never comes, does not say which, and meanwhile hears no
-SIGTERM. No TensorFlow here.
+TensorFlow itself waits forever for a process that never comes, does not say which one, and ignores SIGTERM meanwhile.
+No TensorFlow here.
 """
 
 from __future__ import annotations
@@ -17,19 +17,23 @@ from trainer.distribution.cluster import Cluster, ClusterError
 
 _RETRY_SECONDS = 0.2
 _ANSWER_SECONDS = 5.0
-# Of a digest and a place, with room to spare.
+# The length in bytes of a digest and a place, with room to spare.
 _LONGEST_LINE = 256
 _WELCOME, _STRANGER = b"welcome\n", b"stranger\n"
 
 
 def meet(cluster: Cluster, *, timeout_seconds: float) -> None:
-    """Wait until every process of ``cluster`` has been reached from here, and has reached this one.
+    """Wait until this process has reached every other one of ``cluster``, and every other one has reached this one.
 
-    Each listens on its own port for that time, which is free again when this returns.
+    Meanwhile each listens on its own port, which is free again when this returns.
+
+    Args:
+        cluster: all processes.
+        timeout_seconds: how long to wait.
 
     Raises:
-        ClusterError: names the processes that were not there in time, or one that was started with another cluster; or
-            the port is taken.
+        ClusterError: processes did not come in time, one was started with another cluster, or the port is in use; the
+            message names them.
     """
     deadline = time.monotonic() + timeout_seconds
     silent = {place for place in range(len(cluster.addresses)) if place != cluster.place}
@@ -45,7 +49,7 @@ class _Door:
     """Answers the other processes while open.
 
     Attributes:
-        awaited: the places of those that have not knocked yet.
+        awaited: the places of those that have not connected yet.
     """
 
     def __init__(self, cluster: Cluster):
@@ -80,11 +84,11 @@ class _Door:
         while self._open:
             with contextlib.suppress(OSError):
                 caller, _ = self._server.accept()
-                # Others need not wait for a caller that says nothing.
+                # Others need not wait for a silent caller.
                 threading.Thread(target=self._hear, args=(caller,), name="rendezvous caller", daemon=True).start()
 
     def _hear(self, caller: socket.socket) -> None:
-        # A port scanner is nobody's concern.
+        # A port scanner is not an error.
         with caller, contextlib.suppress(OSError, ValueError):
             caller.settimeout(_ANSWER_SECONDS)
             match json.loads(_line(caller)):
@@ -105,8 +109,8 @@ def _reaches(cluster: Cluster, place: int) -> bool:
         return False
     if answer == _STRANGER:
         raise ClusterError(
-            f"{cluster.names[place]} ({cluster.addresses[place]}) was started with another list of hosts; all must "
-            "have the same, in the same order."
+            f"{cluster.names[place]} ({cluster.addresses[place]}) was started with another list of hosts; all "
+            "processes need the same list in the same order."
         )
     return answer == _WELCOME
 

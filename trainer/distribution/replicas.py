@@ -1,4 +1,4 @@
-"""Where the training runs: the distribution strategy, and this process's place in it."""
+"""The distribution strategy of a training, and this process's place in it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Replicas:
 
     Attributes:
         strategy: creates the variables and runs the steps.
-        count: replicas over all processes.
-        local: replicas of this process; they are numbered from ``first`` on.
-        first: see ``local``.
-        chief: whether this process writes what is written once.
+        count: int, replicas over all processes.
+        local: int, replicas of this process.
+        first: int, number of this process's first replica among all.
+        chief: whether this process writes the outputs.
     """
 
     strategy: tf.distribute.Strategy
@@ -48,13 +48,13 @@ class Replicas:
             self.strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None)
 
     def put(self, make: Callable[[int], Any]) -> Any:
-        """A value for each local replica, as ``strategy.run`` takes them.
+        """A value for each local replica, in the form that ``strategy.run`` takes.
 
         Args:
-            make: called with the index of each local replica among all.
+            make: called with each local replica's number among all.
         """
         if self.count == 1:
-            # On the device already when the step begins: this runs in the input's thread.
+            # This runs in the input's thread, so the value is on the device before the step starts.
             return tf.nest.map_structure(tf.convert_to_tensor, make(0))
         made = iter([make(self.first + index) for index in range(self.local)])
         return self.strategy.experimental_distribute_values_from_function(lambda context: next(made))
@@ -64,11 +64,11 @@ def choose(name: StrategyName, *, worker_start_seconds: float = 600) -> Replicas
     """The strategy by its name in `trainer.options.Loop`; a process chooses once, before it builds anything.
 
     Args:
-        name: of the strategy.
+        name: the strategy's name.
         worker_start_seconds: how long the processes of a cluster wait for each other.
 
     Raises:
-        ValueError: there is no such hardware, TF_CONFIG is not set or wrong, or a process of its cluster does not come.
+        ValueError: there is no such hardware, TF_CONFIG is missing or wrong, or a process of its cluster does not come.
     """
     if name == "auto":
         name = _found()
@@ -83,7 +83,7 @@ def choose(name: StrategyName, *, worker_start_seconds: float = 600) -> Replicas
 
 
 def cluster_size() -> int:
-    """How many processes TF_CONFIG says train together, the chief among them; 0 where it is not set."""
+    """The number of processes in TF_CONFIG, including the chief; 0 if it is not set."""
     found = cluster.from_environment()
     return len(found.addresses) if found else 0
 
@@ -118,8 +118,8 @@ def _multi_worker(start_seconds: float) -> Replicas:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise ValueError(
-            f"strategy: multi_worker cannot start ({error}); a worker's process must do nothing else with TensorFlow "
-            "before it trains."
+            f"strategy: multi_worker cannot start ({error}); a worker's process must not use TensorFlow before it "
+            "trains."
         ) from None
     local = strategy.extended._num_devices_per_worker  # noqa: SLF001 (no public name; see below)
     count = strategy.num_replicas_in_sync

@@ -1,1 +1,1 @@
-"""What leaves the trainer: the SavedModel, and TF Lite files."""
+"""The trainer's exports: the SavedModel, and TF Lite files."""

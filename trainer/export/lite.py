@@ -1,8 +1,8 @@
-"""A trained Keras model as a TF Lite file: transformed features in, predictions out.
+"""A trained Keras model as a TF Lite file, from transformed features to predictions.
 
-The transform stays outside: its vocabularies and string operations have no place on a small device, and the file runs
-where there is no TensorFlow. The conversion goes through an `ExportArchive` with one signature, so that inputs and the
-output keep their names; inputs and output are float32 and int64 in every variant, the quantised ones included.
+The transform is left out: its vocabularies and string operations do not fit a small device, and the file runs without
+TensorFlow. The model is converted from a SavedModel with one signature, so that inputs and output keep their names;
+they are float32 and int64 in every variant, including the quantised ones.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ Arrays = Mapping[str, np.ndarray]
 def input_specs(model: keras.Model, features: Mapping[str, tf.TensorSpec]) -> dict[str, tf.TensorSpec]:
     """Those of ``features`` that the model reads.
 
-    A functional model knows its inputs by name. It takes a dict with other keys, too, but pairs them by their order and
-    so mixes the features up. A subclassed model knows nothing of its inputs: it is traced once.
+    A functional model has named inputs. It accepts a dict with more keys, but pairs them by order and so mixes up the
+    features. A subclassed model does not list its inputs, so it is traced once.
 
     Args:
         model: a built model.
-        features: the transformed features by name, the batch dimension left open.
+        features: specs ``[None, *shape]`` by transformed feature.
 
     Raises:
-        ValueError: the model reads a feature that is not there.
+        ValueError: the model reads an unknown feature.
     """
     if isinstance(getattr(model, "input", None), Mapping):
         missing = sorted(set(model.input) - set(features))
         if missing:
-            raise ValueError(f"the model reads {missing[0]!r}, which is no transformed feature: {sorted(features)}.")
+            raise ValueError(f"the model reads {missing[0]!r}, which is not a transformed feature: {sorted(features)}.")
         return {name: features[name] for name in sorted(model.input)}
     traced = tf.function(lambda tensors: model(tensors, training=False), autograph=False)
     names = sorted(features)
@@ -61,18 +61,18 @@ def convert(
     variant: Variant,
     representative: Iterable[Arrays] = (),
 ) -> bytes:
-    """Convert a model together with its head, so that the file yields what is served: probabilities or numbers.
+    """Convert a model together with its head, so that the file yields the served output: probabilities or numbers.
 
     Args:
-        model: from transformed features to logits, of any precision; the file computes as its variant says.
-        head: of the model's task.
-        inputs: from `input_specs`.
-        variant: ``float32``; ``float16`` weights; ``dynamic_range``, int8 weights with activations quantised as they
-            come; or ``int8``, weights and activations, all computed in integers.
+        model: from transformed features to logits, of any precision.
+        head: predictions of the model's task.
+        inputs: specs by feature, from `input_specs`.
+        variant: ``float32``; ``float16`` weights; ``dynamic_range``, int8 weights and activations quantised at run
+            time; or ``int8``, integer weights and activations.
         representative: batches of real features, from which ``int8`` learns the range of every activation.
 
     Returns:
-        The file's content; the same for the same model.
+        The file's content, deterministic for a model.
 
     Raises:
         ValueError: ``int8`` without representative examples.
@@ -101,7 +101,7 @@ def convert(
 
 
 def _rows(batches: Iterable[Arrays]) -> Iterator[dict[str, np.ndarray]]:
-    """Batches of one row: the calibrator takes no two shapes, and keeps all that is computed for a batch in memory."""
+    """Batches of one row: the calibrator needs equal shapes, and keeps all intermediate values of a batch in memory."""
     for batch in batches:
         for row in range(len(next(iter(batch.values())))):
             yield {name: array[row : row + 1] for name, array in batch.items()}
@@ -110,19 +110,19 @@ def _rows(batches: Iterable[Arrays]) -> Iterator[dict[str, np.ndarray]]:
 def interpreter(content: bytes) -> tf.lite.Interpreter:
     """An interpreter of a TF Lite file, the one that TensorFlow Model Analysis uses."""
     with warnings.catch_warnings():
-        # TensorFlow names a package that moves to LiteRT; the files are the same.
+        # TensorFlow announces the move to LiteRT; the files stay the same.
         warnings.simplefilter("ignore", UserWarning)
         return tf.lite.Interpreter(model_content=content)
 
 
 def predict(content: bytes, features: Arrays) -> np.ndarray:
-    """What a TF Lite file says of a batch of transformed features, float32 ``[batch, units]``."""
+    """The predictions of a TF Lite file, float32 ``[batch, units]``, for transformed features ``[batch, *shape]``."""
     [output] = interpreter(content).get_signature_runner(SIGNATURE)(**features).values()
     return output
 
 
 def microseconds_per_row(content: bytes, features: Arrays, *, repeats: int = 200) -> float:
-    """The median time of one answer to one row, in this process and on one thread."""
+    """The median time of a prediction for one row, in this process and on one thread."""
     runner = interpreter(content)
     names = runner.get_signature_list()[SIGNATURE]["inputs"]
     runner.allocate_tensors()

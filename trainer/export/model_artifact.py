@@ -1,4 +1,4 @@
-"""Whether a Model artifact holds a model. Here, because the trainer asks it of its base model, too."""
+"""Whether a Model artifact holds a model. The trainer checks its base model, so this is not in ``components``."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import tensorflow as tf
 
 
 def is_empty(uri: str) -> bool:
-    """True where there is no file at ``uri``: on a platform, that is the baseline of a first run."""
+    """Whether there is no file at ``uri``, like the baseline of a first run on a platform."""
     return not any(files for _, _, files in tf.io.gfile.walk(uri))

@@ -1,4 +1,4 @@
-"""The SavedModel that is evaluated, validated and served: raw features in, the task's prediction out."""
+"""The SavedModel that is evaluated, validated and served: from raw features to the task's prediction."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ COLUMNAR = "columnar"
 TRANSFORM_FEATURES = "transform_features"
 CLASSIFY = "classify"
 REGRESS = "regress"
-# TF Serving's Classify and Regress APIs take no other signature than one with this method name.
+# TF Serving's Classify and Regress APIs only accept a signature with this method name.
 METHOD_NAMES = {
     CLASSIFY: tf.compat.v1.saved_model.signature_constants.CLASSIFY_METHOD_NAME,
     REGRESS: tf.compat.v1.saved_model.signature_constants.REGRESS_METHOD_NAME,
 }
-# How the columnar signature spells a missing value, by dtype.
+# The value that stands for a missing one in the columnar signature, by dtype.
 MISSING = {tf.float32: np.nan, tf.int64: np.iinfo(np.int64).min, tf.string: ""}
 
 _SAVED_MODEL_FILE = "saved_model.pb"
 
 
 class ServingModel(tf.Module):
-    """The transform graph and the trained model behind one another.
+    """The transform graph followed by the trained model.
 
     Args:
         model: from transformed features to logits.
-        transform_output: of the Transform component.
+        transform_output: the Transform component's output.
         label: what the model predicts.
-        served: names of the raw features that requests carry.
+        served: names of the raw features in a request.
     """
 
     def __init__(
@@ -138,14 +138,14 @@ def export(
     served: Collection[str],
     path: str,
 ) -> None:
-    """Write the SavedModel with its signatures to ``path``, which is there only once it is complete.
+    """Write the SavedModel with its signatures to ``path``, which appears only once it is complete.
 
     Args:
         model: the trained model.
-        transform_output: of the Transform component.
+        transform_output: the Transform component's output.
         label: what the model predicts.
-        served: the raw features that the model reads and that requests therefore carry.
-        path: the folder to write; one that is there is replaced.
+        served: names of the raw features that the model reads and that requests must carry.
+        path: the folder to write; an existing one is replaced.
     """
     serving = ServingModel(model=model, transform_output=transform_output, label=label, served=served)
     task = serving.task_signature
@@ -155,7 +155,7 @@ def export(
         TRANSFORM_FEATURES: (serving.transform_examples, [_strings("examples")]),
         task: (serving.classify_examples if task == CLASSIFY else serving.regress_examples, [_strings("inputs")]),
     }
-    # Beside the final folder: a rename moves nothing on the same disk.
+    # Next to the final folder, so that a rename is enough.
     staging = f"{path.rstrip('/')}.tmp-{uuid.uuid4().hex[:8]}"
     try:
         # Not all of ``serving`` as resources: Keras would try every layer with a made-up float input, and silently give
@@ -171,7 +171,7 @@ def export(
 
 
 def _move(staging: str, path: str) -> None:
-    """Rename a folder, or copy it where that cannot be done: in a bucket that is mounted with Cloud Storage FUSE."""
+    """Rename a folder, or copy it where that fails: in a bucket mounted with Cloud Storage FUSE."""
     try:
         tf.io.gfile.rename(staging, path)
     except tf.errors.OpError:
@@ -179,7 +179,7 @@ def _move(staging: str, path: str) -> None:
 
 
 def _copy(source: str, target: str) -> None:
-    """Copy a SavedModel; the file by which it is known comes last."""
+    """Copy a SavedModel; the file that identifies it comes last."""
     files = [(folder, name) for folder, _, names in tf.io.gfile.walk(source) for name in names]
     for folder, name in sorted(files, key=lambda file: file[1] == _SAVED_MODEL_FILE):
         to = tf.io.gfile.join(target, folder[len(source) :].strip("/"))
@@ -190,7 +190,12 @@ def _copy(source: str, target: str) -> None:
 def set_method_name(path: str, *, signature: str, method_name: str) -> None:
     """Rewrite one signature's method name in a SavedModel, and the fingerprint that depends on it.
 
-    TF 2 writes every signature with Predict's method name and has no argument for another.
+    TF 2 writes every signature with Predict's method name and has no option for another.
+
+    Args:
+        path: folder of the SavedModel.
+        signature: name of the signature.
+        method_name: its new method name.
     """
     updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(path)
     updater.replace_method_name(signature_key=signature, method_name=method_name)

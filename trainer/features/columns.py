@@ -1,7 +1,7 @@
 """The configured columns by kind. No TensorFlow here.
 
-A kind is the module of that name in this package. It defines ``transformed_name(name)``, ``transform(raw, options, *,
-name)`` and ``feature(name, options, output)``; a field of `Features` registers it.
+A kind is the module of that name in this package. It defines ``SCHEMA_TYPES``, ``transformed_name(name)``,
+``transform(raw, options, *, name)`` and ``feature(name, options, output)``; a field of `Features` registers it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainer.features.bucketized import Bucketized
 from trainer.features.identity import Identity
@@ -17,6 +17,22 @@ from trainer.features.image import Images
 from trainer.features.numeric import Numeric
 from trainer.features.vocabulary import Vocabulary, VocabularyColumns
 from trainer.options import Strict
+
+
+class Column(NamedTuple):
+    """A column that the config names.
+
+    Attributes:
+        key: the config's key that names it, such as ``features.numeric``.
+        kind: the module of its kind.
+        name: the column's name.
+        options: its options; None for a kind without options.
+    """
+
+    key: str
+    kind: ModuleType
+    name: str
+    options: Any
 
 
 class Features(Strict):
@@ -38,15 +54,16 @@ class Features(Strict):
 
     def names(self) -> tuple[str, ...]:
         """Every raw feature that the model reads, each once, sorted."""
-        return tuple(sorted({name for _, name, _ in self.columns()}))
+        return tuple(sorted({column.name for column in self.columns()}))
 
-    def columns(self) -> Iterator[tuple[ModuleType, str, Any]]:
-        """Each column: the module of its kind, its name, and its options (None for a kind without options)."""
+    def columns(self) -> Iterator[Column]:
+        """All columns, kind by kind."""
         for kind in type(self).model_fields:
             module = importlib.import_module(f"trainer.features.{kind}")
             names = getattr(self, kind)
-            options = names if isinstance(names, Mapping) else dict.fromkeys(names)
-            yield from ((module, name, options[name]) for name in options)
+            for name in names:
+                options = names[name] if isinstance(names, Mapping) else None
+                yield Column(f"features.{kind}", module, name, options)
 
     @classmethod
     def infer(cls, dtypes: Mapping[str, str]) -> Features:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from trainer.features.tensors import Raw
 
+# The types in a schema that a column may have.
+SCHEMA_TYPES = ("INT",)
 # The number n of ids by column.
 Identity = Mapping[str, Size]
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from trainer.features.tensors import Raw
 
 
+# The types in a schema that a column may have.
+SCHEMA_TYPES = ("BYTES", "INT", "FLOAT")
+
+
 class Image(Strict):
     """A picture: encoded bytes (PNG, JPEG, BMP, GIF) or a list of ``height * width * channels`` numbers.
 

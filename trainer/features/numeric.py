@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from trainer.features.tensors import Raw
 
+# The types in a schema that a column may have.
+SCHEMA_TYPES = ("INT", "FLOAT")
 # The columns.
 Numeric = tuple[str, ...]
 

@@ -57,4 +57,4 @@ def read_vocabularies(features: Features, transform_output: tft.TFTransformOutpu
 
 
 def _read(features: Features, transform_output: tft.TFTransformOutput) -> list[Feature]:
-    return [kind.feature(name, options, transform_output) for kind, name, options in features.columns()]
+    return [column.kind.feature(column.name, column.options, transform_output) for column in features.columns()]

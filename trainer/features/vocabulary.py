@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from trainer.features.tensors import Raw
 
 
+# The types in a schema that a column may have.
+SCHEMA_TYPES = ("BYTES", "INT")
+
+
 class Vocabulary(Strict):
     """How much of a vocabulary is kept.
 

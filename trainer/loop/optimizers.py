@@ -1,4 +1,4 @@
-"""The Keras optimizer that the options describe, and which options have no effect in it."""
+"""The Keras optimizer that the options describe, and the options that have no effect on it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WarmupAndDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         learning_rate: the peak.
-        steps: of the whole training.
+        steps: int, steps of the whole training.
         schedule: warm-up and decay.
     """
 
@@ -58,7 +58,7 @@ class WarmupAndDecay(keras.optimizers.schedules.LearningRateSchedule):
         return self.learning_rate * rising * factor
 
     def get_config(self) -> dict[str, object]:
-        """What rebuilds the schedule."""
+        """The configuration that rebuilds the schedule."""
         return {"learning_rate": self.learning_rate, "steps": self.steps, "schedule": self.schedule.model_dump()}
 
     @classmethod
@@ -70,17 +70,17 @@ class WarmupAndDecay(keras.optimizers.schedules.LearningRateSchedule):
 def build(options: Loop, *, steps: int) -> keras.optimizers.Optimizer:
     """Create the optimizer, inside the strategy's scope.
 
-    Clipping and averaging are the step's own: under MirroredStrategy Keras clips each replica's gradients before they
-    are summed, and its averaging raises RuntimeError.
+    The step itself clips and averages: under MirroredStrategy Keras clips each replica's gradients before they are
+    summed, and its averaging raises RuntimeError.
 
     Args:
-        options: of the loop.
-        steps: of the whole training, which the schedule spans.
+        options: the loop's options.
+        steps: int, steps of the whole training, which the schedule spans.
     """
     chosen = options.optimizer
     rate = WarmupAndDecay(learning_rate=chosen.learning_rate, steps=steps, schedule=chosen.schedule)
     momentum = {"momentum": chosen.momentum} if chosen.name in WITH_MOMENTUM else {}
-    # AdamW has a decay of its own unless it is told 0; the others take None for none.
+    # AdamW has a default decay unless it gets 0; the others take None for no decay.
     decay = chosen.weight_decay if chosen.name == "adamw" else chosen.weight_decay or None
     optimizer = _CLASSES[chosen.name](rate, weight_decay=decay, **momentum)
     if options.precision == "float16":
@@ -89,7 +89,7 @@ def build(options: Loop, *, steps: int) -> keras.optimizers.Optimizer:
 
 
 def without_effect(options: Optimizer) -> list[str]:
-    """Which options this optimizer does not know."""
+    """Messages about options that this optimizer does not have."""
     if options.momentum and options.name not in WITH_MOMENTUM:
         return [f"optimizer.momentum has no effect on {options.name}; it is for {' and '.join(sorted(WITH_MOMENTUM))}."]
     return []

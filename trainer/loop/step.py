@@ -1,7 +1,6 @@
 """The inner loop: a GradientTape step, many of them inside one compiled call.
 
-The shape is orbit's (tensorflow/models): whoever owns the step never leaves the device, and the host looks at sums
-after each call.
+The design is orbit's (tensorflow/models): steps do not leave the device, and the host sees sums after each call.
 """
 
 from __future__ import annotations
@@ -27,14 +26,14 @@ Tensors = Mapping[str, tf.Tensor]
 
 @dataclass(frozen=True)
 class Sums:
-    """What a call adds up, over its steps and all replicas.
+    """The sums of a call over its steps and all replicas.
 
     Attributes:
-        loss: of the examples' losses times their weights.
-        score: of the head's cheap metric times the weights.
-        weight: of the weights.
+        loss: sum of the examples' losses times their weights.
+        score: sum of the head's cheap metric times the weights.
+        weight: sum of the weights.
         stop: more than 0 if any process asked to stop.
-        rate: of the learning rate, once for each step and replica.
+        rate: sum of the learning rate over steps and replicas.
     """
 
     loss: float = 0.0
@@ -52,11 +51,11 @@ class StepRunner:
 
     Args:
         model: from transformed features to logits.
-        optimizer: built or not.
-        head: of the task.
-        layout: of the blocks' matrices.
-        options: of the loop.
-        class_weights: by class id; None where all count the same.
+        optimizer: an optimizer, built or not.
+        head: loss and score of the task.
+        layout: places of the features in the blocks' matrices.
+        options: the loop's options.
+        class_weights: float32 ``[classes]`` by class id; None weights all classes equally.
         replicas: where the steps run.
     """
 
@@ -85,8 +84,8 @@ class StepRunner:
         self._gradients = self._sums_and_gradients
         self._run: Callable[..., tf.Tensor] = self._steps if options.eager else tf.function(self._steps)
         self._may_be_compiled = options.jit_compile is None
-        # XLA compiles the whole call where one replica runs it. Among several, whose variables lie on several devices,
-        # it can only compile what each computes by itself; a TPU compiles anyway.
+        # XLA compiles the whole call of a single replica. Several have variables on different devices, so it can only
+        # compile what each computes by itself; a TPU compiles anyway.
         if options.eager or options.jit_compile is False or replicas.is_tpu:
             return
         if replicas.count == 1:
@@ -98,9 +97,9 @@ class StepRunner:
         """Run the first ``steps`` steps of a block.
 
         Args:
-            block: as `Replicas.put` makes it of the local replicas' `Block` s.
-            steps: how many.
-            stop: whether this process wants to stop; every process learns of it in the sums.
+            block: the local replicas' blocks, placed by `Replicas.put`.
+            steps: int, number of steps.
+            stop: whether this process wants to stop, which every process sees in the sums.
         """
         arguments = block.matrices, block.valid, tf.constant(steps), tf.constant(float(stop))
         try:
@@ -108,7 +107,7 @@ class StepRunner:
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
             if self._may_be_compiled is False or "compil" not in str(error):
                 raise
-            progress_logger.warning("XLA cannot compile this model; it trains without. Set jit_compile to false.")
+            progress_logger.warning("XLA cannot compile this model; training without it. Set jit_compile to false.")
             self._may_be_compiled = False
             self._run = tf.function(self._steps)
             sums = self._run(*arguments)
@@ -117,7 +116,7 @@ class StepRunner:
     def _steps(self, matrices: Tensors, valid: tf.Tensor, steps: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
         strategy = self._replicas.strategy
         sums, step = tf.zeros([5]), tf.constant(0)
-        # With ``for step in tf.range(steps)`` XLA would compile anew for every number of steps.
+        # With ``for step in tf.range(steps)`` XLA would compile again for every number of steps.
         while step < steps:
             parts = strategy.run(self._step, args=(matrices, valid, step, stop))
             sums += strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
@@ -142,7 +141,7 @@ class StepRunner:
     def _accumulate(
         self, features: Tensors, label: tf.Tensor, weight: tf.Tensor, total: tf.Tensor
     ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Sums and gradients of a batch, taken in micro-batches so that one needs only their share of the memory."""
+        """Sums and gradients of a batch, computed in micro-batches, which need only a share of the memory."""
         pieces = self._options.accumulation
         if pieces == 1:
             return self._gradients(features, label, weight, total)
@@ -167,13 +166,13 @@ class StepRunner:
         with tf.GradientTape() as tape:
             logits = models.apply(self.model, features, training=True)
             losses = self._head.losses(label, logits, smoothing=self._options.label_smoothing)
-            # Gradients are summed over replicas and micro-batches, so each divides by the weight of all of them.
+            # Gradients are summed over replicas and micro-batches, so each is divided by the weight of all of them.
             loss = tf.math.divide_no_nan(tf.reduce_sum(losses * weight), total)
             if self.model.losses:
                 loss += tf.add_n(self.model.losses) / (self._replicas.count * self._options.accumulation)
             loss = self.optimizer.scale_loss(loss)
         gradients = tape.gradient(loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        # Keras' own updates differ for sparse gradients; a dense one is the same however a batch is cut.
+        # Keras' updates differ for sparse gradients; a dense one does not depend on how a batch is split.
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         score = self._head.score(label, logits)
         return tf.stack(
@@ -185,10 +184,10 @@ class StepRunner:
         if limit is None:
             return gradients
         gradients = [self._sum_over_replicas(gradient) for gradient in gradients]
-        # A scaled loss has scaled gradients; the optimizer takes the scale out again.
+        # A scaled loss has scaled gradients; the optimizer removes the scale.
         scale = self.optimizer.scale_loss(tf.constant(1.0))
         clipped, _ = tf.clip_by_global_norm(gradients, limit * scale)
-        # The optimizer sums over the replicas once more.
+        # The optimizer sums over the replicas again.
         return [gradient / self._replicas.count for gradient in clipped]
 
     def _sum_over_replicas(self, value: tf.Tensor) -> tf.Tensor:
@@ -207,7 +206,7 @@ class StepRunner:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """While open, the model has its averaged weights, where the options ask for averages."""
+        """While open, the model has its averaged weights if the options ask for averages."""
         trained = [variable.numpy() for _, variable in self._averaged]
         self.use_averages()
         try:
@@ -217,7 +216,7 @@ class StepRunner:
                 variable.assign(value)
 
     def use_averages(self) -> None:
-        """Give the model its averaged weights for good, where the options ask for averages."""
+        """Give the model its averaged weights permanently if the options ask for averages."""
         for average, variable in self._averaged:
             variable.assign(average.numpy())
 

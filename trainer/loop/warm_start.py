@@ -1,4 +1,4 @@
-"""Starting from the weights of an earlier model, though vocabularies may have changed meanwhile."""
+"""Starts from the weights of an earlier model, even if the vocabularies have changed since."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from trainer.models.layers import JointEmbedding
 
 @dataclass(frozen=True)
 class Vocabularies:
-    """The meaning of the ids.
+    """The words that the learnt ids stand for.
 
     Attributes:
-        words: by transformed feature, in the order of their ids; a feature whose ids are not learnt has none.
+        words: words in the order of their ids by transformed feature; only features with a vocabulary have an entry.
     """
 
     words: Mapping[str, Sequence[str]]
@@ -42,17 +42,17 @@ def transfer(
     """Copy the weights of an earlier model into ``model``, variable by variable.
 
     A variable takes the values of the one at the same path if the shapes are equal. In a joint embedding each id takes
-    the row that its word had; words that are new keep their fresh rows.
+    the row of its word; new words keep their initial rows.
 
     Args:
-        model: freshly built.
-        keras_file: of the earlier model.
-        old: its vocabularies.
-        new: those of ``model``.
-        first_word_id: the id of a vocabulary's first word (those before it stand for missing values).
+        model: a freshly built model.
+        keras_file: path of the earlier model.
+        old: vocabularies of the earlier model.
+        new: vocabularies of ``model``.
+        first_word_id: int, id of a vocabulary's first word (those before it stand for missing values).
 
     Returns:
-        How many variables took values, and how many there are.
+        The number of variables that took values, and the number of all variables.
     """
     earlier = models.load(keras_file)
     values = {variable.path: variable.numpy() for variable in earlier.variables}
@@ -69,7 +69,7 @@ def transfer(
 def _tables(
     model: keras.Model, earlier: keras.Model, *, old: Vocabularies, new: Vocabularies, first_word_id: int
 ) -> dict[str, np.ndarray]:
-    """The tables of joint embeddings by path, with the earlier rows where their words are now."""
+    """The tables of joint embeddings by path, with the earlier rows moved to the new ids of their words."""
     earlier_layers = {layer.table.path: layer for layer in _joint_embeddings(earlier)}
     tables = {}
     for layer in _joint_embeddings(model):
@@ -86,7 +86,7 @@ def _tables(
 
 
 def _joint_embeddings(model: keras.Model) -> list[JointEmbedding]:
-    """Those among the model's layers, and those that its layers hold."""
+    """The joint embeddings among the model's layers and inside of them."""
     candidates = [part for layer in model.layers for part in (layer, *vars(layer).values())]
     return [part for part in candidates if isinstance(part, JointEmbedding)]
 
@@ -94,12 +94,12 @@ def _joint_embeddings(model: keras.Model) -> list[JointEmbedding]:
 def _earlier_ids(
     size: int, earlier_size: int, old: Sequence[str] | None, new: Sequence[str] | None, first_word_id: int
 ) -> np.ndarray:
-    """For each id of a feature the id that had its meaning in the earlier model, or -1."""
+    """For each id of a feature the earlier model's id of the same meaning, or -1."""
     ids = np.arange(size)
     if old is not None and new is not None:
         place = {word: index + first_word_id for index, word in enumerate(old)}
         for index, word in enumerate(new):
             ids[first_word_id + index] = place.get(word, -1)
-        # What follows the words are the buckets of unseen ones.
+        # The buckets of unseen words follow the words.
         ids[first_word_id + len(new) :] += len(old) - len(new)
     return np.where(ids < earlier_size, ids, -1)

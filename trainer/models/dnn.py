@@ -1,4 +1,4 @@
-"""A plain deep network in Keras 3's sequential style; its first layer makes one vector of all kinds of features."""
+"""A plain deep network in Keras 3's sequential style; its first layer joins all kinds of features into one vector."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class FeatureVector(keras.layers.Layer):
     """A dict of features as one vector: numbers as they are, ids embedded, pictures flattened.
 
     Args:
-        numeric: names of ``[batch, 1]`` numbers.
-        categorical: names of ``[batch, 1]`` ids, each with the number of its ids.
-        images: names of pictures, each with its height, width and channels.
-        embedding_dim: the length of each id's embedding.
+        numeric: names of the numbers ``[batch, 1]``.
+        categorical: number of ids of each feature of ids ``[batch, 1]``, by name.
+        images: height, width and channels of each picture, by name.
+        embedding_dim: int, length of an id's embedding.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class FeatureVector(keras.layers.Layer):
         return (None, width + sum(math.prod(shape) for shape in self.images.values()))
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved model needs to rebuild the layer."""
+        """The configuration with which a saved model rebuilds the layer."""
         own = {
             "numeric": self.numeric,
             "categorical": dict(self.categorical),
@@ -92,11 +92,11 @@ def build(
 
     Args:
         features: names and sizes of the transformed features.
-        units: the width of the logits.
-        embedding_dim: the length of each id's embedding.
-        hidden_units: the widths of the dense layers.
-        activation: of the dense layers.
-        dropout: the share of hidden values that a training step leaves out.
+        units: int, width of the logits.
+        embedding_dim: int, length of an id's embedding.
+        hidden_units: widths of the dense layers.
+        activation: activation of the dense layers.
+        dropout: share of hidden values that a training step drops, in [0, 1).
 
     Returns:
         A model from a dict of ``[batch, 1]`` features (float32 numeric, int64 ids) and pictures to logits
@@ -120,7 +120,7 @@ def build(
         layers.append(keras.layers.Dense(width, activation=activation, name=f"hidden_{index}"))
         layers.append(HashDropout(dropout, name=f"dropout_{index}"))
     layers.append(keras.layers.Dense(units, name="logits"))
-    # Keras builds a sequential model by itself only where its input is a single tensor.
+    # Keras builds a sequential model by itself only if its input is a single tensor.
     shape: Any = {}
     for layer in layers:
         layer.build(shape)

@@ -24,9 +24,9 @@ class JointEmbedding(keras.layers.Layer):
     reach into the next feature's rows, so ids are clipped.
 
     Args:
-        sizes: the number of ids of each feature, by its name, in the order of the ids' columns.
-        dim: the length of an embedding.
-        units: the number of weights that each id has of its own, which begin at zero.
+        sizes: number of ids by feature, in the order of the ids' columns.
+        dim: int, length of an embedding.
+        units: int, weights per id in the wide half, initially zero.
     """
 
     def __init__(self, *, sizes: Mapping[str, int], dim: int, units: int, **options: Any):
@@ -52,13 +52,13 @@ class JointEmbedding(keras.layers.Layer):
         """Int ids ``[batch, features]`` to embeddings ``[batch, features * dim]`` and sums ``[batch, units]``."""
         clipped = ops.clip(ids, 0, ops.cast(ops.array(list(self.sizes.values())) - 1, ids.dtype))
         rows = ops.cast(clipped, "int32") + ops.array(self._offsets(), "int32")
-        # Two lookups, since the converter to TF Lite leaves the second half of a single one in float.
+        # Two lookups, since the TF Lite converter leaves the second half of a single one in float.
         deep = ops.take(self.table[:, : self.dim], rows, axis=0)
         wide = ops.take(self.table[:, self.dim :], rows, axis=0)
         return ops.reshape(deep, (-1, len(self.sizes) * self.dim)), ops.sum(wide, axis=1)
 
     def split(self, table: Any) -> dict[str, Any]:
-        """The rows of each feature in a table."""
+        """The rows of a table by feature."""
         return {
             name: table[start : start + self.sizes[name]]
             for name, start in zip(self.sizes, self._offsets(), strict=True)
@@ -72,21 +72,21 @@ class JointEmbedding(keras.layers.Layer):
         return (input_shape[0], len(self.sizes) * self.dim), (input_shape[0], self.units)
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved model needs to rebuild the layer."""
+        """The configuration with which a saved model rebuilds the layer."""
         return {**super().get_config(), "sizes": self.sizes, "dim": self.dim, "units": self.units}
 
 
 @keras.saving.register_keras_serializable(package="trainer")
 class HashDropout(keras.layers.Layer):
-    """Leaves out a share of the values in training, as ``keras.layers.Dropout`` does.
+    """Drops a share of the values in training, like ``keras.layers.Dropout``.
 
-    On a CPU, XLA computes the generator behind Keras' layer number by number: on the taxi model that is 25 times the
-    rest of the step. Here the mask is a hash of each value's position and a counter, a dozen integer operations that
-    fuse with what is around them.
+    On a CPU, XLA computes the generator behind Keras' layer number by number: on the taxi model that takes 25 times as
+    long as the rest of the step. Here the mask is a hash of each value's position and a counter, a dozen integer
+    operations that fuse with their neighbours.
 
     Args:
-        rate: the share that is left out; what stays is scaled by ``1 / (1 - rate)``.
-        seed: of the masks; None takes one from Keras' global seed.
+        rate: share of the values to drop, in [0, 1); the others are scaled by ``1 / (1 - rate)``.
+        seed: int, seed of the masks; None derives one from Keras' global seed.
     """
 
     def __init__(self, rate: float, *, seed: int | None = None, **options: Any):
@@ -96,7 +96,7 @@ class HashDropout(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the counter: how many masks were drawn. It is saved with the weights, so a training can resume."""
+        """Create the counter of drawn masks. It is saved with the weights, so a training can resume."""
         self.count = self.add_weight(
             shape=(),
             initializer="zeros",
@@ -127,12 +127,12 @@ class HashDropout(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved model needs to rebuild the layer."""
+        """The configuration with which a saved model rebuilds the layer."""
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
 def _replica() -> Any:
-    """The number of the replica that computes this, so that replicas draw masks of their own."""
+    """The number of the current replica, so that replicas draw different masks."""
     context = tf.distribute.get_replica_context()
     return context.replica_id_in_sync_group if context else 0
 

@@ -15,7 +15,7 @@ from trainer.models.layers import HashDropout
 ops: Any = keras.ops
 
 # Three blocks halve a picture three times.
-_LEAST_SIDE = 8
+_MIN_SIDE = 8
 
 
 @keras.saving.register_keras_serializable(package="trainer")
@@ -23,7 +23,7 @@ class Subsampling(keras.layers.Layer):
     """LeNet-5's pooling: one value of each 2 x 2 square, times a learnt factor per channel, plus a learnt bias.
 
     Args:
-        pooling: ``mean`` as in 1998, or ``max``, which keeps the strokes of small pictures.
+        pooling: ``mean`` as in 1998, or ``max``, which preserves the strokes of small pictures.
     """
 
     def __init__(self, *, pooling: str, **options: Any):
@@ -46,7 +46,7 @@ class Subsampling(keras.layers.Layer):
         return (batch, height and height // 2, width and width // 2, channels)
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved model needs to rebuild the layer."""
+        """The configuration with which a saved model rebuilds the layer."""
         return {**super().get_config(), "pooling": self.pooling}
 
 
@@ -55,15 +55,15 @@ class LeNet(keras.Model):
     """Blocks of convolution and `Subsampling`, then dense layers.
 
     Args:
-        image: the picture's name among the inputs.
-        image_shape: its height, width and channels.
-        units: the width of the logits.
-        filters: the convolutions' channels, one block each.
-        kernel_size: of the convolutions.
-        pooling: of each block, ``max`` or ``mean``.
-        hidden_units: the widths of the dense layers.
-        activation: of convolutions and dense layers.
-        dropout: the share of hidden values that a training step leaves out.
+        image: name of the picture among the inputs.
+        image_shape: height, width and channels.
+        units: int, width of the logits.
+        filters: channels of the convolutions, one block each.
+        kernel_size: int, side of the convolutions' kernels in pixels.
+        pooling: ``max`` or ``mean``.
+        hidden_units: widths of the dense layers.
+        activation: activation of convolutions and dense layers.
+        dropout: share of hidden values that a training step drops, in [0, 1).
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class LeNet(keras.Model):
         return hidden
 
     def get_config(self) -> dict[str, Any]:
-        """What a saved model needs to rebuild the network."""
+        """The configuration with which a saved model rebuilds the network."""
         return {**super().get_config(), **self.settings}
 
 
@@ -141,21 +141,21 @@ def build(
     """Build the network.
 
     Args:
-        features: one picture of at least 8 x 8.
-        units: the width of the logits.
-        filters: the convolutions' channels; each convolution is followed by halving the picture.
-        kernel_size: of the convolutions.
-        pooling: what is kept of each 2 x 2 square when a picture is halved.
-        hidden_units: the widths of the dense layers.
-        activation: of convolutions and dense layers.
-        dropout: the share of hidden values that a training step leaves out.
+        features: one picture of at least 8 x 8 pixels.
+        units: int, width of the logits.
+        filters: channels of the convolutions, each of which is followed by pooling.
+        kernel_size: int, side of the convolutions' kernels in pixels.
+        pooling: ``max`` or ``mean`` of each 2 x 2 square, which halves the picture.
+        hidden_units: widths of the dense layers.
+        activation: activation of convolutions and dense layers.
+        dropout: share of hidden values that a training step drops, in [0, 1).
 
     Returns:
         A model from a dict with the picture, float32 ``[batch, height, width, channels]``, to logits
         ``[batch, units]``.
 
     Raises:
-        ValueError: the features are not one picture alone, or it is too small.
+        ValueError: the features are not exactly one picture, or it is too small.
     """
     others = [*features.numeric, *features.categorical]
     if len(features.images) != 1 or others:
@@ -165,9 +165,9 @@ def build(
             "choose dnn, which reads all kinds."
         )
     [(image, shape)] = features.images.items()
-    if min(shape[:2]) < _LEAST_SIDE:
+    if min(shape[:2]) < _MIN_SIDE:
         raise ValueError(
-            f"lenet needs pictures of at least {_LEAST_SIDE} x {_LEAST_SIDE}; {image} is {shape[0]} x {shape[1]}: "
+            f"lenet needs pictures of at least {_MIN_SIDE} x {_MIN_SIDE}; {image} is {shape[0]} x {shape[1]}: "
             "enlarge it with height and width, or choose dnn."
         )
     model = LeNet(

@@ -23,17 +23,17 @@ def build(
 
     Args:
         features: names and sizes of the transformed features.
-        units: the width of the logits.
-        embedding_dim: the length of each id's embedding.
-        hidden_units: the widths of the dense layers.
-        dropout: the share of hidden values that a training step leaves out.
+        units: int, width of the logits.
+        embedding_dim: int, length of an id's embedding.
+        hidden_units: widths of the dense layers.
+        dropout: share of hidden values that a training step drops, in [0, 1).
 
     Returns:
         A model from a dict of ``[batch, 1]`` features (float32 numeric, int64 ids) to logits ``[batch, units]``.
-        Its wide half gives every id a weight of its own, its deep half an embedding that feeds dense layers.
+        Its wide half has a weight for every id, its deep half an embedding that feeds dense layers.
 
     Raises:
-        ValueError: the features hold pictures, or nothing.
+        ValueError: there are pictures, or no features.
     """
     if features.images or not (features.numeric or features.categorical):
         found = f"the picture {next(iter(features.images))}" if features.images else "no features at all"

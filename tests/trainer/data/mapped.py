@@ -1,5 +1,5 @@
-"""Reads a split far larger than its memory and takes every row of it; prints by how much this process grew,
-without the pages of files, which the system takes back whenever it needs them."""
+"""Reads a split far larger than its memory limit, and every row of it; prints by how much this process grew, not
+counting pages of files, which the system reclaims whenever it needs them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ROWS, COPIES, WIDTH, MEMORY = 20_000, 20, 200, 16 * 2**20
 
 
 def main() -> None:
-    """Write one file, copy it, read the lot, and visit every row once."""
+    """Write one file, copy it, read all copies, and visit every row once."""
     folder = Path(sys.argv[1])
     with tf.io.TFRecordWriter(str(folder / "00.gz"), "GZIP") as writer:
         for row in range(ROWS):
             value = tf.train.FloatList(value=np.full(WIDTH, row, np.float32))
             feature = {"x": tf.train.Feature(float_list=value)}
             writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
-    # What reading and taking cost at any size is not counted.
+    # The fixed cost of reading is not counted.
     spec = {"x": tf.io.FixedLenFeature([WIDTH], tf.float32)}
     visit(folder / "00.gz", spec, folder / "warm-up")
     for copy in range(1, COPIES):
@@ -49,7 +49,7 @@ def visit(files: Path, spec: dict[str, tf.io.FixedLenFeature], scratch: Path) ->
 
 
 def own_memory() -> int:
-    """Resident bytes that belong to no file."""
+    """Resident bytes that do not belong to a file."""
     memory = psutil.Process().memory_info()
     return memory.rss - memory.shared
 

@@ -76,7 +76,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ValueError, match="a.gz.* cannot be decoded|cannot be decoded"):
         read(tmp_path, 10**9)
     words = {"word": tf.io.FixedLenFeature([1], tf.string)}
-    with pytest.raises(ValueError, match="transformed feature 'word' is .*make it one in preprocessing_fn"):
+    with pytest.raises(ValueError, match="transformed feature 'word' is .*convert it in preprocessing_fn"):
         read_columns([str(tmp_path / "a.gz")], words, memory_bytes=10**9, scratch=str(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""A small training as a job, and its processes; what several come to is compared with what one comes to."""
+"""A small training as a job, and its processes; helpers compare the results of several with those of one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ LOOP = {**PARAMETERS.loop.model_dump(), "epochs": 2, "optimizer": {"learning_rat
 
 
 def make_parameters(**loop: object) -> Parameters:
-    """The small search's, without dropout."""
+    """The small search's parameters, without dropout."""
     model = {**PARAMETERS.model.model_dump(), "dropout": 0.0}
     return Parameters.model_validate({**PARAMETERS.model_dump(), "model": model, "loop": {**LOOP, **loop}})
 
 
 def make_job(data: Path, out: Path, **keys: object) -> TrainingJob:
-    """A job on what `searching.write_data` wrote."""
+    """A job on the data of `searches.write_data`."""
     defaults = {
         "train": [str(data / "examples" / "Split-train")],
         "eval": [str(data / "examples" / "Split-eval")],

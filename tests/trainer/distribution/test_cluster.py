@@ -52,7 +52,10 @@ def test_without_a_chief_worker_0_is_the_chief():
         ),
         ({"cluster": HOSTS, "task": {"type": "evaluator", "index": 0}}, "the task is evaluator 0, but the cluster has"),
         ({"cluster": HOSTS}, "the task is None None, but"),
-        ({"cluster": {**HOSTS, "ps": ["d:1"]}, "task": {}}, "has 'ps', but this trainer knows chief and worker only"),
+        (
+            {"cluster": {**HOSTS, "ps": ["d:1"]}, "task": {}},
+            "has 'ps', but this trainer supports chief and worker only",
+        ),
         ({"cluster": {**HOSTS, "evaluator": ["d:1"]}, "task": {}}, "has 'evaluator', but"),
         ({"cluster": {"master": ["d:1"]}, "task": {}}, "has 'master', but"),
         ({"cluster": {"chief": ["a:1", "b:1"]}, "task": {}}, "more than one chief"),

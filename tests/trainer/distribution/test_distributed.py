@@ -1,4 +1,4 @@
-"""Several processes come to what one comes to, and each training has checkpoints of its own."""
+"""Several processes train the same model as one, and each training has its own checkpoints."""
 
 import shutil
 import signal
@@ -33,9 +33,9 @@ def test_two_plain_hosts_equal_one_process(transformed, alone, tmp_path):
     processes = [
         start("--job", str(job), "--hosts", hosts, "--index", str(index), log=log) for index, log in enumerate(logs)
     ]
-    codes, told = end(processes, logs)
-    assert codes == [0, 0], told
-    assert "step 10/10" in told[0]
+    codes, logged = end(processes, logs)
+    assert codes == [0, 0], logged
+    assert "step 10/10" in logged[0]
     jobs.assert_same_weights(tmp_path / "model", alone / "model")
     assert files_below(tmp_path / "model") == files_below(alone / "model")
     assert not (tmp_path / "checkpoints").exists() or not files_below(tmp_path / "checkpoints")
@@ -51,9 +51,9 @@ def test_a_lost_process_ends_the_others(transformed, tmp_path):
     while "step 5/" not in logs[0].read_text() and time.monotonic() < deadline:
         time.sleep(0.2)
     processes[1].kill()
-    codes, told = end(processes, logs)
-    assert codes == [1, -signal.SIGKILL], told
-    assert told[0].splitlines()[-1].startswith("another process of this training was lost")
+    codes, logged = end(processes, logs)
+    assert codes == [1, -signal.SIGKILL], logged
+    assert logged[0].splitlines()[-1].startswith("another process of this training was lost")
 
 
 def test_paths_in_a_bucket_stay_whole(transformed, tmp_path):
@@ -83,11 +83,12 @@ def test_on_a_platform_an_execution_has_its_checkpoints_for_itself(transformed, 
 @pytest.mark.parametrize("profile", [None, "vertex", "kubeflow"])
 def test_the_pipeline_says_whose_the_checkpoints_are(profile):
     from pipeline.config.loading import load
+    from pipeline.nodes.graph import Graph
     from pipeline.nodes.training import _custom_config
 
     config = load(config=ROOT / "configs" / "taxi.yaml", profile=profile, overrides=[])
-    told = _custom_config(config, config.trainer.run_fn)
-    assert told.get(CHECKPOINTS_OF_KEY) == (EXECUTION if profile else None)
+    carried = _custom_config(Graph(config), config.trainer.run_fn, set())
+    assert carried.get(CHECKPOINTS_OF_KEY) == (EXECUTION if profile else None)
 
 
 def test_an_export_where_folders_cannot_be_renamed_is_copied(small_model, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""preprocessing_fn through the real Transform: analysed with Beam, written, and parsed as the trainer parses it."""
+"""preprocessing_fn, once through the real Transform, else as the graph that Transform would trace."""
 
 import io
 
@@ -8,9 +8,11 @@ import tensorflow as tf
 from PIL import Image as Pillow
 
 from tests.shared import exports
+from tests.shared.small_model import serialize
 from trainer.features.columns import Features
 from trainer.features.transformed import TransformedFeatures, model_inputs
-from trainer.parameters import Parameters
+from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
+from trainer.preprocessing import preprocessing_fn
 
 pytestmark = pytest.mark.tensorflow
 
@@ -20,33 +22,35 @@ OPTIONAL = {
     "count": tf.io.VarLenFeature(tf.int64),
     "kind": tf.io.VarLenFeature(tf.string),
     "hour": tf.io.VarLenFeature(tf.int64),
+    "photo": tf.io.VarLenFeature(tf.int64),
 }
 FEATURES = {
     "numeric": ["size"],
     "bucketized": {"count": 3},
     "vocabulary": {"kind": {"top_k": 2}},
     "identity": {"hour": 24},
+    "image": {"photo": {"height": 2, "width": 2}},
 }
 LABEL_SPEC = {"y": tf.io.FixedLenFeature(SCALAR, tf.float32)}
 
 
-def columns(rows, spec, tmp_path, **parameters):
-    """Transformed columns as arrays."""
-    output = exports.transform(rows, spec, Parameters(**parameters), tmp_path)
-    return {name: tensor.numpy() for name, tensor in exports.transformed_columns(output, tmp_path).items()}
+def columns(rows, spec, **parameters):
+    """Transformed columns as arrays, for features that learn nothing from the data."""
+    config = {CUSTOM_CONFIG_KEY: Parameters(**{"features": {}, **parameters}).model_dump_json()}
+    graph = tf.function(lambda records: preprocessing_fn(tf.io.parse_example(records, spec), config), autograph=False)
+    return {name: tensor.numpy() for name, tensor in graph(tf.constant([serialize(row) for row in rows])).items()}
 
 
-def label(rows, kind, tmp_path, **label):
-    spec = {"y": tf.io.VarLenFeature(kind), "x": tf.io.FixedLenFeature(SCALAR, tf.float32)}
-    rows = [{"x": 1.0, **({} if y is None else {"y": y})} for y in rows]
-    found = columns(rows, spec, tmp_path, label={"column": "y", **label}, features={"numeric": ["x"]})["label"]
+def label(rows, kind, **label):
+    rows = [{} if y is None else {"y": y} for y in rows]
+    found = columns(rows, {"y": tf.io.VarLenFeature(kind)}, label={"column": "y", **label})["label"]
     assert found.shape == (len(rows), 1)
     return found.dtype, found[:, 0].tolist()
 
 
 def test_every_kind_of_feature_and_its_missing_value(tmp_path):
     rows = [
-        {"y": 1.0, "size": 1.0, "count": 1, "kind": "a", "hour": 0},
+        {"y": 1.0, "size": 1.0, "count": 1, "kind": "a", "hour": 0, "photo": [0, 51, 102, 255]},
         {"y": 0.0, "size": 3.0, "count": 5, "kind": "a", "hour": 23},
         {"y": 0.0, "size": 5.0, "count": 9, "kind": "b", "hour": 99},
         {"y": 0.0},
@@ -62,6 +66,7 @@ def test_every_kind_of_feature_and_its_missing_value(tmp_path):
         "count_bucket": ("int64", [1]),
         "kind_token": ("int64", [1]),
         "hour_identity": ("int64", [1]),
+        "photo_image": ("float32", [2, 2, 1]),
     }
     deviation = np.std([1, 3, 5, 3])
     np.testing.assert_allclose(found["size_scaled"][:, 0], [-2 / deviation, 0, 2 / deviation, 0, 0], atol=1e-6)
@@ -72,68 +77,62 @@ def test_every_kind_of_feature_and_its_missing_value(tmp_path):
     assert found["kind_token"][0, 0] == found["kind_token"][1, 0] == 1
     assert sorted(found["kind_token"][:, 0].numpy().tolist()) == [0, 1, 1, 2, 3]
     assert found["hour_identity"][:, 0].numpy().tolist() == [1, 24, 24, 0, 1]
+    np.testing.assert_allclose(found["photo_image"][0, ..., 0], [[0, 0.2], [0.4, 1]], atol=1e-6)
+    assert not found["photo_image"][1:].numpy().any()
     sizes = TransformedFeatures.read(Features.model_validate(FEATURES), output)
     assert dict(sizes.categorical) == {"count_bucket": 4, "hour_identity": 25, "kind_token": 4}
-    assert (sizes.numeric, dict(sizes.images)) == (("size_scaled",), {})
+    assert (sizes.numeric, dict(sizes.images)) == (("size_scaled",), {"photo_image": (2, 2, 1)})
 
 
-def test_binary_labels(tmp_path):
-    assert label([0, 1, None], tf.int64, tmp_path) == (np.float32, [0, 1, 0])
+def test_binary_labels():
+    assert label([0, 1, None], tf.int64) == (np.float32, [0, 1, 0])
 
 
-def test_a_comparison_makes_a_binary_label(tmp_path):
+def test_a_comparison_makes_a_binary_label():
     spec = {name: tf.io.VarLenFeature(tf.float32) for name in ("tips", "fare")}
     rows = [{"tips": 3.0, "fare": 10.0}, {"tips": 2.0, "fare": 10.0}, {"tips": 1.0}, {"fare": 1.0}, {}]
     made = {"column": "tips", "above": {"column": "fare", "times": 0.2}}
-    found = columns(rows, spec, tmp_path, label=made, features={"numeric": ["fare"]})["label"]
+    found = columns(rows, spec, label=made)["label"]
     assert found[:, 0].tolist() == [1, 0, 1, 0, 0]
 
 
 @pytest.mark.parametrize("kind", [tf.int64, tf.float32])
-def test_numbered_classes(kind, tmp_path):
+def test_numbered_classes(kind):
     rows = [value if value is None else kind.as_numpy_dtype(value).item() for value in (2, 0, 1, None)]
-    assert label(rows, kind, tmp_path, task="multiclass", classes=3) == (np.int64, [2, 0, 1, 0])
+    assert label(rows, kind, task="multiclass", classes=3) == (np.int64, [2, 0, 1, 0])
 
 
-def test_named_classes(tmp_path):
-    found = label(
-        ["dog", "cat", "bird", None, "fox"], tf.string, tmp_path, task="multiclass", classes=["cat", "dog", "bird"]
-    )
+def test_named_classes():
+    found = label(["dog", "cat", "bird", None, "fox"], tf.string, task="multiclass", classes=["cat", "dog", "bird"])
     assert found == (np.int64, [1, 0, 2, 0, 0])
 
 
-def test_numbers_to_predict(tmp_path):
-    assert label([2.5, -1.0, None], tf.float32, tmp_path, task="regression") == (np.float32, [2.5, -1.0, 0.0])
+def test_numbers_to_predict():
+    assert label([2.5, -1.0, None], tf.float32, task="regression") == (np.float32, [2.5, -1.0, 0.0])
 
 
-def test_the_preprocessed_label_is_the_one_that_parameters_tell(tmp_path):
-    parameters = Parameters(
-        label={"column": "y", "task": "multiclass", "classes": ["a", "b"]}, features={"numeric": ["x"]}
-    )
-    rows = [{"x": 1.0, "y": "b"}, {"x": 1.0, "y": "z"}, {"x": 1.0}]
-    spec = {"y": tf.io.VarLenFeature(tf.string), "x": tf.io.FixedLenFeature(SCALAR, tf.float32)}
-    found = columns(rows, spec, tmp_path, label=parameters.label, features=parameters.features)["label"][:, 0]
+def test_preprocessing_and_parameters_agree_on_the_label():
+    parameters = Parameters(label={"column": "y", "task": "multiclass", "classes": ["a", "b"]})
+    rows = [{"y": "b"}, {"y": "z"}, {}]
+    found = columns(rows, {"y": tf.io.VarLenFeature(tf.string)}, label=parameters.label)["label"][:, 0]
     assert found.tolist() == [parameters.label.of(row) for row in rows]
 
 
-@pytest.mark.parametrize("configured", [True, False])
 @pytest.mark.parametrize("kind", [tf.int64, tf.float32])
-def test_example_weights_count_one_where_missing_and_are_no_feature(kind, configured, tmp_path):
+def test_example_weights_count_one_where_missing(kind):
     weights = [kind.as_numpy_dtype(value).item() for value in (3, 0)]
-    rows = [{"y": 1.0, "x": 1.0, "w": weights[0]}, {"y": 0.0, "x": 2.0, "w": weights[1]}, {"y": 0.0, "x": 3.0}]
-    spec = {**LABEL_SPEC, "x": tf.io.FixedLenFeature(SCALAR, tf.float32), "w": tf.io.VarLenFeature(kind)}
-    found = columns(
-        rows,
-        spec,
-        tmp_path,
-        label={"column": "y"},
-        features={"numeric": ["x"]} if configured else None,
-        example_weight="w",
-    )
-    assert set(found) == {"label", "example_weight", "x_scaled"}
+    rows = [{"y": 1.0, "w": weights[0]}, {"y": 0.0, "w": weights[1]}, {"y": 0.0}]
+    spec = {**LABEL_SPEC, "w": tf.io.VarLenFeature(kind)}
+    found = columns(rows, spec, label={"column": "y"}, example_weight="w")
     assert found["example_weight"].dtype == np.float32
     assert found["example_weight"].tolist() == [[3.0], [0.0], [1.0]]
-    assert set(model_inputs(found)) == {"x_scaled"}
+    assert model_inputs(found) == {}
+
+
+def test_label_and_weight_are_no_features():
+    spec = dict.fromkeys(["y", "z", "x", "w"], tf.io.FixedLenFeature(SCALAR, tf.float32))
+    label = {"column": "y", "above": {"column": "z", "times": 1}}
+    assert Parameters(label=label, example_weight="w").resolved_features(spec).names() == ("x",)
 
 
 def picture(seed: int, height: int, width: int, channels: int) -> np.ndarray:
@@ -146,16 +145,16 @@ def encode(pixels: np.ndarray, kind: str) -> bytes:
     return stream.getvalue()
 
 
-def images(raw, feature, tmp_path, **options):
+def images(raw, feature, **options):
     rows = [{"y": 1.0, **({} if value is None else {"p": value})} for value in raw]
-    return columns(
-        rows, {**LABEL_SPEC, "p": feature}, tmp_path, label={"column": "y"}, features={"image": {"p": options}}
-    )["p_image"]
+    return columns(rows, {**LABEL_SPEC, "p": feature}, label={"column": "y"}, features={"image": {"p": options}})[
+        "p_image"
+    ]
 
 
 @pytest.mark.parametrize("optional", [True, False])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_lists_of_numbers_become_pictures(channels, optional, tmp_path):
+def test_lists_of_numbers_become_pictures(channels, optional):
     pixels = [picture(seed, 2, 3, channels) for seed in range(2)]
     raw = [pixels[0].flatten().tolist(), pixels[1].flatten().tolist()]
     expected = np.stack(pixels) / 255
@@ -164,26 +163,24 @@ def test_lists_of_numbers_become_pictures(channels, optional, tmp_path):
         feature = tf.io.VarLenFeature(tf.int64)
         raw.append(None)
         expected = np.concatenate([expected, np.zeros_like(expected[:1])])
-    found = images(raw, feature, tmp_path, height=2, width=3, channels=channels)
+    found = images(raw, feature, height=2, width=3, channels=channels)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_pixels_are_divided_by_the_scale(tmp_path):
-    found = images(
-        [[0.0, 8.0, 16.0, 4.0]], tf.io.FixedLenFeature([2, 2], tf.float32), tmp_path, height=2, width=2, scale=16.0
-    )
+def test_pixels_are_divided_by_the_scale():
+    found = images([[0.0, 8.0, 16.0, 4.0]], tf.io.FixedLenFeature([2, 2], tf.float32), height=2, width=2, scale=16.0)
     assert found[0, ..., 0].tolist() == [[0.0, 0.5], [1.0, 0.25]]
 
 
-def test_a_list_of_another_length_is_refused(tmp_path):
+def test_a_list_of_another_length_is_refused():
     with pytest.raises(ValueError, match="features.image.p: a row holds 4 numbers, and a picture of 2 x 3 x 1 needs 6"):
-        images([[1, 2, 3, 4]], tf.io.FixedLenFeature([4], tf.int64), tmp_path, height=2, width=3)
+        images([[1, 2, 3, 4]], tf.io.FixedLenFeature([4], tf.int64), height=2, width=3)
 
 
 @pytest.mark.parametrize("optional", [True, False])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_encoded_pictures_are_decoded(channels, optional, tmp_path):
+def test_encoded_pictures_are_decoded(channels, optional):
     pixels = [picture(seed, 4, 6, channels) for seed in range(2)]
     raw, expected = [encode(one, "PNG") for one in pixels], np.stack(pixels) / 255
     feature = tf.io.FixedLenFeature(SCALAR, tf.string)
@@ -191,12 +188,12 @@ def test_encoded_pictures_are_decoded(channels, optional, tmp_path):
         feature = tf.io.VarLenFeature(tf.string)
         raw.append(None)
         expected = np.concatenate([expected, np.zeros_like(expected[:1])])
-    found = images(raw, feature, tmp_path, height=4, width=6, channels=channels)
+    found = images(raw, feature, height=4, width=6, channels=channels)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_any_format_and_number_of_channels_is_converted(tmp_path):
+def test_any_format_and_number_of_channels_is_converted():
     stored = {
         f"{kind}{channels}": encode(np.full((4, 4, channels), 200, np.uint8), kind)
         for kind in ("PNG", "JPEG", "GIF", "BMP")
@@ -208,7 +205,6 @@ def test_any_format_and_number_of_channels_is_converted(tmp_path):
     found = columns(
         [{"y": 1.0, **row}],
         {**LABEL_SPEC, **{name: tf.io.FixedLenFeature(SCALAR, tf.string) for name in row}},
-        tmp_path,
         label={"column": "y"},
         features={"image": {name: {"height": 4, "width": 4, "channels": int(name[-1])} for name in row}},
     )
@@ -218,11 +214,10 @@ def test_any_format_and_number_of_channels_is_converted(tmp_path):
         )
 
 
-def test_transparency_is_dropped(tmp_path):
+def test_transparency_is_dropped():
     found = images(
         [encode(np.full((2, 2, 4), 100, np.uint8), "PNG")],
         tf.io.FixedLenFeature(SCALAR, tf.string),
-        tmp_path,
         height=2,
         width=2,
         channels=3,
@@ -230,18 +225,10 @@ def test_transparency_is_dropped(tmp_path):
     np.testing.assert_allclose(found, np.full((1, 2, 2, 3), 100 / 255), atol=1e-5)
 
 
-def test_pictures_of_other_sizes_are_resized(tmp_path):
+def test_pictures_of_other_sizes_are_resized():
     halves = np.concatenate([np.full((16, 8, 1), 40, np.uint8), np.full((16, 8, 1), 240, np.uint8)], axis=1)
     raw = [encode(halves, "PNG"), encode(halves[::4, ::4], "PNG")]
-    found = images(raw, tf.io.FixedLenFeature(SCALAR, tf.string), tmp_path, height=8, width=8)
+    found = images(raw, tf.io.FixedLenFeature(SCALAR, tf.string), height=8, width=8)
     assert found.shape == (2, 8, 8, 1)
     np.testing.assert_allclose(found[:, :, :2], 40 / 255, atol=1e-3)
     np.testing.assert_allclose(found[:, :, 6:], 240 / 255, atol=1e-3)
-
-
-def test_sizes_of_pictures_reach_the_model(tmp_path):
-    parameters = Parameters(label={"column": "y"}, features={"image": {"p": {"height": 2, "width": 2}}})
-    spec = {**LABEL_SPEC, "p": tf.io.VarLenFeature(tf.int64)}
-    output = exports.transform([{"y": 1.0, "p": [1, 2, 3, 4]}], spec, parameters, tmp_path)
-    assert output.transformed_feature_spec()["p_image"].shape == [2, 2, 1]
-    assert dict(TransformedFeatures.read(parameters.features, output).images) == {"p_image": (2, 2, 1)}

@@ -1,7 +1,7 @@
 """Prints the losses of a training with most options switched on, and the golden ones of this kind of machine.
 
-``python -m tests.trainer.loop.golden FOLDER`` only prints; with ``--write`` it makes the losses the golden ones, which
-is to be done when a change means to change them.
+``python -m tests.trainer.loop.golden FOLDER`` only prints; ``--write`` makes the losses the golden ones, after a change
+that is meant to change them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).with_name("golden_losses")
 
 
 def machine() -> str:
-    """What the bits may depend on: the processor's instructions, its cores, and the versions."""
+    """Everything that the bits may depend on: the processor's instructions, its cores, and the versions."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     flags = sorted(next((line for line in lines if line.startswith(("flags", "Features"))), "").split())
     cores = sum(line.startswith("processor") for line in lines)
@@ -29,7 +29,7 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Train and print; write the golden file if told so."""
+    """Train and print; write the golden file if asked to."""
     _, reports = fit(
         make_columns(200),
         Path(sys.argv[1]),

@@ -1,4 +1,4 @@
-"""A new model begins where an earlier one ended, though words have other ids now."""
+"""A new model starts from the weights of an earlier one, even if words have new ids."""
 
 from types import SimpleNamespace
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from trainer.features.transformed import FIRST_WORD_ID, TransformedFeatures
+from trainer.features.feature import FIRST_WORD_ID
+from trainer.features.transformed import TransformedFeatures
 from trainer.loop.warm_start import Vocabularies, transfer
 from trainer.models import dnn, wide_and_deep
 from trainer.run_fn import KERAS_FOLDER, base_model

@@ -1,4 +1,4 @@
-"""A small real search that tests share; as a script it kills itself in the midst of a trial."""
+"""A small real search that tests share; as a script it kills itself in the middle of a trial."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PARAMETERS = Parameters(
 
 
 def write_data(folder: Path, *, rows: int = 300) -> None:
-    """Analyse and transform for real, and lay everything out as the Transform component does."""
+    """Analyse and transform for real, and write everything in the layout of the Transform component."""
     import tensorflow as tf
     import tensorflow_transform as tft
     import tensorflow_transform.beam as tft_beam
@@ -63,7 +63,7 @@ def write_data(folder: Path, *, rows: int = 300) -> None:
 
 
 def custom_config(search: Mapping, *, checkpoints: Path | None, parameters: Parameters = PARAMETERS) -> dict[str, str]:
-    """What the pipeline hands to the Tuner."""
+    """The custom_config that the pipeline passes to the Tuner."""
     return {
         CUSTOM_CONFIG_KEY: parameters.model_dump_json(),
         SEARCH_KEY: Search(**search).model_dump_json(),
@@ -72,7 +72,7 @@ def custom_config(search: Mapping, *, checkpoints: Path | None, parameters: Para
 
 
 def make_fn_args(data: Path, folder: Path, config: Mapping[str, str]) -> FnArgs:
-    """As the component makes them."""
+    """The arguments that the component passes."""
     (folder / "work").mkdir(parents=True, exist_ok=True)
     return FnArgs(
         working_dir=str(folder / "work"),
@@ -92,7 +92,7 @@ def run(data: Path, folder: Path, search: Mapping, *, parameters: Parameters = P
 
 
 class KillAt(logging.Handler):
-    """Kills this process when a message holds a text for the second time."""
+    """Kills this process at the second message that contains all texts."""
 
     def __init__(self, *texts: str):
         super().__init__(logging.INFO)

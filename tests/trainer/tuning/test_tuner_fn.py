@@ -133,7 +133,7 @@ def test_the_same_seed_gives_the_same_search(data, tmp_path):
     assert len({values[RATE] for values, _ in first.values()}) == 3
 
 
-def test_more_trials_go_on_from_those_that_are_done(data, tmp_path, messages):
+def test_more_trials_reuse_those_that_are_done(data, tmp_path, messages):
     search = {"trials": 2, "space": {RATE: {"min": 1e-3, "max": 0.1}}}
     few = scores(run(data, tmp_path, search))
     count = len(messages())
@@ -143,7 +143,7 @@ def test_more_trials_go_on_from_those_that_are_done(data, tmp_path, messages):
     assert trained == {"trial 3/3"}
 
 
-def test_a_killed_search_goes_on_in_the_midst_of_a_trial(data, whole, tmp_path, messages):
+def test_a_killed_search_resumes_in_the_middle_of_a_trial(data, whole, tmp_path, messages):
     killed = tmp_path / "killed"
     command = [sys.executable, "-m", "tests.trainer.tuning.searches", str(data), str(killed), json.dumps(RATES)]
     child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -161,7 +161,7 @@ def test_a_killed_search_goes_on_in_the_midst_of_a_trial(data, whole, tmp_path, 
     assert {path.name for path in killed.glob("checkpoints/*/*")} == {RECORD_FILE}
 
 
-def test_a_preempted_search_says_so_and_goes_on(data, whole, tmp_path, messages):
+def test_a_preempted_search_says_so_and_resumes(data, whole, tmp_path, messages):
     class Terminate(logging.Handler):
         def emit(self, record):
             if record.getMessage().startswith("trial 2/3  epoch 2 "):
@@ -201,7 +201,7 @@ def test_values_that_do_not_go_together_fail_their_trial(data, tmp_path, message
     assert "accumulation: there are more micro-batches than examples in a batch" in messages(logging.WARNING)[0]
 
 
-def test_when_all_trials_fail_each_reason_is_told(data, tmp_path):
+def test_when_all_trials_fail_each_reason_is_given(data, tmp_path):
     search = {**RATES, "space": {RATE: {"choices": [DIVERGING, 2 * DIVERGING, 3 * DIVERGING, 4 * DIVERGING]}}}
     with pytest.raises(ValueError, match=r"all 4 trials failed: trial 1/4 failed: .*; trial 4/4 failed: the "):
         run(data, tmp_path, {**search, "trials": 4})

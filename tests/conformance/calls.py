@@ -61,7 +61,7 @@ def tensor(
 
 
 def values_of(proto: tensor_pb2.TensorProto) -> list:
-    """What is in the typed field."""
+    """The values in the typed field."""
     return list(getattr(proto, _TYPED_FIELDS[proto.dtype]))
 
 
@@ -144,7 +144,7 @@ class Answer:
 
     Attributes:
         status: the HTTP status.
-        body: the parsed JSON, or the text where it is none.
+        body: the parsed JSON, or the text if it is not JSON.
         headers: by lower-case name.
     """
 
@@ -186,7 +186,7 @@ class Rest:
 
 
 def ok(answer: Answer) -> Any:
-    """The JSON of an answer that is one."""
+    """The JSON of a successful answer."""
     assert answer.status == 200, answer.body
     assert answer.headers["content-type"] == "application/json"
     return answer.body

@@ -1,6 +1,6 @@
-"""The server under test: the one that ``--target`` names, or an embedded one of our own.
+"""The server under test: the one that ``--target`` names, or an embedded one.
 
-Nothing else of the project is imported by the tests, so that they say the same of any server.
+The tests import nothing else of the project, so that they hold for any server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_l
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Where the server is.
+    """The address of the server.
 
     Attributes:
         grpc: ``host:port``.
@@ -136,7 +136,7 @@ def rest(target) -> Rest:
 
 @pytest.fixture
 def reload(management, target):
-    """Changes the config; the first one is back after the test."""
+    """Changes the config; the original is restored after the test."""
     from tests.conformance.models import VERSIONED, VERSIONS
     from tests.conformance.reloading import Reloading, State, entry, eventually, states
 
@@ -144,7 +144,7 @@ def reload(management, target):
         pytest.skip("needs --models, the models' folder as the server sees it")
     reloading = Reloading(management, target.models)
     yield reloading
-    # One model's versions at a time: labels want theirs to be there before.
+    # One model's versions at a time: labels need theirs to be available.
     plain = reloading.original()
     entry(plain, VERSIONED).ClearField("version_labels")
     reloading(plain)

@@ -1,6 +1,6 @@
-"""Where the embedded server departs from TF Serving on purpose: the whole list.
+"""All deliberate deviations of the embedded server from TF Serving.
 
-A test of such a point carries ``@pytest.mark.deviation("name")`` and accepts either behaviour; all others accept
+A test of a deviation carries ``@pytest.mark.deviation("name")`` and accepts either behaviour; all others accept
 TF Serving's alone.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Deviation:
-    """One point.
+    """One deviation.
 
     Attributes:
         stock: what TF Serving does.
@@ -24,23 +24,23 @@ class Deviation:
 
 DEVIATIONS = {
     "metadata_field": Deviation(
-        stock='says "Metadata field %s is not supportedX": a format that was never filled in',
+        stock='says "Metadata field %s is not supportedX": with an unfilled format',
         ours='says "Metadata field X is not supported"',
     ),
     "missing_base_path": Deviation(
-        stock="a base path that is not there stops the look for versions of every model",
-        ours="the other models go on",
+        stock="a missing base path stops the polling of all models",
+        ours="the other models are still polled",
     ),
     "retries": Deviation(
         stock="a version that failed to load is given up after --max_num_load_retries, for as long as it is aspired",
-        ours="it is tried again, with growing pauses",
+        ours="it is retried, with growing delays",
     ),
     "status_label": Deviation(
-        stock="a status asked by label is that of all versions, whatever the label",
-        ours="it is that of the label's version; a label that is not there is refused as everywhere else",
+        stock="a status by label is that of all versions, for any label",
+        ours="it is that of the label's version; an unknown label is refused as in other calls",
     ),
     "unknown_names": Deviation(
-        stock="counts a request for a model it does not have under the name that was sent, whatever that is",
-        ours="counts it under an empty name, so that nobody can fill the memory and the metrics with names",
+        stock="counts a request for a model it does not have under the name that was sent",
+        ours="counts it under an empty name, so that invented names cannot fill the memory",
     ),
 }

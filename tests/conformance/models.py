@@ -1,4 +1,4 @@
-"""Write the models that the conformance tests ask for: ``python -m tests.conformance.models FOLDER``.
+"""Write the models that the conformance tests need: ``python -m tests.conformance.models FOLDER``.
 
 Prints the command line that starts tensorflow_model_server with them. The formulas are those of TF Serving's own
 test models (servables/tensorflow/testdata): y = 0.5 x + 2, y2 = 0.5 x + 3 and, from another input, y3 = 0.5 x2 + 3.
@@ -25,7 +25,7 @@ BAD, SPARE = "bad", "spare"
 # In ``versions/``: version number to the constant that is added.
 VERSIONS = {1: 2.0, 2: 3.0, 3: 4.0}
 STABLE, CANARY = 1, 2
-# TF Serving's flags that the tests count on, beside the ports and the files.
+# TF Serving's flags that the tests need besides the ports and the files.
 FLAGS = (
     "--allow_version_labels_for_unavailable_models=true",
     "--file_system_poll_wait_seconds=1",

@@ -1,4 +1,4 @@
-"""Changing what the server serves, and waiting for what it does not wait for."""
+"""Changes what the server serves, and waits for the result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Reloading:
         self.folder = folder
 
     def original(self):
-        """The config that the server was started with, to be changed."""
+        """A copy of the config that the server was started with."""
         return text_format.Parse(config(self.folder), model_server_config_pb2.ModelServerConfig())
 
     def __call__(self, new):
@@ -49,7 +49,7 @@ def states(management, name):
 
 
 def eventually(condition):
-    """Unloading and new versions do not keep the call."""
+    """The call does not wait for unloading and new versions."""
     end = time.monotonic() + SECONDS
     while not condition():
         assert time.monotonic() < end

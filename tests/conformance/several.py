@@ -1,4 +1,4 @@
-"""Modules of the test models that TF Serving's own test data have no counterpart of."""
+"""Modules of test models without a counterpart in TF Serving's test data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _floats(name: str, *shape: int | None) -> tf.TensorSpec:
 
 
 class Several(tf.Module):
-    """Signatures of every sort, but none that is called ``serving_default``."""
+    """Signatures of all kinds, without a ``serving_default``."""
 
     def signatures(self) -> Mapping[str, tf.types.experimental.PolymorphicFunction]:
         """The functions by the names of their signatures."""
@@ -51,7 +51,7 @@ class Several(tf.Module):
 
     @tf.function(input_signature=[_floats("a", None), _floats("b", None)])
     def add(self, a: tf.Tensor, b: tf.Tensor) -> Mapping[str, tf.Tensor]:
-        """Fails in its kernel where the sizes differ."""
+        """Fails in its kernel if the sizes differ."""
         return {"sum": a + b}
 
     @tf.function(input_signature=[_floats("values", None, None)])

@@ -1,4 +1,4 @@
-"""A certificate authority of our own, and what it signs, for tests of TLS."""
+"""A certificate authority for tests of TLS."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Authority:
     """Signs certificates for this machine's loopback address.
 
     Attributes:
-        certificate: PEM, what the other side is to trust.
+        certificate: PEM, to be trusted by the other side.
     """
 
     def __init__(self):
@@ -38,7 +38,11 @@ class Authority:
     def sign(self, common_name: str) -> Pair:
         """A new key and its certificate."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names = [
+            x509.DNSName(common_name),
+            x509.DNSName("localhost"),
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        ]
         built = _builder(_name(common_name), self._name, key.public_key()).add_extension(
             x509.SubjectAlternativeName(names), critical=False
         )

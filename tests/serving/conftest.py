@@ -1,4 +1,4 @@
-"""What the tests of the server share: small models with known answers."""
+"""Shared by the tests of the server: small models with known answers."""
 
 from __future__ import annotations
 

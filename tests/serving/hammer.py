@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections import Counter
@@ -49,14 +50,14 @@ class Hammer:
         self.stop()
 
     def stop(self) -> None:
-        """Ask no more, and wait for the answers under way."""
+        """Stop sending, and wait for the open answers."""
         self._stop.set()
         for thread in self._threads:
             thread.join(60)
         assert not any(thread.is_alive() for thread in self._threads)
 
     def keeps_answering(self, count: int = 20) -> None:
-        """Wait for so many answers more."""
+        """Wait for ``count`` more answers."""
         wanted = self.answers.total() + count
         wait_for(lambda: self.answers.total() >= wanted or self.surprises)
         assert not self.surprises
@@ -100,6 +101,13 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
         time.sleep(0.01)
 
 
+def free_port() -> int:
+    """A port that no server has at the moment."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
 def anonymous_megabytes(pid: int) -> float:
     """Memory of a process that is not backed by files."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -107,7 +115,7 @@ def anonymous_megabytes(pid: int) -> float:
 
 
 def copy_slowly(source: Path, target: Path, *, pause: float, complete: threading.Event) -> None:
-    """As a careless script would: right into its place, the graph first, the variables piece by piece.
+    """Copy as a careless script would: in place, the graph first, the variables piece by piece.
 
     Args:
         source: a version's folder.

@@ -29,7 +29,7 @@ class _Small(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
     def regress(self, inputs):
-        """Half the feature ``x``, and 2; fails on what is no tf.Example."""
+        """Half the feature ``x``, and 2; fails on bytes that are not a tf.Example."""
         x = tf.io.parse_example(inputs, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
         return {"outputs": 0.5 * x + 2}
 

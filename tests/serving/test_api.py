@@ -117,7 +117,7 @@ class Server:
 @contextmanager
 def serving(folders, *, loader=load, log=None):
     core = ServerCore(load=loader, poll_seconds=0)
-    # A model that does not load keeps no other from being served.
+    # A model that fails to load does not affect the others.
     with suppress(StatusError):
         core.reload(config_of(folders))
     server = Server(core, log)

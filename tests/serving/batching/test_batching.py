@@ -19,6 +19,7 @@ from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.metrics import Metrics
 from tests.serving import small_saved_model
+from tests.serving.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 
@@ -108,13 +109,6 @@ def batched(model):
     for each in made:
         each.model.gate.set()
         each.servable.close()
-
-
-def wait_for(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.001)
 
 
 def rows(*values: float, width: int = 1) -> np.ndarray:

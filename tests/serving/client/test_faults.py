@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
 import os
 import signal
-import socket
 import threading
-import time
+from pathlib import Path
 
 import psutil
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from serving.client import (
     AsyncClient,
@@ -30,6 +23,8 @@ from serving.client import (
     Unavailable,
 )
 from tests.serving import trips
+from tests.serving.certificates import Authority
+from tests.serving.hammer import free_port, wait_for
 from tests.serving.running import RunningServer
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
@@ -46,19 +41,6 @@ def flags(tmp_path_factory):
     (folder / "taxi").mkdir()
     trips.save(folder / "taxi" / "1")
     return ("--model_name", "taxi", "--model_base_path", folder / "taxi")
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-def wait_for(condition, seconds=60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
 
 
 def test_a_restart_of_the_server_is_not_seen(flags):
@@ -175,47 +157,23 @@ def test_an_idle_connection_is_reopened_and_the_server_s_limits_are_reported(fla
             assert len(client.predict("taxi", rows, chunk_rows=500)["said"]) == 2000
 
 
-class Authority:
-    """Signs certificates; writes PEM files into a folder."""
-
-    def __init__(self, folder, name):
-        self._folder, self._name, self._key = folder, name, ec.generate_private_key(ec.SECP256R1())
-        self.file = folder / f"{name}.pem"
-        self.file.write_bytes(self._certificate(name, self._key, x509.BasicConstraints(ca=True, path_length=None)))
-
-    def issue(self, name, address=None):
-        """Certificate and key, for ``name`` and an IP address."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName(name), *([x509.IPAddress(ipaddress.ip_address(address))] if address else [])]
-        certificate, private = self._folder / f"{name}.crt", self._folder / f"{name}.key"
-        certificate.write_bytes(self._certificate(name, key, x509.SubjectAlternativeName(names)))
-        private.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return certificate, private
-
-    def _certificate(self, name, key, extension):
-        now = datetime.datetime.now(datetime.timezone.utc)
-        builder = x509.CertificateBuilder(
-            issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._name)]),
-            subject_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
-            public_key=key.public_key(),
-            serial_number=x509.random_serial_number(),
-            not_valid_before=now - datetime.timedelta(days=1),
-            not_valid_after=now + datetime.timedelta(days=1),
-        ).add_extension(extension, critical=False)
-        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-
 def test_tls_and_client_certificates(flags, tmp_path):
-    authority, stranger = Authority(tmp_path, "authority"), Authority(tmp_path, "stranger")
-    certificate, key = authority.issue("models.example", "127.0.0.1")
-    mine, my_key = authority.issue("caller")
-    fields = {"server_key": key, "server_cert": certificate, "custom_ca": authority.file}
-    lines = [f'{name}: "{file.read_text()}"'.replace("\n", "\\n") for name, file in fields.items()]
+    authority, stranger = Authority(), Authority()
+    server_pair, caller = authority.sign("models.example"), authority.sign("caller")
+    fields = {
+        "server_key": server_pair.key,
+        "server_cert": server_pair.certificate,
+        "custom_ca": authority.certificate,
+    }
+    lines = [f'{name}: "{text}"'.replace("\n", "\\n") for name, text in fields.items()]
     (tmp_path / "ssl.config").write_text("\n".join([*lines, "client_verify: true"]))
+
+    def file(name: str, text: str) -> Path:
+        (tmp_path / name).write_text(text)
+        return tmp_path / name
+
+    ca, wrong_ca = file("ca.pem", authority.certificate), file("wrong.pem", stranger.certificate)
+    me = {"certificate": file("caller.crt", caller.certificate), "key": file("caller.key", caller.key)}
     once = Retry(attempts=1)
 
     def ask(target: str, **tls) -> list[bytes]:
@@ -226,19 +184,18 @@ def test_tls_and_client_certificates(flags, tmp_path):
         async with AsyncClient(Connection(addresses=(target,), tls=Tls(**tls))) as client:
             return (await client.predict("taxi", ROW))["said"].tolist()
 
-    me = {"certificate": mine, "key": my_key}
     with RunningServer(*flags, "--ssl_config_file", tmp_path / "ssl.config") as server:
-        assert ask(server.target, ca=authority.file, **me) == SAID
-        assert asyncio.run(ask_asynchronously(server.target, ca=authority.file, **me)) == SAID
+        assert ask(server.target, ca=ca, **me) == SAID
+        assert asyncio.run(ask_asynchronously(server.target, ca=ca, **me)) == SAID
         # Two names of one server; the certificate's name is given.
         port = server.target.rsplit(":")[-1]
         two = f"{server.target},localhost:{port}"
-        assert ask(two, ca=authority.file, server_name="models.example", **me) == SAID
+        assert ask(two, ca=ca, server_name="models.example", **me) == SAID
         with pytest.raises(Refused, match="CERTIFICATE_VERIFY_FAILED"):
-            ask(server.target, ca=stranger.file, **me)
+            ask(server.target, ca=wrong_ca, **me)
         with pytest.raises(Refused, match="Hostname Verification"):
-            ask(server.target, ca=authority.file, server_name="other.example", **me)
+            ask(server.target, ca=ca, server_name="other.example", **me)
         with pytest.raises((Refused, Unavailable)):
-            ask(server.target, ca=authority.file)
+            ask(server.target, ca=ca)
         with pytest.raises(Unavailable), Client(Connection(addresses=(server.target,), retry=once)) as client:
             client.predict("taxi", ROW)

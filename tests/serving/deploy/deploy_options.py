@@ -1,4 +1,4 @@
-"""What the tests of the deploy files share: options that say much, and the files rendered from them."""
+"""Shared by the tests of the deploy files: options, and the files rendered from them."""
 
 import json
 from typing import Any

@@ -26,7 +26,7 @@ for part in ("batching", "request_log", "rest"):
     pytest.importorskip(f"serving.{part}.part")
 
 MODEL = "half_plus_two"
-# What Grafana puts in.
+# Values that Grafana fills in.
 CHOICES = {"$model": MODEL, "$__rate_interval": "1m"}
 _MOST_SCRAPES = 100
 OPTIONS = Deploy(batching={"max_batch_size": 4, "batch_timeout_micros": 0, "allowed_batch_sizes": (4,)})
@@ -61,7 +61,7 @@ def server(tmp_path_factory, half_plus):
 
 @pytest.fixture(scope="module")
 def samples(server):
-    """A scrape after requests that ended well and one that did not; the request log counts a little later."""
+    """A scrape after successful requests and a failed one; the request log counts a little later."""
     with grpc.insecure_channel(server.target) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         stub.Predict(predict_request(), timeout=30)
@@ -133,7 +133,7 @@ def selected(selector, samples) -> list[dict[str, str]]:
 
 
 def problems(query: str, legend: str, samples) -> list[str]:
-    """Why a query would show nothing, or a line without a name; empty for a good one."""
+    """Why a query would show nothing, or an unnamed line; empty for a valid query."""
     expression = promql_parser.parse(filled_in(query))
     groups = []
 

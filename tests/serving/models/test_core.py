@@ -18,6 +18,7 @@ from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.models.core import ServerCore
 from serving.models.manager import Retries, VersionState
+from tests.serving.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 
@@ -38,13 +39,6 @@ def spec(**fields) -> model_pb2.ModelSpec:
     if "label" in fields:
         result.version_label = fields["label"]
     return result
-
-
-def wait_for(condition, seconds=20.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.01)
 
 
 def ask(core, model_spec) -> tuple[int, float]:

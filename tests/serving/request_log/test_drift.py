@@ -1,4 +1,4 @@
-"""What a request log is for: TFDV sees in it that the requests are not what the model was trained on."""
+"""The purpose of a request log: TFDV finds requests that differ from the training data."""
 
 from __future__ import annotations
 

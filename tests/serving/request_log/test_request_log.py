@@ -25,6 +25,7 @@ from serving.processes import process_context
 from serving.request_log import writer as request_log
 from serving.request_log.reader import parse, read
 from serving.request_log.writer import RequestLog
+from tests.serving.hammer import wait_for
 from tests.serving.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
@@ -56,13 +57,6 @@ def numbers(folder: Path, model: str = "taxi") -> list[int]:
 def opened(folder: Path, **changes) -> RequestLog:
     options = {"sampling_rate": 1.0, "rotate_bytes": 1 << 20, "rotate_seconds": 3600.0}
     return RequestLog(folder=folder, **(options | changes))
-
-
-def wait_for(condition, *, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.02)
 
 
 def finished(folder: Path, model: str = "taxi") -> list[Path]:

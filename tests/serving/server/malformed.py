@@ -1,4 +1,4 @@
-"""Requests that are wrong in every way, and the codes that a server may answer them with."""
+"""Malformed requests of all kinds, and the codes that a server may answer."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ REQUESTS = {
     f"{_MODEL}/GetModelStatus": get_model_status_pb2.GetModelStatusRequest,
 }
 _INVALID = frozenset({StatusCode.INVALID_ARGUMENT})
-# What a part of a good request may be: good itself, or one that names no model, signature, method or example.
+# Parts of a request: valid, or without a model, signature, method or example.
 _PARSED = _INVALID | {StatusCode.OK, StatusCode.NOT_FOUND, StatusCode.FAILED_PRECONDITION, StatusCode.UNIMPLEMENTED}
-# Bytes that are no message never reach the servicer; gRPC answers in C++ and in Python alike.
+# Bytes that do not parse never reach the servicer; gRPC answers, in C++ and in Python.
 _UNPARSED = frozenset({StatusCode.INTERNAL})
 
 
@@ -69,7 +69,7 @@ def malformed(count: int, *, model: str, seed: int = 0) -> Iterator[Malformed]:
 
 
 def _judged(method: str, message: bytes) -> Malformed:
-    """The parser of the same protobuf runtime says whether the bytes are a message at all."""
+    """The protobuf runtime's own parser decides whether the bytes are a message."""
     try:
         REQUESTS[method].FromString(message)
     except Exception:  # noqa: BLE001 (DecodeError's place differs between protobuf's implementations)
@@ -138,7 +138,7 @@ def _content(size: int) -> tensor_pb2.TensorProto:
 
 
 def huge(model: str) -> Iterator[Malformed]:
-    """Megabytes that do not fill the shape, and megabytes that are no message."""
+    """Megabytes that do not fill the shape, and megabytes that do not parse."""
     for size in (5_000_001, 10_000_000, 15_000_002):
         yield _predict(model, _content(size))
         yield _judged(f"{_PREDICTION}/Predict", b"\xff" * size)

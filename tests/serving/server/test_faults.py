@@ -1,9 +1,8 @@
-"""The server among faults: killed, starved, flooded with nonsense, fed with half a model."""
+"""The server under faults: killed, starved, flooded with garbage, given half a model."""
 
 from __future__ import annotations
 
 import shutil
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +18,7 @@ from tests.serving.hammer import (
     anonymous_megabytes,
     client_of,
     copy_slowly,
+    free_port,
     half_of_two,
     looped,
     wait_for,
@@ -51,14 +51,8 @@ def statuses(server):
     return {status.version: status for status in answer.model_version_status}
 
 
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 def test_killed_and_started_again_under_load(base_path):
-    """Clients that try again notice nothing but the time it takes."""
+    """Clients that retry notice only the delay."""
     on_one_port = [*flags(base_path), f"--port={free_port()}"]
     with (
         RunningServer(*on_one_port) as first,
@@ -76,7 +70,7 @@ def test_killed_and_started_again_under_load(base_path):
 
 
 def test_a_terminated_server_answers_what_it_accepted(base_path):
-    """With a second server nobody notices; whoever does not try again gets an answer, or is told that he has none.
+    """With a second server no client notices; one that does not retry gets an answer or an error.
 
     He is told UNAVAILABLE, or CANCELLED by gRPC's core for what arrives while it says goodbye; no handler saw those.
     """

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import grpc
 import numpy as np
@@ -24,6 +23,7 @@ from pipeline.running.model_server import ModelServer
 from serving.client import Client, ServingError
 from serving.client.messages import descriptors
 from serving.client.messages.protos import DESCRIPTOR_SET
+from tests.serving.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 
@@ -40,13 +40,6 @@ def base_path(small_model, tmp_path):
 def target(base_path):
     with ModelServer(model_name="small", base_path=base_path) as server:
         yield server.target()
-
-
-def wait_for(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
 
 
 def test_rows_are_answered_as_examples_are(small_model, target):

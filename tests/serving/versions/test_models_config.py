@@ -44,7 +44,7 @@ def test_a_write_that_fails_leaves_the_file(file):
 
 
 def test_a_folder_that_cannot_be_synced_is_only_a_warning(file, monkeypatch, caplog):
-    # The file is in its place by then: after an error the caller would lead the servers back from it.
+    # The file is in place by then: on an error the caller would restore the servers' old config.
     synced = []
 
     def sync(descriptor):

@@ -29,7 +29,7 @@ from tests.serving.running import RunningServer
 pytestmark = pytest.mark.tensorflow
 
 MODEL = "m"
-# Version to the constant that is added; version 5 is no SavedModel.
+# Version to the constant that is added; version 5 is not a SavedModel.
 CONSTANTS = {2: 2.0, 3: 3.0, 4: 4.0}
 BAD = 5
 
@@ -106,7 +106,7 @@ class Callers:
             thread.join()
 
     def answers_with(self, value: float) -> None:
-        """Wait until this is what new requests are answered with."""
+        """Wait until new requests get this answer."""
         with self._lock:
             self.answers.clear()
         end = time.monotonic() + 20
@@ -290,7 +290,7 @@ def test_after_a_kill_before_the_file_the_command_can_be_repeated(fleet):
         assert process.exitcode == -signal.SIGKILL
         callers.answers_with(3.0)
         assert fleet.labels() == {"stable": 2}
-        # The file rules: a command that has nothing to do with it leads the server back first, without an error.
+        # The file rules: an unrelated command first brings the server back to it, without an error.
         assert fleet("label", "canary", 4) == 0
         callers.answers_with(2.0)
         assert available(fleet.targets[0]) == {2, 4}

@@ -144,6 +144,8 @@ def test_every_caller_of_many_gets_the_answers_to_its_own_rows(batched):
     assert sum(subject.sizes()) == subject.metric("input_batch_size_sum") == sum(map(len, asked))
     assert len(subject.sizes()) == subject.metric("wrapped_run_count") < CALLERS / 2
     assert subject.metric("queuing_latency_count") == CALLERS
+    # Microseconds of all callers, most of whom waited behind the gate.
+    assert CALLERS < subject.metric("queuing_latency_sum") < CALLERS * 60e6
 
 
 def test_many_callers_of_several_signatures_without_any_gate(batched):

@@ -1,4 +1,4 @@
-"""The files of CI, what in them refers to what, and their scripts run with stand-ins for tools that are not here."""
+"""The CI files: their references, and their scripts, run with stand-ins for tools that are not available."""
 
 import os
 import re
@@ -22,7 +22,7 @@ Tree = dict[str, Any]
 _EXPRESSION = re.compile(r"\$\{\{(.+?)\}\}")
 _CONTEXT = re.compile(r"\b(?:github|inputs|vars|needs|steps|env|secrets|matrix|runner)\.[\w.-]+")
 _SUBSTITUTION = re.compile(r"\$\{?(_[A-Z_]+|[A-Z]+_ID)\b")
-# What GitHub and Cloud Build set by themselves; of theirs we use no more.
+# The values that GitHub and Cloud Build set and that the files use.
 _GITHUB = {"github.ref", "github.sha", "github.event_name"}
 _BUILD = {"PROJECT_ID", "BUILD_ID"}
 _PYTHON = """#!/usr/bin/env bash
@@ -37,7 +37,7 @@ DIGEST = "ab" * 32
 
 
 def read(path: Path) -> Tree:
-    """A workflow; YAML 1.1 takes the key ``on`` for true."""
+    """A workflow; YAML 1.1 reads the key ``on`` as true."""
     tree = yaml.safe_load(path.read_text())
     if True in tree:
         tree["on"] = tree.pop(True)
@@ -57,7 +57,7 @@ def texts(tree: Any, *, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def contexts(tree: Any) -> set[str]:
-    """What the expressions of a workflow, or a part of it, refer to."""
+    """The references in the expressions of a workflow or a part of it."""
     expressions = [
         expression
         for key, text in texts(tree)
@@ -67,7 +67,7 @@ def contexts(tree: Any) -> set[str]:
 
 
 def workflow_faults(workflow: Tree) -> list[str]:
-    """References that lead nowhere, and jobs that may or can do too much."""
+    """Dangling references, and jobs with too many permissions or without a limit."""
     dispatch = (workflow["on"].get("workflow_dispatch") or {}).get("inputs", {})
     known = _GITHUB | {f"inputs.{name}" for name in dispatch}
     found = [] if workflow.get("permissions") == {"contents": "read"} else ["permissions: more than contents: read"]
@@ -79,7 +79,7 @@ def workflow_faults(workflow: Tree) -> list[str]:
 
 def _job_faults(job: Tree, jobs: Tree, known: set[str]) -> Iterator[str]:
     needs = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
-    yield from (f"needs {name}, which is no job" for name in needs if name not in jobs)
+    yield from (f"needs {name}, which is not a job" for name in needs if name not in jobs)
     known = known | {
         f"needs.{name}.outputs.{output}" for name in needs for output in jobs.get(name, {}).get("outputs", {})
     }
@@ -90,7 +90,7 @@ def _job_faults(job: Tree, jobs: Tree, known: set[str]) -> Iterator[str]:
     for step in job.get("steps", []):
         yield from (f"{name} is not known" for name in sorted(_unknown(step, known, steps)))
         if _EXPRESSION.search(step.get("run", "")):
-            yield "run: holds an expression, run as code; pass it by env"
+            yield "run: contains an expression, which runs as code; pass it by env"
         if "uses" in step and not re.search(r"@[0-9a-f]{40}$", step["uses"]):
             yield f"{step['uses']} is not pinned by its commit"
         if "id" in step:
@@ -99,7 +99,7 @@ def _job_faults(job: Tree, jobs: Tree, known: set[str]) -> Iterator[str]:
     yield from (f"{name} is not known" for name in sorted(_unknown(rest, known, steps)))
     signs_in = any("google-github-actions/auth@" in step.get("uses", "") for step in job.get("steps", []))
     if signs_in != (job.get("permissions", {}).get("id-token") == "write"):
-        yield "id-token: write is for jobs that sign in, and for them alone"
+        yield "id-token: write is for jobs that sign in, and only for them"
 
 
 def _unknown(tree: Tree, known: set[str], steps: set[str]) -> set[str]:
@@ -109,7 +109,7 @@ def _unknown(tree: Tree, known: set[str], steps: set[str]) -> set[str]:
 
 
 def build_faults(build: Tree) -> list[str]:
-    """Substitutions, steps and limits of a Cloud Build file that lead nowhere or are missing."""
+    """Dangling or unused substitutions, wrong step references and missing limits of a Cloud Build file."""
     declared = set(build["substitutions"])
     used = {match[1] for _, text in texts(build) for match in _SUBSTITUTION.finditer(text)}
     found = [f"{name} is not declared" for name in sorted(used - declared - _BUILD)]
@@ -117,24 +117,26 @@ def build_faults(build: Tree) -> list[str]:
     before = {"-"}
     for step in build["steps"]:
         found += [
-            f"{step['id']}: waits for {name}, no step before it" for name in step["waitFor"] if name not in before
+            f"{step['id']}: waits for {name}, which is no earlier step"
+            for name in step["waitFor"]
+            if name not in before
         ]
         found += [f"{step['id']}: has no {key}" for key in ("timeout", "script") if key not in step]
         if not step["script"].startswith("#!/usr/bin/env bash\nset -euo pipefail\n"):
-            found.append(f"{step['id']}: goes on after a command that fails")
+            found.append(f"{step['id']}: continues after a failed command")
         before.add(step["id"])
     return found
 
 
 def run(script: str, *, folder: Path, environment: Mapping[str, str], at: Path | None = None, real: str = "-") -> None:
-    """Run a step's script as its runner would: any failing command, or unset variable, is an error.
+    """Run a step's script as its runner would: a failing command or an unset variable is an error.
 
     Args:
-        script: of bash.
-        folder: gets the stand-ins' log, and is the working directory.
-        environment: what the step declares, and nothing else of this process but what tools need.
-        at: another working directory.
-        real: a pattern of the commands of ``python -m kubeflow`` that are run and not only written down.
+        script: str, the step's bash script.
+        folder: Path, for the stand-ins' log; the working directory by default.
+        environment: the variables that the step declares; of this process, only what tools need is passed on.
+        at: Path, another working directory.
+        real: str, a pattern of the ``python -m kubeflow`` commands to run, instead of only recording them.
     """
     log = shlex.quote(str(folder / "log"))
     python = _PYTHON.format(log=log, real=real, python=shlex.quote(sys.executable))
@@ -158,13 +160,13 @@ def run(script: str, *, folder: Path, environment: Mapping[str, str], at: Path |
 
 
 def calls(folder: Path) -> list[list[str]]:
-    """The tools that the scripts run in ``folder`` called, with their arguments, in order."""
+    """The calls of tools by the scripts that ran in ``folder``, with their arguments, in order."""
     log = folder / "log"
     return [shlex.split(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 def configs_with(folder: Path, platform: Mapping[str, Any]) -> Path:
-    """A copy of configs/ whose Vertex profile has the keys of ``platform`` laid over its own."""
+    """A copy of configs/ with the keys of ``platform`` merged over those of the Vertex profile."""
     configs = Path(shutil.copytree(ROOT / "configs", folder / "configs"))
     profile = configs / "profiles" / "vertex.yaml"
     tree = yaml.safe_load(profile.read_text())

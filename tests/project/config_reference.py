@@ -41,7 +41,11 @@ def sections(text: str, heading: str) -> dict[str, str]:
     """The entries below ``heading`` of a Google docstring, each as one line."""
     found = re.search(rf"^{heading}:\n((?:[ \t]+.*\n?|\n)+)", inspect.cleandoc(text) + "\n", re.M)
     entries = re.findall(r"^    (\w+): (.*(?:\n {5,}.*)*)", found[1], re.M) if found else []
-    return {name: _TYPE.sub("", re.sub(r"\s+", " ", meaning)).replace("``", "`") for name, meaning in entries}
+    return {name: _as_in_yaml(re.sub(r"\s+", " ", meaning)) for name, meaning in entries}
+
+
+def _as_in_yaml(meaning: str) -> str:
+    return re.sub(r"\bNone\b", "`null`", _TYPE.sub("", meaning)).replace("``", "`")
 
 
 def meanings(model: type[BaseModel]) -> dict[str, str]:

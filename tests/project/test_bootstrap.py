@@ -1,4 +1,4 @@
-"""The set-up's parts, and real set-ups of small environments: a lock of hand-made wheels, without the network."""
+"""The set-up: its parts, and real set-ups of small environments from a lock of hand-made wheels, offline."""
 
 import hashlib
 import os
@@ -14,8 +14,7 @@ import pytest
 
 import bootstrap
 
-# Runs the set-up with what needs the network (the tools, glibc) taken from this environment, and pip, which only they
-# need, left out.
+# Runs the set-up offline: the tools and glibc come from this environment, and pip, which only they need, is left out.
 _DRIVER = """
 import shutil, sys
 from pathlib import Path
@@ -112,14 +111,14 @@ def test_this_environment_runs_on_a_new_enough_glibc():
     assert bootstrap.glibc_version() >= bootstrap.REQUIRED_GLIBC
 
 
-def test_an_old_host_without_apt_is_told_what_to_do(monkeypatch):
+def test_the_message_on_an_old_host_without_apt_says_what_to_do(monkeypatch):
     monkeypatch.setattr(os, "confstr", lambda name: "glibc 2.34")
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(bootstrap.BootstrapError, match=r"glibc 2\.34.*Use a distribution from 2024 on"):
         bootstrap.host_distribution()
 
 
-def test_an_unsupported_python_is_told_what_to_do(monkeypatch, tmp_path):
+def test_the_message_on_an_unsupported_python_says_what_to_do(monkeypatch, tmp_path):
     class Version(tuple):
         major, minor = 3, 14
 
@@ -129,7 +128,7 @@ def test_an_unsupported_python_is_told_what_to_do(monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failing_step_shows_the_command_s_last_lines(tmp_path):
+def test_a_failing_step_shows_the_last_lines_of_its_command(tmp_path):
     with pytest.raises(bootstrap.BootstrapError, match=r"trying failed \(exit code 3\):\n  no luck"):
         bootstrap.run(["sh", "-c", "echo no luck; exit 3"], step="trying", cwd=Path(tmp_path))
 
@@ -142,7 +141,7 @@ def test_uv_uses_the_index_and_certificates_of_pip():
 
 
 def test_an_interrupted_set_up_resumes(set_up):
-    """First a download that fails, then Ctrl-C in the midst of one."""
+    """First after a failed download, then after Ctrl-C during one."""
     set_up.lock("first", "second")
     wheel = set_up.wheels / "second-1-py3-none-any.whl"
     content = wheel.read_bytes()
@@ -151,7 +150,7 @@ def test_an_interrupted_set_up_resumes(set_up):
     assert (code, before[0], before[-1]) == (1, "environment", "packages, byte-compiled (a few minutes)")
     assert "installing requirements.lock failed" in err
 
-    # A named pipe nobody writes to: uv reads it until it is interrupted.
+    # A named pipe without a writer: uv reads it until it is interrupted.
     os.mkfifo(wheel)
     process = set_up.start()
     assert process.stdout.read(15) == "set-up  package"

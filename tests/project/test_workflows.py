@@ -1,4 +1,4 @@
-"""GitHub's and Cloud Build's files: their schemas, what refers to what, and every command, run."""
+"""The files for GitHub and Cloud Build: their schemas, their references, and every command in them."""
 
 import copy
 import re
@@ -45,7 +45,7 @@ def test_the_files_fit_their_schemas(schema, files, tmp_path):
 @pytest.mark.parametrize("path", [CHECK, DEPLOY], ids=lambda path: path.name)
 def test_references_of_a_workflow_resolve(path):
     assert ci_files.workflow_faults(ci_files.read(path)) == []
-    # A commit says nothing to a reader.
+    # Readers need the version of a commit.
     for line in path.read_text().splitlines():
         if "uses:" in line and "./" not in line:
             assert re.search(r"@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)
@@ -56,15 +56,15 @@ def test_references_of_a_workflow_resolve(path):
     [
         ("needs.images.outputs.cpu", "needs.images.outputs.image", "compile: needs.images.outputs.image is not known"),
         ("needs: [images, compile]", "needs: [compile]", "submit: needs.images.outputs.cpu is not known"),
-        ("needs: images", "needs: image", "compile: needs image, which is no job"),
+        ("needs: images", "needs: image", "compile: needs image, which is not a job"),
         ("steps.gpu.outputs", "steps.gpus.outputs", "images: steps.gpus.outputs.digest is not known"),
         ("inputs.cron", "inputs.schedule", "submit: inputs.schedule is not known"),
         ("timeout-minutes: 30", "continue-on-error: false", "compile: has no timeout-minutes"),
         ("@263435318d21b8e681c14492fe198d362a7d2c83", "@v6",
          "images: docker/build-push-action@v6 is not pinned by its commit"),
-        ("id-token: write", "actions: read", "submit: id-token: write is for jobs that sign in, and for them alone"),
+        ("id-token: write", "actions: read", "submit: id-token: write is for jobs that sign in, and only for them"),
         ("permissions:\n  contents: read\n\n", "", "permissions: more than contents: read"),
-        ('"$CRON"', "${{ inputs.cron }}", "submit: run: holds an expression, run as code; pass it by env"),
+        ('"$CRON"', "${{ inputs.cron }}", "submit: run: contains an expression, which runs as code; pass it by env"),
     ],
 )  # fmt: skip
 def test_a_planted_fault_in_a_workflow_is_found(old, new, fault, tmp_path):
@@ -81,7 +81,7 @@ def test_only_the_approved_environment_submits():
 
 
 def run_jobs(path: Path, folder: Path, inputs: dict[str, str]) -> list[list[str]]:
-    """Run every step of a workflow that has a script, with what its expressions would be."""
+    """Run every script in a workflow, with values for its expressions."""
     workflow = ci_files.read(path)
 
     def environment(*parts: dict) -> dict[str, str]:
@@ -109,7 +109,7 @@ def run_jobs(path: Path, folder: Path, inputs: dict[str, str]) -> list[list[str]
 
 
 def check_calls(called: list[list[str]]) -> list:
-    """Hand every command to what would take it; the parsed ones of ``python -m kubeflow``."""
+    """Check that every command is valid, and return the parsed ones of ``python -m kubeflow``."""
     parsed = []
     for tool, *arguments in called:
         if tool == "python":
@@ -167,8 +167,8 @@ def test_a_misspelt_command_is_refused():
         check_calls([["make", "tests-of-everything"]])
 
 
-def test_the_images_that_are_built_are_there():
-    """Which file, and which of its targets."""
+def test_the_built_images_exist():
+    """The Dockerfile, and its target."""
     steps = [step for step in ci_files.read(DEPLOY)["jobs"]["images"]["steps"] if "build-push" in step.get("uses", "")]
     asked = {(step["with"]["file"], step["with"]["target"]) for step in steps}
     asked |= set(re.findall(r"docker build --file (\S+) --target (\S+)", CLOUD_BUILD.read_text()))
@@ -192,8 +192,8 @@ def test_references_of_the_build_resolve(build):
     [
         ("$_CONFIG", "$_CONFIGURATION", "_CONFIGURATION is not declared"),
         ('"$_CRON"', '"$_PROFILE"', "_CRON is not used"),
-        ("[test, build]", "[test, images]", "push: waits for images, no step before it"),
-        ("set -euo pipefail\nmake lint", "make lint", "test: goes on after a command that fails"),
+        ("[test, build]", "[test, images]", "push: waits for images, which is no earlier step"),
+        ("set -euo pipefail\nmake lint", "make lint", "test: continues after a failed command"),
     ],
 )
 def test_a_planted_fault_in_the_build_is_found(build, old, new, fault):
@@ -205,7 +205,7 @@ def test_a_planted_fault_in_the_build_is_found(build, old, new, fault):
 
 
 def test_the_build_runs_from_the_test_to_the_submission(build, tmp_path):
-    """Compile and lint for real, on the profile that Terraform prints; the image's digest reaches every container."""
+    """Compile and lint really run, with Terraform's profile; every container gets the image's digest."""
     module = terraform_files.read({path.name: path.read_text() for path in terraform_files.FOLDER.glob("*.tf")})
     configs = ci_files.configs_with(tmp_path, terraform_files.rendered_platform(module))
     given = {"_REPOSITORY": REGISTRY, "_CONFIG": str(configs / "taxi.yaml"), "_CRON": "0 3 * * 1"}

@@ -47,7 +47,7 @@ def _module(command: str) -> ModuleType:
 
 
 def config_arguments(*, profile: str | None) -> argparse.ArgumentParser:
-    """The flags of every command that reads a config; the profile must be named where there is no default."""
+    """The flags of every command that reads a config; the profile is required if there is no default."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=Path("configs/taxi.yaml"))
     default = f" (default: {profile})" if profile else ""
@@ -60,7 +60,7 @@ def config_arguments(*, profile: str | None) -> argparse.ArgumentParser:
 
 
 def print_unexpected(error: Exception, *, verbose: bool) -> None:
-    """Two lines for an error that nobody thought of, or its traceback."""
+    """Print an unexpected error in two lines, or with its traceback."""
     if verbose:
         traceback.print_exception(error)
     text = " ".join(str(error).split())[:400]

@@ -1,4 +1,4 @@
-"""The main job: run the DAG, ask the pushed model over gRPC, and tell the person what came out."""
+"""The main job: run the DAG, query the pushed model over gRPC, and print the summary."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
     """Run the pipeline that ``config`` describes, or the part between two nodes.
 
     Returns:
-        0 done, 3 a gate refused, 75 the training was preempted and can go on, 1 a node broke or the run folder is in
+        0 done, 3 a gate refused, 75 the training was preempted and can resume, 1 a node failed or the run folder is in
         use.
 
     Raises:
-        ConfigError: there is no such part, or the Beam engine is not there or not fit.
+        ConfigError: there is no such part, or the Beam engine does not answer or cannot run the pipeline.
     """
     log_file = config.run_folder / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
     try:
         with exclusive(config.run_folder), terminal.quiet(log_file, verbose=verbose) as console:
-            progress = terminal.Progress(console)
+            progress = terminal.NodeProgress(console)
             try:
                 with Interrupts() as interrupts:
                     job = Job(config=config, log_file=log_file, progress=progress, interrupts=interrupts)
@@ -52,7 +52,7 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
         verb = "refused" if failure.refused else "failed"
         print(f"{failure.node} {verb}: {failure.reason}", file=sys.stderr)
         if not failure.refused:
-            print(f"The log has the whole story: {log_file}", file=sys.stderr)
+            print(f"The log has the details: {log_file}", file=sys.stderr)
         return REFUSED if failure.refused else BROKEN
     except RunFolderBusy as error:
         print(error, file=sys.stderr)
@@ -64,19 +64,19 @@ class Job:
     """One run.
 
     Attributes:
-        config: what to run.
-        log_file: where everything is printed that is not for the person.
-        progress: what is for the person.
-        interrupts: looked at before every node.
+        config: the pipeline.
+        log_file: receives everything that TFX and TensorFlow print.
+        progress: the terminal's output.
+        interrupts: checked before every node.
     """
 
     config: Config
     log_file: Path
-    progress: terminal.Progress
+    progress: terminal.NodeProgress
     interrupts: Interrupts
 
     def run(self, from_node: str | None, to_node: str | None) -> None:
-        """Run the nodes; where that ends with a push, ask the pushed model and print the summary."""
+        """Run the nodes; after a push, query the pushed model and print the summary."""
         start = time.monotonic()
         config, progress = self.config, self.progress
         progress.title(f"{config.name}  {config.data.path} → {config.serving_folder}")
@@ -101,7 +101,7 @@ class Job:
             progress.start(node)
 
         observed = runner.ObservedRunner(uncached=built.uncached, on_start=start_node, on_end=progress.end)
-        # The server is up before the push and sees the new version as TF Serving would: by polling.
+        # The server starts before the push and finds the new version as TF Serving would: by polling.
         with ModelServer(model_name=config.serving.model_name, base_path=config.serving_folder) as server:
             guard = beam_guard.guarded(config.beam.limit_minutes)
             with terminal.trainer_messages(progress), memoization.lean_beam(), guard:

@@ -1,6 +1,6 @@
-"""Digests of source files, so that an edit invalidates the nodes that run the code, and no others.
+"""Digests of source files, so that an edit invalidates exactly the nodes that run the code.
 
-TFX's cache key holds the dotted path of ``module.function``, not what the module or its imports contain.
+TFX's cache key has the dotted path of ``module.function``, not the content of the module or its imports.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def source_digest(*paths: str) -> str:
 
 
 def imported_files(module: str) -> dict[str, Path]:
-    """The files of ``module`` and of what it imports, directly or not, from the folder that holds its package.
+    """The files of ``module`` and of everything it imports, directly or not, from the folder of its package.
 
-    Installed packages are left out: the lock stands for them. Found by reading the source, without running it.
+    Installed packages are left out: the lock covers them. The source is parsed, not run.
     """
     folder = _package_folder(module)
     files: dict[str, Path] = {}
@@ -66,7 +66,7 @@ def _package_folder(module: str) -> Path | None:
 
 
 def module_file(module: str) -> Path | None:
-    """The source file of a dotted module, None where there is none; nothing is imported to find it."""
+    """The source file of a dotted module, or None; nothing is imported to find it."""
     top, *rest = module.split(".")
     spec = _top_level(top) if top else None
     for location in (spec.submodule_search_locations or ()) if spec else ():

@@ -1,4 +1,4 @@
-"""The engine of a run: is it there before each node that needs it, and does it work before the first?"""
+"""The engine of a run: checked before each node that needs it, and probed with a small job before the first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.beam.job_server import check_job_server
 from pipeline.beam.probe import probe
 from pipeline.config.beam.portable import JobServer
 from pipeline.config.config import Config
-from pipeline.running.console import Progress
+from pipeline.running.console import NodeProgress
 from pipeline.running.events import NodeEnd
 
 # What workers import: components, and what those may.
@@ -21,15 +21,15 @@ _LINE = "Beam workers"
 
 
 class Engine:
-    """Where the Beam components of one run work.
+    """The engine that runs the Beam components of one run.
 
     Args:
-        config: what runs.
-        nodes: of the pipeline.
-        progress: what is for the person.
+        config: the pipeline.
+        nodes: the pipeline's nodes.
+        progress: shows the probe in the terminal.
     """
 
-    def __init__(self, config: Config, *, nodes: Iterable[BaseNode], progress: Progress):
+    def __init__(self, config: Config, *, nodes: Iterable[BaseNode], progress: NodeProgress):
         self._config, self._progress = config, progress
         self._beam_nodes = {
             node.id for node in nodes if isinstance(getattr(node, "executor_spec", None), BeamExecutorSpec)
@@ -37,10 +37,10 @@ class Engine:
         self._tried = False
 
     def before(self, node: str) -> None:
-        """Look at the engine where ``node`` needs it.
+        """Check the engine if ``node`` needs it.
 
         Raises:
-            ConfigError: it is not there, or its workers are not fit to run the pipeline.
+            ConfigError: the engine does not answer, or its workers cannot run the pipeline.
         """
         beam = self._config.beam
         if not isinstance(beam, JobServer) or node not in self._beam_nodes:

@@ -43,11 +43,11 @@ class BeamWorkerEnded(Exception):
 
 @contextmanager
 def guarded(limit_minutes: float) -> Iterator[None]:
-    """While open, each Beam job ends within ``limit_minutes``, and when one of its worker processes does.
+    """While open, each Beam job ends within ``limit_minutes``, or when one of its worker processes ends.
 
     A job on an engine is cancelled there at the limit, on Ctrl-C and on SIGTERM. `Pipeline.run` returns when the job
-    has ended, on an engine, too. A job in this process that not even an exception ends, since it is lost in C++, ends
-    the process a minute after the limit.
+    has ended, on an engine as well. If an exception cannot end a job in this process, because it is lost in C++, the
+    process ends a minute after the limit.
     """
     run = Pipeline.run
 
@@ -68,8 +68,8 @@ def guarded(limit_minutes: float) -> Iterator[None]:
 
 def _without_deadline(run: Callable[..., Any]) -> Callable[..., Any]:
     def without_deadline(self: JobServiceHandle, preparation_id: str) -> Any:
-        # The time-out is for the calls that send a job; where a job server tells of a job before it runs, Beam would
-        # give the streams of its states and messages the same, and lose every job that takes longer.
+        # The time-out is meant for the calls that submit a job. If a job server reports a job before it runs, Beam
+        # would use it for the streams of states and messages as well, and lose every job that takes longer.
         self.timeout = None
         return run(self, preparation_id)
 
@@ -162,7 +162,7 @@ def _on_engine(job: Job, limit_minutes: float) -> Any:
 
 
 class _Submission:
-    """A job on an engine, sent and waited for in a thread of its own, since no call of Beam's has a time limit.
+    """A job on an engine, submitted and awaited in a separate thread, since Beam's calls have no time limit.
 
     Attributes:
         ended: set when the job has ended, well or not.

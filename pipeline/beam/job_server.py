@@ -1,4 +1,4 @@
-"""Is there a Beam job server? Asked before a run is lost: Beam's own client waits for minutes, and then says little."""
+"""Checks early that a Beam job server answers: Beam's own client waits for minutes, and its error says little."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _DESCRIBE = "/org.apache.beam.model.job_management.v1.JobService/DescribePipelin
 
 
 def check_job_server(endpoint: str) -> None:
-    """Ask the job server at ``endpoint``, HOST:PORT, for a sign of life; ten seconds at most.
+    """Check within ten seconds that the job server at ``endpoint``, HOST:PORT, answers.
 
     Raises:
-        ConfigError: nothing listens there, or it is no job server.
+        ConfigError: nothing listens there, or it is not a job server.
     """
     trouble = _unreachable(endpoint) or _no_job_server(endpoint)
     if trouble:
@@ -32,7 +32,7 @@ def _unreachable(endpoint: str) -> str | None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_SECONDS).close()
     except (socket.gaierror, UnicodeError):
-        return f"no host {host} is known"
+        return f"the host {host} is unknown"
     except TimeoutError:
         return f"no answer within {_SECONDS:g} s"
     except OSError as error:
@@ -41,7 +41,7 @@ def _unreachable(endpoint: str) -> str | None:
 
 
 def _no_job_server(endpoint: str) -> str | None:
-    """Beam's client would go on asking a server of another kind until its own time is over."""
+    """Beam's client would keep asking another kind of server until its own time-out."""
     with grpc.insecure_channel(endpoint) as channel:
         try:
             channel.unary_unary(_DESCRIBE)(b"", timeout=_SECONDS)
@@ -53,7 +53,7 @@ def _no_job_server(endpoint: str) -> str | None:
 def _explained(error: grpc.RpcError) -> str:
     code = error.code()
     if code == grpc.StatusCode.UNIMPLEMENTED:
-        return "a gRPC server listens, but none of Beam's jobs (a worker pool?)"
+        return "a gRPC server listens, but not Beam's job service (a worker pool?)"
     if code == grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"something listens, but does not answer as a job server within {_SECONDS:g} s"
     if code == grpc.StatusCode.UNAVAILABLE:

@@ -4,8 +4,8 @@
   DoFn several times per bundle.
 - The views of pipeline options: ``PipelineOptions.view_as`` builds an argument parser at each of some 5,000 calls.
 
-On small data both together are a third of StatisticsGen, Transform and Evaluator. Neither changes a result: a
-signature is a function of the code alone, and all views of the same options share one dict of values.
+On small data both together take a third of StatisticsGen, Transform and Evaluator. Memoization changes no result: a
+signature depends only on the code, and all views of the same options share one dict of values.
 """
 
 from __future__ import annotations

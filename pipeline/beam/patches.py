@@ -1,4 +1,4 @@
-"""Changes of Beam's own functions for the time of a run, each checked against the installed version first."""
+"""Replaces functions of Beam for the time of a run, after checking that the installed version has them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import apache_beam
 
 
 class UnknownBeam(Exception):
-    """The installed Beam is not the one that a change was made for."""
+    """The installed Beam does not have the function that is replaced."""
 
 
 @contextmanager
@@ -20,12 +20,12 @@ def replaced(owner: Any, name: str, replacement: Callable[..., Any], *, paramete
 
     Args:
         owner: a class or module of Beam.
-        name: of one of its functions or classes.
-        replacement: called in its place.
-        parameters: names of the parameters that the original is known to have.
+        name: a function or class in it.
+        replacement: is called in its place.
+        parameters: the names of the original's parameters.
 
     Raises:
-        UnknownBeam: it is missing, or has other parameters.
+        UnknownBeam: the original is missing, or has other parameters.
     """
     original = vars(owner).get(name)
     found = tuple(inspect.signature(original).parameters) if callable(original) else None

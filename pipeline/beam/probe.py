@@ -1,6 +1,6 @@
 """A small Beam job before the first real one: do workers start, have they our code, do they see our folders?
 
-Without it, a worker that cannot start is an engine that waits for ever, and old code on a worker is a wrong model.
+Without it, an engine waits indefinitely for a worker that cannot start, and old code on a worker gives a wrong model.
 """
 
 from __future__ import annotations
@@ -53,17 +53,19 @@ def probe(options: JobServer, *, folder: Path, data: Path, packages: Sequence[st
         (meeting / "client").write_text(token)
         job = _job(options, folder=str(meeting), token=token, packages=tuple(packages), data=str(data))
         _run(job, options)
-        told = [json.loads(path.read_text()) for path in sorted(meeting.glob("*.json"))]
+        reports = [json.loads(path.read_text()) for path in sorted(meeting.glob("*.json"))]
     finally:
         shutil.rmtree(meeting, ignore_errors=True)
-    if not told:
-        raise ConfigError(f"beam: what the workers write to {folder} is not seen here; it must be one shared folder.")
+    if not reports:
+        raise ConfigError(f"beam: what the workers write to {folder} is not seen here; it must be a shared folder.")
     faults = [
-        fault for worker in told for fault in worker_report.faults_of(worker, expected=worker_report.report(packages))
+        fault
+        for worker in reports
+        for fault in worker_report.faults_of(worker, expected=worker_report.report(packages))
     ]
     if faults:
         raise ConfigError("\n".join(list(dict.fromkeys(faults))[:_MOST_LINES]))
-    return tuple(sorted({worker["host"] for worker in told}))
+    return tuple(sorted({worker["host"] for worker in reports}))
 
 
 def _job(options: JobServer, **what: Any) -> beam.Pipeline:
@@ -107,7 +109,7 @@ def _submitted(job: beam.Pipeline) -> PipelineResult:
 
 
 def _cancel(result: PipelineResult) -> None:
-    """Cancel a job; one that has ended, or whose server does not answer, changes nothing: what is wrong is told."""
+    """Cancel a job; that it has ended or its server does not answer is ignored: the error is reported already."""
 
     def attempt() -> None:
         with contextlib.suppress(grpc.RpcError, RuntimeError):
@@ -120,9 +122,9 @@ def _cancel(result: PipelineResult) -> None:
 
 
 def _failure(text: str, options: JobServer) -> str:
-    told = re.search(re.escape(worker_report.BEGIN) + "(.*?)" + re.escape(worker_report.END), text, re.DOTALL)
-    if told:
-        return f"beam: the worker {told[1]}; it must be shared, under the same path on all machines."
+    reported = re.search(re.escape(worker_report.BEGIN) + "(.*?)" + re.escape(worker_report.END), text, re.DOTALL)
+    if reported:
+        return f"beam: the worker {reported[1]}; it must be shared, under the same path on all machines."
     if "UNAVAILABLE" in text:
         return (
             f"beam.worker_pool: nothing listens at {options.worker_pool} as the engine's workers see it.\n"

@@ -1,4 +1,4 @@
-"""What a Beam worker tells of itself, for the probe of an engine, and what is wrong with it.
+"""What a Beam worker reports about itself, for the probe of an engine, and what is wrong with it.
 
 A worker gets these functions by value, since one that cannot import this project is among what is looked for: nothing
 but the standard library may be used here.
@@ -40,9 +40,9 @@ def leave_report(number: int, *, folder: str, token: str, packages: tuple[str, .
     """Write this worker's report into ``folder``.
 
     Args:
-        number: of the element; all do the same, and come to several workers.
-        folder: has the client's file ``client``, which holds ``token``.
-        token: new for every probe.
+        number: the element; all elements do the same, and are spread over several workers.
+        folder: shared folder with the file ``client``, in which the client has written ``token``.
+        token: unique to the probe.
         packages: see `report`.
         data: a file or folder that the pipeline will read.
 

@@ -1,7 +1,7 @@
-"""Worker processes of Beam's FnApiRunner that end the job when one of them ends, and that never outlive it.
+"""Worker processes of Beam's FnApiRunner: when one ends, the job fails, and none outlives the job.
 
-Beam itself waits for the answer of a dead worker for ever: nobody looks at its process, and what the worker was asked
-stays pending.
+Beam itself waits for a dead worker indefinitely: it does not watch the process, and the worker's instructions stay
+pending.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Workers:
     """The worker processes of one job. Use as a context manager around the job.
 
     Attributes:
-        failure: why the job cannot go on; None as long as it can.
+        failure: why the job cannot continue; None while it can.
     """
 
     def __init__(self):
@@ -62,10 +62,10 @@ class Workers:
             handler.kill()
 
     def fail(self, reason: str) -> bool:
-        """End the job with an error: whatever is pending fails, all workers are killed.
+        """End the job with an error: everything pending fails, and all workers are killed.
 
         Returns:
-            False where there are no workers whose end would end the job.
+            False if there are no workers whose end would end the job.
         """
         with self._lock:
             self.failure = self.failure or reason
@@ -128,7 +128,7 @@ class _Handler(_SubprocessHandler):
         self._process.wait()
 
     def abort(self, reason: str) -> None:
-        """Kill the worker, and fail what it was asked and will be asked."""
+        """Kill the worker, and fail its pending and future instructions."""
         self._stopping = True
         self._process.kill()
         self.control_conn.abort(RuntimeError(reason))
@@ -141,7 +141,7 @@ class _Handler(_SubprocessHandler):
 
 
 class _Connection(worker_handlers.ControlConnection):
-    """A control stream that answers for a worker that cannot any more."""
+    """A control stream that answers in place of a dead worker."""
 
     def __init__(self):
         super().__init__()
@@ -159,12 +159,12 @@ class _Connection(worker_handlers.ControlConnection):
             self._fail(future)
 
     def _fail(self, future: worker_handlers.ControlFuture) -> None:
-        # As an answer: Beam looks for errors in answers while it waits for data, not for exceptions.
+        # As a response: while Beam waits for data it checks responses for errors, and does not see exceptions.
         future.set(beam_fn_api_pb2.InstructionResponse(instruction_id=future.instruction_id, error=self._failure))
 
 
 def _discard(channel: Any) -> None:
-    """Take what is to be sent to a dead worker out of the queue: Beam would wait until there is room in it."""
+    """Drain the queue to a dead worker: Beam would wait until there is room in it."""
     while channel._to_send.get() is not channel._WRITES_FINISHED:  # noqa: SLF001
         continue
 

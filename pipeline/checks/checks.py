@@ -30,7 +30,7 @@ def check(config: Config) -> None:
 
 
 def check_without_data(config: Config) -> None:
-    """Check what is known where the data lies elsewhere: the schema, the columns' types, models, functions.
+    """Check what can be checked without the data: the schema, the columns' types, models, functions.
 
     Raises:
         ConfigError: see `check`.

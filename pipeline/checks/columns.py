@@ -46,8 +46,8 @@ def check_schema(config: Config) -> None:
             raise ConfigError(f"{key}: there is no feature {column!r} in {config.schema_path}; add it or drop the key.")
         types = _types(config, key)
         if schema is not None and schema[column] not in types:
-            wanted = " or ".join(types)
-            raise ConfigError(f"{key}: {column!r} is {schema[column]} in {config.schema_path}; it must be {wanted}.")
+            expected = " or ".join(types)
+            raise ConfigError(f"{key}: {column!r} is {schema[column]} in {config.schema_path}; it must be {expected}.")
         if key.startswith("features.") and column == config.label.column:
             raise ConfigError(f"{key}: {column!r} makes the label, so a model that reads it only repeats it; drop it.")
         if key.startswith("features.") and column == config.example_weight:

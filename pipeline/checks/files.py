@@ -86,7 +86,7 @@ def _arrow_columns(file: Path) -> list[str]:
 
     try:
         with file.open("rb") as stream:
-            # Looked at first: what pyarrow leaves of a file that is none can abort the process at its end.
+            # Checked first: after pyarrow opens something else, the process may abort at its exit.
             if stream.read(6) == b"ARROW1":
                 return pyarrow.ipc.open_file(stream).schema.names
         reason = "it may be in the stream format"

@@ -29,9 +29,9 @@ class Config(
     Attributes:
         schema_path: the curated schema (key ``schema``); None means that SchemaGen infers one from the statistics.
         features: None means that every column is used, by its type.
-        example_weight: the column that says how much each example counts, in training and in evaluation.
-        runs: the folder that holds one run folder per pipeline.
-        cache: whether nodes whose inputs and code did not change are taken from earlier runs.
+        example_weight: the column with the weight of each example, in training and in evaluation.
+        runs: the folder with one run folder per pipeline.
+        cache: whether nodes whose inputs and code did not change are reused from earlier runs.
         platform: where ``python -m kubeflow`` sends the pipeline; None in profiles that run it here.
     """
 

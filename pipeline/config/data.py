@@ -18,8 +18,8 @@ class Data(Strict):
 
     Attributes:
         path: a folder; all files of the format in it are read.
-        files: which of them, as a pattern below the folder; ``{SPAN}``, ``{VERSION}`` or ``{YYYY}-{MM}-{DD}`` in it
-            means that the newest is read. None means all that end as the format's files do.
+        files: a pattern below the folder; with ``{SPAN}``, ``{VERSION}`` or ``{YYYY}-{MM}-{DD}`` the newest is read.
+            None means all files with the format's ending.
         format: ``csv`` with a header line, ``parquet``, ``arrow`` (Arrow's file format), or ``tfrecord`` of
             tf.Examples.
         splits: hash buckets per split; ``train`` and ``eval`` must be among them.
@@ -38,7 +38,7 @@ class Data(Strict):
 
     @property
     def glob(self) -> str:
-        """As ``pattern``, with ``*`` for every span, version and part of a date."""
+        """``pattern`` with ``*`` for every span, version and part of a date."""
         return re.sub(r"\{[A-Z]+(:[0-9]+)?\}", "*", self.pattern)
 
     @model_validator(mode="after")

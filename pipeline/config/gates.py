@@ -16,8 +16,8 @@ class DataGate(Strict):
     """Which data anomalies stop a run.
 
     Attributes:
-        fail_on: the least severity that stops it.
-        allow: anomalies that never do: ``feature`` or ``feature:REASON``, as the refusal prints them.
+        fail_on: the lowest severity that stops it.
+        allow: anomalies that never stop it: ``feature`` or ``feature:REASON``, as the refusal prints them.
     """
 
     fail_on: Literal["error", "warning"] = "error"
@@ -29,11 +29,11 @@ class Threshold(Strict):
 
     Attributes:
         metric: its name, among those of the label's task (`pipeline.config.metrics`).
-        slice: a feature among ``slices``; the limit then holds for each of its values. None means all examples.
-        min: the least value that passes, for a metric of which more is better.
-        max: the greatest value that passes, for a metric of which less is better.
-        max_drop: how far the metric may fall below that of the last blessed model, where more is better.
-        max_rise: how far it may rise above it, where less is better.
+        slice: a feature among ``slices``; the limit then applies to each of its values. None means all examples.
+        min: the lowest value that passes, for a metric where higher is better.
+        max: the highest value that passes, for a metric where lower is better.
+        max_drop: how far the metric may fall below that of the last blessed model, where higher is better.
+        max_rise: how far it may rise above it, where lower is better.
     """
 
     metric: str
@@ -45,13 +45,13 @@ class Threshold(Strict):
 
     @property
     def absolute(self) -> bool:
-        """Whether it can refuse a model that has no other to be compared with."""
+        """Whether it can refuse a model without a baseline."""
         return self.min is not None or self.max is not None
 
     @model_validator(mode="after")
     def _limits_something(self) -> Threshold:
         if not self.absolute and self.max_drop is None and self.max_rise is None:
-            raise ValueError("a threshold needs min, max, max_drop or max_rise; as it is, it can never refuse a model")
+            raise ValueError("a threshold needs min, max, max_drop or max_rise; without them it cannot refuse a model")
         return self
 
     def problem(self, label: Label) -> str | None:
@@ -61,12 +61,12 @@ class Threshold(Strict):
         if metric is None:
             return f"metric: {self.metric!r} is not a metric of a {label.task} label; choose one of {', '.join(known)}"
         if metric.per_class and self.slice is not None:
-            return f"slice: {self.metric} is a mean over all classes, which a slice may lack; use accuracy there"
+            return f"slice: {self.metric} is a mean over all classes, and a slice may lack some; use accuracy there"
         wrong = ("max", "max_rise") if metric.higher_is_better else ("min", "max_drop")
         for key in wrong:
             if getattr(self, key) is not None:
-                better, use = ("more", "min or max_drop") if metric.higher_is_better else ("less", "max or max_rise")
-                return f"{key}: of {self.metric}, {better} is better; use {use}"
+                better, use = ("higher", "min or max_drop") if metric.higher_is_better else ("lower", "max or max_rise")
+                return f"{key}: {better} is better for {self.metric}; use {use}"
         return None
 
 
@@ -75,12 +75,12 @@ class EvaluationGate(Strict):
 
     Attributes:
         thresholds: at least one for all examples; without any, the Evaluator would never bless.
-        baseline: ``latest`` compares with the model that was pushed last; ``none`` with nothing, for a new beginning
+        baseline: ``latest`` compares with the model that was pushed last; ``none`` with nothing, for a new start
             after the data or the label changed so much that the old model cannot answer.
         slices: features whose values are evaluated one by one.
         min_slice_size: slices with fewer examples are left out.
-        first_run: without a blessed model to compare with, ``absolute_only`` applies the ``min`` and ``max`` limits
-            alone, and ``refuse`` pushes nothing.
+        first_run: without a blessed model to compare with, ``absolute_only`` applies only the ``min`` and ``max``
+            limits, and ``refuse`` pushes nothing.
     """
 
     thresholds: tuple[Threshold, ...] = Field(min_length=1)
@@ -99,19 +99,23 @@ class EvaluationGate(Strict):
             raise ValueError("thresholds: a metric has two limits on the same slice; join them in one")
         overall = [threshold for threshold in self.thresholds if threshold.slice is None]
         if not overall:
-            raise ValueError("thresholds: all are for slices; the Evaluator blesses only with one for all examples")
+            raise ValueError("thresholds: all apply to slices; the Evaluator needs one for all examples to bless")
         if self.first_run == "absolute_only" and not any(threshold.absolute for threshold in overall):
             raise ValueError(
-                "thresholds: none has a min (or max), so a first model would pass unseen; add one or refuse it"
+                "thresholds: none has a min or max, so a first model would pass unchecked; add one, or set "
+                "first_run: refuse"
             )
         return self
 
 
 class InfraGate(Strict):
-    """How the export is tried: examples sent, the largest difference of an output, and the time limit.
+    """How the export is validated.
 
     Attributes:
-        warmup: whether one of the examples goes with the model into the serving folder, for a server to warm up.
+        num_examples: number of eval examples that are sent.
+        tolerance: largest difference of an output from the trained model's, relative for values above 1.
+        timeout_seconds: time limit, in seconds.
+        warmup: whether one example is pushed with the model, for the server's warm-up.
     """
 
     num_examples: int = Field(default=64, gt=0)

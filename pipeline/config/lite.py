@@ -16,7 +16,7 @@ class LiteThreshold(Strict):
     """How much worse than the SavedModel a TF Lite file may be, over all examples of the eval split.
 
     Attributes:
-        metric: one of the label's task (`pipeline.config.metrics`), by which the SavedModel is evaluated, too.
+        metric: a metric of the label's task (`pipeline.config.metrics`) by which the SavedModel is evaluated as well.
         max_loss: how far it may fall below the SavedModel's; or rise above it, for an error such as
             ``mean_absolute_error``.
     """
@@ -38,7 +38,7 @@ class Lite(Section):
     Attributes:
         variants: ``float32``, ``float16``, ``dynamic_range`` (int8 weights) or ``int8`` (weights and activations).
         num_representative: training examples from which ``int8`` learns the range of each value.
-        thresholds: what each variant has to keep; one that does not stops the run, and nothing is pushed.
+        thresholds: limits of each variant; if one misses a limit, the run stops and nothing is pushed.
     """
 
     variants: tuple[Variant, ...] = Field(default=("float32", "int8"), min_length=1)

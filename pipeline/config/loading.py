@@ -75,7 +75,7 @@ def assignments(words: Sequence[str], *, flag: str) -> dict[str, str]:
     """``NAME=VALUE`` words as a dict; the values are texts as they were written, ``007`` for one.
 
     Raises:
-        ConfigError: a word is none; the message begins with ``flag``.
+        ConfigError: a word has another form; the message starts with ``flag``.
     """
     return dict(_assignment(word, flag=flag, example="data_path=gs://my-bucket/data") for word in words)
 
@@ -135,7 +135,7 @@ def _explain(error: ValidationError, tree: Tree) -> Iterator[str]:
 
 
 def _keys(location: tuple[int | str, ...], tree: Any, *, absent: bool) -> Iterator[int | str]:
-    """A location without what is no key of the file: pydantic names the kind of a union's member, too.
+    """The parts of a location that are keys of the file: pydantic's also has the tags of unions.
 
     Args:
         location: pydantic's.

@@ -1,6 +1,6 @@
 """The metrics of each task: what a config may name, how TFMA computes it, and which way is better.
 
-No TensorFlow and no TFMA here, since a wrong name in a config is answered within a second.
+It imports neither TensorFlow nor TFMA, so a wrong name in a config is reported within a second.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Metric:
 
     Attributes:
         tfma_class: the class that computes it, of TFMA or of Keras.
-        options: of that class.
+        options: the class's options.
         higher_is_better: False for errors and losses.
         per_class: computed for each class against the rest, then averaged with equal weights. It has no value where a
             class is missing, so it is for all examples only.
@@ -65,7 +65,7 @@ SHOWN: Mapping[Task, tuple[str, ...]] = {
     "regression": ("mean_absolute_error", "root_mean_squared_error"),
 }
 
-# By which slices are compared: it has a value in every slice, be its labels all the same.
+# Slices are compared by these: they have a value even where all labels of a slice are equal.
 PRIMARY: Mapping[Task, str] = {
     "binary": "accuracy",
     "multiclass": "accuracy",

@@ -1,6 +1,6 @@
-"""The node that yields the model that was pushed last: a resolver here, a component on a platform.
+"""The node whose output is the champion, the model that was pushed last: a resolver here, a component on a platform.
 
-Kubeflow Pipelines runs no resolver, and Vertex knows two of TFX's only, neither of which takes the pushed model (see
+Kubeflow Pipelines runs no resolvers, and Vertex only two of TFX's, neither of which finds the pushed model (see
 `components.push.champion`).
 """
 
@@ -25,10 +25,10 @@ def champion_node(
     """A node whose output ``model`` is the model that was pushed last.
 
     Args:
-        node: its id.
-        champion: the folder that keeps that model; None asks ML Metadata.
-        enabled: False yields no model, whatever was pushed.
-        candidate: a model that must not be the answer, even if it is the same one again.
+        node: the node's ID.
+        champion: folder of the champion; None looks it up in ML Metadata.
+        enabled: False outputs no model.
+        candidate: a model that is never returned, even if it was pushed last.
     """
     if champion is not None:
         return Champion(folder=champion, enabled=int(enabled)).with_id(node)

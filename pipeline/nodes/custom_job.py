@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.vertex.custom_job_options import JobOptions
+from components.vertex.custom_job_options import CustomJobOptions
 from pipeline.config.config import Config
 from pipeline.config.platform.vertex import Vertex
 from pipeline.nodes.remote_training import RemoteTraining
@@ -16,7 +16,7 @@ def custom_job(config: Config) -> RemoteTraining | None:
     from components.vertex.trainer import CustomJobExecutor
 
     training, accelerator = platform.training, platform.training.accelerator
-    options = JobOptions(
+    options = CustomJobOptions(
         project=platform.project,
         region=platform.region,
         image=(platform.gpu_image if accelerator else None) or platform.image,

@@ -21,12 +21,12 @@ def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config
     """Metrics, slices and thresholds for the Evaluator.
 
     The label comes from the model's own ``transform_features`` signature and the prediction from
-    ``serving_default``, so that what is evaluated is what will be served. Limits per slice are ModelGate's.
+    ``serving_default``, so the Evaluator judges what will be served. ModelGate applies the limits per slice.
 
     Args:
         gate: limits and slices.
-        label: decides which metrics there are, and the output that holds the prediction.
-        weighted: whether ``transform_features`` yields an example weight, which all metrics then use.
+        label: its task decides on the metrics and on the model's output.
+        weighted: whether ``transform_features`` returns an example weight, which all metrics then use.
     """
     return config_pb2.EvalConfig(
         model_specs=[
@@ -55,7 +55,7 @@ def _metrics_specs(thresholds: Iterable[Threshold], label: Label) -> list[config
     def configs(*, per_class: bool) -> list[config_pb2.MetricConfig]:
         return [_metric(name, overall.get(name), label) for name in names if table[name].per_class is per_class]
 
-    # The size of a slice is its number of examples, whatever they weigh.
+    # The size of a slice is its number of examples, regardless of their weights.
     count = config_pb2.MetricsSpec(metrics=[config_pb2.MetricConfig(class_name="ExampleCount")])
     count.example_weights.unweighted = True
     specs = [count, config_pb2.MetricsSpec(metrics=configs(per_class=False))]
@@ -73,7 +73,7 @@ def _metric(name: str, threshold: Threshold | None, label: Label) -> config_pb2.
     metric = METRICS[label.task][name]
     config = config_pb2.MetricConfig(class_name=metric.tfma_class, config=json.dumps({"name": name, **metric.options}))
     if threshold is not None:
-        # A plain ``threshold`` would hold in every slice; the empty slicing spec stands for all examples.
+        # A plain ``threshold`` would apply to every slice; the empty slicing spec stands for all examples.
         config.per_slice_thresholds.append(
             config_pb2.PerSliceMetricThreshold(slicing_specs=[config_pb2.SlicingSpec()], threshold=_limits(threshold))
         )

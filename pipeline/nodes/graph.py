@@ -1,4 +1,4 @@
-"""The DAG while it is put together: each step takes what it needs from the nodes before it, and adds its own."""
+"""The DAG under construction: each step connects its nodes to those before."""
 
 from __future__ import annotations
 
@@ -18,15 +18,14 @@ class Graph(Mapping[str, BaseNode]):
     """The nodes so far, by their ids, in the order of the data's way.
 
     Args:
-        config: the pipeline that is put together.
+        config: the pipeline.
 
     Attributes:
-        config: the pipeline that is put together.
-        places: the places of the pipeline.
+        config: the pipeline.
+        places: paths and URIs of the pipeline.
         gates: ids of the nodes that refuse by ending the run.
-        uncached: ids of the nodes that decide or act: they look at the world as it is now, and never come from the
-            cache. All gates are among them.
-        before_push: nodes that must have passed before the push, though it reads none of their outputs.
+        uncached: ids of the nodes that decide or act, and run in every run; all gates are among them.
+        before_push: nodes that the push waits for, though it reads none of their outputs.
     """
 
     def __init__(self, config: Config):

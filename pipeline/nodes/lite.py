@@ -85,12 +85,12 @@ def lite_eval_config(served: config_pb2.EvalConfig, *, thresholds: Iterable[Lite
     """What the Evaluator computes for a TF Lite file.
 
     The metrics are those of the SavedModel, with the same options, so that the two can be compared; their limits are
-    left out, since LiteGate limits the difference. The transformed examples hold label and weight under the names by
-    which the SavedModel's evaluation knows them; they hold no raw feature, so there are no slices.
+    left out, since LiteGate limits the difference. The transformed examples have label and weight under the names of
+    the SavedModel's evaluation; they have no raw features, so there are no slices.
 
     Args:
-        served: the SavedModel's evaluation.
-        thresholds: the limits that LiteGate applies.
+        served: configuration of the SavedModel's evaluation.
+        thresholds: limits that LiteGate applies.
 
     Raises:
         ConfigError: a limit is on a metric that is not computed.

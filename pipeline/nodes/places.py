@@ -1,4 +1,4 @@
-"""Where the nodes find and leave things: below the run folder here, in buckets and volumes on a platform."""
+"""Where the nodes read and write: below the run folder here, in buckets and volumes on a platform."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from pipeline.config.config import Config
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """The places of one pipeline, as its nodes are told them.
+    """The paths and URIs of one pipeline.
 
     Attributes:
         artifacts: the pipeline root.
         data: the folder of the examples.
         schema: the curated schema's file; None where SchemaGen infers one.
         serving: the folder of the served model; its children are the versions.
-        checkpoints: of the trainer.
-        champion: the folder that keeps the model that was pushed last, on a platform; None here, where ML Metadata
-            knows it.
+        checkpoints: folder of the trainer's checkpoints.
+        champion: folder of the model that was pushed last, on a platform; None here, where ML Metadata records it.
     """
 
     artifacts: str
@@ -57,7 +56,7 @@ def places(config: Config) -> Places:
 
 
 def _by_content(schema: Path, config: Config) -> Path:
-    """A copy of the schema below a folder named by its content: TFX's cache key holds the path alone."""
+    """A copy of the schema below a folder named by its content: TFX's cache key has only the path."""
     content = schema.read_bytes()
     copy = config.run_folder / "schema" / hashlib.sha256(content).hexdigest()[:16] / schema.name
     copy.parent.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.training_operator.tfjob import TrainingJob
+from components.training_operator.tfjob import TFJobOptions
 from pipeline.config.config import Config
 from pipeline.config.platform.kubeflow import Kubeflow, Secret
 from pipeline.config.platform.training_operator import TrainingOperator
@@ -24,7 +24,7 @@ def tfjob(config: Config) -> RemoteTraining | None:
     return RemoteTraining(executor=TFJobExecutor, options=options.model_dump_json())
 
 
-def tfjob_options(platform: Kubeflow, training: TrainingOperator, *, pipeline: str) -> TrainingJob:
+def tfjob_options(platform: Kubeflow, training: TrainingOperator, *, pipeline: str) -> TFJobOptions:
     """The executor's options.
 
     Args:
@@ -32,7 +32,7 @@ def tfjob_options(platform: Kubeflow, training: TrainingOperator, *, pipeline: s
         training: those of the training.
         pipeline: the pipeline's name, for the labels; those of the platform override it.
     """
-    return TrainingJob(
+    return TFJobOptions(
         namespace=platform.namespace,
         workers=training.workers,
         timeout_seconds=training.timeout_seconds,

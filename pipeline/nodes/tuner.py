@@ -16,12 +16,12 @@ def add_tuner(graph: Graph, *, inputs: Mapping[str, Any], custom_config: Mapping
     """Tuner, where ``trainer.tuner`` asks for it.
 
     Args:
-        graph: to add to.
-        inputs: of the Trainer, which are the Tuner's as well.
-        custom_config: what the Tuner's function gets, but for the search itself.
+        graph: the DAG so far.
+        inputs: the Trainer's inputs, which the Tuner gets as well.
+        custom_config: the Tuner's custom_config without the search itself.
 
     Returns:
-        What the Trainer gets in addition.
+        Additional inputs of the Trainer.
     """
     search = graph.config.trainer.tuner
     if search is None:

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(config: Config, options: argparse.Namespace) -> int:
-    """Print the status; always 0, since "no run yet" is a status as well."""
+    """Print the status; returns 0."""
     del options
     if not config.metadata_file.exists():
         print(f"{config.name}: no run yet in {config.run_folder}")

@@ -19,9 +19,9 @@ class ReportedRun:
     """A run that ended with a push.
 
     Attributes:
-        config: of the run.
-        results: its figures.
-        answers: what the served model answered about real rows.
+        config: the pipeline.
+        results: the run's results.
+        answers: the served model's answers about real rows.
     """
 
     config: Config

@@ -24,11 +24,11 @@ def lines(
     """The summary, line by line.
 
     Args:
-        config: of the run.
-        results: its figures.
-        answers: what the served model said about real rows.
-        seconds: the run's wall time.
-        log_file: where everything else was printed.
+        config: the pipeline.
+        results: the run's results.
+        answers: the served model's answers about real rows.
+        seconds: wall time of the run.
+        log_file: the run's log.
     """
     rows = ", ".join(f"{count:,} {split}" for split, count in results.rows.items())
     yield _line("data", f"{sum(results.rows.values()):,} rows ({rows}); {_anomalies(results.anomalies)}")
@@ -107,6 +107,6 @@ def _paths(config: Config, results: Results, log_file: Path) -> Iterator[str]:
 
 
 def short(path: Path) -> str:
-    """The path as seen from here, where it lies below."""
+    """The path relative to the working directory if it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,4 +1,4 @@
-"""What the person sees: one aligned line per node with live progress; everything else goes to a log file."""
+"""The terminal's output: one aligned line per node with live progress; everything else goes to a log file."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def quiet(log_file: Path, *, verbose: bool) -> Iterator[Console]:
             os.close(saved_err)
 
 
-class Progress:
+class NodeProgress:
     """Shows nodes as they start and end; between, a spinner, the seconds, and what the trainer reports."""
 
     def __init__(self, console: Console):
@@ -81,22 +81,22 @@ class Progress:
                 console=self._console,
                 transient=True,
                 refresh_per_second=8,
-                # What the node prints belongs into the log.
+                # The node's own output belongs in the log.
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
             self._live.start()
 
     def note(self, text: str) -> None:
-        """Something about the running node that is to stay on the screen."""
+        """Print a line about the running node."""
         self._console.print(f"  [yellow]![/] {escape(f'{self._node}: {text}')}", soft_wrap=True)
 
     def detail(self, text: str) -> None:
-        """What the running node is at."""
+        """Set the text beside the running node."""
         self._detail = text
 
     def end(self, end: NodeEnd) -> None:
-        """A node has ended; its line stays."""
+        """Print the line of a node that has ended."""
         self.stop()
         mark = _MARKS.get(end.state, "[red]✗[/]")
         note = _NOTES.get(end.state, "") or (self._detail if end.node == self._node else "")
@@ -105,7 +105,7 @@ class Progress:
         self._console.print(line.rstrip(), soft_wrap=True)
 
     def stop(self) -> None:
-        """Leave the terminal as it was, also in the midst of a node."""
+        """Stop the live line, even in the middle of a node."""
         if self._live:
             self._live.stop()
             self._live = None
@@ -121,7 +121,7 @@ class Progress:
 class DetailHandler(logging.Handler):
     """Passes the trainer's progress messages on to the line of the running node."""
 
-    def __init__(self, progress: Progress):
+    def __init__(self, progress: NodeProgress):
         super().__init__(logging.INFO)
         self._progress = progress
 
@@ -132,7 +132,7 @@ class DetailHandler(logging.Handler):
 
 
 @contextmanager
-def trainer_messages(progress: Progress) -> Iterator[None]:
+def trainer_messages(progress: NodeProgress) -> Iterator[None]:
     """While open, what ``trainer.loop.progress`` logs appears on the running node's line."""
     logger = logging.getLogger("trainer.loop.progress")
     handler = DetailHandler(progress)

@@ -1,4 +1,4 @@
-"""What the runner tells whoever watches: how nodes end, and why a run does. No TFX here."""
+"""What the runner reports: how nodes end, and why a run ends. It imports no TFX."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class NodeFailed(Exception):
     """A node ended the run.
 
     Attributes:
-        node: its id.
-        reason: one line.
-        refused: True where a gate said no, False where something broke.
+        node: the node's ID.
+        reason: the reason, in one line.
+        refused: True if a gate refused, False if the node failed.
     """
 
     def __init__(self, *, node: str, reason: str, refused: bool):

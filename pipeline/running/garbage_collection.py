@@ -1,7 +1,7 @@
-"""Python's garbage collector, kept away from what it cannot collect.
+"""Keeps Python's garbage collector away from objects that it cannot collect.
 
-Importing TFX makes a million objects that live as long as the process. The collector walks them again and again while
-they are made (a third of the import's time), in every full collection after that, and once more at exit (2 s).
+Importing TFX creates a million objects that live as long as the process. The collector visits them repeatedly during
+the import (a third of its time), in every full collection, and once more at exit (2 s).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _THRESHOLD = 50_000
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Import inside: nothing is collected meanwhile, and what was made is never looked at again."""
+    """Import inside: the collector is off, and never visits the imported objects later."""
     gc.disable()
     try:
         yield
@@ -27,5 +27,5 @@ def importing() -> Iterator[None]:
 
 
 def before_exit() -> None:
-    """Spare the exit a walk through every object; the operating system frees them all at once."""
+    """Skip the collection at exit; the operating system frees the memory."""
     gc.freeze()

@@ -1,4 +1,4 @@
-"""The last step of a run: ask the model server about real rows, over a real port."""
+"""The last step of a run: query the model server with real rows, over a real port."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ _POLL_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One row that was asked.
+    """One row and the model's answer.
 
     Attributes:
         row: its raw features.
-        said: what the model said, in words, by what it is: ``probability``; or ``class`` and its ``probability``; or
-            ``prediction``.
-        truth: the label, in the same words.
+        said: the answer as text, by output: ``probability``; or ``class`` and its ``probability``; or ``prediction``.
+        truth: the label as text.
     """
 
     row: Mapping[str, object]
@@ -36,10 +35,10 @@ class Answer:
 
 
 def ask(target: str, *, config: Config, version: int, rows: Sequence[Mapping[str, object]]) -> list[Answer]:
-    """Ask one version about ``rows`` over gRPC, waiting for it to be served.
+    """Query one version with ``rows`` over gRPC, once it is served.
 
     Raises:
-        ServerNotReady: it was not served in time; the message has the server's last word.
+        ServerNotReady: the version was not served in time; the message has the server's last error.
     """
     deadline = time.monotonic() + _POLL_SECONDS
     with Client(target) as client:
@@ -56,18 +55,18 @@ def ask(target: str, *, config: Config, version: int, rows: Sequence[Mapping[str
 
 
 def answer(label: Label, row: Mapping[str, object], prediction: np.ndarray) -> Answer:
-    """Put a prediction in words.
+    """A prediction as text.
 
     Args:
-        label: what was asked for.
-        row: that was asked about; it holds the truth.
-        prediction: the served output for it, ``[1]`` or ``[classes]``.
+        label: what the model predicts.
+        row: the raw row, label included.
+        prediction: float array, the served output, shape ``[1]`` or ``[classes]``.
     """
     truth = label.of(row)
     if label.task == "regression":
         return Answer(row=row, said={PREDICTION: f"{prediction[0]:.4g}"}, truth=f"{truth:.4g}")
     names = label.class_names()
-    # The data gate may have been told to let labels pass that are no class.
+    # The data gate may allow labels that are not a class.
     known = names[int(truth)] if 0 <= truth < len(names) else f"{truth:g}"
     if label.task == "binary":
         return Answer(row=row, said={PROBABILITY: f"{prediction[0]:.3f}"}, truth=known)
@@ -76,7 +75,7 @@ def answer(label: Label, row: Mapping[str, object], prediction: np.ndarray) -> A
 
 
 def sample_rows(examples_uri: str, *, split: str, count: int, among: int = 300) -> list[dict[str, object]]:
-    """Rows spread evenly over the first ``among`` of a split, as plain dicts, as a client would hold them."""
+    """``count`` rows spread evenly over the first ``among`` of a split, as plain dicts that a client can send."""
     files = sorted(str(path) for path in Path(examples_uri, f"Split-{split}").iterdir())
     dataset = tf.data.TFRecordDataset(files, compression_type="GZIP").take(among)
     records = [bytes(record) for record in dataset.as_numpy_iterator()]
@@ -96,7 +95,7 @@ def example_row(record: bytes) -> dict[str, object]:
 
 
 def _text(value: bytes) -> str | bytes:
-    """Text where it is one; a picture stays as it is."""
+    """Decoded text, or the bytes if they are not text."""
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""``--from`` and ``--to``: which part of the DAG runs, and on whose results."""
+"""``--from`` and ``--to``: which part of the DAG runs, and on which results."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def run_options(
 
     Args:
         nodes: all node ids, in order.
-        metadata_file: of the earlier runs; it need not exist.
+        metadata_file: ML Metadata of the earlier runs; it may be missing.
         from_node: the first node to run.
         to_node: the last node to run.
 
     Raises:
-        ConfigError: there is no such node, or the last run did not get as far as the part's first node.
+        ConfigError: there is no such node, or the last run did not reach the part's first node.
     """
     from tfx.orchestration.pipeline import RunOptions
 

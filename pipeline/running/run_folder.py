@@ -15,12 +15,12 @@ class RunFolderBusy(Exception):
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the run folder; SQLite metadata does not survive two writers.
+    """Lock the run folder: SQLite metadata does not survive two writers.
 
     The lock is advisory, on the folder itself, and ends with the process.
 
     Raises:
-        RunFolderBusy: another process holds it.
+        RunFolderBusy: another process has locked it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder, os.O_RDONLY)
@@ -28,7 +28,7 @@ def exclusive(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunFolderBusy(f"another run works in {folder}; wait for it, or use --set runs=OTHER.") from None
+            raise RunFolderBusy(f"another run uses {folder}; wait for it, or use --set runs=OTHER.") from None
         yield
     finally:
         os.close(descriptor)

@@ -1,6 +1,6 @@
 """Runs the DAG in this process, node by node, and reports on each.
 
-TFX's LocalDagRunner runs the same loop, but tells nobody where it is, logs the connection to the metadata
+TFX's LocalDagRunner runs the same loop, but reports no progress, logs the connection to the metadata
 database with its password, loses the reason of a failure, and continues after a failed Resolver.
 """
 
@@ -30,9 +30,9 @@ class ObservedRunner(LocalDagRunner):
     """LocalDagRunner with an observer.
 
     Args:
-        uncached: nodes that run in every run, whatever the cache holds.
+        uncached: IDs of nodes that are never cached.
         on_start: called with a node's id before it runs.
-        on_end: called when a node has ended, or is not part of this run.
+        on_end: called when a node has ended, or is not part of the run.
 
     Attributes:
         run_id: ID of the run in ML Metadata, once it started.

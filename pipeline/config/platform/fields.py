@@ -1,4 +1,4 @@
-"""The types of a platform's keys: amounts, places and names, each checked, with a message that says how to write it."""
+"""The types of a platform's keys: amounts, places and names; each error shows the form that is expected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SCHEMES = ("gs://", "s3://", "minio://")
 
 def _memory(text: str) -> str:
     if not _MEMORY.fullmatch(text):
-        raise ValueError(f"{text!r} is no amount of memory; write it as 16G or 512Mi")
+        raise ValueError(f"{text!r} is not an amount of memory; write it as 16G or 512Mi")
     return text
 
 

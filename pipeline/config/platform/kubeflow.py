@@ -17,7 +17,7 @@ class Secret(Strict):
     """A Kubernetes secret, as environment variables of every task.
 
     Attributes:
-        name: of the secret.
+        name: name of the secret.
         env: environment variable by key of the secret.
     """
 
@@ -26,7 +26,7 @@ class Secret(Strict):
 
 
 class Toleration(Strict):
-    """A taint that the tasks' pods put up with, as Kubernetes names it."""
+    """A taint that the tasks' pods tolerate, with the fields of Kubernetes."""
 
     key: str
     operator: Literal["Exists", "Equal"] = "Exists"
@@ -46,8 +46,8 @@ class Kubeflow(
         experiment: the runs' experiment.
         service_account: the account that the tasks run as.
         secrets: environment variables of every task.
-        node_selector: labels of the nodes that may be taken.
-        tolerations: taints that the pods put up with.
+        node_selector: labels of the cluster nodes that may run tasks.
+        tolerations: taints that the pods tolerate.
         image_pull_secrets: names of secrets for a private registry.
     """
 

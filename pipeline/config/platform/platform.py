@@ -13,16 +13,16 @@ from trainer.parameters import Strict
 
 
 class TaskOptions(Strict):
-    """What a node gets; a key that is left out is that of ``default``.
+    """Resources and retries of a node; a missing key has the value of ``default``.
 
     Attributes:
         cpu: the limit, in cores.
         memory: the limit, such as ``16G``.
         accelerator: GPUs; the node then runs in ``gpu_image``.
-        retries: how often a failed container is started again.
-        retry_seconds: the wait before the first of them; it doubles with each.
-        cache: whether an equal earlier run of the node is taken; None is the pipeline's ``cache``. Gates, Baseline and
-            Pusher look at the world as it is now and are never taken from an earlier run.
+        retries: how often a failed container is restarted.
+        retry_seconds: seconds before the first retry; the wait doubles with each.
+        cache: whether an equal earlier run of the node is reused; None is the pipeline's ``cache``. Gates, Baseline and
+            Pusher always run.
     """
 
     cpu: float | None = Field(default=None, gt=0)
@@ -60,12 +60,12 @@ class Platform(Strict):
         root: the pipeline root, below which the artifacts lie.
         data: the folder of the examples; None takes ``data.path`` as it was copied into the image.
         serving: the folder that model servers watch; versions are pushed to ``SERVING/MODEL_NAME/VERSION``.
-        state: a folder for what outlives a run: which model was pushed last, and the trainer's checkpoints.
+        state: a folder for what outlives a run: the champion model and the trainer's checkpoints.
         default: what every node gets.
         tasks: what single nodes get, by their ids.
         parameters: runtime parameters, which a submission can set: a name, and the node's property that takes it.
         exit_handler: None means that nothing happens at the end of a run.
-        labels: of the run; on Kubeflow, whose runs have none, of every pod.
+        labels: labels of the run; on Kubeflow, whose runs have none, labels of every pod.
     """
 
     image: str

@@ -16,15 +16,15 @@ class TrainingOperator(Strict):
     """The Trainer as a TFJob of the Kubeflow Training Operator.
 
     Attributes:
-        workers: how many train together, the chief among them.
-        cpu: of every worker, in cores.
-        memory: of every worker.
+        workers: number of workers, including the chief.
+        cpu: CPU of every worker, in cores.
+        memory: memory of every worker.
         accelerator: GPUs of every worker.
         shared_folder: in a volume that many nodes can write (see ``volumes``): the examples and the model pass
             through it. An absolute path below one of their mounts.
-        timeout_seconds: for the whole training.
-        service_account: of the workers' pods; None is the namespace's default. The Role that lets a pod create TFJobs
-            belongs to the account of the run, ``platform.service_account``.
+        timeout_seconds: time limit of the whole training, in seconds.
+        service_account: account of the workers' pods; None is the namespace's default. The Role that lets a pod create
+            TFJobs belongs to the account of the run, ``platform.service_account``.
     """
 
     workers: PositiveInt = 2

@@ -16,12 +16,12 @@ class CustomJob(Strict):
     """The Trainer as a Vertex custom job.
 
     Attributes:
-        machine_type: of every worker.
+        machine_type: machine type of every worker.
         accelerator: GPUs of every worker.
-        workers: how many train together, the chief among them; more than one trains with ``multi_worker``.
-        spot: whether cheaper machines may be taken that can be taken away.
-        boot_disk_gb: of every worker.
-        timeout_seconds: for the whole training; then it is ended, even if the run that asked for it is gone.
+        workers: number of workers, including the chief; more than one trains with ``multi_worker``.
+        spot: whether to use spot machines, which are cheaper and can be preempted.
+        boot_disk_gb: boot disk of every worker, in GB.
+        timeout_seconds: time limit of the whole training, in seconds, which holds even if the pipeline's run is gone.
     """
 
     machine_type: str = "n1-standard-8"

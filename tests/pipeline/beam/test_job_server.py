@@ -54,7 +54,7 @@ def silent_port():
     [
         ("free_port", "nothing listens (Connection refused)"),
         ("web_port", "something listens that does not speak gRPC (Flink's web port?)"),
-        ("other_grpc_port", "a gRPC server listens, but none of Beam's jobs (a worker pool?)"),
+        ("other_grpc_port", "a gRPC server listens, but not Beam's job service (a worker pool?)"),
         ("silent_port", "something listens, but does not answer as a job server within 1 s"),
     ],
 )
@@ -68,7 +68,7 @@ def test_what_is_no_job_server_is_named(request, monkeypatch, fixture, said):
 
 def test_an_unknown_host_is_named():
     with pytest.raises(
-        ConfigError, match=r"beam.job_endpoint: no-such-host.invalid:8099: no host no-such-host.invalid"
+        ConfigError, match=r"beam.job_endpoint: no-such-host.invalid:8099: the host no-such-host.invalid is unknown"
     ):
         check_job_server("no-such-host.invalid:8099")
 

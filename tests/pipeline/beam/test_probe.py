@@ -80,7 +80,7 @@ def test_beam_s_own_job_service_is_a_job_server(job_server):
 
 
 def test_a_worker_pool_is_no_job_server(pool):
-    with pytest.raises(ConfigError, match=r"a gRPC server listens, but none of Beam's jobs \(a worker pool\?\)"):
+    with pytest.raises(ConfigError, match=r"a gRPC server listens, but not Beam's job service \(a worker pool\?\)"):
         check_job_server(pool(PROJECT))
 
 

@@ -55,8 +55,8 @@ def test_config_is_frozen(taxi_config):
             "gates.evaluation.thresholds=[{metric: auc, min: 1.5}]",
             "thresholds.0.min: Input should be less than or equal",
         ),
-        ("gates.evaluation.thresholds=[{metric: auc}]", "can never refuse a model"),
-        ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min (or max)"),
+        ("gates.evaluation.thresholds=[{metric: auc}]", "without them it cannot refuse a model"),
+        ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min or max"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
         ("features.identity.trip_start_hour=1", "identity.trip_start_hour: must lie between 2 and 1,000,000, got 1"),
         ("serving.model_name=a/b", "serving.model_name: 'a/b' may contain only letters"),
@@ -72,7 +72,7 @@ def test_config_is_frozen(taxi_config):
         ("gates.evaluation.thresholds=[{metric: auc, max_rise: .inf}]", "max_rise: Input should be a finite number"),
         (
             "gates.evaluation.thresholds=[{metric: accuracy, slice: trip_start_hour, min: 0.5}]",
-            "the Evaluator blesses only with one for all examples",
+            "the Evaluator needs one for all examples to bless",
         ),
         ("beam.runner=DaskRunner", "beam.runner: DaskRunner is refused: it loses data silently"),
     ],
@@ -110,13 +110,17 @@ def test_what_is_shown_and_compared_is_a_metric_of_the_task(task):
 @pytest.mark.parametrize(
     ("task", "limits", "message"),
     [
-        ("binary", "{metric: auc, max: 0.9}", "0.max: of auc, more is better; use min or max_drop"),
-        ("binary", "{metric: auc, min: 0.9, max_rise: 0.1}", "0.max_rise: of auc, more is better; use min or max_drop"),
-        ("regression", "{metric: mean_absolute_error, min: 0.9}", "0.min: of mean_absolute_error, less is better"),
+        ("binary", "{metric: auc, max: 0.9}", "0.max: higher is better for auc; use min or max_drop"),
+        (
+            "binary",
+            "{metric: auc, min: 0.9, max_rise: 0.1}",
+            "0.max_rise: higher is better for auc; use min or max_drop",
+        ),
+        ("regression", "{metric: mean_absolute_error, min: 0.9}", "0.min: lower is better for mean_absolute_error"),
         (
             "multiclass",
             "{metric: accuracy, min: 0.9}, {metric: cross_entropy, max_drop: 0.1}",
-            "1.max_drop: of cross_entropy, less is better; use max or max_rise",
+            "1.max_drop: lower is better for cross_entropy; use max or max_rise",
         ),
         (
             "regression",
@@ -131,9 +135,9 @@ def test_what_is_shown_and_compared_is_a_metric_of_the_task(task):
         (
             "multiclass",
             "{metric: f1, min: 0.9}, {metric: f1, min: 0.9, slice: payment_type}",
-            "1.slice: f1 is a mean over all classes, which a slice may lack; use accuracy there",
+            "1.slice: f1 is a mean over all classes, and a slice may lack some; use accuracy there",
         ),
-        ("regression", "{metric: mean_absolute_error, max_rise: 1}", "none has a min (or max)"),
+        ("regression", "{metric: mean_absolute_error, max_rise: 1}", "none has a min or max"),
     ],
 )
 def test_a_limit_must_fit_the_label_s_task(taxi_config, task, limits, message):

@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from pipeline.running.console import Progress, trainer_messages
+from pipeline.running.console import NodeProgress, trainer_messages
 from pipeline.running.events import NodeEnd
 
 NOISE = """
@@ -42,7 +42,7 @@ def test_verbose_shows_everything(tmp_path):
 
 def test_a_line_per_node_with_what_the_trainer_reports():
     out = io.StringIO()
-    progress = Progress(Console(file=out, width=100))
+    progress = NodeProgress(Console(file=out, width=100))
     with trainer_messages(progress):
         progress.start("Trainer")
         logging.getLogger("trainer.loop.progress").info("epoch %d [bold]", 3)
@@ -71,7 +71,7 @@ def read_all(terminal: int) -> str:
 def test_a_terminal_shows_progress_and_is_left_clean():
     master, slave = os.openpty()
     with os.fdopen(slave, "w") as terminal:
-        progress = Progress(Console(file=terminal, force_terminal=True, width=80))
+        progress = NodeProgress(Console(file=terminal, force_terminal=True, width=80))
         progress.start("Transform")
         progress.stop()
         progress.end(NodeEnd(node="Transform", state="done", seconds=1))

@@ -18,7 +18,7 @@ def test_a_second_process_is_refused_until_the_first_ends(tmp_path):
     process = context.Process(target=_hold, args=(tmp_path / "taxi", held, release))
     process.start()
     assert held.wait(30)
-    with pytest.raises(RunFolderBusy, match="another run works in"), exclusive(tmp_path / "taxi"):
+    with pytest.raises(RunFolderBusy, match="another run uses"), exclusive(tmp_path / "taxi"):
         pytest.fail("entered a folder that another process holds")
     release.set()
     process.join(30)

@@ -55,7 +55,7 @@ def transform(raw: Raw, picture: Image, *, name: str) -> tf.Tensor:
     """The pixels, float32 ``[batch, height, width, channels]``."""
     from trainer.features.pixels import pixels
 
-    return pixels(raw, picture, name=name)
+    return pixels(raw, shape=picture.shape, scale=picture.scale, name=name)
 
 
 def feature(name: str, picture: Image, output: tft.TFTransformOutput) -> Feature:

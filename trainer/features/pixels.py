@@ -6,37 +6,36 @@ import math
 
 import tensorflow as tf
 
-from trainer.features.image import Image
+from trainer.features.tensors import Raw
 
 
-def pixels(raw: tf.Tensor | tf.SparseTensor, picture: Image, *, name: str) -> tf.Tensor:
+def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) -> tf.Tensor:
     """The pixels of a raw feature.
 
     Args:
         raw: encoded pictures, string ``[batch, 1]``, or numbers ``[batch, height * width * channels]``; sparse where
             a picture may be missing, which makes it all zeros.
-        picture: target size in pixels, and scale.
+        shape: target height and width in pixels, and channels.
+        scale: the divisor of the pixel values.
         name: the raw feature's name, for the error message.
 
     Returns:
-        float32 ``[batch, height, width, channels]``, divided by the picture's scale.
+        float32 ``[batch, height, width, channels]``.
 
     Raises:
         ValueError: a row has another number of values than a picture.
     """
     if raw.dtype == tf.string:
-        values = _decode(raw, picture)
+        values = _decode(raw, shape)
     else:
-        values = _numbers(raw, picture, name=name)
-    return values / picture.scale
+        values = _numbers(raw, shape, name=name)
+    return values / scale
 
 
-def _decode(raw: tf.Tensor | tf.SparseTensor, picture: Image) -> tf.Tensor:
-    shape = [*picture.shape]
-
+def _decode(raw: Raw, shape: tuple[int, int, int]) -> tf.Tensor:
     def decode(encoded: tf.Tensor) -> tf.Tensor:
         found = tf.cast(tf.io.decode_image(encoded, expand_animations=False), tf.float32)
-        resized = tf.image.resize(_channels(found, picture.channels), shape[:2], antialias=True)
+        resized = tf.image.resize(_channels(found, shape[2]), shape[:2], antialias=True)
         return tf.ensure_shape(resized, shape)
 
     def decode_or_zeros(encoded: tf.Tensor) -> tf.Tensor:
@@ -64,8 +63,7 @@ def _channels(decoded: tf.Tensor, channels: int) -> tf.Tensor:
     return tf.ensure_shape(picked, [None, None, channels])
 
 
-def _numbers(raw: tf.Tensor | tf.SparseTensor, picture: Image, *, name: str) -> tf.Tensor:
-    shape = [*picture.shape]
+def _numbers(raw: Raw, shape: tuple[int, int, int], *, name: str) -> tf.Tensor:
     count = math.prod(shape)
     if isinstance(raw, tf.SparseTensor):
         dense = tf.sparse.to_dense(tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], count]))
@@ -74,6 +72,6 @@ def _numbers(raw: tf.Tensor | tf.SparseTensor, picture: Image, *, name: str) -> 
     else:
         raise ValueError(
             f"features.image.{name}: a row holds {raw.shape[1:].num_elements()} numbers, and a picture of "
-            f"{picture.height} x {picture.width} x {picture.channels} needs {count}; correct height, width or channels."
+            f"{shape[0]} x {shape[1]} x {shape[2]} needs {count}; correct height, width or channels."
         )
     return tf.reshape(tf.cast(dense, tf.float32), [-1, *shape])

@@ -163,6 +163,12 @@ def test_a_model_says_which_features_it_needs(name, features, message):
         build(name, features)
 
 
+@pytest.mark.parametrize("name", ["layers", "heads"])
+def test_what_networks_share_is_not_a_network(name):
+    with pytest.raises(ValueError, match=f"trainer.models.{name} is not a network"):
+        build(name, TABLE)
+
+
 @pytest.mark.parametrize(
     "features",
     [TransformedFeatures(numeric=("x",), categorical={}), TransformedFeatures(numeric=(), categorical={"k": 3})],

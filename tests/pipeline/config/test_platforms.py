@@ -18,7 +18,7 @@ def test_the_shipped_profiles_are_valid(profile):
         ("vertex", "platform.root=/models", "platform.root: '/models' must begin with gs://"),
         ("vertex", "platform.serving=s3://bucket/serving", "must be a gs:// folder, or an absolute path"),
         ("vertex", "platform.zone=a", "unknown key"),
-        ("vertex", "platform.default.memory=many", "'many' is no amount of memory; write it as 16G or 512Mi"),
+        ("vertex", "platform.default.memory=many", "'many' is not an amount of memory; write it as 16G or 512Mi"),
         ("vertex", "platform.default.retries=11", "less than or equal to 10"),
         ("vertex", "platform.parameters.rows=InfraValidator", "must be NODE.PROPERTY"),
         ("vertex", "platform.parameters.data=ExampleGen.input_base", "data_path and data set the same property"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import bootstrap
 from tests.conftest import ROOT
 from tests.kubeflow.terraform import terraform_files
 from tests.project import ci_files
@@ -71,6 +72,14 @@ def test_a_planted_fault_in_a_workflow_is_found(old, new, fault, tmp_path):
     wrong = tmp_path / "deploy.yml"
     wrong.write_text(DEPLOY.read_text().replace(old, new))
     assert fault in ci_files.workflow_faults(ci_files.read(wrong))
+
+
+def test_every_python_of_the_distribution_is_tested():
+    claimed = re.search(r'python_requires=">=(3\.\d+),<(3\.\d+)"', (ROOT / "setup.py").read_text()).groups()
+    first, end = (int(version.removeprefix("3.")) for version in claimed)
+    matrix = ci_files.read(CHECK)["jobs"]["pipeline"]["strategy"]["matrix"]
+    assert matrix["python"] == [f"3.{minor}" for minor in range(first, end)]
+    assert tuple((3, minor) for minor in (first, end - 1)) == bootstrap.PYTHONS
 
 
 def test_only_the_approved_environment_submits():

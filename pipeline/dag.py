@@ -15,7 +15,7 @@ from pipeline.nodes.evaluation import add_evaluation, add_infra_validation
 from pipeline.nodes.graph import Graph
 from pipeline.nodes.lite import add_lite, add_lite_push  # part: lite
 from pipeline.nodes.push import add_push
-from pipeline.nodes.training import add_training
+from pipeline.nodes.training.trainer import add_training
 
 # The way of the data. Each step adds its nodes; one that the configuration does not ask for adds none.
 _STEPS: tuple[Callable[[Graph], None], ...] = (

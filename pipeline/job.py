@@ -39,8 +39,8 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
             progress = terminal.NodeProgress(console)
             try:
                 with Interrupts() as interrupts:
-                    job = Job(config=config, log_file=log_file, progress=progress, interrupts=interrupts)
-                    job.run(from_node, to_node)
+                    local_run = LocalRun(config=config, log_file=log_file, progress=progress, interrupts=interrupts)
+                    local_run.run(from_node, to_node)
             finally:
                 progress.stop()
         garbage_collection.before_exit()
@@ -60,7 +60,7 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class LocalRun:
     """One run.
 
     Attributes:
@@ -90,7 +90,7 @@ class Job:
             from pipeline.running import runner
 
         built = dag.build(config)
-        engine = beam_engine.Engine(config, nodes=built.pipeline.components, progress=progress)
+        engine = beam_engine.EngineCheck(config, nodes=built.pipeline.components, progress=progress)
         nodes = [node.id for node in built.pipeline.components]
         options = node_range.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
         progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))

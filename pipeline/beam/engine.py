@@ -20,7 +20,7 @@ _PACKAGES = ("components", "serving", "trainer")
 _LINE = "Beam workers"
 
 
-class Engine:
+class EngineCheck:
     """The engine that runs the Beam components of one run.
 
     Args:

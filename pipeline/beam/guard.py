@@ -21,7 +21,7 @@ from apache_beam.runners.portability.portable_runner import JobServiceHandle
 from pipeline.beam.patches import replaced
 from pipeline.beam.workers import Workers
 
-Job = Callable[[], Any]
+_BeamJob = Callable[[], Any]
 
 # A job that is just being sent has nothing yet to cancel it by.
 _SUBMIT_SECONDS = 10
@@ -76,7 +76,7 @@ def _without_deadline(run: Callable[..., Any]) -> Callable[..., Any]:
     return without_deadline
 
 
-def _in_process(job: Job, limit_minutes: float) -> Any:
+def _in_process(job: _BeamJob, limit_minutes: float) -> Any:
     limit = f"the Beam job did not end within beam.limit_minutes ({limit_minutes:g})"
     with Workers() as workers, _Alarm(limit, seconds=limit_minutes * 60, workers=workers) as alarm:
         try:
@@ -147,7 +147,7 @@ class _Alarm:
             raise BeamTimeLimit(self._text)
 
 
-def _on_engine(job: Job, limit_minutes: float) -> Any:
+def _on_engine(job: _BeamJob, limit_minutes: float) -> Any:
     submission = _Submission(job)
     try:
         if submission.ended.wait(limit_minutes * 60):
@@ -168,7 +168,7 @@ class _Submission:
         ended: set when the job has ended, well or not.
     """
 
-    def __init__(self, job: Job):
+    def __init__(self, job: _BeamJob):
         self.ended = threading.Event()
         self._job = job
         self._sent = threading.Event()

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.config.beam.engines import DEFAULT_RUNNER, runner_with_key
 from pipeline.config.config import Config
 
-Tree = dict[str, Any]
+_Tree = dict[str, Any]
 
 
 class ConfigError(Exception):
@@ -57,7 +57,7 @@ def _profile_file(config: Path, profile: str) -> Path:
     return path
 
 
-def _read(path: Path) -> Tree:
+def _read(path: Path) -> _Tree:
     try:
         tree = yaml.safe_load(path.read_text())
     except OSError as error:
@@ -87,7 +87,7 @@ def _assignment(word: str, *, flag: str, example: str) -> tuple[str, str]:
     return key, text
 
 
-def _parse_override(word: str) -> Tree:
+def _parse_override(word: str) -> _Tree:
     key, text = _assignment(word, flag="--set", example="trainer.loop.epochs=5")
     try:
         value = yaml.safe_load(text)
@@ -98,7 +98,7 @@ def _parse_override(word: str) -> Tree:
     return value
 
 
-def _lay(base: Tree, over: Tree) -> Tree:
+def _lay(base: _Tree, over: _Tree) -> _Tree:
     """As `_merge`, but another runner takes the whole ``beam`` section's place: its keys are others."""
     below, above = base.get("beam"), over.get("beam")
     if isinstance(below, dict) and isinstance(above, dict):
@@ -108,7 +108,7 @@ def _lay(base: Tree, over: Tree) -> Tree:
     return _merge(base, over)
 
 
-def _merge(base: Tree, over: Tree) -> Tree:
+def _merge(base: _Tree, over: _Tree) -> _Tree:
     """Lay ``over`` over ``base``: mappings are merged, other values replaced, and null takes a key away."""
     merged = dict(base)
     for key, value in over.items():
@@ -120,7 +120,7 @@ def _merge(base: Tree, over: Tree) -> Tree:
     return merged
 
 
-def _explain(error: ValidationError, tree: Tree) -> Iterator[str]:
+def _explain(error: ValidationError, tree: _Tree) -> Iterator[str]:
     for item in error.errors():
         absent = item["type"] == "missing"
         path = ".".join(map(str, _keys(item["loc"], tree, absent=absent)))

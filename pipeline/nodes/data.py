@@ -20,7 +20,7 @@ from components.gates.data_gate import DataGate
 from pipeline.checks.columns import schema_features
 from pipeline.nodes import own_gates
 from pipeline.nodes.graph import Graph
-from pipeline.nodes.training import custom_config
+from pipeline.nodes.training.trainer import custom_config
 
 
 def add_validated_examples(graph: Graph) -> None:

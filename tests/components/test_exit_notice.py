@@ -1,4 +1,4 @@
-"""The exit handler: what it makes of the states that Vertex and Kubeflow tell, and where it arrives."""
+"""The exit handler: the notice that it makes of a platform's status, and where the notice arrives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VERTEX = {
     "error": {},
 }
 VERTEX_REFUSED = {**VERTEX, "state": "FAILED", "error": {"code": 9, "message": GATE}}
-# Kubeflow tells a struct, its backend's word for the state, and no error.
+# Kubeflow passes a struct with its backend's word for the state, and no error.
 KUBEFLOW = {"state": "COMPLETE", "pipelineJobResourceName": "taxi-x7hs2", "pipelineTaskName": "tfx-dag", "error": {}}
 KUBEFLOW_REFUSED = {**KUBEFLOW, "state": "FAILED"}
 SECRET = "T0/B1/a-secret"
@@ -57,7 +57,7 @@ def struct(fields: dict) -> Struct:
         (json.dumps({"state": "FAILED", "pipelineJobResourceName": "../../etc/x y"}), "x-y", "FAILED", None),
     ],
 )
-def test_what_is_told_of_a_run(status, run, state, error):
+def test_the_notice_of_a_run(status, run, state, error):
     notice = make_notice(status, run="projects/1/from-placeholder", created="2026-01-02T03:04:05Z")
     assert (notice["run"], notice["state"], notice["error"]) == (run, state, error)
     assert notice["created"] == "2026-01-02T03:04:05Z"
@@ -65,7 +65,7 @@ def test_what_is_told_of_a_run(status, run, state, error):
 
 
 @pytest.mark.parametrize("status", ["", "no JSON", "[]"])
-def test_a_platform_that_tells_nothing_still_leaves_a_notice(status):
+def test_a_platform_that_passes_nothing_still_leaves_a_notice(status):
     notice = make_notice(status, run=RUN_PLACEHOLDER, created=CREATED_PLACEHOLDER)
     assert notice["run"].startswith("unnamed-2")
     assert notice["state"] == "UNKNOWN"
@@ -74,7 +74,7 @@ def test_a_platform_that_tells_nothing_still_leaves_a_notice(status):
 
 
 class Webhook:
-    """An HTTP server that answers with the statuses it is given in turn, the last of them for ever."""
+    """An HTTP server that answers with one status after the other, and repeats the last one."""
 
     def __init__(self):
         self.statuses = [200]
@@ -126,8 +126,8 @@ def run_container(status: str | dict, *, folder: str, webhook_env: str, output: 
     runner = KubeflowV2DagRunner(KubeflowV2DagRunnerConfig(default_image="image", use_pipeline_spec_2_1=True))
     runner.set_exit_handler(handler)
     spec = fix(runner.run(pipeline, write_out=False)["pipelineSpec"], pipeline=pipeline, exit_handler=handler)
-    told = spec["root"]["dag"]["tasks"]["ExitNotice"]["inputs"]["parameters"]
-    constants = {name: value["runtimeValue"]["constant"] for name, value in told.items() if "runtimeValue" in value}
+    given = spec["root"]["dag"]["tasks"]["ExitNotice"]["inputs"]["parameters"]
+    constants = {name: value["runtimeValue"]["constant"] for name, value in given.items() if "runtimeValue" in value}
     invocation = {
         "inputs": {"parameterValues": {**constants, "final_status": status, "run": "a/named-by-placeholder"}},
         "outputs": {"outputFile": str(output / "executor_output.json")},
@@ -178,45 +178,45 @@ def test_a_folder_that_cannot_be_written_does_not_keep_the_webhook_from_its_noti
     with pytest.raises(NoticeFailed) as failed:
         run_container(json.dumps(VERTEX), folder=str(blocked), webhook_env="NOTICE_URL", output=tmp_path)
     assert str(failed.value) == (
-        "the run's end (SUCCEEDED) is not told everywhere: "
+        "the notice of the run (SUCCEEDED) is incomplete: "
         f"{blocked}/taxi-20260102030405.json cannot be written (Not a directory)"
     )
     assert len(webhook.received) == 1
     assert "run taxi-20260102030405 ended: SUCCEEDED\n" in capsys.readouterr().out
 
 
-def test_a_webhook_that_is_busy_is_asked_again_and_one_that_refuses_is_not(webhook):
-    webhook.statuses = [503, 429, 200]
-    post("{}", webhook_env="NOTICE_URL", waits=(0, 0))
-    assert len(webhook.received) == 3
+def test_a_busy_webhook_is_retried_and_one_that_refuses_is_not(webhook):
+    webhook.statuses = [503, 429, 408, 200]
+    post("{}", webhook_env="NOTICE_URL", backoff_factor=0)
+    assert len(webhook.received) == 4
     webhook.received.clear()
     webhook.statuses = [503]
-    with pytest.raises(NoticeFailed, match=r"the webhook of NOTICE_URL did not take it \(it answered 503\)"):
-        post("{}", webhook_env="NOTICE_URL", waits=(0, 0))
-    assert len(webhook.received) == 3
+    with pytest.raises(NoticeFailed, match=r"the webhook of NOTICE_URL did not accept it \(it answered 503\)"):
+        post("{}", webhook_env="NOTICE_URL", backoff_factor=0)
+    assert len(webhook.received) == 4
     for status in (404, 302):
         webhook.received.clear()
         webhook.statuses = [status]
         with pytest.raises(NoticeFailed, match=rf"it answered {status}"):
-            post("{}", webhook_env="NOTICE_URL", waits=(0, 0))
+            post("{}", webhook_env="NOTICE_URL", backoff_factor=0)
         assert len(webhook.received) == 1
 
 
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        (f"http://127.0.0.1:9/{SECRET}", "ConnectionRefusedError"),
-        (f"file:///{SECRET}", "its value is no http"),
-        (f"http://127.0.0.1:9/{SECRET} x", "InvalidURL"),
+        (f"http://127.0.0.1:9/{SECRET}", "ConnectionError"),
+        (f"file:///{SECRET}", "its value is not an http"),
+        (f"http://127.0.0.1:9/{SECRET} x", "ConnectionError"),
         (f"http://127.0.0.1:port/{SECRET}", "InvalidURL"),
-        (f"http://[/{SECRET}", "ValueError"),
+        (f"http://[/{SECRET}", "InvalidURL"),
     ],
 )
-def test_no_failure_tells_the_url(url, reason, monkeypatch, caplog, capfd):
+def test_no_failure_contains_the_url(url, reason, monkeypatch, caplog, capfd):
     monkeypatch.setenv("NOTICE_URL", url)
     caplog.set_level("DEBUG")
     with pytest.raises(NoticeFailed, match=reason) as failed:
-        post("{}", webhook_env="NOTICE_URL", waits=(0,))
+        post("{}", webhook_env="NOTICE_URL", backoff_factor=0)
     assert failed.value.__cause__ is None
     assert failed.value.__context__ is None
     output = capfd.readouterr()

@@ -16,7 +16,6 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
 
-from pipeline.beam.arguments import beam_args
 from pipeline.beam.guard import BeamTimeLimit, guarded
 from pipeline.config.config import Config
 from pipeline.config.loading import load
@@ -50,7 +49,7 @@ def config_of(service: LocalJobService) -> Config:
 
 
 def run(service: LocalJobService, step: Callable[[int], object], *flags: str, limit_minutes: float = 2) -> None:
-    options = PipelineOptions([*beam_args(config_of(service).beam), *flags])
+    options = PipelineOptions([*config_of(service).beam.arguments(), *flags])
     with guarded(limit_minutes), beam.Pipeline(options=options) as pipeline:
         _ = pipeline | beam.Create([1]) | beam.Map(step)
 
@@ -100,7 +99,7 @@ def test_the_pipeline_gives_the_same_there(service, in_memory, tmp_path):
 
     here = load(config=PROJECT / "configs/taxi.yaml", profile="ci")
     ours, theirs = (
-        equality.evaluate(in_memory, config=config, beam_pipeline_args=beam_args(config.beam), folder=tmp_path / name)
+        equality.evaluate(in_memory, config=config, beam_pipeline_args=config.beam.arguments(), folder=tmp_path / name)
         for name, config in (("here", here), ("there", config_of(service)))
     )
     assert ours[""]["auc"] > 0.9

@@ -16,7 +16,7 @@ def _bucket_folder(text: str) -> str:
     return text
 
 
-BucketFolder = Annotated[str, AfterValidator(_bucket_folder)]
+GcsFolder = Annotated[str, AfterValidator(_bucket_folder)]
 
 
 class Dataflow(Engine):
@@ -45,7 +45,7 @@ class Dataflow(Engine):
     runner: Literal["DataflowRunner"]
     project: str = Field(min_length=1)
     region: str = Field(min_length=1)
-    temp_location: BucketFolder
+    temp_location: GcsFolder
     worker_image: str | None = None
     service_account: str | None = None
     machine_type: str = "n1-standard-4"

@@ -65,6 +65,6 @@ NodeProperty = Annotated[str, AfterValidator(_node_property)]
 # What the orchestrator itself reads and writes.
 ObjectStore = Annotated[str, AfterValidator(_object_store)]
 # What the containers read and write by themselves.
-SharedFolder = Annotated[str, AfterValidator(_shared)]
+SharedPath = Annotated[str, AfterValidator(_shared)]
 Host = Annotated[str, AfterValidator(_url)]
 Mount = Annotated[str, AfterValidator(_mount)]

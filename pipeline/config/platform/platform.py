@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, PositiveInt, model_validator
 
 from components.accelerator import Accelerator
-from pipeline.config.platform.fields import Memory, NodeProperty, ObjectStore, SharedFolder
+from pipeline.config.platform.fields import Memory, NodeProperty, ObjectStore, SharedPath
 from trainer.parameters import Strict
 
 
@@ -47,7 +47,7 @@ class ExitHandler(Strict):
             same JSON by POST.
     """
 
-    folder: SharedFolder
+    folder: SharedPath
     webhook_env: str | None = None
 
 
@@ -71,9 +71,9 @@ class Platform(Strict):
     image: str
     gpu_image: str | None = None
     root: ObjectStore
-    data: SharedFolder | None = None
-    serving: SharedFolder
-    state: SharedFolder
+    data: SharedPath | None = None
+    serving: SharedPath
+    state: SharedPath
     default: TaskOptions = TaskOptions(cpu=2, memory="8G", retries=2, retry_seconds=60)
     tasks: Mapping[str, TaskOptions] = {}
     parameters: Mapping[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], NodeProperty] = {}

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from pydantic import Field, PositiveInt, model_validator
 
 from components.accelerator import Accelerator
-from pipeline.config.platform.fields import Memory, SharedFolder
+from pipeline.config.platform.fields import Memory, SharedPath
 from pipeline.config.platform.volumes import WithVolumes
 from trainer.parameters import Strict
 
@@ -31,7 +31,7 @@ class TrainingOperator(Strict):
     cpu: float = Field(default=4, gt=0)
     memory: Memory = "16G"
     accelerator: Accelerator | None = None
-    shared_folder: SharedFolder
+    shared_folder: SharedPath
     timeout_seconds: PositiveInt = 86_400
     service_account: str | None = None
 

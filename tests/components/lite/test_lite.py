@@ -16,6 +16,7 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from google.protobuf import json_format
+from pipeline.nodes.lite_eval_config import eval_config
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 from tfx.components.evaluator.executor import Executor as Evaluator
 from tfx.types import standard_artifacts
@@ -28,7 +29,6 @@ from components.refusal import GateRefused
 from pipeline.config.lite import LiteThreshold
 from pipeline.config.loading import ConfigError
 from pipeline.config.metrics import METRICS
-from pipeline.nodes.lite_eval_config import eval_config
 from trainer import models
 from trainer.export import lite
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures

@@ -13,11 +13,11 @@ from tfx.utils import io_utils, json_utils
 
 from components.training_handover import TRAINING_JOB_KEY, job_name
 from components.training_operator import client, executor
-from components.training_operator.client import TFJobs, TrainingJobFailed, TrainingJobStopped
+from components.training_operator.client import TFJobFailed, TFJobs, TFJobStopped
 from components.training_operator.executor import TFJobExecutor
-from components.training_operator.tfjob import TrainingJob
-from pipeline.config.platforms import Kubeflow
-from pipeline.nodes.tfjob import training_job as options_of
+from components.training_operator.tfjob import TFJobOptions
+from pipeline.config.platform.kubeflow import Kubeflow
+from pipeline.nodes.training.tfjob import tfjob_options
 from pipeline.running.interrupts import Interrupts, Terminated
 from tests.components.trainer_call import TrainerCall, write_inputs
 from tests.components.training_operator.fake_operator import Api, Cluster, status
@@ -65,11 +65,16 @@ def platform(folder: Path, **training) -> Kubeflow:
     )
 
 
+def options_of(folder: Path, **training):
+    given = platform(folder, **training)
+    return tfjob_options(given, given.training, pipeline="small")
+
+
 class Execution(TrainerCall):
     """What the launcher hands to the executor."""
 
     def __init__(self, data: Path, folder: Path, **training):
-        options = options_of(platform(folder / "shared", **training), pipeline="small").model_dump_json()
+        options = options_of(folder / "shared", **training).model_dump_json()
         super().__init__(data, folder, checkpoints=folder / "shared" / "checkpoints", options=options)
         self.run_folder = folder / "shared" / "training" / job_name(str(self.model))
         (folder / "shared").mkdir(exist_ok=True)
@@ -106,7 +111,7 @@ def test_two_pods_make_the_model_of_one_process(data, cluster, tmp_path, caplog)
 def test_a_pod_that_fails_is_named_with_its_last_words(data, cluster, tmp_path):
     cluster.command = {"chief": [*POD, "waiting", "stay"], "worker": [*POD, "no space left on device", "1"]}
     execution = Execution(data, tmp_path)
-    with pytest.raises(TrainingJobFailed) as failed:
+    with pytest.raises(TFJobFailed) as failed:
         execution.run()
     name = job_name(str(execution.model))
     expected = f"TFJob team/{name}: pod {name}-worker-0 exited with code 1 (Error): no space left on device"
@@ -119,7 +124,7 @@ def test_a_pod_that_fails_is_named_with_its_last_words(data, cluster, tmp_path):
 def test_a_training_that_takes_too_long_is_ended(data, cluster, tmp_path):
     cluster.command = {kind: [*POD, "waiting", "stay"] for kind in ("chief", "worker")}
     execution = Execution(data, tmp_path, timeout_seconds=1)
-    with pytest.raises(TrainingJobFailed, match="not done after 1 s .*; pods: .*-chief-0 Running, .*-worker-0 R"):
+    with pytest.raises(TFJobFailed, match="not finished after 1 s .*; pods: .*-chief-0 Running, .*-worker-0 R"):
         execution.run()
     assert cluster.created[0]["spec"]["runPolicy"]["activeDeadlineSeconds"] == 1
     assert len(cluster.deleted) == 1
@@ -127,7 +132,7 @@ def test_a_training_that_takes_too_long_is_ended(data, cluster, tmp_path):
 
 def test_an_operator_that_does_nothing_is_named(data, cluster, tmp_path):
     cluster.idle = True
-    with pytest.raises(TrainingJobFailed, match="nothing reacts to it since 2 s; is the Training Operator running?"):
+    with pytest.raises(TFJobFailed, match="nothing has reacted to it for 2 s; is the Training Operator running?"):
         Execution(data, tmp_path).run()
     assert len(cluster.deleted) == 1
 
@@ -147,7 +152,7 @@ def test_an_operator_that_does_nothing_is_named(data, cluster, tmp_path):
 )
 def test_a_refusal_is_explained(data, cluster, tmp_path, answer, expected):
     cluster.refuse = answer
-    with pytest.raises(TrainingJobFailed, match=expected) as failed:
+    with pytest.raises(TFJobFailed, match=expected) as failed:
         Execution(data, tmp_path).run()
     assert "\n" not in str(failed.value).strip()
 
@@ -157,7 +162,7 @@ def test_sigterm_deletes_the_job_and_keeps_the_inputs_for_the_next_attempt(data,
     cluster.on_running = lambda: os.kill(os.getpid(), signal.SIGTERM)
     execution = Execution(data, tmp_path)
     former = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(TrainingJobStopped, match="stopped: TFJob .* is deleted"):
+    with pytest.raises(TFJobStopped, match="stopped: TFJob .* is deleted"):
         execution.run()
     assert signal.getsignal(signal.SIGTERM) == former
     assert len(cluster.deleted) == 1
@@ -186,7 +191,7 @@ def test_an_attempt_after_a_kill_takes_up_the_job_or_replaces_it(data, cluster, 
     wanted = 1 if same else 2
     cluster.on_running = lambda: len(cluster.created) == wanted and os.kill(os.getpid(), signal.SIGTERM)
     second = execution if same else Execution(data, tmp_path, memory="32G")
-    with pytest.raises(TrainingJobStopped):
+    with pytest.raises(TFJobStopped):
         second.run()
     assert len(cluster.created) == wanted
     assert not cluster.jobs
@@ -241,13 +246,13 @@ def test_a_sigterm_when_the_training_is_done_loses_no_model(data, cluster, tmp_p
 
 def test_without_a_cluster_it_says_so(data, tmp_path, monkeypatch):
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
-    with pytest.raises(TrainingJobFailed, match="no Kubernetes to train on"):
+    with pytest.raises(TFJobFailed, match="no Kubernetes to train on"):
         Execution(data, tmp_path).run()
 
 
 def test_options_travel_as_json(tmp_path):
-    options = options_of(platform(tmp_path), pipeline="small")
-    assert TrainingJob.model_validate_json(options.model_dump_json()) == options
+    options = options_of(tmp_path)
+    assert TFJobOptions.model_validate_json(options.model_dump_json()) == options
 
 
 @pytest.mark.parametrize("training", [None, '{"shared_folder": "/models/training", "workers": 3}'])
@@ -265,7 +270,7 @@ def test_the_profile_decides_who_trains(taxi_config, training):
     ]
     if training:
         assert "components.training_operator.executor.TFJobExecutor" in command
-        assert TrainingJob.model_validate_json(custom_config[TRAINING_JOB_KEY]).workers == 3
+        assert TFJobOptions.model_validate_json(custom_config[TRAINING_JOB_KEY]).workers == 3
     else:
         assert "tfx.components.trainer.executor.GenericExecutor" in command
         assert TRAINING_JOB_KEY not in custom_config

@@ -2,9 +2,9 @@
 
 import sys
 
-from components.vertex.custom_job import CustomJob
-from components.vertex.custom_job_options import JobOptions
+from components.vertex.custom_job import CustomJobRun
+from components.vertex.custom_job_options import CustomJobOptions
 
 if __name__ == "__main__":
-    options = JobOptions.model_validate_json(sys.argv[1])
-    CustomJob(options, name=sys.argv[2], poll_seconds=0.05).run(["python"], is_made=lambda: False)
+    options = CustomJobOptions.model_validate_json(sys.argv[1])
+    CustomJobRun(options, name=sys.argv[2], poll_seconds=0.05).run(["python"], is_made=lambda: False)

@@ -197,7 +197,7 @@ def test_traffic_that_somebody_rolled_back_stays_so(service):
 
 
 def _die_in(service: FakeVertex, call: str, kind: str, *, requests: int) -> None:
-    """Push the next version with a task that ends after ``call``, whose operation goes on."""
+    """Push the next version with a task that ends after ``call``, whose operation continues."""
     service.lasts[kind] = requests
     service.plant(call, refusal(503, "the answer is lost"), after=True)
     with pytest.raises(DeploymentFailed, match="503 the answer is lost"):
@@ -322,7 +322,7 @@ def test_a_missing_permission_says_where_and_which(service, pattern, said):
 def test_two_endpoints_of_one_name_are_not_guessed_at(service):
     _push()
     service.endpoints["other"] = {**_endpoint(service), "name": f"{PARENT}/endpoints/other"}
-    with pytest.raises(DeploymentFailed, match="there are 2 of it .*rename all but one"):
+    with pytest.raises(DeploymentFailed, match="this name has 2 endpoints .*rename all but one"):
         _push(FIRST + 1)
 
 
@@ -353,14 +353,14 @@ def test_the_node_stands_after_the_pusher_with_the_profiles_options():
     from pipeline import dag
 
     options = 'platform.endpoint={"display_name": "Taxi tips", "serving_image": "image:1", "keep": 3}'
-    nodes = {node.id: node for node in dag.nodes(config("vertex", options, f"platform.encryption_key={KEY}"))}
+    nodes = dag.nodes(config("vertex", options, f"platform.encryption_key={KEY}"))
     node = nodes["EndpointPusher"]
     assert node.inputs["pushed_model"] is nodes["Pusher"].outputs["pushed_model"]
     properties = node.exec_properties
     assert json.loads(properties["options"])["keep"] == 3
     assert properties["encryption_key"] == KEY
     assert properties["region"] == "europe-west4"
-    assert "EndpointPusher" in dag.UNCACHED
+    assert "EndpointPusher" in nodes.uncached
 
 
 @pytest.mark.parametrize(

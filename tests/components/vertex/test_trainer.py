@@ -15,11 +15,11 @@ from tfx.utils import json_utils
 
 from components.training_handover import TRAINING_JOB_KEY, job_name
 from components.vertex.api import ENDPOINT_VARIABLE
-from components.vertex.custom_job import CustomJob, CustomJobFailed, CustomJobStopped
-from components.vertex.custom_job_options import JobOptions
+from components.vertex.custom_job import CustomJobFailed, CustomJobRun, CustomJobStopped
+from components.vertex.custom_job_options import CustomJobOptions
 from components.vertex.trainer import CustomJobExecutor
 from pipeline.config.loading import load
-from pipeline.nodes.remote_training import job_of
+from pipeline.nodes.training.custom_job import custom_job
 from tests.components.trainer_call import TrainerCall, write_inputs
 from tests.kubeflow.fakes.http_service import running
 from tests.kubeflow.fakes.vertex import FakeVertex, refusal
@@ -37,7 +37,9 @@ CREATE = "POST .*/customJobs$"
 GET = "GET .*/customJobs/"
 LIST = "GET .*/customJobs$"
 CANCEL = ":cancel$"
-OPTIONS = JobOptions(project="my-project", region="europe-west4", image="image@sha256:0", machine_type="n1-standard-8")
+OPTIONS = CustomJobOptions(
+    project="my-project", region="europe-west4", image="image@sha256:0", machine_type="n1-standard-8"
+)
 UNAVAILABLE = refusal(503, "try again", name="UNAVAILABLE")
 
 
@@ -49,7 +51,7 @@ def service(monkeypatch):
 
 
 def train(options=OPTIONS, *, is_made=lambda: True, **keys):
-    CustomJob(options, name=NAME, **{"poll_seconds": 0.01, **keys}).run(["python", "-m", "x"], is_made=is_made)
+    CustomJobRun(options, name=NAME, **{"poll_seconds": 0.01, **keys}).run(["python", "-m", "x"], is_made=is_made)
 
 
 def failure(**keys):
@@ -105,9 +107,9 @@ def test_every_option_of_the_profile_is_sent(service, taxi_config):
         "platform.labels={team: rides}",
         "platform.gpu_image=gpu@sha256:1",
     ]
-    elsewhere = job_of(load(config=taxi_config, profile="vertex", overrides=overrides))
-    assert elsewhere.executor is CustomJobExecutor
-    train(JobOptions.model_validate_json(elsewhere.options))
+    remote = custom_job(load(config=taxi_config, profile="vertex", overrides=overrides))
+    assert remote.executor is CustomJobExecutor
+    train(CustomJobOptions.model_validate_json(remote.options))
     pool = {
         # 5 is NVIDIA_TESLA_T4.
         "machineSpec": {"machineType": "n1-standard-4", "acceleratorType": 5, "acceleratorCount": 2},
@@ -131,8 +133,8 @@ def test_every_option_of_the_profile_is_sent(service, taxi_config):
 )
 def test_workers_with_gpus_get_the_image_for_them(taxi_config, training, image):
     overrides = ["platform.image=cpu@sha256:0", "platform.gpu_image=gpu@sha256:1", f"platform.training={training}"]
-    elsewhere = job_of(load(config=taxi_config, profile="vertex", overrides=overrides))
-    assert JobOptions.model_validate_json(elsewhere.options).image == image
+    remote = custom_job(load(config=taxi_config, profile="vertex", overrides=overrides))
+    assert CustomJobOptions.model_validate_json(remote.options).image == image
 
 
 def test_an_accelerator_that_vertex_does_not_have_is_named(service):
@@ -214,7 +216,7 @@ def test_an_attempt_after_a_kill_waits_for_the_same_job(service, tmp_path):
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "expired", "partially_succeeded"])
-def test_a_job_without_success_is_told_with_vertex_s_words_and_where_to_look(service, state):
+def test_a_job_without_success_is_reported_in_vertex_s_words_with_a_link(service, state):
     message = "The replica workerpool0-0 exited\nwith a non-zero status of 1."
     service.custom_states = [
         {"state": "JOB_STATE_QUEUED"},
@@ -272,10 +274,10 @@ def test_a_training_outlives_looks_without_an_answer(service, fault):
     assert len(service.requests(GET)) == 7
 
 
-def test_a_service_that_stays_silent_for_too_long_is_told(service):
+def test_a_service_that_stays_silent_for_too_long_is_a_failure(service):
     service.plant(GET, UNAVAILABLE, times=10**6)
     text = failure(silent_seconds=0.2)
-    assert "cannot look at the training, which goes on (https://console.cloud.google.com/" in text
+    assert "cannot query the training, which continues (https://console.cloud.google.com/" in text
     assert "503 try again" in text
     assert len(service.requests(GET)) > 1
     assert not service.requests(CANCEL)
@@ -330,12 +332,12 @@ def test_sigterm_cancels_a_job_whose_creation_had_no_answer(service):
     assert [job["state"] for job in service.custom_jobs.values()] == ["JOB_STATE_CANCELLING"]
 
 
-def test_a_job_that_cannot_be_cancelled_is_told(service, caplog):
+def test_a_job_that_cannot_be_cancelled_is_logged(service, caplog):
     service.custom_states = [{"state": "JOB_STATE_RUNNING"}]
     service.plant(CANCEL, refusal(403, "Permission 'aiplatform.customJobs.cancel' denied on resource."))
     with _when(service, GET, _terminate), pytest.raises(CustomJobStopped):
         train()
-    assert f"cannot cancel {PARENT}/customJobs/1, which goes on: 403" in caplog.text
+    assert f"cannot cancel {PARENT}/customJobs/1, which continues: 403" in caplog.text
 
 
 # The executor, with the workers as processes.
@@ -406,7 +408,7 @@ def test_after_sigterm_the_trainer_can_be_run_again(data, service, tmp_path, cap
         execution(data, tmp_path).run(Executor)
     assert ended.value.code == RESUMABLE_EXIT_CODE == 75
     assert len(service.requests(CANCEL)) == 1
-    assert capsys.readouterr().err.count("is cancelled; the next attempt goes on from it") == 1
+    assert capsys.readouterr().err.count("is cancelled; the next attempt resumes it") == 1
 
 
 # What is compiled.
@@ -432,7 +434,7 @@ def test_the_profile_decides_who_trains_and_no_compilation_needs_vertex_s_client
     done = subprocess.run([sys.executable, "-c", _COMPILE], cwd=ROOT, capture_output=True, text=True, check=True)
     (executor, config), (alone, other), imported = json.loads(done.stdout.splitlines()[-1])
     assert executor == "components.vertex.trainer.CustomJobExecutor"
-    assert JobOptions.model_validate_json(json_utils.loads(config)[TRAINING_JOB_KEY]).workers == 1
+    assert CustomJobOptions.model_validate_json(json_utils.loads(config)[TRAINING_JOB_KEY]).workers == 1
     assert alone == "tfx.components.trainer.executor.GenericExecutor"
     assert TRAINING_JOB_KEY not in json_utils.loads(other)
     assert imported == []

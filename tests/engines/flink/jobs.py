@@ -12,16 +12,15 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.beam.arguments import beam_args
 from pipeline.beam.guard import guarded
-from pipeline.config.beam import Portable
+from pipeline.config.beam.flink import Flink
 from tests.engines.flink.cluster import FlinkCluster
 
 NUMBERS = 16
 
 
-def options_of(cluster: FlinkCluster) -> Portable:
-    return Portable(
+def options_of(cluster: FlinkCluster) -> Flink:
+    return Flink(
         runner="FlinkRunner", job_endpoint=cluster.job_endpoint, worker_pool=cluster.worker_pool, parallelism=2
     )
 
@@ -90,7 +89,7 @@ class Job:
 
         try:
             with guarded(self._limit):
-                pipeline = beam.Pipeline(options=PipelineOptions(beam_args(options_of(self._cluster))))
+                pipeline = beam.Pipeline(options=PipelineOptions(options_of(self._cluster).arguments()))
                 numbers = pipeline | beam.Create(range(NUMBERS)) | beam.Reshuffle()
                 counted = numbers | beam.Map(count) | beam.CombineGlobally(sum) | beam.Map(str)
                 _ = counted | beam.io.WriteToText(str(self._folder / f"{self._name}-result"))

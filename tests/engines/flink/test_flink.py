@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.beam.arguments import beam_args
 from pipeline.beam.guard import BeamTimeLimit
 from pipeline.config.loading import load
 from tests.engines import equality
@@ -31,7 +30,7 @@ def test_the_nodes_to_transform_give_what_they_give_in_memory(flink, in_memory, 
 def test_the_evaluator_gives_the_metrics_that_it_gives_in_memory(flink, in_memory, tmp_path):
     config = load(config=PROJECT / "configs/taxi.yaml", profile="ci", overrides=[])
     ours, theirs = (
-        equality.evaluate(in_memory, config=config, beam_pipeline_args=beam_args(beam), folder=tmp_path / beam.runner)
+        equality.evaluate(in_memory, config=config, beam_pipeline_args=beam.arguments(), folder=tmp_path / beam.runner)
         for beam in (config.beam, options_of(flink))
     )
     equality.assert_same_metrics(ours, theirs)

@@ -15,8 +15,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.beam.arguments import beam_args
-from pipeline.config.beam import Portable
+from pipeline.config.beam.spark import Spark
 from pipeline.config.loading import load
 from tests.engines import hosts
 from tests.engines.downloads import SPARK
@@ -45,7 +44,7 @@ def test_the_nodes_to_transform_give_what_they_give_in_memory(spark, in_memory, 
 def test_the_evaluator_gives_the_metrics_that_it_gives_in_memory(spark, in_memory, tmp_path):
     config = load(config=PROJECT / "configs/taxi.yaml", profile="ci", overrides=[])
     ours, theirs = (
-        evaluate(in_memory, config=config, beam_pipeline_args=beam_args(where), folder=tmp_path / where.runner)
+        evaluate(in_memory, config=config, beam_pipeline_args=where.arguments(), folder=tmp_path / where.runner)
         for where in (config.beam, options_of(spark))
     )
     assert_same_metrics(ours, theirs)
@@ -95,12 +94,12 @@ def test_a_master_that_is_not_there_is_told_at_once(tmp_path):
         assert time.monotonic() - started < ANSWER_SECONDS
 
 
-def options_of(spark: SparkCluster) -> Portable:
-    return Portable(runner="SparkRunner", job_endpoint=spark.job_endpoint, worker_pool=spark.worker_pool)
+def options_of(spark: SparkCluster) -> Spark:
+    return Spark(runner="SparkRunner", job_endpoint=spark.job_endpoint, worker_pool=spark.worker_pool)
 
 
 def pipeline_on(spark: SparkCluster) -> beam.Pipeline:
-    return beam.Pipeline(options=PipelineOptions(beam_args(options_of(spark))))
+    return beam.Pipeline(options=PipelineOptions(options_of(spark).arguments()))
 
 
 def slow(pipeline: beam.Pipeline, folder: Path, *, seconds: float) -> beam.PCollection:

@@ -130,7 +130,7 @@ def test_a_runtime_parameter_keeps_the_value_as_its_default_and_reaches_the_task
     [
         ("platform.tasks.Trainr={cpu: 1}", "platform.tasks.Trainr: there is no such node"),
         ("platform.parameters.rows=Trainr.rows", "platform.parameters.rows: there is no node 'Trainr'"),
-        ("platform.parameters.rows=Pusher.rows", "Pusher has no property 'rows' that can be set; it has base_directory"),
+        ("platform.parameters.rows=Pusher.rows", "Pusher has no property 'rows' that can be set; it has "),
     ],
 )
 def test_a_node_or_property_that_is_not_there_is_a_config_error(override, message):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from components.training_operator import tfjob
 from pipeline.config.platform.kubeflow import Kubeflow
-from pipeline.nodes.tfjob import tfjob_options
+from pipeline.nodes.training.tfjob import tfjob_options
 from tests.pipeline.nodes import tfjob_schema
 
 PLATFORM = {

@@ -8,10 +8,10 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
 import psutil
 import tensorflow as tf
 
+from tests.shared.small_model import serialize
 from trainer.data.batches import Batches, plan
 from trainer.data.columns import read_columns
 
@@ -23,9 +23,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     with tf.io.TFRecordWriter(str(folder / "00.gz"), "GZIP") as writer:
         for row in range(ROWS):
-            value = tf.train.FloatList(value=np.full(WIDTH, row, np.float32))
-            feature = {"x": tf.train.Feature(float_list=value)}
-            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+            writer.write(serialize({"x": [float(row)] * WIDTH}))
     # The fixed cost of reading is not counted.
     spec = {"x": tf.io.FixedLenFeature([WIDTH], tf.float32)}
     visit(folder / "00.gz", spec, folder / "warm-up")

@@ -1,4 +1,4 @@
-"""What a step sees, and what it costs to keep."""
+"""The rows that a step sees, and the memory that they take."""
 
 import json
 
@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.shared.processes import run_python
+from tests.shared.small_model import serialize
 from tests.trainer.training import fit, make_arrays
 from trainer.data.batches import Batches, Call, plan, prefetched
 from trainer.data.columns import Columns, read_columns
@@ -24,12 +25,8 @@ SPEC = {
 def write(path, rows, start=0):
     with tf.io.TFRecordWriter(str(path), "GZIP") as writer:
         for row in range(start, start + rows):
-            values = {"x": [row / 2], "picture": [row + index / 10 for index in range(6)], "label": [row % 2]}
-            feature = {
-                name: tf.train.Feature(float_list=tf.train.FloatList(value=value)) for name, value in values.items()
-            }
-            feature["id"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[row]))
-            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+            picture = [row + index / 10 for index in range(6)]
+            writer.write(serialize({"id": row, "x": row / 2, "picture": picture, "label": float(row % 2)}))
 
 
 def read(folder, memory_bytes):
@@ -145,12 +142,7 @@ def test_a_training_from_a_file_equals_one_from_memory(tmp_path):
     arrays = make_arrays(300)
     with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), "GZIP") as writer:
         for row in range(300):
-            feature = {}
-            for name, values in arrays.items():
-                kind = "int64_list" if values.dtype == np.int64 else "float_list"
-                value = tf.train.Int64List if kind == "int64_list" else tf.train.FloatList
-                feature[name] = tf.train.Feature(**{kind: value(value=values[row])})
-            writer.write(tf.train.Example(features=tf.train.Features(feature=feature)).SerializeToString())
+            writer.write(serialize({name: values[row].tolist() for name, values in arrays.items()}))
     spec = {name: tf.io.FixedLenFeature([1], values.dtype) for name, values in arrays.items()}
     results = []
     for memory_bytes in (10**9, 100):

@@ -8,13 +8,12 @@ import pytest
 import tensorflow as tf
 
 from tests.shared.processes import run_python
-from tests.trainer.training import FEATURES, build_model, fit, make_arrays, make_columns
+from tests.trainer.training import build_model, fit, make_arrays, make_columns
 from trainer.data.batches import Batches, Call
 from trainer.data.columns import Columns
 from trainer.loop import optimizers
 from trainer.loop.actions import TrainingDiverged
 from trainer.models.heads import head_of
-from trainer.models.layers import JointEmbedding
 from trainer.options import Loop
 from trainer.parameters import Label
 
@@ -270,12 +269,3 @@ def test_losses_are_bit_identical_to_the_golden_ones(tmp_path):
     if not result["golden"]:
         pytest.skip("no golden losses of this kind of machine: python -m tests.trainer.loop.golden FOLDER --write")
     assert result["losses"] == result["golden"]
-
-
-def test_the_registry_builds_by_name():
-    from trainer import models
-    from trainer.parameters import Model
-
-    model = models.build(Model(name="wide_and_deep", hidden_units=[4]), features=FEATURES, units=2)
-    assert model.output_shape == (None, 2)
-    assert isinstance(model.get_layer("embedding"), JointEmbedding)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,35 +29,25 @@ PARAMETERS = Parameters(
 def write_data(folder: Path, *, rows: int = 300) -> None:
     """Analyse and transform for real, and write everything in the layout of the Transform component."""
     import tensorflow as tf
-    import tensorflow_transform as tft
-    import tensorflow_transform.beam as tft_beam
-    from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
-    from trainer.preprocessing import preprocessing_fn
+    from tests.shared import exports
 
     generator = np.random.default_rng(0)
     x, kinds = generator.normal(size=rows), generator.choice(["a", "b", "c"], rows)
     noise = generator.normal(scale=0.5, size=rows)
     data = [
-        {"x": [float(x[i])], "kind": [kinds[i].encode()], "y": [int(x[i] + (kinds[i] == "a") + noise[i] > 0.5)]}
+        {"x": float(x[i]), "kind": str(kinds[i]), "y": int(x[i] + (kinds[i] == "a") + noise[i] > 0.5)}
         for i in range(rows)
     ]
-    spec = {"x": tf.float32, "kind": tf.string, "y": tf.int64}
-    metadata = dataset_metadata.DatasetMetadata(
-        schema_utils.schema_from_feature_spec({name: tf.io.FixedLenFeature([1], kind) for name, kind in spec.items()})
-    )
-    with tft_beam.Context(temp_dir=tempfile.mkdtemp(dir=folder)):
-        (transformed, out_metadata), transform_fn = (data, metadata) | tft_beam.AnalyzeAndTransformDataset(
-            functools.partial(preprocessing_fn, custom_config={CUSTOM_CONFIG_KEY: PARAMETERS.model_dump_json()})
-        )
-        transform_fn | tft_beam.WriteTransformFn(str(folder / "transform"))
-    metadata_io.write_metadata(metadata, str(folder / "transform" / tft.TFTransformOutput.RAW_METADATA_DIR))
-    coder = tft.coders.ExampleProtoCoder(out_metadata.schema)
-    for split, part in (("train", transformed[: rows // 2]), ("eval", transformed[rows // 2 :])):
+    types = {"x": tf.float32, "kind": tf.string, "y": tf.int64}
+    spec = {name: tf.io.FixedLenFeature([1], kind) for name, kind in types.items()}
+    exports.transform(data, spec, PARAMETERS, folder)
+    records = tf.data.TFRecordDataset(str(folder / "transformed.gz"), "GZIP")
+    for split, part in (("train", records.take(rows // 2)), ("eval", records.skip(rows // 2))):
         (folder / "examples" / f"Split-{split}").mkdir(parents=True)
         with tf.io.TFRecordWriter(str(folder / "examples" / f"Split-{split}" / "part.gz"), "GZIP") as writer:
-            for instance in part:
-                writer.write(coder.encode(instance))
+            for record in part.as_numpy_iterator():
+                writer.write(record)
 
 
 def custom_config(search: Mapping, *, checkpoints: Path | None, parameters: Parameters = PARAMETERS) -> dict[str, str]:

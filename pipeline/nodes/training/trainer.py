@@ -13,11 +13,11 @@ from components.training_handover import TRAINING_JOB_KEY
 from pipeline.config.config import Config
 from pipeline.config.model import model_module
 from pipeline.nodes.champion import WARM_START, champion_node
-from pipeline.nodes.custom_job import custom_job  # part: vertex
 from pipeline.nodes.graph import Graph
-from pipeline.nodes.remote_training import RemoteTraining
-from pipeline.nodes.tfjob import tfjob  # part: training_operator
-from pipeline.nodes.tuner import add_tuner, searched_modules  # part: tuner
+from pipeline.nodes.training.custom_job import custom_job  # part: vertex
+from pipeline.nodes.training.remote_training import RemoteTraining
+from pipeline.nodes.training.tfjob import tfjob  # part: training_operator
+from pipeline.nodes.training.tuner import add_tuner, searched_modules  # part: tuner
 from pipeline.sources import source_digest
 from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, CUSTOM_CONFIG_KEY, EXECUTION, Parameters
 

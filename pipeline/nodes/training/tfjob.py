@@ -9,7 +9,7 @@ from pipeline.config.config import Config
 from pipeline.config.platform.kubeflow import Kubeflow, Secret
 from pipeline.config.platform.training_operator import TrainingOperator
 from pipeline.config.platform.volumes import Volume
-from pipeline.nodes.remote_training import RemoteTraining
+from pipeline.nodes.training.remote_training import RemoteTraining
 
 
 def tfjob(config: Config) -> RemoteTraining | None:

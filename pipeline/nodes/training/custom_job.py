@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.vertex.custom_job_options import CustomJobOptions
 from pipeline.config.config import Config
 from pipeline.config.platform.vertex import Vertex
-from pipeline.nodes.remote_training import RemoteTraining
+from pipeline.nodes.training.remote_training import RemoteTraining
 
 
 def custom_job(config: Config) -> RemoteTraining | None:

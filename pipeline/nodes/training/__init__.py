@@ -1,0 +1,1 @@
+"""The Trainer and what goes before it: the search, the warm start, and jobs outside the task."""

@@ -52,7 +52,7 @@ def glibc_version() -> tuple[int, int] | None:
 
 
 def uv_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """What uv needs to use the same package index and certificates as pip, which it does not ask."""
+    """The settings that make uv use pip's package index and certificates, which it does not read itself."""
     names = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX", "PIP_CERT": "SSL_CERT_FILE"}
     return {theirs: environment[ours] for ours, theirs in names.items() if environment.get(ours)}
 

@@ -23,13 +23,16 @@ class Pair:
 class Authority:
     """Signs certificates for this machine's loopback address.
 
+    Args:
+        name: common name of the authority; one with another's name fails with another error.
+
     Attributes:
         certificate: PEM, to be trusted by the other side.
     """
 
-    def __init__(self):
+    def __init__(self, name: str = "test authority"):
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("test authority")
+        self._name = _name(name)
         built = _builder(self._name, self._name, self._key.public_key()).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )

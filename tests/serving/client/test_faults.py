@@ -158,7 +158,7 @@ def test_an_idle_connection_is_reopened_and_the_server_s_limits_are_reported(fla
 
 
 def test_tls_and_client_certificates(flags, tmp_path):
-    authority, stranger = Authority(), Authority()
+    authority, stranger = Authority(), Authority("stranger")
     server_pair, caller = authority.sign("models.example"), authority.sign("caller")
     fields = {
         "server_key": server_pair.key,

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.tensorflow
 TAXI = Path("data/taxi")
 # Neither this process's streaming nor an engine: TFX's own way through Beam.
 THROUGH_BEAM = "BundleBasedDirectRunner"
+_SLOW_BEAM = pytest.param(THROUGH_BEAM, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,10 @@ def stock(tmp_path_factory):
     return ingest(TAXI, folder, executor=StockCsv), written(folder)
 
 
-@pytest.mark.parametrize(("schema", "runner"), [(True, "FnApiRunner"), (False, "FnApiRunner"), (True, THROUGH_BEAM)])
+@pytest.mark.parametrize(
+    ("schema", "runner"),
+    [(True, "FnApiRunner"), (False, "FnApiRunner"), pytest.param(True, THROUGH_BEAM, marks=pytest.mark.slow)],
+)
 def test_taxi_is_the_same_to_the_byte_and_in_the_same_splits_as_stock(tmp_path, stock, schema, runner):
     types = schema_features(Path("schema/taxi/schema.pbtxt")) if schema else {}
     artifact = ingest(TAXI, tmp_path / "out", types=types, runner=runner)
@@ -91,7 +95,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("runner", ["FnApiRunner", THROUGH_BEAM])
+@pytest.mark.parametrize("runner", ["FnApiRunner", _SLOW_BEAM])
 @pytest.mark.parametrize(("text", "types", "reason"), REFUSED)
 def test_bad_csv_is_refused_with_file_row_and_column(tmp_path, text, types, reason, runner):
     (tmp_path / "data").mkdir()

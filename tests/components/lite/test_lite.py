@@ -16,7 +16,6 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 import tensorflow_transform as tft
 from google.protobuf import json_format
-from pipeline.nodes.lite_eval_config import eval_config
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 from tfx.components.evaluator.executor import Executor as Evaluator
 from tfx.types import standard_artifacts
@@ -29,6 +28,7 @@ from components.refusal import GateRefused
 from pipeline.config.lite import LiteThreshold
 from pipeline.config.loading import ConfigError
 from pipeline.config.metrics import METRICS
+from pipeline.nodes.lite import lite_eval_config
 from trainer import models
 from trainer.export import lite
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures
@@ -199,7 +199,7 @@ class World:
             return self.evaluations[name]
         evaluation = artifact(standard_artifacts.ModelEvaluation, self.folder / f"evaluation-{name}")
         blessing = artifact(standard_artifacts.ModelBlessing, self.folder / f"blessing-{name}")
-        config = eval_config(served(self.case), thresholds=[LiteThreshold(metric=self.case.metric, max_loss=0.1)])
+        config = lite_eval_config(served(self.case), thresholds=[LiteThreshold(metric=self.case.metric, max_loss=0.1)])
         context = Evaluator.Context(
             beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(self.folder / "tmp"), unique_id=name
         )
@@ -324,7 +324,7 @@ def test_a_feature_that_is_not_there_is_named():
         lite.input_specs(model, {"b_scaled": tf.TensorSpec([None, 1])})
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["wide_and_deep", "dnn"])
 def test_a_model_trained_in_half_precision_is_converted_in_float32(name, precision):
     features = TransformedFeatures(**TABLE)
@@ -436,7 +436,7 @@ def test_evaluations_of_different_examples_are_not_compared():
 
 def test_a_limit_on_a_metric_that_is_not_computed_is_refused_beforehand():
     with pytest.raises(ConfigError, match=r"lite\.thresholds\.0\.metric.*'auc', but by accuracy"):
-        eval_config(served(CASES["binary"]), thresholds=[LiteThreshold(metric="auc", max_loss=0.1)])
+        lite_eval_config(served(CASES["binary"]), thresholds=[LiteThreshold(metric="auc", max_loss=0.1)])
 
 
 def test_all_variants_are_pushed_together_readable_by_all_and_once(world, tmp_path):

@@ -101,7 +101,9 @@ def test_names_that_are_no_versions_and_what_others_began_are_left_alone(store, 
     assert len(below(store.contents(), f"serving/taxi/{version}/")) == 2
 
 
-@pytest.mark.parametrize("before", [LEASE, "variables/data", LAST])
+@pytest.mark.parametrize(
+    "before", [*(pytest.param(name, marks=pytest.mark.slow) for name in (LEASE, "variables/data")), LAST]
+)
 def test_sigkill_before_any_file_leaves_the_former_version_and_the_next_push_clears_up(store, tmp_path, before):
     good, other = write_model(tmp_path / "good"), write_model(tmp_path / "other", seed=1)
     first, _ = push_to_bucket(good, BASE)

@@ -1,22 +1,23 @@
-"""ExitNotice: says how a run ended, well or not, in a file and to a webhook.
+"""ExitNotice: reports how a run ended, in a file and to a webhook.
 
-It runs last on Kubeflow and on Vertex, even where a gate refused or a node broke; the platform tells it the state.
+It runs last on every platform, even if a gate refused or a node failed; the platform passes it the final state.
 """
 
-import http.client
 import json
+import logging
 import os
 import re
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
+import requests
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
+from requests.adapters import HTTPAdapter
 from tfx.orchestration.kubeflow.decorators import exit_handler
+from urllib3.util.retry import Retry
 
 from components.annotations import Parameter
 from components.storage.buckets import BucketFailed, ObjectChanged
@@ -26,15 +27,16 @@ from components.storage.shared_folders import shared_folder
 RUN_PLACEHOLDER = "{{$.pipeline_job_resource_name}}"
 CREATED_PLACEHOLDER = "{{$.pipeline_job_create_time_utc}}"
 
-# Vertex's words for the states; those of older Kubeflow installations by the same.
+# States of older Kubeflow installations, by Vertex's words.
 _STATES = {"COMPLETE": "SUCCEEDED", "CACHED": "SUCCEEDED", "CANCELED": "CANCELLED"}
 _REQUEST_SECONDS = 10.0
-_WAITS_SECONDS = (1.0, 2.0, 4.0)
-_TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_RETRIES = 3
+_BACKOFF_FACTOR = 1.0
+_RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class NoticeFailed(Exception):
-    """The notice did not arrive everywhere; one line: where not, and why. It never holds the webhook's URL."""
+    """The notice did not arrive everywhere; one line: where not, and why, without the webhook's URL."""
 
 
 @exit_handler
@@ -45,18 +47,18 @@ def ExitNotice(  # noqa: N802 (TFX names components as classes)
     run: Parameter[str] = "",
     created: Parameter[str] = "",
 ) -> None:
-    """Write ``FOLDER/RUN.json``, and send the same to the webhook where there is one.
+    """Write ``FOLDER/RUN.json``, and send the same JSON to the webhook, if there is one.
 
     Args:
         final_status: ``FinalStatusStr()``; the platform's PipelineTaskFinalStatus: JSON as text on Vertex, a struct on
             Kubeflow.
         folder: ``gs://...`` or a path.
-        webhook_env: the environment variable that holds the webhook's URL; empty for none.
-        run: ``RUN_PLACEHOLDER``: the run's name, where the status does not tell it.
-        created: ``CREATED_PLACEHOLDER``: when the run began.
+        webhook_env: name of the environment variable with the webhook's URL; empty for none.
+        run: ``RUN_PLACEHOLDER``, the run's name if the status does not contain it.
+        created: ``CREATED_PLACEHOLDER``, the start of the run.
 
     Raises:
-        NoticeFailed: the file could not be written or the webhook did not take it. The log tells the state even then.
+        NoticeFailed: the file could not be written, or the webhook did not accept it. The log has the state even then.
     """
     notice = make_notice(final_status, run=run, created=created)
     message = notice["error"]["message"] if notice["error"] else ""
@@ -73,20 +75,20 @@ def ExitNotice(  # noqa: N802 (TFX names components as classes)
         except NoticeFailed as error:
             failures.append(str(error))
     if failures:
-        raise NoticeFailed(f"the run's end ({notice['state']}) is not told everywhere: {'; '.join(failures)}")
+        raise NoticeFailed(f"the notice of the run ({notice['state']}) is incomplete: {'; '.join(failures)}")
 
 
 def make_notice(final_status: str | Struct | Mapping[str, Any], *, run: str = "", created: str = "") -> dict[str, Any]:
-    """What there is to say about a run that ended.
+    """The notice of a run that ended.
 
     Args:
-        final_status: as the platform gave it.
-        run: the run's name, where ``final_status`` does not tell it.
-        created: when the run began.
+        final_status: PipelineTaskFinalStatus as the platform passed it.
+        run: the run's name, used if ``final_status`` has none.
+        created: start of the run.
 
     Returns:
         ``run`` (a file's name), ``resource`` (the platform's full name of the run), ``state`` (SUCCEEDED, FAILED,
-        CANCELLED, or what else the platform calls it), ``error`` (None, or ``code`` and ``message``), ``task`` (whose
+        CANCELLED, or another word of the platform), ``error`` (None, or ``code`` and ``message``), ``task`` (whose
         state it is), ``created`` and ``ended`` (UTC).
     """
     status = _status(final_status)
@@ -107,19 +109,19 @@ def make_notice(final_status: str | Struct | Mapping[str, Any], *, run: str = ""
 
 
 def write(text: str, *, folder: str, name: str) -> None:
-    """Write a file, whole or not at all.
+    """Write a file atomically.
 
     Args:
-        text: its content.
+        text: content of the file.
         folder: ``gs://...`` or a path, which is created.
-        name: of the file.
+        name: name of the file.
 
     Raises:
         NoticeFailed: it cannot be written.
     """
     try:
         place = shared_folder(folder)
-        # A task that is tried again finds what it wrote before.
+        # A retried task finds the file of its earlier attempt.
         before = place.read(name)
         place.write(name, text.encode(), generation=before[1] if before else 0)
     except (BucketFailed, ObjectChanged, OSError) as error:
@@ -127,74 +129,81 @@ def write(text: str, *, folder: str, name: str) -> None:
         raise NoticeFailed(f"{folder.rstrip('/')}/{name} cannot be written ({reason})") from None
 
 
-def post(text: str, *, webhook_env: str, waits: Sequence[float] = _WAITS_SECONDS) -> None:
-    """Send JSON to the URL that an environment variable holds, a few times where it may help.
+def post(text: str, *, webhook_env: str, backoff_factor: float = _BACKOFF_FACTOR) -> None:
+    """Send JSON to the URL in an environment variable, with retries where they may help.
 
     Args:
         text: the JSON.
-        webhook_env: the variable's name. Its value is a secret: no message holds it.
-        waits: seconds before each further attempt.
+        webhook_env: name of the variable. Its value is a secret: no message and no log contains it.
+        backoff_factor: scale of the pauses before the retries, which are 0, 2 and 4 times this many seconds.
 
     Raises:
-        NoticeFailed: there is no such variable, or nobody took the text.
+        NoticeFailed: there is no such variable, or the webhook did not accept the text.
     """
     url = os.environ.get(webhook_env, "")
     if not url:
         raise NoticeFailed(f"the environment variable {webhook_env} with the webhook's URL is not set")
-    for wait in (*waits, None):
-        reason, again = _attempt(url, text)
-        if reason is None:
-            return
-        if not again or wait is None:
-            raise NoticeFailed(f"the webhook of {webhook_env} did not take it ({reason})")
-        time.sleep(wait)
+    reason = _refusal(url, text, backoff_factor)
+    if reason:
+        raise NoticeFailed(f"the webhook of {webhook_env} did not accept it ({reason})")
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would become a GET without the notice."""
-
-    def redirect_request(self, *arguments: Any) -> None:
-        """Follow none; the answer is an HTTPError then."""
-
-
-def _attempt(url: str, text: str) -> tuple[str | None, bool]:
-    """Why it failed, or None; and whether another attempt may help.
-
-    Neither `requests` nor `urllib3`: their messages and their logs hold the URL.
-    """
+def _refusal(url: str, text: str, backoff_factor: float) -> str | None:
+    """Why the webhook did not accept the text; None if it did."""
+    if not url.startswith(("http://", "https://")):
+        return "its value is not an http:// or https:// URL"
+    retries = Retry(
+        _RETRIES,
+        status_forcelist=_RETRY_STATUSES,
+        allowed_methods=None,
+        raise_on_status=False,
+        backoff_factor=backoff_factor,
+    )
+    headers = {"Content-Type": "application/json"}
     try:
-        if not url.startswith(("http://", "https://")):
-            return "its value is no http:// or https:// URL", False
-        request = urllib.request.Request(url, data=text.encode(), headers={"Content-Type": "application/json"})
-        with urllib.request.build_opener(_NoRedirects).open(request, timeout=_REQUEST_SECONDS):
-            return None, False
-    except urllib.error.HTTPError as error:
-        return f"it answered {error.code}", error.code in _TRY_AGAIN
-    except urllib.error.URLError as error:
-        return type(error.reason).__name__, True
-    except OSError as error:
-        return type(error).__name__, True
-    except (ValueError, http.client.HTTPException) as error:
-        return type(error).__name__, False
+        with _unlogged(), requests.Session() as session:
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, HTTPAdapter(max_retries=retries))
+            # A redirected POST would become a GET without the notice.
+            answer = session.post(
+                url, data=text.encode(), headers=headers, timeout=_REQUEST_SECONDS, allow_redirects=False
+            )
+    except (requests.RequestException, ValueError, OSError) as error:
+        return type(error).__name__
+    return None if answer.status_code < 300 else f"it answered {answer.status_code}"
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """A context in which urllib3, whose messages contain the URL, logs nothing."""
+    loggers = [logging.getLogger(name) for name in ("urllib3.connectionpool", "urllib3.util.retry")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
 
 
 def _status(value: str | Struct | Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a PipelineTaskFinalStatus by their JSON names; a text that is none is told as the error."""
+    """The fields of a PipelineTaskFinalStatus by their JSON names; any other text becomes the error."""
     if isinstance(value, Struct):
         value = json_format.MessageToDict(value)
-    if isinstance(value, str):
-        text = value
-        try:
-            value = json.loads(text)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            return {"error": {"message": f"the platform told no status but {text[:400]!r}"}}
-    return dict(value)
+    if not isinstance(value, str):
+        return dict(value)
+    try:
+        status = json.loads(value)
+    except ValueError:
+        status = None
+    if not isinstance(status, dict):
+        return {"error": {"message": f"the platform passed {value[:400]!r} instead of a status"}}
+    return status
 
 
 def _first(status: Mapping[str, Any], *keys: str) -> Any:
-    """The first of the fields that there is, by its name in JSON or in the protobuf; empty ones are none."""
+    """The first field with a value, by its name in JSON or in the protobuf."""
     for key in keys:
         snake = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", key)
         for name in (key, snake):
@@ -204,5 +213,5 @@ def _first(status: Mapping[str, Any], *keys: str) -> Any:
 
 
 def _resolved(value: str) -> str | None:
-    """None for nothing, and for a placeholder that the platform did not know."""
+    """``value``; None if it is empty or a placeholder that the platform did not fill in."""
     return value if value and "{{" not in value else None

@@ -1,4 +1,4 @@
-"""From the Trainer's inputs to a job file: what an executor hands over to the processes that train elsewhere."""
+"""Converts the Trainer's inputs into a job file: the hand-over from an executor to the processes that train."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Artifacts = dict[str, list[Artifact]]
 
 
 def job_name(model_uri: str) -> str:
-    """The same for every attempt of one execution, and for no other execution."""
+    """A name that is the same for every attempt of one execution, and unique to it."""
     return f"train-{hashlib.sha256(model_uri.encode()).hexdigest()[:16]}"
 
 
@@ -33,7 +33,7 @@ def outputs(output_dict: Artifacts) -> dict[str, str]:
 
 
 def inputs(fn_args: FnArgs) -> dict[str, Path]:
-    """The folders that a training reads, by what they are for; an empty base model is none."""
+    """The folders that a training reads, by purpose, without an empty base model."""
     base_model = Path(fn_args.base_model).parent if fn_args.base_model else None
     return {
         **{f"train/{index}": Path(files).parent for index, files in enumerate(fn_args.train_files)},
@@ -47,13 +47,13 @@ def inputs(fn_args: FnArgs) -> dict[str, Path]:
 def job(
     fn_args: FnArgs, exec_properties: Mapping[str, Any], *, inputs: Mapping[str, Path], outputs: Mapping[str, str]
 ) -> TrainingJob:
-    """What every process that trains is told.
+    """The job of every process that trains.
 
     Args:
-        fn_args: as TFX's executor would hand them to ``run_fn``.
-        exec_properties: of the Trainer.
-        inputs: the folders of `inputs`, where the processes see them.
-        outputs: the folders for ``model`` and ``model_run``, likewise.
+        fn_args: arguments that TFX's executor would pass to ``run_fn``.
+        exec_properties: execution properties of the Trainer.
+        inputs: folders of `inputs`, as the processes see them.
+        outputs: folders for ``model`` and ``model_run``, as the processes see them.
     """
     there = {name: str(folder) for name, folder in inputs.items()}
     custom_config = dict(fn_args.custom_config)

@@ -1,6 +1,6 @@
-"""A folder in a Google Cloud Storage bucket: reads, conditional writes, and errors in one line that says what to do.
+"""A folder in a Google Cloud Storage bucket: reads, conditional writes, and errors in one line with the remedy.
 
-Needs no TensorFlow. ``STORAGE_EMULATOR_HOST`` points it to an emulator, as the client's documentation has it.
+Needs no TensorFlow. ``STORAGE_EMULATOR_HOST`` redirects it to an emulator, as in the client's documentation.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import requests
 from google.api_core import exceptions
@@ -42,19 +43,19 @@ class BucketFailed(Exception):
 
 
 class ObjectChanged(Exception):
-    """A write was refused, since somebody else has written or deleted the object meanwhile."""
+    """A write was refused: another process has written or deleted the object in the meantime."""
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What a listing tells of an object.
+    """An object in a listing.
 
     Attributes:
-        md5: base64. Where the listing holds none, as in a bucket with a customer-managed key, it is what this class
-            noted at the upload, and for others' objects empty.
-        generation: another one with every write.
-        metageneration: another one with every change of the metadata.
-        ours: whether it was written by this class.
+        md5: MD5 in base64. If the listing has none, as in a bucket with a customer-managed key, it is the hash that
+            `BucketFolder` recorded at the upload; empty for objects of others.
+        generation: changes with every write.
+        metageneration: changes with every change of the metadata.
+        ours: whether `BucketFolder` wrote it.
     """
 
     md5: str
@@ -68,8 +69,8 @@ class BucketFolder:
 
     Args:
         uri: ``gs://bucket/folder``.
-        retry_seconds: how long a request is tried again while the network or the store fails.
-        timeout_seconds: of one try: to connect, and between two answers.
+        retry_seconds: how long a failing request is retried.
+        timeout_seconds: limits of one attempt: to connect, and between two packets.
 
     Raises:
         BucketFailed: there are no credentials.
@@ -84,7 +85,7 @@ class BucketFolder:
         self._prefix = f"{folder}/" if folder else ""
         self._options = {"retry": DEFAULT_RETRY.with_timeout(retry_seconds), "timeout": timeout_seconds}
         with self._explained():
-            # Without a project: none is needed for objects, and not every credential knows one.
+            # Without a project: objects need none, and not every credential has one.
             self._bucket = storage.Client(project=None).bucket(name)
 
     def child(self, name: str) -> BucketFolder:
@@ -94,13 +95,13 @@ class BucketFolder:
         return child
 
     def list(self, prefix: str = "") -> dict[str, StoredObject]:
-        """The objects below the folder by their names in it, those whose names begin with ``prefix``."""
+        """The objects below the folder, by name, whose names begin with ``prefix``."""
         found = {}
         with self._explained():
             for blob in self._bucket.client.list_blobs(
                 self._bucket, prefix=self._prefix + prefix, projection="noAcl", **self._options
             ):
-                # The console and mounts make empty objects for folders.
+                # The console and mounts create empty objects for folders.
                 if not blob.name.endswith("/"):
                     metadata = blob.metadata or {}
                     found[blob.name.removeprefix(self._prefix)] = StoredObject(
@@ -112,31 +113,31 @@ class BucketFolder:
         return found
 
     def upload(self, name: str, file: Path, *, generation: int = 0) -> int:
-        """Write a file, its checksum verified by the store.
+        """Upload a file; the store verifies its checksum.
 
         Args:
-            name: of the object in this folder.
-            file: on disk.
-            generation: what the object must be now; 0 means that it must not exist.
+            name: name of the object in this folder.
+            file: file on disk.
+            generation: generation that the object must have now; 0 if it must not exist.
 
         Returns:
             The new generation.
 
         Raises:
-            ObjectChanged: it is another one.
-            BucketFailed: it cannot be written.
+            ObjectChanged: the object has another generation.
+            BucketFailed: the object cannot be written.
         """
         return self._put(
             name, generation, md5(file), lambda blob, **options: blob.upload_from_filename(str(file), **options)
         )
 
     def write(self, name: str, content: bytes, *, generation: int = 0) -> int:
-        """As `upload`, from memory."""
+        """Like `upload`, from memory."""
         noted = _base64(hashlib.md5(content, usedforsecurity=False).digest())
         return self._put(name, generation, noted, lambda blob, **options: blob.upload_from_string(content, **options))
 
     def read(self, name: str) -> tuple[bytes, int] | None:
-        """An object's content and generation; None where there is none."""
+        """The content and generation of an object; None if there is no such object."""
         stored = self.list(name).get(name)
         if stored is None:
             return None
@@ -148,11 +149,11 @@ class BucketFolder:
                 raise ObjectChanged(f"{self.uri}/{name}") from None
 
     def download(self, name: str, file: Path) -> None:
-        """Write an object to ``file``, its checksum verified.
+        """Download an object to ``file``, and verify its checksum.
 
         Raises:
-            FileNotFoundError: there is none.
-            BucketFailed: it cannot be read.
+            FileNotFoundError: there is no such object.
+            BucketFailed: the object cannot be read.
         """
         file.parent.mkdir(parents=True, exist_ok=True)
         with self._explained():
@@ -165,7 +166,7 @@ class BucketFolder:
         """Change the object's metadata, and with it the metageneration.
 
         Raises:
-            ObjectChanged: it is another object now, or none.
+            ObjectChanged: the object was replaced or deleted.
         """
         blob = self._bucket.blob(self._prefix + name)
         blob.metadata = {_WRITER: uuid.uuid4().hex}
@@ -176,10 +177,10 @@ class BucketFolder:
                 raise ObjectChanged(f"{self.uri}/{name}") from None
 
     def delete(self, name: str, stored: StoredObject) -> None:
-        """Delete an object unless it has changed since ``stored``; one that is gone already is no error.
+        """Delete an object unless it has changed since ``stored``; a missing object is not an error.
 
         Raises:
-            ObjectChanged: it is another one now.
+            ObjectChanged: the object has changed.
         """
         with self._explained():
             try:
@@ -201,10 +202,11 @@ class BucketFolder:
         except ObjectChanged:
             with self._explained():
                 blob = self._bucket.get_blob(self._prefix + name, **self._options)
-            # The answer to a first try may have got lost: then the second one finds its own object.
+            # If the answer to the first attempt was lost, the second one finds its own object.
             if blob is None or (blob.metadata or {}).get(_WRITER) != writer:
                 raise
-        return blob.generation
+        # The store sets it with every write.
+        return cast(int, blob.generation)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -218,7 +220,7 @@ class BucketFolder:
         except auth_exceptions.DefaultCredentialsError:
             raise BucketFailed(
                 f"{self.uri}: there are no Google credentials; run as a service account, or set "
-                "GOOGLE_APPLICATION_CREDENTIALS to a key's file."
+                "GOOGLE_APPLICATION_CREDENTIALS to a key file."
             ) from None
         except _DENIED as error:
             raise BucketFailed(
@@ -227,13 +229,13 @@ class BucketFolder:
             ) from None
         except _BROKEN as error:
             raise BucketFailed(
-                f"{self.uri}: the bucket failed, though it was asked for {self._retry_seconds:g} s ({_reason(error)}); "
+                f"{self.uri}: the bucket failed, in spite of retries for {self._retry_seconds:g} s ({_reason(error)}); "
                 "check the network, and run it again."
             ) from None
 
 
 def md5(file: Path) -> str:
-    """A file's MD5 as the store writes it."""
+    """The MD5 of a file in the store's notation."""
     total = hashlib.md5(usedforsecurity=False)
     with file.open("rb") as stream:
         while block := stream.read(1 << 20):
@@ -242,17 +244,17 @@ def md5(file: Path) -> str:
 
 
 def files_below(folder: Path) -> dict[str, Path]:
-    """All files below ``folder`` by their names in it."""
+    """All files below ``folder``, by relative path."""
     return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def hashes(files: Mapping[str, Path]) -> dict[str, str]:
-    """The MD5 of each."""
+    """The MD5 of each file."""
     return {name: md5(file) for name, file in files.items()}
 
 
 def digest(md5s: Mapping[str, str]) -> str:
-    """One hash of all names and contents, from what `hashes` yields."""
+    """One hash of all names and contents, from the result of `hashes`."""
     return hashlib.sha256(json.dumps(md5s, sort_keys=True).encode()).hexdigest()
 
 
@@ -261,10 +263,10 @@ def _base64(raw: bytes) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What the store says, without the request's address and body."""
+    """The store's message, without the address and body of the request."""
     if isinstance(error, exceptions.RetryError):
-        return f"{error.message}, at last with {type(error.cause).__name__}"
+        return f"{error.message}, last error {type(error.cause).__name__}"
     try:
-        return error.response.json()["error"]["message"]
+        return getattr(error, "response").json()["error"]["message"]  # noqa: B009
     except (AttributeError, ValueError, KeyError, TypeError):
         return str(error).splitlines()[0]

@@ -1,4 +1,4 @@
-"""Why a service could not be reached, in words, from whatever a client library made of it."""
+"""Why a service could not be reached, from the error of any client library."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import urllib3
 
 
 def cause(error: BaseException, *, seconds: float) -> str | None:
-    """What stood between this machine and a service, and what to do about it; None where it is no such error.
+    """What stood between this machine and a service, and the remedy; None for other errors.
 
     Args:
-        error: as a client raised it; the causes inside it are looked at.
-        seconds: how long the call was allowed to take.
+        error: error of a client; its causes count, too.
+        seconds: time limit of the call.
     """
     inner = list(_inside(error))
     for kinds, text in (
@@ -35,7 +35,7 @@ def cause(error: BaseException, *, seconds: float) -> str | None:
 
 
 def never_arrived(error: BaseException) -> bool:
-    """Whether no connection was made, so that asking again is pointless and nothing can have happened there."""
+    """Whether no connection was made, so a retry is pointless and the server cannot have done anything."""
     kinds = (
         socket.gaierror,
         ssl.SSLError,
@@ -49,7 +49,7 @@ def never_arrived(error: BaseException) -> bool:
 
 
 def _inside(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it carries: causes, contexts, reasons and arguments that are errors."""
+    """The error and all errors inside it: causes, contexts, reasons and arguments."""
     pending, seen = [error], set()
     while pending:
         each = pending.pop(0)
@@ -64,23 +64,25 @@ def _inside(error: BaseException) -> Iterator[BaseException]:
 def _dns(error: BaseException, seconds: float) -> str:
     names = (re.search(r"Failed to resolve '([^']+)'", str(each)) for each in _inside(error))
     name = next((match[1] for match in names if match), "this name")
-    return f"DNS does not know {name}; check its spelling, and that this machine is in the right network or VPN"
+    return f"DNS does not know {name}; check its spelling and this machine's network or VPN"
 
 
 def _tls(error: BaseException, seconds: float) -> str:
-    detail = next((each.verify_message for each in _inside(error) if getattr(each, "verify_message", "")), "")
+    detail = next(
+        (each.verify_message for each in _inside(error) if isinstance(each, ssl.SSLCertVerificationError)), ""
+    )
     return (
-        f"TLS failed ({detail or 'no TLS is spoken there'}); with a private certificate authority, "
-        "let REQUESTS_CA_BUNDLE name its file"
+        f"TLS failed ({detail or 'the server does not speak TLS'}); with a private certificate authority, "
+        "set REQUESTS_CA_BUNDLE to its file"
     )
 
 
 def _proxy(error: BaseException, seconds: float) -> str:
-    return "the proxy of HTTPS_PROXY does not let it through; check HTTPS_PROXY and NO_PROXY"
+    return "the proxy of HTTPS_PROXY refuses the connection; check HTTPS_PROXY and NO_PROXY"
 
 
 def _refused(error: BaseException, seconds: float) -> str:
-    return "nothing listens there (connection refused); check host and port, and that a port-forward still runs"
+    return "nothing listens there (connection refused); check host and port, and whether a port-forward still runs"
 
 
 def _timeout(error: BaseException, seconds: float) -> str:
@@ -88,7 +90,7 @@ def _timeout(error: BaseException, seconds: float) -> str:
 
 
 def _broken(error: BaseException, seconds: float) -> str:
-    return "the connection broke before there was an answer; try again"
+    return "the connection broke before the answer; try again"
 
 
 def _other(error: BaseException, seconds: float) -> str:

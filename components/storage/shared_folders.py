@@ -10,37 +10,39 @@ from typing import Protocol
 
 from components.storage.buckets import SCHEME, BucketFolder, ObjectChanged, files_below, hashes
 
-# Begins the names of what is not whole yet.
+# Prefix of the names of incomplete trees and files.
 STAGE_PREFIX = ".stage-"
 
 
 class SharedFolder(Protocol):
     """Trees of files by name, and single small files that change as a whole.
 
-    What `read` yields beside the content is for `write`, which refuses with `ObjectChanged` where somebody else has
-    written the file meanwhile. A bucket can tell; in a volume, the lock of the push keeps others away.
+    `read` returns a generation for `write`, which refuses with `ObjectChanged` if another process has written the file
+    in the meantime. Only a bucket can tell; in a volume, the lock of the push keeps other processes away.
     """
 
     def names(self) -> set[str]:
-        """Of the trees."""
+        """Names of the trees."""
+        ...
 
     def hashes(self, name: str) -> dict[str, str]:
-        """The MD5 of every file of a tree; empty where there is no such tree."""
+        """The MD5 of each file of a tree; empty if there is no such tree."""
+        ...
 
     def put(self, name: str, source: Path) -> None:
-        """Copy the tree at ``source`` to ``name``, in the place of what is there."""
+        """Copy the tree at ``source`` to ``name``, replacing an old one."""
 
     def fetch(self, name: str, destination: Path) -> None:
-        """Copy a tree into the folder ``destination``; of a tree that is not there, there is nothing to copy."""
+        """Copy a tree into the folder ``destination``; a missing tree has nothing to copy."""
 
     def remove(self, name: str) -> None:
         """Remove a tree."""
 
     def read(self, name: str) -> tuple[bytes, int] | None:
-        """A file's content; None where there is none."""
+        """A file's content and generation; None if there is no such file."""
 
     def write(self, name: str, content: bytes, *, generation: int) -> None:
-        """Replace a file; a reader sees the old content or the new one."""
+        """Replace a file; a reader sees either the old content or the new one."""
 
 
 def shared_folder(place: str) -> SharedFolder:
@@ -49,10 +51,10 @@ def shared_folder(place: str) -> SharedFolder:
 
 
 class VolumeTrees:
-    """In a file system.
+    """A shared folder in a file system.
 
     Args:
-        folder: is created with the first write.
+        folder: folder, created by the first write.
     """
 
     def __init__(self, folder: Path):
@@ -104,10 +106,10 @@ class VolumeTrees:
 
 
 class BucketTrees:
-    """In a bucket.
+    """A shared folder in a bucket.
 
     Args:
-        folder: need not exist.
+        folder: folder, which need not exist.
     """
 
     def __init__(self, folder: BucketFolder):
@@ -145,7 +147,7 @@ class BucketTrees:
             try:
                 return self._folder.read(name)
             except ObjectChanged:
-                # Replaced between the listing and the download: there is a newer one to read.
+                # Replaced between the listing and the download: read the new one.
                 continue
 
     def write(self, name: str, content: bytes, *, generation: int) -> None:
@@ -154,7 +156,7 @@ class BucketTrees:
 
 
 def copy_files(source: Path, destination: Path) -> None:
-    """Copy contents only: a bucket that is mounted keeps no modes and times."""
+    """Copy contents only: a mounted bucket has no modes and times."""
     for name, file in files_below(source).items():
         copy = destination / name
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""The Trainer's executor where the training runs as a TFJob: it hands over the inputs, waits, and takes the model.
+"""The Trainer's executor for a training as a TFJob: it hands over the inputs, waits, and fetches the model.
 
-``run_fn`` is called in the workers' pods and does not know; the exported model is the same.
+The workers' pods call the same ``run_fn``, and the exported model is the same.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from tfx.utils import io_utils, json_utils
 from components import training_handover
 from components.training_handover import TRAINING_JOB_KEY, Artifacts
 from components.training_operator import client, tfjob
-from components.training_operator.tfjob import TrainingJob
+from components.training_operator.tfjob import TFJobOptions
 
-# In the run's folder: says that the model there is whole, to an attempt after one that could not copy it.
+# In the run's folder: marks the model as complete, for an attempt after one that could not copy it.
 _TRAINED = "trained"
 
 
@@ -33,12 +33,12 @@ class TFJobExecutor(GenericExecutor):
         """Train.
 
         Raises:
-            TrainingJobFailed: no training could be started, or it did not end well; the job is deleted.
-            TrainingJobStopped: SIGTERM came; the job is deleted.
+            TFJobFailed: the training did not start, or failed; the job is deleted.
+            TFJobStopped: SIGTERM arrived; the job is deleted.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         custom_config = json_utils.loads(exec_properties[standard_component_specs.CUSTOM_CONFIG_KEY])
-        options = TrainingJob.model_validate_json(custom_config[TRAINING_JOB_KEY])
+        options = TFJobOptions.model_validate_json(custom_config[TRAINING_JOB_KEY])
         outputs = training_handover.outputs(output_dict)
         run = Path(options.shared_folder, training_handover.job_name(outputs["model"]))
         if not (run / _TRAINED).exists():
@@ -47,7 +47,7 @@ class TFJobExecutor(GenericExecutor):
             io_utils.copy_dir(str(run / folder), uri)
         shutil.rmtree(run, ignore_errors=True)
 
-    def _train(self, options: TrainingJob, run: Path, fn_args: FnArgs, exec_properties: dict[str, Any]) -> None:
+    def _train(self, options: TFJobOptions, run: Path, fn_args: FnArgs, exec_properties: dict[str, Any]) -> None:
         """Leave a trained model in ``run``."""
         manifest = tfjob.manifest(
             options,
@@ -59,16 +59,16 @@ class TFJobExecutor(GenericExecutor):
         jobs = client.connect(options.namespace)
         try:
             jobs.run(manifest, timeout_seconds=options.timeout_seconds, on_success=(run / _TRAINED).touch)
-        except client.TrainingJobFailed:
-            # Whatever else ends this process, the next attempt takes up what is there.
+        except client.TFJobFailed:
+            # If anything else ends this process, the next attempt uses the folder.
             shutil.rmtree(run, ignore_errors=True)
             raise
 
 
 def _hand_over(fn_args: FnArgs, exec_properties: dict[str, Any], run: Path) -> list[str]:
-    """Copy the inputs to where the workers see them; the command that trains on them.
+    """Copy the inputs to a folder that the workers see, and return the command that trains on them.
 
-    The pods see the volumes, but not the object store's mounts, which are the launcher's.
+    The pods see the volumes, but not the launcher's mounts of the object store.
     """
     sources = training_handover.inputs(fn_args)
     _copy_whole(sources, run / "inputs")
@@ -82,7 +82,7 @@ def _hand_over(fn_args: FnArgs, exec_properties: dict[str, Any], run: Path) -> l
 
 
 def _copy_whole(sources: dict[str, Path], target: Path) -> None:
-    """Copy folders; ``target`` is there only when all are."""
+    """Copy folders; ``target`` appears only when all are complete."""
     if target.exists():
         return
     part = target.with_suffix(".part")

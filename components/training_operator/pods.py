@@ -1,9 +1,10 @@
-"""What the pods of a TFJob have to say: how they are, and why one failed."""
+"""The pods of a TFJob: their states, and why one failed."""
 
 from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass
 
 from kubernetes import client
 from urllib3.exceptions import HTTPError
@@ -14,17 +15,23 @@ from components.training_operator import tfjob
 _progress = logging.getLogger("trainer.loop.progress")
 
 _CALL_SECONDS = 30.0
-# How TensorFlow begins a line that informs or warns.
+# TensorFlow's prefix of informational lines and warnings.
 _NOISE = re.compile(r"[IW]\d{4} ")
 _LOG_LINES, _LOG_CHARACTERS = 3, 400
 
 
+@dataclass(frozen=True)
+class _Pod:
+    name: str
+    status: client.V1PodStatus
+
+
 class Pods:
-    """The pods of one namespace, by the job that they belong to.
+    """The pods of one namespace, by their job.
 
     Args:
-        api: a connection.
-        namespace: of the pods.
+        api: connection to the Kubernetes API.
+        namespace: namespace of the pods.
     """
 
     def __init__(self, api: client.ApiClient, *, namespace: str):
@@ -32,7 +39,7 @@ class Pods:
         self._namespace = namespace
 
     def failure(self, name: str) -> str | None:
-        """What the pod that failed first said last, in one line; None where no pod has failed."""
+        """The last lines of the pod that failed first, in one line; None if no pod has failed."""
         failed = [pod for pod in self._list(name) if pod.status.phase == "Failed"]
         if not failed:
             return None
@@ -40,12 +47,12 @@ class Pods:
         ended = _terminated(pod)
         code = f"exited with code {ended.exit_code}" if ended else "failed"
         reason = pod.status.reason or (ended.reason if ended else None)
-        return f"pod {pod.metadata.name} {code}{f' ({reason})' if reason else ''}: {self._last_lines(pod)}"
+        return f"pod {pod.name} {code}{f' ({reason})' if reason else ''}: {self._last_lines(pod.name)}"
 
-    def _last_lines(self, pod: client.V1Pod) -> str:
+    def _last_lines(self, pod: str) -> str:
         try:
             log = self._api.read_namespaced_pod_log(
-                pod.metadata.name,
+                pod,
                 self._namespace,
                 container=tfjob.CONTAINER,
                 tail_lines=20,
@@ -54,37 +61,40 @@ class Pods:
         except (client.ApiException, HTTPError) as error:
             return f"its log cannot be read ({getattr(error, 'reason', error)})"
         lines = [line.strip() for line in log.splitlines() if line.strip() and not _NOISE.match(line)]
-        return " | ".join(lines[-_LOG_LINES:])[-_LOG_CHARACTERS:] or "it said nothing"
+        return " | ".join(lines[-_LOG_LINES:])[-_LOG_CHARACTERS:] or "its log is empty"
 
     def states(self, name: str) -> str:
-        """In which phase each is, and what it waits for; in one line."""
-        return ", ".join(f"{pod.metadata.name} {_state(pod)}" for pod in self._list(name)) or "none"
+        """The phase of each pod, and what it waits for; in one line."""
+        return ", ".join(f"{pod.name} {_state(pod)}" for pod in self._list(name)) or "none"
 
-    def _list(self, name: str) -> list[client.V1Pod]:
+    def _list(self, name: str) -> list[_Pod]:
         try:
-            return self._api.list_namespaced_pod(
+            pods = self._api.list_namespaced_pod(
                 self._namespace, label_selector=f"{tfjob.JOB_LABEL}={name}", _request_timeout=_CALL_SECONDS
             ).items
+            # The API always sends both; in the client's types they are optional.
+            return [_Pod(pod.metadata.name, pod.status) for pod in pods if pod.metadata and pod.status]
         except (client.ApiException, HTTPError) as error:
             _progress.warning("TFJob %s: its pods cannot be listed: %s", name, getattr(error, "reason", error))
             return []
 
 
-def _terminated(pod: client.V1Pod) -> client.V1ContainerStateTerminated | None:
+def _terminated(pod: _Pod) -> client.V1ContainerStateTerminated | None:
     states = [status.state for status in pod.status.container_statuses or () if status.name == tfjob.CONTAINER]
     return states[0].terminated if states and states[0] else None
 
 
-def _finished(pod: client.V1Pod) -> float:
-    """When; a pod that was evicted before it ran counts as first."""
+def _finished(pod: _Pod) -> float:
+    """When the pod ended; one that was evicted before it ran counts as first."""
     ended = _terminated(pod)
     return ended.finished_at.timestamp() if ended and ended.finished_at else 0.0
 
 
-def _state(pod: client.V1Pod) -> str:
+def _state(pod: _Pod) -> str:
     waiting = [
         status.state.waiting.reason
         for status in pod.status.container_statuses or ()
         if status.state and status.state.waiting
     ]
-    return f"{pod.status.phase} ({waiting[0]})" if waiting else pod.status.phase
+    phase = pod.status.phase or "Unknown"
+    return f"{phase} ({waiting[0]})" if waiting else phase

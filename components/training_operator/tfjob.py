@@ -1,7 +1,7 @@
-"""A training as a TFJob, the custom resource of the Kubeflow Training Operator: what is asked for, and what came of it.
+"""A training as a TFJob, the custom resource of the Kubeflow Training Operator: its manifest and its conditions.
 
-Pods are never restarted: a restart by the operator's ``backoffLimit`` deletes all pods with their logs when it gives
-up, and starts a faulty training again and again. The task's own retries continue from the checkpoints instead.
+Pods are never restarted: with ``backoffLimit``, the operator restarts a faulty training again and again, and deletes
+all pods with their logs when it gives up. The task's own retries resume from the checkpoints instead.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from pydantic import PositiveInt
 from trainer.options import Strict
 
 GROUP, VERSION, PLURAL = "kubeflow.org", "v1", "tfjobs"
-# The operator gives TF_CONFIG to the container of this name alone.
+# The operator sets TF_CONFIG only in the container of this name.
 CONTAINER = "tensorflow"
-# How the operator marks the pods of a job.
+# The operator's label on the pods of a job.
 JOB_LABEL = "training.kubeflow.org/job-name"
-# What tells a job of the same training from one that other code or options made.
+# Distinguishes a job of the same training from one of other code or options.
 DIGEST_ANNOTATION = "tfx-pipeline/digest"
-# For the jobs that nobody is left to delete.
+# For jobs that no process is left to delete.
 _KEPT_SECONDS = 24 * 3600
 
 Object = dict[str, Any]
 
 
-class TrainingJob(Strict):
-    """What the Trainer is told in ``custom_config``, as JSON.
+class TFJobOptions(Strict):
+    """Options of the Trainer's executor, passed as JSON in ``custom_config``.
 
     Attributes:
-        namespace: of the job; None is that of this pod.
-        workers: processes, the chief among them.
-        timeout_seconds: for the whole training.
-        shared_folder: that this pod and the workers see under the same path.
-        pod: the PodSpec of a worker, with one container, but for its command and user.
-        labels: of the job and its pods.
+        namespace: namespace of the job; None for that of this pod.
+        workers: number of processes, including the chief.
+        timeout_seconds: limit of the whole training.
+        shared_folder: folder that this pod and the workers see under the same path.
+        pod: PodSpec of a worker with one container, without its command and user.
+        labels: labels of the job and its pods.
     """
 
     namespace: str | None = None
@@ -49,18 +49,18 @@ class TrainingJob(Strict):
     labels: Mapping[str, str] = {}
 
 
-def manifest(options: TrainingJob, *, name: str, command: Sequence[str], user: int, group: int) -> Object:
+def manifest(options: TFJobOptions, *, name: str, command: Sequence[str], user: int, group: int) -> Object:
     """The TFJob.
 
     Args:
-        options: of the job.
-        name: of the job.
-        command: of every process.
-        user: the workers' user id, that of this process: so each can read what the other wrote.
-        group: the workers' group id.
+        options: options of the job.
+        name: name of the job.
+        command: command of each process.
+        user: user id of the workers, the same as this process's, so that each can read the other's files.
+        group: group id of the workers.
     """
     template = {
-        # A mesh's sidecar would outlive the training, and stand between the workers.
+        # The sidecar of a mesh would outlive the training, and sit between the workers.
         "metadata": {"labels": dict(options.labels), "annotations": {"sidecar.istio.io/inject": "false"}},
         "spec": _pod(options.pod, command=command, user=user, group=group),
     }
@@ -90,7 +90,7 @@ def _pod(pod: Mapping[str, Any], *, command: Sequence[str], user: int, group: in
     [container] = pod["containers"]
     container |= {"name": CONTAINER, "command": list(command)}
     container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
-    # Where the image makes this pod root, the workers have to be root, too.
+    # If the image runs this pod as root, the workers have to be root, too.
     pod["securityContext"] = {
         "runAsUser": user,
         "runAsGroup": group,
@@ -101,12 +101,12 @@ def _pod(pod: Mapping[str, Any], *, command: Sequence[str], user: int, group: in
 
 
 def conditions(job: Mapping[str, Any]) -> dict[str, str]:
-    """What holds, by type (``Created``, ``Running``, ``Succeeded``, ``Failed``), with what is said of it."""
+    """The messages of the conditions that hold, by type (``Created``, ``Running``, ``Succeeded``, ``Failed``)."""
     found = job.get("status", {}).get("conditions") or ()
     return {each["type"]: each.get("message", "") for each in found if each.get("status") == "True"}
 
 
 def is_adoptable(job: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether ``job``, which an attempt before this one left, is the training that is wanted, and still good."""
+    """Whether ``job``, which an earlier attempt left, is the wanted training and has not failed."""
     digest, its = (each["metadata"].get("annotations", {}).get(DIGEST_ANNOTATION) for each in (wanted, job))
     return digest == its and "deletionTimestamp" not in job["metadata"] and "Failed" not in conditions(job)

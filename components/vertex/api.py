@@ -1,11 +1,11 @@
-"""Clients of Vertex AI's API, and what its errors mean. REST, so that proxies work and errors tell what is wrong."""
+"""Clients of Vertex AI's API, and what its errors mean. REST, so that proxies work and errors are clear."""
 
 from __future__ import annotations
 
 import logging
 import os
 import re
-from typing import Any, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 import google.auth
 from google.api_core import exceptions, operation, operations_v1, retry
@@ -16,26 +16,36 @@ from requests import exceptions as requests_exceptions
 
 from components.storage import network_errors
 
-# gcloud reads it, too; for a private endpoint, or an emulator.
+# gcloud reads it, too; it names a private endpoint or an emulator.
 ENDPOINT_VARIABLE = "CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM"
 ERRORS = (exceptions.GoogleAPIError, auth_exceptions.GoogleAuthError, OSError)
 
-_Client = TypeVar("_Client")
+_Client = TypeVar("_Client", covariant=True)
 _Result = TypeVar("_Result")
-# A poll that fails for so long is a failure.
+
+
+class _ClientClass(Protocol[_Client]):
+    """The classes of Vertex AI's clients, as far as they are used here."""
+
+    def __call__(
+        self, *, credentials: Credentials, transport: Literal["rest"], client_options: dict[str, str]
+    ) -> _Client: ...
+
+
+# How long the polls of an operation may fail.
 _POLL_RETRY_SECONDS = 120.0
 _TRANSIENT = (exceptions.ServerError, requests_exceptions.ConnectionError, requests_exceptions.Timeout)
 
 
 def address(region: str) -> str:
-    """The URL of the API in ``region``, or the one that the environment names."""
+    """The URL of the API in ``region``, unless the environment names another one."""
     return os.environ.get(ENDPOINT_VARIABLE, f"https://{region}-aiplatform.googleapis.com").rstrip("/")
 
 
-def client(kind: type[_Client], *, region: str) -> _Client:
+def client(kind: _ClientClass[_Client], *, region: str) -> _Client:
     """A client of one of Vertex AI's services.
 
-    Credentials are Google's application default; none are sent over plain HTTP, which only emulators speak.
+    Credentials are Google's application default; plain HTTP, which only emulators speak, gets none.
 
     Raises:
         DefaultCredentialsError: this machine has no credentials.
@@ -45,39 +55,39 @@ def client(kind: type[_Client], *, region: str) -> _Client:
 
 
 def finished(running: operation.Operation, kind: type[_Result], *, region: str, seconds: float) -> _Result:
-    """The result of a long-running operation, of which the client's own poll asks at a path of the console (``/ui``).
+    """The result of a long-running operation; the client's own poll uses a path of the console (``/ui``).
 
     Args:
-        running: as a client returned it.
-        kind: of the result.
-        region: where it runs.
-        seconds: how long to wait.
+        running: operation that a client returned.
+        kind: type of the result.
+        region: region of the operation.
+        seconds: time limit.
 
     Raises:
-        TimeoutError: it did not end in that time (that of `concurrent.futures`).
+        TimeoutError: the operation did not end in time (the error of `concurrent.futures`).
     """
     ours = operation.from_gapic(running.operation, _operations(region), kind)
-    return ours.result(timeout=seconds, retry=_again(_POLL_RETRY_SECONDS))
+    return cast(_Result, ours.result(timeout=seconds, retry=_again(_POLL_RETRY_SECONDS)))
 
 
 def under_way(name: str, *, region: str, **call: Any) -> list[operations_pb2.Operation]:
-    """The operations on a resource that have not ended; some are of other tasks.
+    """The unfinished operations on a resource, including those of other tasks.
 
     Args:
-        name: of the resource.
-        region: where it is.
-        call: `bounded`.
+        name: name of the resource.
+        region: region of the resource.
+        call: arguments of the call, from `bounded`.
     """
     return [each for each in _operations(region).list_operations(name, **call) if not each.done]
 
 
 def bounded(seconds: float) -> dict[str, Any]:
-    """Arguments of a call that may be repeated: it ends after ``seconds``, all attempts together."""
+    """Arguments of a call that may be retried: all attempts together end after ``seconds``."""
     return {"retry": _again(seconds), "timeout": seconds}
 
 
 def once(seconds: float) -> dict[str, Any]:
-    """Arguments of a call that must not be repeated: a second one would make a second thing."""
+    """Arguments of a call that must not be retried: a second one would create a second resource."""
     return {"retry": None, "timeout": seconds}
 
 
@@ -86,10 +96,10 @@ def explain(error: Exception, *, doing: str, project: str, region: str, seconds:
 
     Args:
         error: one of `ERRORS`.
-        doing: what was tried, such as ``start the run``.
-        project: in which project.
-        region: in which region.
-        seconds: how long a call was allowed to take.
+        doing: the action that failed, such as ``start the run``.
+        project: id of the project.
+        region: region of the call.
+        seconds: time limit of the call.
     """
     if isinstance(error, exceptions.RetryError) and error.cause is not None:
         error = error.cause
@@ -106,7 +116,7 @@ def _operations(region: str) -> operations_v1.AbstractOperationsClient:
 def _credentials(url: str) -> Credentials:
     if url.startswith("http://"):
         return AnonymousCredentials()
-    # It warns that no project can be found; the profile has it.
+    # It warns that it finds no project; the profile names the project.
     logging.getLogger("google.auth._default").setLevel(logging.ERROR)
     credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
     return credentials
@@ -121,16 +131,16 @@ def _is_transient(error: Exception) -> bool:
 
 
 def _what(error: Exception, *, project: str, region: str, seconds: float) -> str:
-    # A kind of the next one, raised where credentials of nobody would have to be renewed.
+    # A subclass of the next one, raised when anonymous credentials would have to be refreshed.
     if isinstance(error, auth_exceptions.InvalidOperation):
-        return f"401: it wants credentials, and plain HTTP gets none;\nlet {ENDPOINT_VARIABLE} begin with https://"
+        return f"401: it requires credentials, and plain HTTP gets none;\nlet {ENDPOINT_VARIABLE} begin with https://"
     if isinstance(error, auth_exceptions.DefaultCredentialsError):
         return (
             f"no credentials ({_line(error)});\nrun `gcloud auth application-default login`, "
             "or let GOOGLE_APPLICATION_CREDENTIALS name a key file"
         )
     if isinstance(error, (auth_exceptions.RefreshError, auth_exceptions.OAuthError)):
-        return f"the credentials are no longer good ({_line(error)});\nrun `gcloud auth application-default login`"
+        return f"the credentials have expired ({_line(error)});\nrun `gcloud auth application-default login`"
     if not isinstance(error, exceptions.GoogleAPICallError):
         return network_errors.cause(error, seconds=seconds) or _line(error)
     said = f"{error.code or ''} {_said(error)}".strip().rstrip(".")
@@ -142,14 +152,17 @@ def _remedy(error: exceptions.GoogleAPICallError, said: str, *, project: str, re
         return f"run `gcloud services enable aiplatform.googleapis.com --project {project}`, and wait a few minutes"
     if error.code == 403:
         return _missing_role(said, project)
-    return {
-        400: "the request is wrong: correct what it names in the profile, and compile again",
+    remedies = {
+        400: "the request is invalid: correct what it names in the profile, and compile again",
         401: "log in with `gcloud auth application-default login`, or check GOOGLE_APPLICATION_CREDENTIALS",
         404: f"check project {project!r} and region {region!r}, and that the API is enabled there",
-        409: "it exists already, or is being changed: look at it in the console, then try again",
+        409: "it exists already, or something is changing it: look at it in the console, then try again",
         429: "a quota is used up: wait, or ask for more at "
         f"https://console.cloud.google.com/iam-admin/quotas?project={project}",
-    }.get(error.code, "the fault is there, not here: try again later, and look at https://status.cloud.google.com")
+    }
+    return remedies.get(
+        error.code or 0, "Vertex AI failed: try again later, and look at https://status.cloud.google.com"
+    )
 
 
 def _missing_role(said: str, project: str) -> str:
@@ -157,14 +170,14 @@ def _missing_role(said: str, project: str) -> str:
     if "to act as service_account" in said or (permission and permission.group() == "iam.serviceAccounts.actAs"):
         return "the submitter needs roles/iam.serviceAccountUser on the profile's service_account"
     named = f", which holds {permission.group()}," if permission else ""
-    return f"grant roles/aiplatform.user{named} in project {project} to the account that asks"
+    return f"grant roles/aiplatform.user{named} in project {project} to your account"
 
 
 def _said(error: exceptions.GoogleAPICallError) -> str:
-    """The server's own words; the library puts method and URL before them."""
+    """The server's message, without the method and URL that the library puts before it."""
     text = re.sub(r"^(GET|POST|PATCH|PUT|DELETE) \S+: ", "", str(error.message))
     if text.lstrip().startswith("<"):
-        return "(a web page, not an answer of the API)"
+        return "(a web page instead of an answer of the API)"
     return " ".join(text.split())[:300]
 
 

@@ -1,4 +1,4 @@
-"""A training as a custom job of Vertex AI: several workers, GPUs, machines that the pipeline's tasks do not have."""
+"""A training as a custom job of Vertex AI: several workers, GPUs, machines that the pipeline's tasks cannot have."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from google.api_core import exceptions
 from google.cloud import aiplatform_v1 as vertex
 
 from components.vertex import api
-from components.vertex.custom_job_options import JobOptions
+from components.vertex.custom_job_options import CustomJobOptions
 from trainer.distribution.preemption import Preemption
 
 logger = logging.getLogger(__name__)
 
 _CALL_SECONDS = 60.0
 _FIRST_POLL_SECONDS = 1.0
-# A look at a job that runs; the next one comes soon, and SIGTERM waits for it.
-_LOOK_SECONDS = 10.0
-# How soon SIGTERM is heeded between two looks.
+# A query of a running job: the next one follows soon, and SIGTERM has to wait for it.
+_QUERY_SECONDS = 10.0
+# How soon SIGTERM is noticed between two queries.
 _HEED_SECONDS = 0.5
-# After a lost answer the new job may take a moment to be listed.
+# After a lost answer, the new job may not be listed at once.
 _LOOKS_FOR_LOST = 3
 _LONGEST_REASON = 400
-# Says which output a job trains for, so that a task that is started again finds the job it had started.
+# Names the output of a job, so that a restarted task finds the job that it started before.
 _LABEL = "training"
 _STATE = vertex.JobState
 _ENDED = (
@@ -40,20 +40,20 @@ _CONSOLE = "https://console.cloud.google.com/vertex-ai/locations/{region}/traini
 
 
 class CustomJobFailed(Exception):
-    """The job could not be started, or ended without a model; one or two lines: what, where, what to do."""
+    """The job did not start, or ended without a model; one or two lines: what, where, what to do."""
 
 
 class CustomJobStopped(Exception):
-    """SIGTERM came; the job is cancelled, and the next attempt continues from its last checkpoint."""
+    """SIGTERM arrived; the job is cancelled, and the next attempt resumes from the last checkpoint."""
 
 
-def specification(options: JobOptions, *, name: str, command: Sequence[str]) -> vertex.CustomJob:
-    """The job as the API takes it; every worker runs ``command``, and Vertex tells it its place by TF_CONFIG.
+def specification(options: CustomJobOptions, *, name: str, command: Sequence[str]) -> vertex.CustomJob:
+    """The job for the API; every worker runs ``command``, and gets its place from Vertex in TF_CONFIG.
 
     Args:
-        options: see there.
-        name: identifies what is trained; at most 63 lower-case letters, digits, ``-`` and ``_``.
-        command: of every worker.
+        options: options of the job.
+        name: identifies the output of the training; at most 63 lower-case letters, digits, ``-`` and ``_``.
+        command: command of each worker.
 
     Raises:
         CustomJobFailed: Vertex has no such accelerator.
@@ -64,7 +64,7 @@ def specification(options: JobOptions, *, name: str, command: Sequence[str]) -> 
         disk_spec=vertex.DiskSpec(boot_disk_size_gb=options.boot_disk_gb),
         container_spec=vertex.ContainerSpec(image_uri=options.image, command=list(command)),
     )
-    # The first pool is the chief's, and has one replica by definition; the second holds all other workers.
+    # The first pool is the chief, always one replica; the second holds all other workers.
     pools = [pool]
     if options.workers > 1:
         pools.append(vertex.WorkerPoolSpec(pool, replica_count=options.workers - 1))
@@ -77,7 +77,7 @@ def specification(options: JobOptions, *, name: str, command: Sequence[str]) -> 
             scheduling=vertex.Scheduling(
                 timeout=datetime.timedelta(seconds=options.timeout_seconds),
                 strategy=vertex.Scheduling.Strategy.SPOT if options.spot else vertex.Scheduling.Strategy.STANDARD,
-                # The collectives of the others do not survive a worker's end: all begin again, at the last checkpoint.
+                # The others' collectives do not survive the end of a worker: all restart from the last checkpoint.
                 restart_job_on_worker_restart=True,
             ),
         ),
@@ -88,17 +88,19 @@ def specification(options: JobOptions, *, name: str, command: Sequence[str]) -> 
     return job
 
 
-class CustomJob:
-    """One training on Vertex AI, found again by its name when the process that waited for it is started anew.
+class CustomJobRun:
+    """One training on Vertex AI; a restarted process finds it again by its name.
 
     Args:
-        options: see there.
+        options: options of the job.
         name: see `specification`.
-        poll_seconds: between two looks at the job; the first ones come sooner.
-        silent_seconds: for how long Vertex may give no answer while the job runs.
+        poll_seconds: pause between two queries of the job; the first pauses are shorter.
+        silent_seconds: how long Vertex may fail to answer while the job runs.
     """
 
-    def __init__(self, options: JobOptions, *, name: str, poll_seconds: float = 20.0, silent_seconds: float = 1800.0):
+    def __init__(
+        self, options: CustomJobOptions, *, name: str, poll_seconds: float = 20.0, silent_seconds: float = 1800.0
+    ):
         self._options = options
         self._name = name
         self._parent = f"projects/{options.project}/locations/{options.region}"
@@ -107,37 +109,37 @@ class CustomJob:
         self._job: vertex.CustomJob | None = None
 
     def run(self, command: Sequence[str], *, is_made: Callable[[], bool]) -> None:
-        """Start the job, or take up the one that an earlier attempt started, and wait for its end.
+        """Start the job, or adopt the one that an earlier attempt started, and wait for its end.
 
         Args:
-            command: of every worker.
-            is_made: whether the model is there.
+            command: command of each worker.
+            is_made: tells whether the model exists.
 
         Raises:
-            CustomJobFailed: see there. Where Vertex gave no answer for too long, the job goes on.
-            CustomJobStopped: SIGTERM came.
+            CustomJobFailed: the job did not start or failed; if Vertex did not answer for too long, it continues.
+            CustomJobStopped: SIGTERM arrived.
         """
         job = specification(self._options, name=self._name, command=command)
         with self._explained("connect"):
             self._client = api.client(vertex.JobServiceClient, region=self._options.region)
         with Preemption() as self._preemption:
             try:
-                self._job = self._earlier(is_made) or self._started(job)
-                logger.info("%s: %s", self._job.name, self._url())
-                self._follow()
+                job = self._earlier(is_made) or self._started(job)
+                logger.info("%s: %s", job.name, self._url(job))
+                job = self._follow(job)
             except CustomJobStopped:
                 self._cancel()
                 raise
-        if self._job.state != _STATE.JOB_STATE_SUCCEEDED:
-            raise CustomJobFailed(f"{self._job.name} {_state(self._job)}: {_reason(self._job)}\nlook at {self._url()}")
+        if job.state != _STATE.JOB_STATE_SUCCEEDED:
+            raise CustomJobFailed(f"{job.name} {_state(job)}: {_reason(job)}\nlook at {self._url(job)}")
         if not is_made():
-            raise CustomJobFailed(f"{self._job.name} succeeded, but left no model\nlook at its log: {self._url()}")
+            raise CustomJobFailed(f"{job.name} succeeded, but left no model\nlook at its log: {self._url(job)}")
 
     def _earlier(self, is_made: Callable[[], bool]) -> vertex.CustomJob | None:
-        """A job for the same output that runs, or has made it."""
+        """A job for the same output that is running, or has succeeded."""
         jobs = self._jobs()
         while any(job.state == _STATE.JOB_STATE_CANCELLING for job in jobs):
-            # It may still write to where the next one would.
+            # It may still write to the same place.
             self._pause(self._poll_seconds)
             jobs = self._jobs()
         running = next((job for job in jobs if job.state not in _ENDED), None)
@@ -157,7 +159,7 @@ class CustomJob:
                 return started
 
     def _lost(self) -> vertex.CustomJob | None:
-        """The job whose creation got no answer. A second one must not write to the same place."""
+        """The job whose creation got no answer: a second one must not write to the same place."""
         for _ in range(_LOOKS_FOR_LOST):
             for job in self._jobs():
                 if job.state not in _ENDED:
@@ -170,51 +172,53 @@ class CustomJob:
         with self._explained("look for a training that an earlier attempt started"):
             return list(self._client.list_custom_jobs(request=request, **api.bounded(_CALL_SECONDS)))
 
-    def _follow(self) -> None:
-        """Wait for the job's end. Looks that get no answer are passed over, for the training goes on without them."""
+    def _follow(self, job: vertex.CustomJob) -> vertex.CustomJob:
+        """The job at its end. A query without an answer is ignored, since the training continues without it."""
         answered = time.monotonic()
-        # What fails at once is told at once.
+        # A job that fails at once is reported at once.
         wait = min(_FIRST_POLL_SECONDS, self._poll_seconds)
-        while self._job.state not in _ENDED:
+        while job.state not in _ENDED:
+            self._job = job
             self._pause(wait)
             wait = min(2 * wait, self._poll_seconds)
-            with self._explained(f"look at the training, which goes on ({self._url()})"):
+            with self._explained(f"query the training, which continues ({self._url(job)})"):
                 try:
-                    job = self._client.get_custom_job(name=self._job.name, **api.once(_LOOK_SECONDS))
+                    current = self._client.get_custom_job(name=job.name, **api.once(_QUERY_SECONDS))
                 except api.ERRORS as error:
                     silent = time.monotonic() - answered
                     if _is_refusal(error) or silent > self._silent_seconds:
                         raise
-                    logger.warning("%s: no answer since %.0f s: %s", self._job.name, silent, type(error).__name__)
+                    logger.warning("%s: no answer for %.0f s: %s", job.name, silent, type(error).__name__)
                     continue
             answered = time.monotonic()
-            if job.state != self._job.state:
-                logger.info("%s %s", job.name, _state(job))
-            self._job = job
+            if current.state != job.state:
+                logger.info("%s %s", current.name, _state(current))
+            job = current
+        return job
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while not self._preemption.requested and time.monotonic() < until:
             time.sleep(min(_HEED_SECONDS, seconds))
         if self._preemption.requested:
-            raise CustomJobStopped(f"stopped: the training {self._name} is cancelled; the next attempt goes on from it")
+            raise CustomJobStopped(f"stopped: the training {self._name} is cancelled; the next attempt resumes it")
 
     def _cancel(self) -> None:
-        """Stop what runs; nobody would be left to use its model. Errors are told: the process ends in any case."""
-        bounded = api.bounded(_LOOK_SECONDS)
+        """Cancel the running job, whose model nobody would use; errors are only logged, since the process ends."""
+        bounded = api.bounded(_QUERY_SECONDS)
         try:
-            # Where the answer to its creation was lost, the job is known by its label alone.
+            # If the answer to its creation was lost, only the label identifies the job.
             for job in [self._job] if self._job else self._jobs():
                 if job.state not in _ENDED:
-                    with self._explained(f"cancel {job.name}, which goes on"):
+                    with self._explained(f"cancel {job.name}, which continues"):
                         self._client.cancel_custom_job(name=job.name, **bounded)
         except CustomJobFailed as failed:
             logger.warning("%s", failed)
 
-    def _url(self) -> str:
-        """Where a person looks at the job."""
-        options, job = self._options, self._job.name.rpartition("/")[2]
-        return _CONSOLE.format(region=options.region, project=options.project, id=job)
+    def _url(self, job: vertex.CustomJob) -> str:
+        """The job's page in the console."""
+        options = self._options
+        return _CONSOLE.format(region=options.region, project=options.project, id=job.name.rpartition("/")[2])
 
     @contextmanager
     def _explained(self, doing: str) -> Iterator[None]:
@@ -225,7 +229,7 @@ class CustomJob:
             raise CustomJobFailed(api.explain(error, doing=doing, **where, seconds=_CALL_SECONDS)) from error
 
 
-def _machine(options: JobOptions) -> vertex.MachineSpec:
+def _machine(options: CustomJobOptions) -> vertex.MachineSpec:
     machine = vertex.MachineSpec(machine_type=options.machine_type)
     if options.accelerator_type:
         known = [kind.name for kind in vertex.AcceleratorType if kind]
@@ -240,7 +244,7 @@ def _machine(options: JobOptions) -> vertex.MachineSpec:
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether it is an answer that would be the same again; otherwise nobody knows what has happened there."""
+    """Whether a retry would get the same answer; other errors leave open what happened."""
     return isinstance(error, exceptions.ClientError) and not isinstance(error, exceptions.TooManyRequests)
 
 
@@ -249,4 +253,4 @@ def _state(job: vertex.CustomJob) -> str:
 
 
 def _reason(job: vertex.CustomJob) -> str:
-    return " ".join(job.error.message.split())[:_LONGEST_REASON] or "Vertex gives no reason; its log has the last words"
+    return " ".join(job.error.message.split())[:_LONGEST_REASON] or "Vertex gives no reason; see its log"

@@ -1,4 +1,4 @@
-"""What a custom job of Vertex AI is made of. Apart from the job, since Vertex AI's client takes seconds to import."""
+"""Options of a custom job of Vertex AI, in a module without Vertex AI's client, which takes seconds to import."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from pydantic import PositiveInt
 from trainer.options import Strict
 
 
-class JobOptions(Strict):
-    """What a custom job is made of; the pipeline's profile says it (``platform.training``, and what all tasks share).
+class CustomJobOptions(Strict):
+    """Options of a custom job, from the profile (``platform.training``, and the settings of all tasks).
 
     Attributes:
-        project: the project's id.
-        region: where it runs.
-        image: the container of every worker, by its digest.
-        machine_type: of every worker.
-        accelerator_type: of every worker; None means none.
-        accelerator_count: for each worker.
-        workers: how many there are, the chief among them.
-        spot: whether machines are taken that can be taken away.
-        boot_disk_gb: of every worker; Vertex takes the kind of disk that the machine wants.
-        timeout_seconds: for the whole training; then Vertex cancels it, whether anybody waits for it or not.
-        service_account: None means the one of Vertex AI's custom code.
-        network: the full name of a peered network.
-        encryption_key: the full name of a customer-managed key.
-        labels: of the job.
+        project: id of the project.
+        region: region of the job.
+        image: container image of each worker, by its digest.
+        machine_type: machine of each worker.
+        accelerator_type: accelerator of each worker; None for none.
+        accelerator_count: accelerators per worker.
+        workers: number of workers, including the chief.
+        spot: whether to use cheaper machines that can be preempted.
+        boot_disk_gb: boot disk of each worker, in GB; Vertex chooses the type of disk for the machine.
+        timeout_seconds: limit of the whole training, after which Vertex cancels it.
+        service_account: account of the workers; None for that of Vertex AI's custom code.
+        network: full name of a peered network.
+        encryption_key: full name of a customer-managed key.
+        labels: labels of the job.
     """
 
     project: str

@@ -1,4 +1,4 @@
-"""What registering and deploying a version have in common: which version, where, and how Vertex is waited for."""
+"""What registering and deploying have in common: the version, the place, and how to wait for Vertex."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from google.cloud import aiplatform_v1 as vertex
 from components.vertex import api
 
 CALL_SECONDS = 60.0
-# What Vertex itself gives the two before it calls them failed, rounded up.
+# Vertex's own time limits of the two, rounded up.
 UPLOAD_SECONDS = 1800.0
 DEPLOY_SECONDS = 5400.0
 _POLL_SECONDS = 15.0
@@ -32,9 +32,9 @@ class Pushed:
     """The version to deploy.
 
     Attributes:
-        destination: its folder, ``gs://BUCKET/.../VERSION``.
-        version: its number.
-        model_name: the name that requests use.
+        destination: folder of the version, ``gs://BUCKET/.../VERSION``.
+        version: number of the version.
+        model_name: name of the model in requests.
     """
 
     destination: str
@@ -47,9 +47,9 @@ class Place:
     """Where to deploy to.
 
     Attributes:
-        project: the project's id.
-        region: such as ``europe-west4``.
-        encryption_key: for what is created there; empty for Google's own keys.
+        project: id of the project.
+        region: region, such as ``europe-west4``.
+        encryption_key: key of new resources; empty for Google's own keys.
     """
 
     project: str
@@ -63,19 +63,19 @@ class Place:
 
     @property
     def encryption(self) -> vertex.EncryptionSpec | None:
-        """How what is created there is encrypted."""
+        """The encryption of new resources."""
         return vertex.EncryptionSpec(kms_key_name=self.encryption_key) if self.encryption_key else None
 
 
 class Step:
-    """A context that turns Vertex's errors into `DeploymentFailed`, with what was being done."""
+    """A context that turns Vertex's errors into `DeploymentFailed`, with the action that failed."""
 
     def __init__(self, place: Place):
         self._place = place
         self._doing = ""
 
     def __call__(self, doing: str) -> Step:
-        """Name what is done inside."""
+        """Name the action inside the context."""
         self._doing = doing
         return self
 
@@ -101,18 +101,18 @@ def finished(operation: Operation, kind: type[_Result], place: Place, *, seconds
 
 
 def once_free(attempt: Callable[[], _Result | None], *, seconds: float, busy: str) -> _Result:
-    """The result of ``attempt``, which is made again while somebody else is at the same thing.
+    """The result of ``attempt``, which is retried while another task does the same.
 
-    A task that was started again meets its own former attempt so: Vertex goes on with what a dead task asked for.
+    The other task may be an earlier attempt of this one: Vertex finishes the requests of dead tasks.
 
     Args:
-        attempt: looks for the result before it makes it; None, or a 409 of Vertex, says that somebody is at it.
-        seconds: how long to wait for the other.
-        busy: what is under way, for the error.
+        attempt: looks for the result before it creates it; None, or a 409 of Vertex, means that another task is busy.
+        seconds: how long to wait for the other task.
+        busy: name of the other task's action, for the error.
 
     Raises:
-        DeploymentFailed: the other did not end in that time.
-        Conflict: the same, in the words of Vertex.
+        DeploymentFailed: the other task did not end in time.
+        Conflict: the same, as reported by Vertex.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -1,11 +1,13 @@
-"""Deploys a pushed version to a Vertex endpoint: registered, given its share of the traffic, the former ones kept.
+"""Deploys a pushed version to a Vertex endpoint: registers it, gives it traffic, and keeps former versions.
 
-Every step looks first at what is there, so that a task that was started again goes on where the first one ended.
+Each step first looks at the current state, so a restarted task continues where the first one stopped.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
 
 from google.cloud import aiplatform_v1 as vertex
 
@@ -21,13 +23,13 @@ _LONGEST_DEPLOYED_ID = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """What stands on the endpoint now.
+    """A version on the endpoint.
 
     Attributes:
-        model: the resource name of the registered version, ``.../models/ID@VERSION_ID``.
-        endpoint: the resource name of the endpoint.
-        deployed_id: the model's id on the endpoint.
-        new: False where it stood there before.
+        model: resource name of the registered version, ``.../models/ID@VERSION_ID``.
+        endpoint: resource name of the endpoint.
+        deployed_id: id of the model on the endpoint.
+        new: False if it was already deployed.
     """
 
     model: str
@@ -39,11 +41,10 @@ class Deployment:
 def deploy(pushed: Pushed, options: Endpoint, place: Place) -> Deployment:
     """Make the endpoint serve ``pushed``.
 
-    A version that stands there already is not deployed again, and its traffic is left as it is: somebody may have
-    rolled it back.
+    A version that is already deployed keeps its traffic: somebody may have rolled it back.
 
     Raises:
-        DeploymentFailed: see there.
+        DeploymentFailed: Vertex did not deploy it; the endpoint's traffic is unchanged.
     """
     step = Step(place)
     machines = _machines(options)
@@ -92,7 +93,7 @@ def _endpoint(endpoints: vertex.EndpointServiceClient, options: Endpoint, place:
     if len(found) > 1:
         names = ", ".join(endpoint.name for endpoint in found)
         raise DeploymentFailed(
-            f"endpoint {options.display_name!r}: there are {len(found)} of it ({names}); rename all but one."
+            f"endpoint {options.display_name!r}: this name has {len(found)} endpoints ({names}); rename all but one."
         )
     if found:
         return found[0]
@@ -111,8 +112,8 @@ def _deploy(
     options: Endpoint,
     place: Place,
 ) -> str:
-    """Deploy and wait; the traffic moves when the servers are up, and not before."""
-    # With an id of ours, Vertex refuses a second one beside that of a task that was started again.
+    """Deploy and wait; the traffic moves only when the servers are up."""
+    # With a fixed id, Vertex refuses the second deployment of a restarted task.
     wanted_id = pushed.version if len(pushed.version) <= _LONGEST_DEPLOYED_ID else ""
 
     def attempt() -> str:
@@ -141,9 +142,14 @@ def _deploy(
     return calls.once_free(attempt, seconds=calls.DEPLOY_SECONDS, busy=f"{endpoint_name}: a deployment")
 
 
+def _created(deployed: vertex.DeployedModel) -> datetime:
+    # proto-plus converts the Timestamp of the annotation.
+    return cast(datetime, deployed.create_time)
+
+
 def _shares(endpoint: vertex.Endpoint) -> dict[str, int]:
-    """The traffic of what is deployed, the last deployed at the end."""
-    deployed = sorted(endpoint.deployed_models, key=lambda each: each.create_time)
+    """The traffic of each deployed model, oldest first."""
+    deployed = sorted(endpoint.deployed_models, key=_created)
     return {each.id: endpoint.traffic_split.get(each.id, 0) for each in deployed}
 
 
@@ -169,14 +175,14 @@ def _undeploy_surplus(
     deployed_id: str,
     keep: int,
 ) -> None:
-    """Undeploy the oldest versions of ``model`` that have no traffic, but for the newest ``keep``."""
+    """Undeploy the versions of ``model`` without traffic, except for the newest ``keep``."""
     endpoint = endpoints.get_endpoint(name=endpoint_name, **api.bounded(CALL_SECONDS))
     idle = [
         deployed
         for deployed in endpoint.deployed_models
         if _same_model(deployed, model) and deployed.id != deployed_id and not endpoint.traffic_split.get(deployed.id)
     ]
-    idle.sort(key=lambda deployed: deployed.create_time, reverse=True)
+    idle.sort(key=_created, reverse=True)
     for deployed in idle[keep:]:
         operation = endpoints.undeploy_model(
             endpoint=endpoint_name, deployed_model_id=deployed.id, **api.once(CALL_SECONDS)

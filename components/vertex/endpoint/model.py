@@ -12,17 +12,17 @@ from components.vertex.endpoint.options import Endpoint
 
 
 def registered(models: vertex.ModelServiceClient, pushed: Pushed, options: Endpoint, place: Place) -> vertex.Model:
-    """The version in the registry; name and version id are filled in.
+    """The version in the registry, with its name and version id.
 
     Raises:
-        DeploymentFailed: the version was registered from elsewhere, or its upload does not end.
+        DeploymentFailed: the version was registered from another folder, or its upload does not end.
     """
     name = f"{place.parent}/models/{pushed.model_name.lower()}"
-    # An alias begins with a letter; the registry counts its versions itself.
+    # An alias begins with a letter; the registry numbers its versions itself.
     alias = f"v{pushed.version}"
 
     def attempt() -> vertex.Model | None:
-        # Asked first, so that an upload cannot end between the two questions: the registry takes an alias twice.
+        # Ask this first, so that no upload can end between the two queries: the registry accepts an alias twice.
         if _is_uploading(name, place):
             return None
         known = _get(models, f"{name}@{alias}")
@@ -67,7 +67,7 @@ def _get(models: vertex.ModelServiceClient, name: str) -> vertex.Model | None:
 
 
 def _is_uploading(name: str, place: Place) -> bool:
-    """Whether a version of the model is being uploaded; an operation does not say which."""
+    """Whether an upload of the model is running; the operation does not name the version."""
     try:
         under_way = api.under_way(name, region=place.region, **api.bounded(CALL_SECONDS))
         return any(each.metadata.Is(vertex.UploadModelOperationMetadata.pb().DESCRIPTOR) for each in under_way)

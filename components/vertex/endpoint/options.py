@@ -1,4 +1,4 @@
-"""What `EndpointPusher` is told. Apart from the component, since a configuration is validated without TFX."""
+"""Options of `EndpointPusher`, in a module without TFX, which validating a configuration does not need."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ class Endpoint(Strict):
     """A Vertex endpoint that the pushed model is deployed to.
 
     Attributes:
-        display_name: of the endpoint; it is created where there is none.
-        serving_image: the prediction container, by its digest; Google's prebuilt ones by a tag.
-        machine_type: of the servers.
+        display_name: name of the endpoint; a missing one is created.
+        serving_image: prediction container, by its digest, or by a tag for Google's prebuilt ones.
+        machine_type: machine of each server.
         accelerator: GPUs of each server.
-        min_replicas: how many servers there are at least.
-        max_replicas: how many at most.
-        traffic_percent: the new model's share; the rest goes to the one that had the largest.
-        keep: how many former models stay deployed without traffic, for a roll back.
+        min_replicas: minimum number of servers.
+        max_replicas: maximum number of servers.
+        traffic_percent: the new model's share; the rest goes to the model with the largest share before.
+        keep: number of former models that stay deployed without traffic, for a rollback.
     """
 
     display_name: str = Field(min_length=1, max_length=128, pattern=r'^[^"]*$')
@@ -34,5 +34,5 @@ class Endpoint(Strict):
     @model_validator(mode="after")
     def _replicas_in_order(self) -> Endpoint:
         if self.min_replicas > self.max_replicas:
-            raise ValueError(f"min_replicas: {self.min_replicas} is more than max_replicas, {self.max_replicas}")
+            raise ValueError(f"min_replicas: {self.min_replicas} is above max_replicas, {self.max_replicas}")
         return self

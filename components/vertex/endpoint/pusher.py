@@ -1,7 +1,7 @@
 """EndpointPusher: deploys the pushed version to a Vertex endpoint.
 
-The standard one (`tfx.extensions.google_cloud_ai_platform`) uploads and deploys once more when its task is started
-again, and leaves every former model on its servers.
+The standard one (`tfx.extensions.google_cloud_ai_platform`) uploads and deploys again when its task is restarted, and
+never undeploys a former model.
 """
 
 from tfx.dsl.component.experimental.decorators import component
@@ -23,21 +23,21 @@ def EndpointPusher(  # noqa: N802 (TFX names components as classes)
     model_name: Parameter[str],
     encryption_key: Parameter[str] = "",
 ) -> None:
-    """Deploy what was pushed.
+    """Deploy the pushed model.
 
     Args:
-        pushed_model: from the Pusher.
-        deployed_model: marked with the resource names of model and endpoint, and the model's id there;
-            ``newly_deployed`` is 0 where it stood there before.
-        options: an `Endpoint` as JSON.
-        project: the project's id.
-        region: such as ``europe-west4``.
-        model_name: the name that requests use; the model's name in the registry.
-        encryption_key: for what is created; empty for Google's own keys.
+        pushed_model: output of the Pusher.
+        deployed_model: gets the resource names of model and endpoint, and the model's id there;
+            ``newly_deployed`` is 0 if the model was already deployed.
+        options: `Endpoint` as JSON.
+        project: id of the project.
+        region: region, such as ``europe-west4``.
+        model_name: name of the model in requests and in the registry.
+        encryption_key: key of new resources; empty for Google's own keys.
 
     Raises:
         GateRefused: nothing was pushed; the endpoint is unchanged.
-        DeploymentFailed: Vertex did not do it; the endpoint's traffic is unchanged.
+        DeploymentFailed: Vertex did not deploy it; the endpoint's traffic is unchanged.
     """
     if pushed_model.get_int_custom_property("pushed") != 1:
         raise GateRefused("the Pusher did not push the model, so it is not deployed to the endpoint")

@@ -1,23 +1,22 @@
-"""How an endpoint's traffic is split when one more model is deployed."""
+"""The split of an endpoint's traffic when another model is deployed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# Vertex puts the id of what is being deployed in its place.
+# Vertex replaces it with the id of the model that is being deployed.
 NEW = "0"
 
 
 def traffic_split(before: Mapping[str, int], *, percent: int) -> dict[str, int]:
-    """The new model's share, and all the rest for the one that had the largest; every other former one gets nothing.
+    """The new model's share; the model with the largest share before gets the rest, and all others get nothing.
 
-    So at most two models have traffic, and a model that was never given the larger share does not get it by the next
-    deployment.
+    So at most two models have traffic, and a model that never had the larger share does not get it by accident.
 
     Args:
-        before: percents by the id of what is deployed, the last deployed at the end, which wins where shares are equal;
-            where nobody has traffic, the new model gets everything.
-        percent: the new model's share.
+        before: percent of each deployed model by its id, oldest first; the newest of equal shares wins. If no model has
+            traffic, the new one gets all of it.
+        percent: percent of the new model.
     """
     largest = max(before.values(), default=0)
     if not largest or percent == 100:

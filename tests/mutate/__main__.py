@@ -14,7 +14,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mutate.mutations import MUTATIONS, Mutation
+from tests.mutate.mutation import Mutation
+from tests.mutate.mutations import MUTATIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 _PARALLEL = 2

@@ -2,38 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """One change of the product that has to make a test fail.
-
-    Attributes:
-        name: what is broken.
-        file: path of the module, from the project's root.
-        original: a text that stands in the module exactly once.
-        broken: its replacement.
-        tests: pytest's arguments: the tests that have to notice.
-    """
-
-    name: str
-    file: str
-    original: str
-    broken: str
-    tests: tuple[str, ...]
-
-    def plant(self, source: str) -> str:
-        """The module's source with the mutation in it.
-
-        Raises:
-            ValueError: the text that is replaced does not stand there exactly once.
-        """
-        found = source.count(self.original)
-        if found != 1:
-            raise ValueError(f"{self.file}: {self.original!r} stands there {found} times, not once")
-        return source.replace(self.original, self.broken)
-
+from tests.mutate.lite import LITE_GATE  # part: lite
+from tests.mutate.mutation import Mutation
 
 _GATES = "tests/components/gates"
 _DATA_GATE = (f"{_GATES}/test_data_gate.py",)
@@ -118,13 +88,7 @@ MUTATIONS = (
         "    if False:\n",
         _INFRA,
     ),
-    Mutation(
-        "LiteGate allows any loss",
-        "components/lite/gate.py",
-        "    if losses:\n",
-        "    if False:\n",
-        ("tests/components/lite/test_lite.py",),
-    ),
+    LITE_GATE,  # part: lite
     Mutation(
         "Pusher ignores the Evaluator's blessing",
         "components/push/pusher.py",

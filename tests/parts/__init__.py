@@ -1,0 +1,1 @@
+"""Takes optional parts out of a copy of the tree, as docs/parts.md says."""

@@ -1,0 +1,54 @@
+"""Each optional part comes out of a copy of the tree by the commands of docs/parts.md, and so do all together."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mutate.__main__ import copy_tree
+from tests.parts.page import parts, take_out
+
+ROOT = Path(__file__).resolve().parents[2]
+ALL = tuple(parts())
+BIN = ROOT / ".venv" / "bin"
+
+pytestmark = pytest.mark.slow
+
+
+def without(tmp_path: Path, *names: str) -> Path:
+    """A copy of the tree without these parts, checked for style and import contracts."""
+    tree = copy_tree(tmp_path / "tree")
+    (tree / ".venv").symlink_to(ROOT / ".venv")
+    take_out(names, tree=tree)
+    left = [path for name in names for path in tree.rglob("*.py") if f"# part: {name}\n" in path.read_text()]
+    assert not left
+    succeeds(tree, BIN / "ruff", "check", "--quiet", ".")
+    succeeds(tree, BIN / "ruff", "format", "--quiet", "--check", ".")
+    succeeds(tree, BIN / "lint-imports", "--no-cache")
+    succeeds(tree, sys.executable, "-m", "pipeline", "--help")
+    return tree
+
+
+def succeeds(tree: Path, *command: str | Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    done = subprocess.run([str(word) for word in command], cwd=tree, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_part_comes_out_whole(tmp_path, name):
+    tree = without(tmp_path, name)
+    words = ("-q", "-x", "-m", "not tensorflow and not slow", "--ignore", "tests/engines", "-p", "no:cacheprovider")
+    succeeds(tree, sys.executable, "-m", "pytest", *words)
+
+
+@pytest.mark.tensorflow
+def test_with_all_parts_gone_the_types_fit_and_a_taxi_run_passes(tmp_path):
+    tree = without(tmp_path, *ALL)
+    succeeds(tree, BIN / "basedpyright")
+    words = ("-q", "-x", "-m", "not tensorflow and not slow", "-p", "no:cacheprovider")
+    succeeds(tree, sys.executable, "-m", "pytest", *words)
+    assert "pushed      version" in succeeds(tree, sys.executable, "-m", "pipeline", "run")

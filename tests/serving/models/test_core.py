@@ -295,7 +295,7 @@ def test_a_reload_is_refused_while_another_one_loads(make_core, base_path):
     first = threading.Thread(target=core.reload, args=[config(entry(base_path), entry(base_path, name="slow"))])
     first.start()
     assert begun.wait(20)
-    with pytest.raises(StatusError, match="Another reload of the config is under way") as refused:
+    with pytest.raises(StatusError, match="Another reload of the config is running") as refused:
         core.reload(config(entry(base_path)))
     assert refused.value.code == grpc.StatusCode.UNAVAILABLE
     assert ask(core, spec())[0] == 3

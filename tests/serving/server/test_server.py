@@ -36,8 +36,18 @@ def base_path(small_model, tmp_path):
     return tmp_path / "small"
 
 
+@pytest.fixture(scope="module")
+def target(small_model, tmp_path_factory):
+    """A server for the tests that change nothing."""
+    folder = tmp_path_factory.mktemp("served") / "small"
+    shutil.copytree(small_model.saved_model, folder / "1")
+    with ModelServer(model_name="small", base_path=folder) as server:
+        yield server.target()
+
+
 @pytest.fixture
-def target(base_path):
+def changing(base_path):
+    """A server of ``base_path``."""
     with ModelServer(model_name="small", base_path=base_path) as server:
         yield server.target()
 
@@ -132,8 +142,8 @@ def test_an_empty_batch_is_answered(target):
         assert client.predict("small", [])["probability"].shape == (0, 1)
 
 
-def test_a_new_version_takes_over_and_a_broken_one_does_not(small_model, base_path, target):
-    with Client(target) as client:
+def test_a_new_version_takes_over_and_a_broken_one_does_not(small_model, base_path, changing):
+    with Client(changing) as client:
         wait_for(lambda: client.status("small") == {1: "AVAILABLE"})
         (base_path / "3").mkdir()
         wait_for(lambda: client.status("small").get(3) == "END")
@@ -150,18 +160,18 @@ def test_a_new_version_takes_over_and_a_broken_one_does_not(small_model, base_pa
 
 
 @pytest.mark.slow
-def test_no_request_fails_while_versions_change(small_model, base_path, target):
+def test_no_request_fails_while_versions_change(small_model, base_path, changing):
     failures, answered, stop = [], [], threading.Event()
 
     def ask():
-        with Client(target) as client:
+        with Client(changing) as client:
             while not stop.is_set():
                 try:
                     answered.append(client.predict("small", [{"fare": 1.0}])["probability"])
                 except ServingError as error:
                     failures.append(error)
 
-    with Client(target) as client:
+    with Client(changing) as client:
         wait_for(lambda: client.status("small") == {1: "AVAILABLE"})
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:

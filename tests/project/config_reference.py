@@ -142,7 +142,9 @@ def rows(prefix: str, model: type[BaseModel], instance: BaseModel | None) -> Ite
         default = getattr(instance, name) if instance is not None else field.get_default(call_default_factory=True)
         key = prefix + (field.alias or name)
         below = list(nested(field.annotation))
+        only = typing.get_origin(field.annotation) is typing.Literal and len(typing.get_args(field.annotation)) == 1
         meaning = texts.get(name) or " ".join(first_sentence(inner) for _, inner in below)
+        meaning = meaning or ("chooses the keys of this table." if only else "")
         yield row(key, type_text(field.annotation, field.metadata), default_text(default), meaning)
         for suffix, inner in below:
             if inner is Model:

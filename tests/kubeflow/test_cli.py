@@ -15,7 +15,7 @@ from kubeflow.ir import pipeline_spec
 
 pytestmark = pytest.mark.tensorflow
 
-COMPILE = ("compile", "--profile", "vertex")
+COMPILE = ("compile", "--profile", "kubeflow")
 
 
 def test_a_fresh_process_says_one_line_and_nothing_of_tensorflow(tmp_path):
@@ -23,7 +23,7 @@ def test_a_fresh_process_says_one_line_and_nothing_of_tensorflow(tmp_path):
     command = [sys.executable, "-m", "kubeflow", *COMPILE, "--output", str(output)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"wrote {output}: 12 tasks for vertex\n"
+    assert done.stdout == f"wrote {output}: 12 tasks for kubeflow\n"
     assert pipeline_spec.read(output).to_yaml() == output.read_text()
 
 
@@ -31,7 +31,7 @@ def test_an_error_is_one_line_on_the_terminal_all_the_same(capfd):
     assert main([*COMPILE, "--set", "name=My_taxi"]) == 2
     printed = capfd.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith("name: 'My_taxi' is no name of a pipeline on a platform")
+    assert printed.err.startswith("name: 'My_taxi' is not a valid name on a platform")
     assert printed.err.count("\n") == 1
 
 
@@ -43,7 +43,7 @@ def test_an_output_that_cannot_be_written_is_told_at_once(output, tmp_path, monk
 
 
 def test_what_a_compiled_file_holds_cannot_be_set_any_more(capsys):
-    words = ("lint", "--profile", "vertex", "--input", "tests/kubeflow/ir/golden/taxi-vertex.yaml")
+    words = ("lint", "--profile", "kubeflow", "--input", "tests/kubeflow/ir/golden/taxi-kubeflow.yaml")
     assert main([*words, "--set", "trainer.loop.epochs=9"]) == 2
     assert "--set trainer.loop.epochs=9: has no effect on tests/kubeflow/golden" in capsys.readouterr().err
 

@@ -84,7 +84,7 @@ def test_bad_data_end_the_run_and_change_nothing(world, second, refused):
     assert after == before
 
 
-def test_the_end_of_every_run_is_told(world, first, second, refused):
+def test_every_run_leaves_a_notice(world, first, second, refused):
     ended = [json.loads(file.read_text()) for file in sorted((world.state / "ended").iterdir())]
     assert [(notice["run"], notice["state"]) for notice in ended] == [
         ("taxi-1", "SUCCEEDED"),

@@ -11,16 +11,17 @@ import json
 import pytest
 
 from tests.kubeflow.backend import answers, taxi
-from tests.kubeflow.backend.taxi import NODES, UNCACHED, VertexWorld
+from tests.kubeflow.backend.taxi import NODES, UNCACHED
+from tests.kubeflow.backend.vertex import VertexWorld, bucket
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vertex")
     with (
-        taxi.bucket(folder / "gcs") as storage,
+        bucket(folder / "gcs") as storage,
         VertexWorld(folder / "world", storage=storage, overrides=["platform.training=null"]) as world,
     ):
         yield world
@@ -94,7 +95,7 @@ def test_a_refusal_ends_the_run_and_changes_nothing(world, second, refused):
     assert after == before
 
 
-def test_the_end_of_every_run_is_told(world, first, second, refused):
+def test_every_run_leaves_a_notice(world, first, second, refused):
     ended = [json.loads(file.read_text()) for file in sorted((world.state / "ended").iterdir())]
     assert [(notice["run"], notice["state"]) for notice in ended] == [
         ("taxi-1", "SUCCEEDED"),

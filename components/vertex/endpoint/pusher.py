@@ -9,7 +9,6 @@ from tfx.types import standard_artifacts
 
 from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.refusal import GateRefused
-from components.vertex.endpoint.deployment import Place, Pushed, deploy
 from components.vertex.endpoint.options import Endpoint
 
 
@@ -39,6 +38,9 @@ def EndpointPusher(  # noqa: N802 (TFX names components as classes)
         GateRefused: nothing was pushed; the endpoint is unchanged.
         DeploymentFailed: Vertex did not deploy it; the endpoint's traffic is unchanged.
     """
+    # It imports Vertex AI's client, which takes seconds that compiling does not need.
+    from components.vertex.endpoint.deployment import Place, Pushed, deploy
+
     if pushed_model.get_int_custom_property("pushed") != 1:
         raise GateRefused("the Pusher did not push the model, so it is not deployed to the endpoint")
     deployment = deploy(

@@ -368,7 +368,7 @@ def test_the_node_stands_after_the_pusher_with_the_profiles_options():
     [
         (
             ['platform.endpoint={"display_name": "x", "serving_image": "i", "min_replicas": 3}'],
-            "min_replicas: 3 is more",
+            "min_replicas: 3 is above",
         ),
         (
             ['platform.endpoint={"display_name": "x", "serving_image": "i"}', "platform.serving=/models"],
@@ -379,3 +379,11 @@ def test_the_node_stands_after_the_pusher_with_the_profiles_options():
 def test_an_endpoint_that_cannot_work_is_refused_with_the_configuration(words, said):
     with pytest.raises(ConfigError, match=said):
         config("vertex", *words)
+
+
+def test_the_compiled_node_runs_after_the_pusher_and_is_never_cached():
+    from kubeflow.ir.compiler import compile_pipeline
+
+    endpoint = "platform.endpoint={display_name: taxi, serving_image: image}"
+    task = compile_pipeline(config("vertex", endpoint)).tasks()["EndpointPusher"]
+    assert (task["dependentTasks"], task["cachingOptions"]) == (["Pusher"], {})

@@ -29,7 +29,7 @@ from trainer.distribution.preemption import RESUMABLE_EXIT_CODE
 from trainer.run_fn import run_fn
 
 # A job that is waited for although it has ended would be waited for for ever.
-pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(300)]
 
 PARENT = "projects/my-project/locations/europe-west4"
 NAME = "train-0123456789abcdef"
@@ -198,6 +198,7 @@ def test_a_creation_that_never_arrived_is_not_repeated_but_explained(service):
     assert len(service.requests(CREATE)) == 1
 
 
+@pytest.mark.slow
 def test_an_attempt_after_a_kill_waits_for_the_same_job(service, tmp_path):
     service.custom_states = [{"state": "JOB_STATE_RUNNING"}]
     command = [sys.executable, "-m", "tests.components.vertex.custom_job_waiter", OPTIONS.model_dump_json(), NAME]
@@ -252,7 +253,7 @@ def test_a_job_that_leaves_no_model_has_failed(service):
         (
             GET,
             refusal(404, "job is not found", name="NOT_FOUND"),
-            ["cannot look at the training", "training/1?project"],
+            ["cannot query the training", "training/1?project"],
         ),
     ],
 )
@@ -366,6 +367,7 @@ def execution(data, folder, *, workers=2):
     return TrainerCall(data, folder, checkpoints=folder / "checkpoints", options=options)
 
 
+@pytest.mark.slow
 def test_two_workers_make_the_model_of_one_process(data, workers, service, tmp_path):
     run_fn(make_job(data, tmp_path / "alone").fn_args())
     keras.utils.clear_session()

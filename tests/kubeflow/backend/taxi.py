@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from components.push.pusher import digest
-from components.vertex.api import ENDPOINT_VARIABLE
 from kubeflow.ir import pipeline_spec
 from pipeline.nodes.places import places
-from tests.kubeflow.backend import containers
 from tests.kubeflow.backend.engine import Backend, Run
-from tests.kubeflow.backend.gcs import CloudStorage
-from tests.kubeflow.backend.platform import Kubeflow, Platform, Vertex, Volumes
-from tests.kubeflow.fakes.http_service import running
-from tests.kubeflow.fakes.vertex import FakeVertex
-from tests.kubeflow.fakes.worker_pools import WorkerPools
+from tests.kubeflow.backend.platform import Kubeflow, Platform, Volumes
 from tests.kubeflow.ir.golden_ir import config_of
 
 ROOT = Path(__file__).parents[3]
 _PACKAGES = ("pipeline", "components", "trainer", "serving", "kubeflow", "configs", "schema")
-_BUCKET = "my-bucket"
 
 # Enough for a model that passes low limits, in seconds.
 _SMALL = (
@@ -157,79 +148,13 @@ class Kept:
     champion: str
 
 
-@dataclass(frozen=True)
-class Replica:
-    """A container as `WorkerPools` knows its processes."""
-
-    container: containers.Container
-
-    def poll(self) -> int | None:
-        return self.container.wait(0)
-
-    def kill(self) -> None:
-        containers.kill(self.container.pid)
-
-    def wait(self) -> int | None:
-        return self.container.wait(10.0)
-
-
-class VertexWorld(World):
-    """Vertex AI Pipelines with a bucket, and custom jobs. Use as a context manager.
-
-    Attributes:
-        workers: of the custom jobs that the pipeline's tasks ask for.
-    """
-
-    profile = "vertex"
-
-    def __init__(self, folder: Path, *, storage: CloudStorage, overrides: Collection[str] = ()):
-        self._storage = storage
-        root = places(config_of(self.profile)).artifacts
-        platform = Vertex(_new(folder / "backend"), root=root, storage=storage)
-        self.workers = WorkerPools(folder / "jobs", start=self._replica)
-        self._service = ExitStack()
-        self._vertex = self._service.enter_context(running(FakeVertex()))
-        self._vertex.pools = self.workers
-        super().__init__(folder, platform=platform, overrides=overrides)
-
-    def __enter__(self) -> VertexWorld:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._service.close()
-
-    def _environment(self) -> dict[str, str]:
-        return {ENDPOINT_VARIABLE: self._vertex.url}
-
-    def _replica(self, command: Sequence[str], told: Mapping[str, str], log: Path) -> Replica:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(self.image), **told}
-        words = containers.Command(words=command, environment=environment, folder=self.image, log=log)
-        return Replica(containers.start(words, fresh=False))
-
-    @property
-    def serving(self) -> Path:
-        return self._storage.local(f"gs://{_BUCKET}/serving/taxi")
-
-    @property
-    def state(self) -> Path:
-        return self._storage.local(f"gs://{_BUCKET}/state")
-
-    def _adapted(self, compiled: str) -> str:
-        # TensorFlow's own gs:// cannot be led to an emulator: checkpoints go through the mount, which Vertex has, too.
-        uri = f"gs://{_BUCKET}/state/taxi/checkpoints"
-        return compiled.replace(uri, str(self._storage.local(uri)))
-
-    def files(self, run: Run, task: str, key: str) -> Path:
-        return self._storage.local(run.tasks[task].artifacts[key]["uri"])
-
-
 class KubeflowWorld(World):
     """Kubeflow Pipelines with an object store and one volume, which is seen only where a task mounts it."""
 
     profile = "kubeflow"
 
     def __init__(self, folder: Path, *, overrides: Collection[str] = ()):
-        mount, self._volume = folder / "mounted", _new(folder / "volume")
+        mount, self._volume = folder / "mounted", new_folder(folder / "volume")
         overrides = (
             f"platform.volumes=[{{claim: models, mount: {mount}}}]",
             f"platform.serving={mount}/serving",
@@ -242,7 +167,7 @@ class KubeflowWorld(World):
 
         volumes = Volumes.of(compile_pipeline(config).platform_spec, {"models": self._volume})
         self._kubeflow = Kubeflow(
-            _new(folder / "backend"), root=places(config).artifacts, pipeline=config.name, volumes=volumes
+            new_folder(folder / "backend"), root=places(config).artifacts, pipeline=config.name, volumes=volumes
         )
         super().__init__(folder, platform=self._kubeflow, overrides=overrides)
 
@@ -258,16 +183,12 @@ class KubeflowWorld(World):
         return self._kubeflow.stored(run.tasks[task].artifacts[key]["uri"])
 
 
-def bucket(folder: Path) -> CloudStorage:
-    """The bucket of the profile ``vertex``, empty."""
-    return CloudStorage(folder, bucket=_BUCKET)
-
-
 def download(serving: Path, folder: Path) -> Path:
     """A copy of a bucket's folder, as a server's start script makes it."""
     return Path(shutil.copytree(serving, folder))
 
 
-def _new(folder: Path) -> Path:
+def new_folder(folder: Path) -> Path:
+    """Create ``folder``, which must not exist."""
     folder.mkdir(parents=True)
     return folder

@@ -12,7 +12,10 @@ from pipeline.config import loading
 from pipeline.config.config import Config
 
 FOLDER = Path(__file__).parent / "golden"
-PROFILES = ("vertex", "kubeflow")
+PROFILES = (
+    "kubeflow",
+    "vertex",  # part: vertex
+)
 _DIGEST = re.compile(r'(?<="source_digest": ")[0-9a-f]{16}(?=")|(?<=constant: )\'?[0-9a-f]{16}\'?(?=\n)')
 
 

@@ -26,7 +26,7 @@ def test_a_second_compilation_gives_the_same(profile, compile_pipeline):
 
 
 def test_without_an_exit_handler_the_tasks_are_the_roots(compile_pipeline):
-    compiled = compile_pipeline(config_of("vertex", "platform.exit_handler=null"))
+    compiled = compile_pipeline(config_of("kubeflow", "platform.exit_handler=null"))
     assert compiled.exit_handler() is None
     assert list(compiled.tasks()) == list(compiled.spec["root"]["dag"]["tasks"])
     assert compiled.tasks()["ExampleGen"]["inputs"]["parameters"]["input_base"] == {
@@ -34,15 +34,8 @@ def test_without_an_exit_handler_the_tasks_are_the_roots(compile_pipeline):
     }
 
 
-def test_an_endpoint_gets_its_node(compile_pipeline):
-    endpoint = "platform.endpoint={display_name: taxi, serving_image: image}"
-    compiled = compile_pipeline(config_of("vertex", endpoint))
-    assert compiled.tasks()["EndpointPusher"]["dependentTasks"] == ["Pusher"]
-    assert compiled.tasks()["EndpointPusher"]["cachingOptions"] == {}
-
-
 def test_compiling_writes_nothing_below_the_run_folder(compile_pipeline, tmp_path):
-    compile_pipeline(config_of("vertex", f"runs={tmp_path}/runs"))
+    compile_pipeline(config_of("kubeflow", f"runs={tmp_path}/runs"))
     assert not list(tmp_path.iterdir())
 
 

@@ -23,6 +23,7 @@ from kubeflow.ir.compiler import compile_pipeline
 from kubeflow.ir.fixes import fix
 from pipeline.config import loading
 from pipeline.config.loading import ConfigError
+from tests.kubeflow.ir.golden_ir import PROFILES
 from tests.kubeflow.ir.nodes import End, Make, Say, Use
 from tests.kubeflow.ir.references import dangling
 
@@ -189,7 +190,7 @@ def compiled(profile: str, *overrides: str):
     return compile_pipeline(config)
 
 
-@pytest.mark.parametrize("profile", ["vertex", "kubeflow"])
+@pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize(
     ("override", "nodes"),
     [
@@ -218,17 +219,17 @@ def test_every_form_of_the_pipeline_is_a_whole_spec(profile, override, nodes, tm
 
 
 def test_lite_files_of_each_variant_reach_the_pusher():
-    inputs = compiled("vertex", LITE).tasks()["LitePusher"]["inputs"]["artifacts"]
+    inputs = compiled("kubeflow", LITE).tasks()["LitePusher"]["inputs"]["artifacts"]
     producers = {name: source["taskOutputArtifact"]["producerTask"] for name, source in inputs.items()}
     assert producers == {"pushed_model": "Pusher", "float32": "LiteExport_float32", "int8": "LiteExport_int8"}
 
 
 def test_compiling_twice_in_one_process_gives_the_same_text():
-    first, second = (compiled("vertex", LITE).to_yaml() for _ in range(2))
+    first, second = (compiled("kubeflow", LITE).to_yaml() for _ in range(2))
     assert first == second
     assert list(yaml.safe_load_all(first))
 
 
 def test_a_name_that_the_platforms_refuse_is_refused_with_one_that_they_take():
     with pytest.raises(ConfigError, match=r"name: 'My_taxi' .*for example my-taxi"):
-        compiled("vertex", "name=My_taxi")
+        compiled("kubeflow", "name=My_taxi")

@@ -15,7 +15,7 @@ BUCKETS = (
 )
 
 
-@pytest.mark.parametrize("kind", ["vertex", "kubeflow"])
+@pytest.mark.parametrize("kind", pipelines.KINDS)
 def test_the_compiled_pipeline_has_no_findings(kind):
     config = pipelines.config(kind, *BUCKETS)
     assert [str(finding) for finding in lint(compile_pipeline(config), config)] == []

@@ -17,6 +17,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("NO_GCE_CHECK", "true")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay on one worker, and all whole pipelines, which share a project; those begin first."""
+    for item in items:
+        path = item.path.relative_to(ROOT)
+        item.add_marker(pytest.mark.xdist_group("e2e" if path.parts[1] == "e2e" else str(path)))
+    items.sort(key=lambda item: item.path.parts[len(ROOT.parts) + 1] not in ("e2e", "kubeflow"))
+
+
 @pytest.fixture
 def taxi_config() -> Path:
     """The configuration that ships with the project."""

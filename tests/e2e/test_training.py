@@ -1,6 +1,6 @@
 """Whole pipelines whose training is interrupted, starts warm, is searched for, or learns something else.
 
-The tests share one project folder and run in the order of this file.
+The tests run in the order of this file.
 """
 
 from __future__ import annotations
@@ -12,21 +12,9 @@ import time
 
 import pytest
 
-from tests.e2e.project import Outcome, Project
+from tests.e2e.project import Project
 
-pytestmark = pytest.mark.tensorflow
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Project:
-    return Project(tmp_path_factory.mktemp("project"))
-
-
-@pytest.fixture(scope="module")
-def first(project) -> Outcome:
-    outcome = project.run()
-    assert outcome.code == 0, outcome.err
-    return outcome
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 
 def stop_while_training(project: Project, number: signal.Signals, *words: str) -> subprocess.Popen:

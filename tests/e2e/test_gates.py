@@ -1,6 +1,6 @@
 """The taxi pipeline from end to end, again and again, and every gate with the fault that it is there for.
 
-The tests share one project folder and run in the order of this file: what is refused must leave what is served alone.
+The tests run in the order of this file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 from pipeline.running.model_server import ModelServer
 from serving.client import Client
 from serving.versions import version_folders
-from tests.e2e.project import Outcome, Project, network_can_be_cut
+from tests.e2e.project import Outcome, Project
 
 pytestmark = pytest.mark.tensorflow
 
@@ -40,19 +40,6 @@ NODES = [
     "Pusher",
 ]
 Row = dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Project:
-    return Project(tmp_path_factory.mktemp("project"))
-
-
-@pytest.fixture(scope="module")
-def first(project) -> Outcome:
-    """The first run, cut off from the network where the machine allows it."""
-    outcome = project.run(offline=network_can_be_cut())
-    assert outcome.code == 0, outcome.err
-    return outcome
 
 
 def versions(project: Project) -> list[int]:
@@ -104,6 +91,7 @@ def test_first_run_goes_through_every_gate(project, first):
     assert str(version) in project.status()
 
 
+@pytest.mark.slow
 def test_a_job_file_of_the_last_run_trains_without_the_pipeline(project, first, tmp_path):
     words = ("--folder", str(tmp_path / "shared"), "--output", str(tmp_path / "job.json"))
     made = project.command("pipeline", "training-job", *words, "--set", "trainer.loop.epochs=1")
@@ -167,7 +155,7 @@ def _a_new_way_to_pay(rows: list[Row]) -> None:
 @pytest.mark.parametrize(
     ("plant", "reason"),
     [
-        (_no_latitude, "pickup_latitude: Column is completely missing"),
+        pytest.param(_no_latitude, "pickup_latitude: Column is completely missing", marks=pytest.mark.slow),
         (_a_new_way_to_pay, "payment_type: Examples contain values missing from the schema: Bitcoin"),
     ],
 )
@@ -186,6 +174,7 @@ def test_a_cell_that_does_not_fit_the_schema_is_refused_with_its_row(project, fi
     assert "StatisticsGen" not in outcome.nodes()
 
 
+@pytest.mark.slow
 def test_the_newest_span_is_read(project, first):
     header, _, rows = (project.folder / "data/taxi/trips.csv").read_text().partition("\n")
     for span, text in ((1, f"{header}\n,x{rows[1:]}"), (2, f"{header}\n{rows}")):
@@ -199,6 +188,7 @@ def test_the_newest_span_is_read(project, first):
     assert outcome.nodes()["ExampleGen"] == "✓"
 
 
+@pytest.mark.slow
 def test_an_allowed_anomaly_passes_the_data_gate(project, first):
     allow = "gates.data.allow=['payment_type:ENUM_TYPE_UNEXPECTED_STRING_VALUES']"
     outcome = project.run("--set", f"data.path=data/{_a_new_way_to_pay.__name__}", "--set", allow, "--to", "DataGate")
@@ -215,6 +205,7 @@ def test_model_gate_refuses_a_slice_below_its_threshold(project, first):
     assert outcome.nodes()["Trainer"] == "="
 
 
+@pytest.mark.slow
 def test_model_gate_refuses_a_model_below_its_threshold(project, first):
     before = project.served()
     outcome = project.run("--set", "gates.evaluation.thresholds=[{metric: auc, min: 0.999}]")
@@ -237,6 +228,7 @@ def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, firs
     assert outcome.nodes()["ModelGate"] == "✓"
 
 
+@pytest.mark.slow
 def test_a_refused_export_does_not_become_the_baseline(project, first):
     outcome = project.run("--set", "trainer.loop.seed=1", "--to", "Evaluator")
     assert outcome.code == 0, outcome.err
@@ -248,6 +240,7 @@ def test_a_refused_export_does_not_become_the_baseline(project, first):
     assert locations["baseline"] == good.name
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_taken_up_again_by_the_next(project, first):
     before = project.served()
     words = ("--set", "trainer.loop.seed=2")
@@ -270,6 +263,7 @@ def wait_for_line(process: subprocess.Popen, text: str) -> None:
         assert process.poll() is None
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_run_before_its_push(project, first):
     before = project.served()
     process = project.start("--set", "trainer.loop.seed=3", "--set", "trainer.loop.epochs=1")
@@ -293,6 +287,7 @@ def wait_for_end_of_processes_in(folder: Path) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["parquet", "arrow", "tfrecord"])
 def test_other_formats_give_the_same_data(project, first, file_format):
     folder = project.folder / "data" / file_format
@@ -316,6 +311,7 @@ def test_other_formats_give_the_same_data(project, first, file_format):
     assert outcome.nodes()["DataGate"] == "✓"
 
 
+@pytest.mark.slow
 def test_schema_and_features_are_inferred_where_none_are_given(project, first):
     outcome = project.run("--set", "schema=null", "--set", "features=null", "--to", "Trainer")
     assert outcome.code == 0, outcome.err

@@ -2,15 +2,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 IMAGES := kubeflow/images
+PYTEST := $(BIN)/python -m pytest --ignore tests/engines --numprocesses 2 --dist loadgroup
 COMPILE := $(BIN)/uv pip compile --upgrade --generate-hashes --quiet --no-header --no-annotate --no-emit-index-url \
   --python-version 3.11 --python-platform x86_64-manylinux_2_39
 
 run: $(READY)              ## the main job: data to a gated, pushed and queried model
 	@$(BIN)/python -m pipeline run
 
-test: $(READY)             ## unit tests, then the server, components and whole pipelines
-	@$(BIN)/python -m pytest -m "not tensorflow" --ignore tests/engines
-	@$(BIN)/python -m pytest -m tensorflow --ignore tests/engines --numprocesses 2 --dist loadfile
+test: $(READY)             ## unit tests, the server, components, a whole pipeline with every planted fault
+	@$(PYTEST) -m "not slow"
+
+test-all: $(READY)         ## every test but those of the engines
+	@$(PYTEST)
 
 engines: $(READY)          ## Flink, Spark and Beam's runners for them, into .engines; needs Java 17 and Maven
 	@$(BIN)/python -m tests.engines.downloads
@@ -19,7 +22,7 @@ test-engines: $(READY)     ## the Beam nodes on real engines; skips those that a
 	@$(BIN)/python -m pytest tests/engines
 
 lint: $(READY)             ## style, the import contracts and the types
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m tests.typing.protobuf_stubs && $(BIN)/basedpyright
 
 docs: $(READY)             ## the documentation as a site, into site/, with every link checked
@@ -43,4 +46,4 @@ clean:                     ## remove runs and the environment
 $(READY): requirements.lock setup.py bootstrap.py
 	@$(PYTHON) bootstrap.py && touch $@
 
-.PHONY: run test engines test-engines lint docs bench lock clean
+.PHONY: run test test-all engines test-engines lint docs bench lock clean

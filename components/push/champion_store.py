@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -82,7 +82,7 @@ def keep(*, model: Path, version: int, folder: str, check: Callable[[], None] = 
             version=version,
             files=len(found),
             digest=digest(found),
-            time=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
             previous=previous and Copy(**previous.model_dump(exclude={"previous"})),
         )
         check()

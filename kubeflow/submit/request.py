@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 
@@ -49,6 +49,6 @@ class Submitted:
 
 def run_name(pipeline: str) -> str:
     """A new, unique name for a run: a retry under the same name cannot start a second run."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     slug = pipeline.lower().replace("_", "-").strip("-")
     return f"{slug[:100]}-{now:%Y%m%d%H%M%S}-{secrets.token_hex(3)}"

@@ -18,7 +18,7 @@ from serving.batching.parameters import BatchingParameters
 from serving.errors import StatusError, invalid_argument
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 # Longest wait for room in a full queue. TF Serving polls every 100 us; here a notification ends the wait.
 _RETRY_SECONDS = 0.01

@@ -207,7 +207,7 @@ class _App:
         headers = dict(scope["headers"])
         try:
             body = await asyncio.wait_for(self._read(headers, receive), deadline - time.monotonic())
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return error_reply(408, "the body did not arrive in time; see --rest_api_timeout_in_ms")
         if body is None:
             return self._too_large(self._max_body_bytes)

@@ -60,7 +60,7 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _builder(subject, issuer, public_key) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

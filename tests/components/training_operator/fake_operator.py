@@ -36,7 +36,7 @@ class Pod:
         phase = "Running" if code is None else "Failed" if code else "Succeeded"
         state: dict[str, Any] = {"running": {}}
         if code is not None:
-            self.ended = self.ended or datetime.datetime.now(datetime.timezone.utc)
+            self.ended = self.ended or datetime.datetime.now(datetime.UTC)
             reason = "Error" if code else "Completed"
             state = {"terminated": {"exitCode": code, "reason": reason, "finishedAt": self.ended.isoformat()}}
         return {

@@ -60,7 +60,7 @@ def small_model(tmp_path_factory) -> SmallModel:
 @pytest.fixture(scope="session")
 def transformed(tmp_path_factory) -> Path:
     """The Transform component's output on 300 rows, and a schema's folder: the inputs of a `distributed.make_job`."""
-    from tests.trainer.tuning.searches import write_data
+    from tests.shared.transformed import write_data
 
     folder = tmp_path_factory.mktemp("transformed")
     write_data(folder)

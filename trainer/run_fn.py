@@ -17,7 +17,7 @@ from trainer.loop.precision import in_float32
 from trainer.loop.progress import Journal, progress_logger
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.training import KERAS_FILE, Training, checkpoint_folder
-from trainer.tuning import hyperparameters
+from trainer.tuning import hyperparameters  # part: tuner
 
 # Inside the Model artifact, beside the export's Format-Serving.
 KERAS_FOLDER = "Format-Keras"
@@ -38,8 +38,8 @@ def run_fn(fn_args: FnArgs) -> None:
             checkpoints.
     """
     parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
-    if fn_args.hyperparameters:
-        parameters = hyperparameters.with_hyperparameters(parameters, fn_args.hyperparameters["values"])
+    tuned = fn_args.hyperparameters or {}  # part: tuner
+    parameters = hyperparameters.with_hyperparameters(parameters, tuned.get("values", {}))  # part: tuner
     where = replicas.choose(parameters.loop.strategy, worker_start_seconds=parameters.loop.worker_start_seconds)
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     with tempfile.TemporaryDirectory(prefix="trainer-") as scratch:

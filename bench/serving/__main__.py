@@ -27,7 +27,12 @@ _ROOT = Path(__file__).resolve().parents[2]
 _RAY_ENVIRONMENT = _ROOT / "build" / "bench_ray"
 _FIRST_SECONDS = 0.3
 _REST_PATH = "/v1/models/{model}:predict"
-_PARTS = ("batching", "request_log", "rest", "ray")
+_PARTS = (
+    "batching",  # part: batching
+    "request_log",  # part: request_log
+    "rest",  # part: rest
+    "ray",
+)
 _MODELS = ("taxi", "half_plus_two", "cnn")
 # Dynamic batching is for many callers: a queue of one millisecond, up to one row per caller.
 _BATCHING = "max_batch_size { value: 32 }\nbatch_timeout_micros { value: 1000 }\nnum_batch_threads { value: 1 }\n"

@@ -1,7 +1,5 @@
 """The components with what they get on a platform: properties from JSON, buckets, and empty baselines."""
 
-import json
-import time
 from pathlib import Path
 
 import pytest
@@ -9,8 +7,6 @@ from tfx.components.evaluator import constants
 from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing
-from components.lite.export import DESCRIPTION, model_file
-from components.lite.pusher import LitePusher
 from components.push.champion_folder import VERSION_PROPERTY, Champion
 from components.push.pusher import MODEL_ID_PROPERTY, Pusher
 from components.refusal import GateRefused
@@ -121,30 +117,3 @@ def test_without_a_champion_or_where_none_is_wanted_the_output_is_empty(store, t
         assert Path(yielded.uri).is_dir()
         assert not contents(Path(yielded.uri))
         assert not yielded.get_string_custom_property(VERSION_PROPERTY)
-
-
-def test_tf_lite_files_go_to_a_bucket_their_description_last(store, tmp_path):
-    written, exports = [], {}
-    for variant in ("float32", "int8"):
-        export = artifact(standard_artifacts.Model, tmp_path / variant)
-        model_file(export.uri).parent.mkdir(parents=True)
-        model_file(export.uri).write_bytes(variant.encode())
-        about = {"variant": variant, "bytes": 4, "inputs": {}, "output": "p"}
-        (tmp_path / variant / DESCRIPTION).write_text(json.dumps(about))
-        exports[variant] = export
-    pushed_model, lite = standard_artifacts.PushedModel(), standard_artifacts.PushedModel()
-    pushed_model.set_string_custom_property("pushed_version", "12")
-    store.watch = written.append
-    begin = int(time.time())
-    LitePusher.test_call(
-        **{variant: on_a_platform(export) for variant, export in exports.items()},
-        pushed_model=on_a_platform(pushed_model),
-        pushed_lite=lite,
-        base_directory=f"{BASE}_lite",
-    )
-    version = lite.get_string_custom_property("pushed_version")
-    assert int(version) >= begin
-    assert lite.get_string_custom_property("pushed_destination") == f"{BASE}_lite/{version}"
-    files = [f"serving/taxi_lite/{version}/{name}" for name in ("model_float32.tflite", "model_int8.tflite")]
-    assert written[1:] == [*files, f"serving/taxi_lite/{version}/{DESCRIPTION}"]
-    assert json.loads(store.contents()[written[-1]])["saved_model_version"] == "12"

@@ -10,8 +10,8 @@ from tfx.types import Artifact, standard_artifacts
 from tfx.utils import json_utils
 
 from components.training_handover import TRAINING_JOB_KEY
+from tests.shared.transformed import write_data
 from tests.trainer.distribution.jobs import make_parameters
-from tests.trainer.tuning.searches import write_data
 from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.engines.processes import PROJECT
+from tests.shared.programs import PROJECT
 
 FOLDER = PROJECT / ".engines"
 SOURCES = PROJECT / "tests" / "engines"

@@ -34,7 +34,7 @@ from pipeline.beam.guard import guarded
 from pipeline.config.config import Config
 from pipeline.nodes.eval_config import eval_config
 from pipeline.running import metadata
-from tests.engines.processes import PROJECT
+from tests.shared.programs import PROJECT
 from tests.shared.stand_ins import artifact
 
 # A bucket of a histogram of equal width is a difference of two ranks in each sketch, of which each may be off by 1 %.

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.engines.processes import PROJECT, Program, free_port, python_environment, wait_for_port
+from tests.shared.programs import PROJECT, Program, free_port, python_environment, wait_for_port
 
 # What is installed on a worker; tests, configs and data are not.
 _PACKAGES = ("pipeline", "components", "trainer", "serving", "kubeflow")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines import downloads
-from tests.engines.processes import PROJECT
+from tests.shared.programs import PROJECT
 
 
 @pytest.fixture

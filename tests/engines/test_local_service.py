@@ -21,7 +21,7 @@ from pipeline.config.config import Config
 from pipeline.config.loading import load
 from tests.engines import equality
 from tests.engines.local_service import LocalJobService
-from tests.engines.processes import PROJECT
+from tests.shared.programs import PROJECT
 
 pytestmark = pytest.mark.tensorflow
 

@@ -16,7 +16,7 @@ import yaml
 from tests.engines.downloads import FLINK
 from tests.engines.flink.config import JAVA, LOGGING, cluster_config, heap
 from tests.engines.hosts import Host, Network
-from tests.engines.processes import PROJECT, Program, free_port, python_environment
+from tests.shared.programs import PROJECT, Program, free_port, python_environment
 
 # What Beam's workers import; with the lock's packages, it is what a user installs on each of the engine's hosts.
 WORKER_CODE = ("components", "pipeline", "serving", "trainer")

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests.engines.flink.jobs import NUMBERS, Job
-from tests.engines.processes import PROJECT, free_port
+from tests.shared.programs import PROJECT, free_port
 
 pytestmark = pytest.mark.tensorflow
 

@@ -8,7 +8,7 @@ from pipeline.beam.guard import BeamTimeLimit
 from pipeline.config.loading import load
 from tests.engines import equality
 from tests.engines.flink.jobs import Job, options_of
-from tests.engines.processes import PROJECT
+from tests.shared.programs import PROJECT
 
 pytestmark = pytest.mark.tensorflow
 

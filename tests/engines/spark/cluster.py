@@ -12,8 +12,8 @@ import psutil
 
 from tests.engines.downloads import SPARK
 from tests.engines.hosts import Host, Network
-from tests.engines.processes import PROJECT, Program, free_port, python_environment
 from tests.engines.spark.job_server import spark_environment
+from tests.shared.programs import PROJECT, Program, free_port, python_environment
 
 # What Beam's workers import; with the lock's packages, it is what a user installs on each of Spark's hosts.
 WORKER_CODE = ("components", "pipeline", "serving", "trainer")

@@ -29,7 +29,7 @@ from apache_beam.runners.portability import abstract_job_service as base
 
 from tests.engines.downloads import SPARK
 from tests.engines.flink.job_server import reason
-from tests.engines.processes import Program
+from tests.shared.programs import Program
 
 _LOG = logging.getLogger("spark_job_server")
 _ENTRY_CLASS = "engines.RunOnSpark"

@@ -20,8 +20,8 @@ from pipeline.config.loading import load
 from tests.engines import hosts
 from tests.engines.downloads import SPARK
 from tests.engines.equality import assert_same_metrics, assert_same_run, evaluate, run_beam_nodes
-from tests.engines.processes import PROJECT
 from tests.engines.spark.cluster import SparkCluster
+from tests.shared.programs import PROJECT
 
 REASON = SPARK.missing() or hosts.missing()
 pytestmark = [pytest.mark.tensorflow, pytest.mark.skipif(REASON is not None, reason=str(REASON))]

@@ -15,8 +15,8 @@ import pytest
 from kubeflow.container.beam_flags import distributed
 from kubeflow.container.mounts import Mounts, back
 from pipeline.config.loading import load
-from tests.engines.processes import free_port
 from tests.kubeflow.backend import containers
+from tests.shared.programs import free_port
 
 pytestmark = pytest.mark.tensorflow
 

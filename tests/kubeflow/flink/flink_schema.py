@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import kubernetes_validate
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
-from tests.pipeline.nodes.tfjob_schema import VERSIONS
+from tests.shared.kubernetes import VERSIONS
 
 # Flink writes 2g for Kubernetes' 2Gi; the operator takes both writings.
 Memory = Annotated[str, Field(pattern=r"^[1-9][0-9]*(m|g|mb|gb|Mi|Gi)$")]

@@ -10,7 +10,7 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc, e
 from kubeflow.flink.options import plan
 from kubeflow.flink.session import flink_deployment
 from pipeline.config.loading import load
-from tests.engines.processes import Program, free_port, python_environment, wait_for_port
+from tests.shared.programs import Program, free_port, python_environment, wait_for_port
 
 pytestmark = pytest.mark.tensorflow
 

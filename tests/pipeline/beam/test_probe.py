@@ -16,7 +16,7 @@ from pipeline.beam.job_server import check_job_server
 from pipeline.beam.probe import probe
 from pipeline.config.beam.portable import Portable
 from pipeline.config.loading import ConfigError
-from tests.engines.processes import PROJECT, Program, free_port, python_environment, wait_for_port
+from tests.shared.programs import PROJECT, Program, free_port, python_environment, wait_for_port
 
 pytestmark = pytest.mark.tensorflow
 

@@ -12,6 +12,7 @@ from components.training_operator import tfjob
 from pipeline.config.platform.kubeflow import Kubeflow
 from pipeline.nodes.training.tfjob import tfjob_options
 from tests.pipeline.nodes import tfjob_schema
+from tests.shared.kubernetes import VERSIONS
 
 PLATFORM = {
     "kind": "kubeflow",
@@ -133,7 +134,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_documented_role_is_valid_and_says_what_the_executor_does():
     role, binding = (item for text in blocks("yaml") for item in yaml.safe_load_all(text) if item and "kind" in item)
-    for version in tfjob_schema.VERSIONS:
+    for version in VERSIONS:
         for item in (role, binding):
             assert kubernetes_validate.validate(item, version, strict=True) == version
     assert binding["roleRef"]["name"] == role["metadata"]["name"]

@@ -7,8 +7,7 @@ from typing import Any, Literal
 import kubernetes_validate
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
-# The oldest Kubernetes whose schemas we promise to fit, and a newer one.
-VERSIONS = ("1.29", "1.34")
+from tests.shared.kubernetes import VERSIONS
 
 
 class Closed(BaseModel):

@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 IMAGES := kubeflow/images
-PYTEST := $(BIN)/python -m pytest --ignore tests/engines --numprocesses 2 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest --ignore tests/engines --numprocesses 2 --dist loadscope --no-loadscope-reorder
 COMPILE := $(BIN)/uv pip compile --upgrade --generate-hashes --quiet --no-header --no-annotate --no-emit-index-url \
   --python-version 3.11 --python-platform x86_64-manylinux_2_39
 

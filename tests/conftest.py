@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from tests.shared.small_model import SmallModel
@@ -17,13 +20,36 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("NO_GCE_CHECK", "true")
 
 
-@pytest.hookimpl(tryfirst=True)
+# A module whose tests all import TensorFlow.
+_TENSORFLOW = re.compile(r"^pytestmark = (pytest|\[[^\]]*pytest)\.mark\.tensorflow\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With ``-m "not tensorflow"`` such modules are not even imported: that takes longer than all the other tests."""
+    if "not tensorflow" not in config.option.markexpr:
+        return None
+    modules = [*collection_path.rglob("test_*.py")] if collection_path.is_dir() else []
+    if collection_path.match("test_*.py"):
+        modules = [collection_path]
+    ignored = modules and all(_TENSORFLOW.search(module.read_text()) for module in modules)
+    return True if ignored else None
+
+
+class _ByFile(LoadScopeScheduling):
+    """A file's tests run on one worker, and so do all whole pipelines, which share a project."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "e2e" if path.startswith("tests/e2e/") else path
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay on one worker, and all whole pipelines, which share a project; those begin first."""
-    for item in items:
-        path = item.path.relative_to(ROOT)
-        item.add_marker(pytest.mark.xdist_group("e2e" if path.parts[1] == "e2e" else str(path)))
-    items.sort(key=lambda item: item.path.parts[len(ROOT.parts) + 1] not in ("e2e", "kubeflow"))
+    """What takes longest begins first, so that no worker waits for the other at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/e2e/", "tests/kubeflow/test_")))
 
 
 @pytest.fixture

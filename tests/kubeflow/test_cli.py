@@ -45,7 +45,7 @@ def test_an_output_that_cannot_be_written_is_told_at_once(output, tmp_path, monk
 def test_what_a_compiled_file_holds_cannot_be_set_any_more(capsys):
     words = ("lint", "--profile", "kubeflow", "--input", "tests/kubeflow/ir/golden/taxi-kubeflow.yaml")
     assert main([*words, "--set", "trainer.loop.epochs=9"]) == 2
-    assert "--set trainer.loop.epochs=9: has no effect on tests/kubeflow/golden" in capsys.readouterr().err
+    assert "--set trainer.loop.epochs=9: has no effect on tests/kubeflow/ir/golden" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_one_line(tmp_path):

@@ -133,7 +133,7 @@ def test_an_export_of_another_task_is_refused(verdict, tmp_path):
 def test_without_the_trained_model_nothing_is_blessed(verdict, tmp_path):
     model = stand_ins.write_model(tmp_path / "model", stand_ins.LABELS["binary"])
     (tmp_path / "model" / KERAS_MODEL).unlink()
-    assert verdict("binary", model).startswith(f"the trainer wrote no {KERAS_MODEL} into its model")
+    assert verdict("binary", model).startswith(f"the trainer wrote no {KERAS_MODEL} beside the export")
     with pytest.raises(ProbeFailed):
         trained_answers([], label=stand_ins.LABELS["binary"], keras_model="/nowhere", transform_graph="/nowhere")
 

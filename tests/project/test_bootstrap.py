@@ -77,7 +77,7 @@ class SetUp:
     def run(self, version: str = "") -> tuple[int, list[str], str]:
         """The exit code, the names of the steps that ran, and what went to stderr."""
         process = self.start(version)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=400)
         return process.returncode, [line.split("  ")[1] for line in out.splitlines() if line.startswith("set-up")], err
 
     def installed(self) -> set[str]:

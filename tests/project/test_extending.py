@@ -136,7 +136,10 @@ print(type(config.beam).__name__, *config.beam.arguments())
 
 @pytest.mark.tensorflow
 def test_a_gate_a_network_and_a_kind_of_feature_in_a_run(project):
-    words = ["features={clipped: {fare: {low: 0, high: 50}}, numeric: [trip_miles]}", "trainer.model={name: linear}"]
+    words = [
+        "features={clipped: {fare: {low: 0, high: 50}}, numeric: [trip_miles]}",
+        "trainer.model={name: linear, embedding_dim: null, hidden_units: null, dropout: null}",
+    ]
     words += ["trainer.loop.epochs=1", "gates.evaluation.thresholds=[{metric: accuracy, min: 0.1}]"]
     command = [sys.executable, "-m", "pipeline", "run", *(part for word in words for part in ("--set", word))]
     environment = {**os.environ, "PYTHONPATH": str(project)}

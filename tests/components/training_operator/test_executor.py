@@ -101,8 +101,8 @@ def test_two_pods_make_the_model_of_one_process(data, cluster, tmp_path, caplog)
     assert cluster.deleted == [job_name(str(execution.model))]
     assert not execution.run_folder.exists()
     assert not files_below(tmp_path / "shared")
-    assert [word for word in ("asked for", "Running", "Succeeded") if word in caplog.text] == [
-        "asked for",
+    assert [word for word in ("created", "Running", "Succeeded") if word in caplog.text] == [
+        "created",
         "Running",
         "Succeeded",
     ]

@@ -214,8 +214,8 @@ def test_any_other_failure_ends_with_its_cause(task):
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ("wait", "Fail was told to stop; it left no output."),
-        ("train", "Fail was told to stop: preempted at step 7; a checkpoint is saved"),
+        ("wait", "Fail was stopped; it left no output."),
+        ("train", "Fail was stopped: preempted at step 7; a checkpoint is saved"),
     ],
 )
 def test_sigterm_ends_it_so_that_it_can_go_on(task, how, said):

@@ -101,7 +101,7 @@ def test_runtime_parameters_keep_defaults_and_descriptions():
 
 def test_a_runtime_parameter_with_two_defaults_is_refused():
     nodes = [Say(text=RuntimeParameter("word", ptype=str, default=text)).with_id(text) for text in ("a", "b")]
-    with pytest.raises(ConfigError, match="runtime parameter word: has the defaults 'a' and 'b'"):
+    with pytest.raises(ConfigError, match="runtime parameter word: has two defaults, 'a' and 'b'"):
         both(*nodes)
 
 

@@ -66,12 +66,12 @@ def types_without_a_namespace():
 @pytest.mark.parametrize(
     ("write", "instead"),
     [
-        (unions, "an input of its own"),
-        (conditions_on_values, "not at their values"),
+        (unions, "its own input"),
+        (conditions_on_values, "not their values"),
         (runtime_parameters_of_the_exit_handler, "takes no runtime parameters"),
-        (resolvers, "champion_nodes.py"),
+        (resolvers, "nodes/champion.py"),
         (infra_validators, "components/gates/infra_validator.py"),
-        (made_properties, "nothing made of it"),
+        (made_properties, "no expression of it"),
         (numbers_with_fractions_as_properties, "return a text"),
         (types_without_a_namespace, "NAMESPACE.Title"),
     ],

@@ -104,7 +104,7 @@ def test_a_worker_without_the_project_is_one_line_for_each_package(job_server, p
 def test_old_code_on_a_worker_is_named(job_server, pool, tmp_path):
     project = copy_of_the_project(tmp_path / "old")
     (project / "trainer" / "run_fn.py").write_text("# Of yesterday.\n")
-    (project / "components" / "pusher.py").unlink()
+    (project / "components" / "push" / "pusher.py").unlink()
     with pytest.raises(ConfigError) as error:
         run(job_server, pool(project), tmp_path / "runs")
     who = f"beam: the worker on {HOST} has other code than this machine"

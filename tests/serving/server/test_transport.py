@@ -273,7 +273,7 @@ def test_sigterm_loses_no_accepted_request(base_path):
             "model_config_file",
             "Expected model a to have an absolute path",
         ),
-        ("ssl.config", 'server_key: "key.pem" server_cert: "x"', "ssl_config_file", "not a file's name"),
+        ("ssl.config", 'server_key: "key.pem" server_cert: "x"', "ssl_config_file", "not a file name"),
     ],
 )
 def test_an_invalid_config_file_ends_the_server_with_one_line(base_path, tmp_path, name, text, flag, said):

@@ -8,7 +8,7 @@ import pytest
 
 from bench.serving import __main__
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 _SMALL = ("--models", "half_plus_two", "--repeats", "1", "--seconds", "0.1", "--clients", "2", "--parts")
 

@@ -319,6 +319,7 @@ def test_schema_and_features_are_inferred_where_none_are_given(project, first):
     assert "eval auc 0.9" in outcome.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "invalidated"),
     [("trainer/models/wide_and_deep.py", {"Trainer"}), ("trainer/preprocessing.py", {"Transform", "Trainer"})],
@@ -332,6 +333,7 @@ def test_an_edit_of_the_trainer_invalidates_what_depends_on_it(project, first, f
     assert {node for node in invalidated if marks[node] == "✓"} == invalidated
 
 
+@pytest.mark.slow
 def test_a_part_runs_on_what_an_earlier_run_made(project, first):
     outcome = project.run("--from", "Baseline", "--to", "ModelGate")
     assert outcome.code == 0, outcome.err
@@ -339,6 +341,7 @@ def test_a_part_runs_on_what_an_earlier_run_made(project, first):
     assert {node for node in NODES if marks[node] != "·"} == {"Baseline", "Evaluator", "ModelGate"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "message"),
     [

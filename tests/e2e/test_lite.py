@@ -60,6 +60,7 @@ def test_the_evaluator_knows_each_variant_beside_the_savedmodel(with_lite, proje
     assert len(set(auc.values())) > 1
 
 
+@pytest.mark.slow
 def test_the_pushed_files_answer_as_the_served_model_behind_its_own_transform(with_lite, project):
     [pushed] = version_folders.find(lite_folder(project)).values()
     about = json.loads((pushed / "lite.json").read_text())
@@ -74,6 +75,7 @@ def test_the_pushed_files_answer_as_the_served_model_behind_its_own_transform(wi
         assert np.max(np.abs(answers - expected)) < bound
 
 
+@pytest.mark.slow
 def test_without_a_change_nothing_is_pushed_again(with_lite, project):
     before = digest(lite_folder(project))
     outcome = project.run("--set", SWITCH)
@@ -94,7 +96,10 @@ def test_a_variant_that_loses_too_much_stops_the_push_of_everything(with_lite, p
     assert "worse than the SavedModel's" in line
     assert "Pusher" not in outcome.nodes()
     assert (project.served(), digest(lite_folder(project))) == before
-    # The baseline of the next run is the SavedModel that was pushed, not what was pushed for devices after it.
+
+
+@pytest.mark.slow
+def test_the_baseline_is_the_savedmodel_and_not_what_was_pushed_for_devices(with_lite, project):
     good = project.run("--set", SWITCH, "--set", "trainer.model.dropout=0.3")
     assert good.code == 0, good.err
     assert " against " in good.out

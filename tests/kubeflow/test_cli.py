@@ -18,6 +18,7 @@ pytestmark = pytest.mark.tensorflow
 COMPILE = ("compile", "--profile", "kubeflow")
 
 
+@pytest.mark.slow
 def test_a_fresh_process_says_one_line_and_nothing_of_tensorflow(tmp_path):
     output = tmp_path / "taxi.yaml"
     command = [sys.executable, "-m", "kubeflow", *COMPILE, "--output", str(output)]

@@ -138,6 +138,7 @@ def test_without_an_image_the_project_is_staged(taxi_config, service, bucket, tm
     assert re.search(r"beam_python3\.11_sdk:2\.77", image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "name", "message"),
     [

@@ -50,6 +50,7 @@ def test_the_first_run_pushes_a_model_that_answers(world, first, tmp_path):
     assert answers.served_version(world.serving, tmp_path) == kept.versions[-1]
 
 
+@pytest.mark.slow
 def test_the_second_run_has_other_data_and_is_compared_with_the_first(world, first, second, tmp_path):
     (_, former), (run, kept) = first, second
     candidate, baseline = answers.auc(world.files(run, "Evaluator", "evaluation"))
@@ -61,16 +62,19 @@ def test_the_second_run_has_other_data_and_is_compared_with_the_first(world, fir
     assert answers.served_version(world.serving, tmp_path) == kept.versions[-1]
 
 
+@pytest.mark.slow
 def test_only_what_hangs_on_no_data_comes_from_the_cache(second):
     run, _ = second
     assert [name for name, state in run.states().items() if state == "CACHED"] == ["SchemaGen"]
 
 
+@pytest.mark.slow
 def test_a_task_that_dies_is_tried_again(second):
     run, _ = second
     assert run.tasks["Transform"].codes == [-9, 0]
 
 
+@pytest.mark.slow
 def test_bad_data_end_the_run_and_change_nothing(world, second, refused):
     (_, before), (run, after) = second, refused
     gate = run.tasks["DataGate"]
@@ -84,6 +88,7 @@ def test_bad_data_end_the_run_and_change_nothing(world, second, refused):
     assert after == before
 
 
+@pytest.mark.slow
 def test_every_run_leaves_a_notice(world, first, second, refused):
     ended = [json.loads(file.read_text()) for file in sorted((world.state / "ended").iterdir())]
     assert [(notice["run"], notice["state"]) for notice in ended] == [

@@ -213,6 +213,7 @@ def test_a_planted_fault_in_the_build_is_found(build, old, new, fault):
     assert fault in ci_files.build_faults(wrong)
 
 
+@pytest.mark.slow
 def test_the_build_runs_from_the_test_to_the_submission(build, tmp_path):
     """Compile and lint really run, with Terraform's profile; every container gets the image's digest."""
     module = terraform_files.read({path.name: path.read_text() for path in terraform_files.FOLDER.glob("*.tf")})

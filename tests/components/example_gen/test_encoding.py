@@ -63,6 +63,7 @@ def test_a_null_inside_a_list_and_a_list_of_lists_name_the_column():
         list(table_to_examples(pa.table({"pixels": [[[1], [2]]]})))
 
 
+@pytest.mark.slow
 def test_every_process_writes_the_same_bytes_since_their_hash_decides_the_split():
     code = (
         "import pyarrow as pa; from components.example_gen.encoding import to_examples;"

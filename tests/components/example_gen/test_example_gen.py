@@ -218,6 +218,7 @@ def test_a_remote_file_is_read_like_one_here(tmp_path):
         assert sum(batch.num_rows for batch in batches) == rows
 
 
+@pytest.mark.slow
 def test_records_keep_their_split_and_a_damaged_file_is_refused(tmp_path):
     (tmp_path / "data").mkdir()
     ingest(TAXI, tmp_path / "made")
@@ -232,6 +233,7 @@ def test_records_keep_their_split_and_a_damaged_file_is_refused(tmp_path):
         ingest(tmp_path / "data", tmp_path / "again", kind="tfrecord")
 
 
+@pytest.mark.slow
 def test_given_splits_and_a_partition_feature_are_kept_to(tmp_path):
     with (TAXI / "trips.csv").open() as trips:
         few = "".join(itertools.islice(trips, 1001))
@@ -269,6 +271,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
+@pytest.mark.slow
 def test_twenty_times_the_rows_need_no_more_memory(tmp_path):
     peaks = []
     header, _, rows = (TAXI / "trips.csv").read_text().partition("\n")

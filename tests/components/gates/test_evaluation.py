@@ -253,6 +253,7 @@ def test_numbers_that_miss_their_limits_are_refused(evaluate):
 
 
 # On a platform, the baseline of a first run is an artifact without files.
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["absent", "empty"])
 def test_a_first_model_is_held_to_the_absolute_limits(evaluate, tmp_path, first):
     (tmp_path / "empty").mkdir()
@@ -289,6 +290,7 @@ def test_example_weights_count_in_the_metrics_and_not_in_the_size_of_a_slice(eva
     }
 
 
+@pytest.mark.slow
 def test_a_binary_label_is_evaluated_as_before(evaluate):
     run = evaluate(
         "binary",

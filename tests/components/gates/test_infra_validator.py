@@ -138,6 +138,7 @@ def test_without_the_trained_model_nothing_is_blessed(verdict, tmp_path):
         trained_answers([], label=stand_ins.LABELS["binary"], keras_model="/nowhere", transform_graph="/nowhere")
 
 
+@pytest.mark.slow
 def test_pictures_and_custom_layers_are_validated_in_a_process_that_knows_neither(tmp_path):
     parameters = Parameters(
         label={"column": "y", "task": "multiclass", "classes": 2},

@@ -372,6 +372,7 @@ def test_without_the_keras_file_the_export_says_where_it_should_be(world, tmp_pa
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", ["float32", "int8"])
 def test_the_evaluator_finds_what_the_file_says(world, variant):
     made = world.export(variant)
@@ -468,6 +469,7 @@ def test_all_variants_are_pushed_together_readable_by_all_and_once(world, tmp_pa
         assert file["bytes"] == len(content)
 
 
+@pytest.mark.slow
 def test_a_process_that_never_built_the_model_can_load_it(tmp_path):
     model = models.build(Model(name="lenet"), features=CASES["multiclass"].features, units=3)
     model.save(tmp_path / "model.keras")

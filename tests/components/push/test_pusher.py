@@ -118,6 +118,7 @@ def test_pushes_at_once_get_versions_of_their_own(tmp_path):
     assert {digest(base / str(version)) for version in find(base)} == {digest(source) for source in sources}
 
 
+@pytest.mark.slow
 def test_sigkill_at_any_moment_leaves_whole_versions_only(tmp_path):
     base = tmp_path / "serving"
     good = write_model(tmp_path / "good")

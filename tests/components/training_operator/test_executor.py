@@ -83,6 +83,7 @@ class Execution(TrainerCall):
         super().run(TFJobExecutor)
 
 
+@pytest.mark.slow
 def test_two_pods_make_the_model_of_one_process(data, cluster, tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="trainer.loop.progress")
     run_fn(make_job(data, tmp_path / "alone").fn_args())

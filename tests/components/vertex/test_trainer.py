@@ -432,6 +432,7 @@ print(json.dumps([*found, [name for name in sys.modules if name.startswith("goog
 """
 
 
+@pytest.mark.slow
 def test_the_profile_decides_who_trains_and_no_compilation_needs_vertex_s_client():
     done = subprocess.run([sys.executable, "-c", _COMPILE], cwd=ROOT, capture_output=True, text=True, check=True)
     (executor, config), (alone, other), imported = json.loads(done.stdout.splitlines()[-1])

@@ -20,6 +20,7 @@ from tests.kubeflow.images.plain_build import Image, PlainBuild
 
 pytestmark = [
     pytest.mark.tensorflow,
+    pytest.mark.slow,
     pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the images have Python 3.11"),
 ]
 

@@ -156,6 +156,7 @@ def test_a_training_from_a_file_equals_one_from_memory(tmp_path):
     assert results[0].evaluation == results[1].evaluation
 
 
+@pytest.mark.slow
 def test_a_split_larger_than_its_memory_stays_out_of_it(tmp_path):
     """305 MB of rows, 16 MB of memory: the process grows by little more than the bound."""
     found = json.loads(run_python("tests.trainer.data.mapped", str(tmp_path)).stdout.splitlines()[-1])

@@ -14,7 +14,7 @@ from trainer.parameters import CHECKPOINTS_OF_KEY, EXECUTION
 from trainer.run_fn import keras_folder
 from trainer.training import checkpoint_folder
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 
 def end(processes, logs, *, seconds=120):

@@ -82,6 +82,7 @@ def test_one_replica_equals_two_replicas(one, tmp_path, options):
     assert_same_training(one, train(tmp_path, "mirrored", devices=2, strategy="mirrored", **options))
 
 
+@pytest.mark.slow
 def test_one_replica_equals_two_workers(one, tmp_path):
     # "auto" finds the cluster in TF_CONFIG.
     workers = start_workers(tmp_path, "chief", "worker")

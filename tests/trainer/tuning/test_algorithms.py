@@ -54,6 +54,7 @@ def test_values_lie_in_the_space_and_follow_from_the_seed(tmp_path, algorithm):
     assert 1 <= sum(values["rate"] < 1e-3**0.5 for values in played) <= 5
 
 
+@pytest.mark.slow
 def test_bayesian_comes_nearer_than_random(tmp_path):
     def score(values):
         return 1 - (values["a"] - 0.3) ** 2

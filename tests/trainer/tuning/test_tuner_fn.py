@@ -127,6 +127,7 @@ def test_nothing_of_a_trial_stays_in_memory(whole):
     assert len(whole[1]) == 3
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_search(data, tmp_path):
     search = {"algorithm": "bayesian", "trials": 3, "space": {RATE: {"min": 1e-3, "max": 0.1, "sampling": "log"}}}
     first = scores(run(data, tmp_path / "a", search))
@@ -144,6 +145,7 @@ def test_more_trials_reuse_those_that_are_done(data, tmp_path, messages):
     assert trained == {"trial 3/3"}
 
 
+@pytest.mark.slow
 def test_a_killed_search_resumes_in_the_middle_of_a_trial(data, whole, tmp_path, messages):
     killed = tmp_path / "killed"
     command = [sys.executable, "-m", "tests.trainer.tuning.searches", str(data), str(killed), json.dumps(RATES)]

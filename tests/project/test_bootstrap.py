@@ -72,6 +72,8 @@ class SetUp:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            # As in a terminal: a shell starts background jobs with Ctrl-C ignored, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     def run(self, version: str = "") -> tuple[int, list[str], str]:

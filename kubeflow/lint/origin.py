@@ -48,4 +48,8 @@ def trainer(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             yield Finding(where=f"{node}.container", what=what, fix=_RECOMPILE)
 
 
-RULES = (pipeline_name, pipeline_root, trainer)
+RULES = (
+    pipeline_name,
+    pipeline_root,
+    trainer,  # part: vertex
+)

@@ -12,6 +12,7 @@ import pytest
 
 from kubeflow.cli import main
 from kubeflow.ir import pipeline_spec
+from pipeline.cli import main as pipeline_main
 
 pytestmark = pytest.mark.tensorflow
 
@@ -59,3 +60,9 @@ def test_an_interrupt_is_one_line(tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (1, "", "interrupted.\n")
+
+
+def test_a_profile_of_a_platform_is_not_run_here(capsys):
+    assert pipeline_main(["run", "--profile", "kubeflow"]) == 2
+    text = "runs on Kubeflow; send it there with `python -m kubeflow submit --profile kubeflow`"
+    assert text in capsys.readouterr().err

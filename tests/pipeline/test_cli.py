@@ -42,11 +42,6 @@ def test_status_before_any_run(capsys, tmp_path):
     assert "no run yet" in capsys.readouterr().out
 
 
-def test_a_profile_of_a_platform_is_not_run_here(capsys):
-    assert cli.main(["run", "--profile", "vertex"]) == 2
-    assert "runs on Vertex; send it there with `python -m kubeflow submit --profile vertex`" in capsys.readouterr().err
-
-
 def test_an_engine_that_is_not_there_is_told_before_anything_runs(capsys, tmp_path):
     assert (
         cli.main(

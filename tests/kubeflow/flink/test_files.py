@@ -190,5 +190,5 @@ def test_the_command_writes_the_files_and_says_what_is_wrong(tmp_path, capsys):
     [cluster] = yaml.safe_load_all((tmp_path / "flink" / "cluster.yaml").read_text())
     assert cluster["spec"]["flinkConfiguration"]["taskmanager.numberOfTaskSlots"] == "3"
     assert main([*command, "--cluster", "slots"]) == 2
-    assert main(["flink-files", "--profile", "vertex"]) == 2
-    assert "must have platform.kind: kubeflow" in capsys.readouterr().err
+    assert main(["flink-files", "--profile", "local"]) == 2
+    assert "the profile does not name a platform" in capsys.readouterr().err

@@ -80,7 +80,7 @@ def test_retries_wait_longer_each_time_and_gates_are_not_tried_again():
         "backoffMaxDuration": "3600s",
     }
     for gate in ("DataGate", "ModelGate"):
-        assert "retryPolicy" not in configured(profile="vertex").task(gate)
+        assert "retryPolicy" not in configured().task(gate)
 
 
 def test_a_gate_is_tried_again_where_the_profile_says_so():
@@ -102,7 +102,7 @@ def test_what_looks_at_the_world_as_it_is_now_is_never_cached():
 
 def test_new_files_in_an_old_folder_are_read_where_the_backend_does_not_look_at_them():
     assert configured().task("ExampleGen")["cachingOptions"] == {}
-    assert configured(profile="vertex").task("ExampleGen")["cachingOptions"] == {"enableCache": True}
+    assert configured(profile="vertex").task("ExampleGen")["cachingOptions"] == {"enableCache": True}  # part: vertex
     asked_for = configured("platform.tasks.ExampleGen={cache: true}")
     assert asked_for.task("ExampleGen")["cachingOptions"] == {"enableCache": True}
 
@@ -139,9 +139,9 @@ def test_a_node_or_property_that_is_not_there_is_a_config_error(override, messag
 
 
 def test_the_spec_that_came_in_is_left_as_it_was():
-    before = _unopened(pipeline_spec.read(golden_file("vertex")).spec)
+    before = _unopened(pipeline_spec.read(golden_file("kubeflow")).spec)
     kept = copy.deepcopy(before)
-    tasks.configure(before, config_of("vertex"), uncached=UNCACHED, gates=())
+    tasks.configure(before, config_of("kubeflow"), uncached=UNCACHED, gates=())
     assert before == kept
 
 
@@ -193,4 +193,4 @@ def test_every_pod_has_the_secrets_volumes_and_places_of_the_profile():
 def test_there_is_no_platform_spec_without_anything_in_it():
     spec = pipeline_spec.read(golden_file("kubeflow")).spec
     assert kubernetes_spec.platform_spec(spec, config_of("kubeflow", "platform.volumes=[]").platform) is None
-    assert kubernetes_spec.platform_spec(spec, config_of("vertex").platform) is None
+    assert kubernetes_spec.platform_spec(spec, config_of("vertex").platform) is None  # part: vertex

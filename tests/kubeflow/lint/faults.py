@@ -143,7 +143,6 @@ def webhook_secret(variable: str) -> tuple[str, ...]:
 ENV = [{"name": "HF=TOKEN", "value": "x"}]
 GS_ROOT = "platform.root=gs://acme/root"
 CHECKPOINTS = "custom_config.checkpoints"
-DATAFLOW = "beam={runner: DataflowRunner, project: acme, region: europe-west4, temp_location: %s}"
 
 SCHEMA = (
     Fault("schema.root", "root", "is empty", plant=in_spec(root={})),
@@ -607,12 +606,6 @@ ORIGIN = (
         "is gs://other/taxi, but the profile's is minio://mlpipeline/v2/artifacts/taxi",
         plant=in_spec(defaultPipelineRoot="gs://other/taxi"),
     ),
-    Fault(
-        "origin.trainer",
-        "Trainer.container",
-        "CustomJobExecutor trains on vertex, but the profile is for kubeflow",
-        plant=in_box("Trainer", args=["--executor_class_path", "components.vertex.trainer.CustomJobExecutor"]),
-    ),
 )
 BEAM = (
     Fault(
@@ -644,18 +637,6 @@ BEAM = (
         "Transform.args",
         "DaskRunner: it loses data silently (whole splits were missing)",
         plant=in_box("Transform", args=["--runner=apache_beam.runners.dask.dask_runner.DaskRunner"]),
-    ),
-    Fault(
-        "placeholders.placeholders",
-        "beam.temp_location",
-        "still holds the placeholder my-bucket",
-        overrides=(DATAFLOW % "gs://my-bucket/beam",),
-    ),
-    Fault(
-        "images.unpinned",
-        "beam.worker_image",
-        "acme/tfx:1 is not pinned",
-        overrides=(DATAFLOW % "gs://acme/beam, worker_image: 'acme/tfx:1'",),
     ),
 )
 FAULTS = (

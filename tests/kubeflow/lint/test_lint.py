@@ -14,8 +14,10 @@ from kubeflow.lint.finding import Rule
 from kubeflow.lint.structure import references, schema
 from tests.kubeflow.lint import pipelines
 from tests.kubeflow.lint.cluster.training_operator import FAULTS as TRAINING_OPERATOR  # part: training_operator
+from tests.kubeflow.lint.dataflow import FAULTS as DATAFLOW  # part: dataflow
 from tests.kubeflow.lint.faults import FAULTS, Fault
 from tests.kubeflow.lint.vertex.faults import FAULTS as VERTEX  # part: vertex
+from tests.kubeflow.lint.vertex.trainer import FAULTS as TRAINER  # part: vertex
 
 LIGHT = "import sys; from kubeflow.cli import main; code = main(sys.argv[1:]); "
 LIGHT += "print('heavy' if {'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules) else 'light'); sys.exit(code)"
@@ -23,6 +25,8 @@ ALL_FAULTS = (
     *FAULTS,
     *TRAINING_OPERATOR,  # part: training_operator
     *VERTEX,  # part: vertex
+    *TRAINER,  # part: vertex
+    *DATAFLOW,  # part: dataflow
 )
 
 

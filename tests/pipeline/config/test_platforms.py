@@ -14,16 +14,14 @@ def test_the_shipped_profiles_are_valid(profile):
 @pytest.mark.parametrize(
     ("profile", "override", "message"),
     [
-        ("vertex", "platform.kind=sagemaker", "platform"),
-        ("vertex", "platform.root=/models", "platform.root: '/models' must begin with gs://"),
-        ("vertex", "platform.serving=s3://bucket/serving", "must be a gs:// folder, or an absolute path"),
-        ("vertex", "platform.zone=a", "unknown key"),
-        ("vertex", "platform.default.memory=many", "'many' is not an amount of memory; write it as 16G or 512Mi"),
-        ("vertex", "platform.default.retries=11", "less than or equal to 10"),
-        ("vertex", "platform.parameters.rows=InfraValidator", "must be NODE.PROPERTY"),
-        ("vertex", "platform.parameters.data=ExampleGen.input_base", "data_path and data set the same property"),
-        ("vertex", "platform.training.workers=0", "greater than 0"),
-        ("vertex", "platform.exit_handler.webhook_env=URL", "read the files in exit_handler.folder"),
+        ("kubeflow", "platform.kind=sagemaker", "platform"),
+        ("kubeflow", "platform.root=/models", "platform.root: '/models' must begin with gs://"),
+        ("kubeflow", "platform.serving=s3://bucket/serving", "must be a gs:// folder, or an absolute path"),
+        ("kubeflow", "platform.zone=a", "unknown key"),
+        ("kubeflow", "platform.default.memory=many", "'many' is not an amount of memory; write it as 16G or 512Mi"),
+        ("kubeflow", "platform.default.retries=11", "less than or equal to 10"),
+        ("kubeflow", "platform.parameters.rows=InfraValidator", "must be NODE.PROPERTY"),
+        ("kubeflow", "platform.parameters.data=ExampleGen.input_base", "data_path and data set the same property"),
         ("kubeflow", "platform.volumes=[{claim: a, mount: /m}, {claim: b, mount: /m/}]", "two have the same mount"),
         ("kubeflow", "platform.volumes=[{claim: a, mount: /app}]", "'/app' would hide /app of the container"),
         ("kubeflow", "platform.volumes=[{claim: a, mount: /minio/x}]", "'/minio/x' would hide /minio"),
@@ -40,4 +38,4 @@ def test_a_wrong_option_is_named(profile, override, message):
 
 
 def test_places_lose_their_last_slash():
-    assert config_of("vertex", "platform.root=gs://bucket/a/").platform.root == "gs://bucket/a"
+    assert config_of("kubeflow", "platform.root=gs://bucket/a/").platform.root == "gs://bucket/a"

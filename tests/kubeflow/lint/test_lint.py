@@ -72,7 +72,10 @@ def test_every_rule_is_documented():
     assert documented >= RULES.keys()
     # Those of a part that was taken out stay on the page.
     rooms = ("", "structure/", "spec/", "profile/")
-    for module in {name.rpartition(".")[0] for name in documented - RULES.keys()}:
+    removed = documented - RULES.keys()
+    if not Path("kubeflow/lint/vertex").exists():
+        removed.discard("origin.trainer")
+    for module in {name.rpartition(".")[0] for name in removed}:
         assert not any(Path(f"kubeflow/lint/{room}{module.replace('.', '/')}.py").exists() for room in rooms), module
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
+from tests.kubeflow.lint.cluster.vertex import FAULTS as TFJOB  # part: training_operator
 from tests.kubeflow.lint.faults import Fault, add_importer, default, in_box, in_spec, parameter, tasks
 from tests.kubeflow.lint.pipelines import constant, volumes
 from tests.kubeflow.lint.vertex.endpoint import FAULTS as ENDPOINT  # part: endpoint
@@ -146,12 +147,7 @@ FAULTS = (
         "n1-standard-8 takes no NVIDIA_L4; machines with it are g2-standard-12",
         overrides=trained_on("n1-standard-8", "NVIDIA_L4"),
     ),
-    fault(
-        "origin.trainer",
-        "Trainer.container",
-        "TFJobExecutor trains on kubeflow, but the profile is for vertex",
-        plant=in_box("Trainer", args=["--executor_class_path", "components.training_operator.executor.TFJobExecutor"]),
-    ),
+    *TFJOB,  # part: training_operator
     # Kubeflow Pipelines turns every value into a text where one is declared.
     fault(
         "inputs.constant_types",

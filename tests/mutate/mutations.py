@@ -65,7 +65,7 @@ MUTATIONS = (
         "components/gates/model_gate.py",
         'first_run == "refuse"',
         'first_run == "refused"',
-        _MODEL_GATE,
+        _EVALUATION,
     ),
     Mutation(
         "InfraValidator tolerates any difference",

@@ -27,7 +27,7 @@ UI_VARIABLE = "KF_PIPELINES_UI_ENDPOINT"
 ERRORS = (kfp_server_api.ApiException, urllib3.exceptions.HTTPError, OSError)
 
 
-class Client(kfp.client.Client):
+class KfpClient(kfp.client.Client):
     """A `kfp.Client` whose every call ends in time."""
 
     def __init__(self, *, seconds: float, **options: Any):
@@ -70,7 +70,7 @@ class _BoundedRest(RESTClientObject):
         return response
 
 
-def connect(host: str, *, namespace: str | None, seconds: float) -> Client:
+def connect(host: str, *, namespace: str | None, seconds: float) -> KfpClient:
     """A client of the API at ``host``.
 
     Credentials, the first that is set: ``KF_PIPELINES_TOKEN``, a bearer token; ``KF_PIPELINES_COOKIES``, such as
@@ -93,7 +93,7 @@ def connect(host: str, *, namespace: str | None, seconds: float) -> Client:
         options["cookies"] = os.environ[COOKIES_VARIABLE]
     elif token_file.exists():
         options["credentials"] = kfp.client.ServiceAccountTokenVolumeCredentials(str(token_file))
-    return Client(seconds=seconds, namespace=namespace, **options)
+    return KfpClient(seconds=seconds, namespace=namespace, **options)
 
 
 def quiet() -> contextlib.AbstractContextManager[Any]:

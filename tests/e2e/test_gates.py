@@ -273,7 +273,7 @@ def test_ctrl_c_ends_a_run_before_its_push(project, first):
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert err == "interrupted; nothing is half-pushed, and the next run goes on after the last whole node.\n"
+    assert err == "interrupted; nothing is half-pushed, and the next run resumes after the last finished node.\n"
     assert "Pusher" not in out
     assert project.served() == before
     wait_for_end_of_processes_in(project.folder)

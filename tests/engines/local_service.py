@@ -16,7 +16,7 @@ class LocalJobService:
     """A job service and a worker pool, as two programs. Use as a context manager.
 
     The service runs each job with FnApiRunner in its own process and asks the pool for the workers, which start with
-    the pool's installation. Cancelling a job ends it for the client only: the service goes on with it.
+    the pool's installation. Cancelling a job ends it for the client only: the service keeps running it.
 
     Args:
         folder: where the pool's project, what the clients send, and the logs go.

@@ -26,7 +26,7 @@ class Store(Storage):
     """Objects in memory. The server takes one request at a time, so each is atomic.
 
     Attributes:
-        watch: is told of every object that is about to be written, by its name.
+        watch: is called with the name of every object that is about to be written.
         fault: an HTTP status that every request gets instead of its answer.
         checksums: whether listings tell them; they do not where the customer keeps the bucket's key.
         lost: names of objects; once each, it is written and its writer told that it failed.

@@ -28,7 +28,7 @@ SCALES = {"binary": (2.0, 1.0), "multiclass": (2.0, 1.0), "named": (2.0, 1.0), "
 
 
 def make_rows(task: str) -> list[dict]:
-    """30 rows in three slices; in slice ``c`` all labels are the same; 21 of 30 classes are told right."""
+    """30 rows in three slices; in slice ``c`` all labels are the same; 21 of 30 classes are predicted right."""
     rows = []
     for index in range(30):
         kind = "abc"[index % 3]

@@ -1,6 +1,6 @@
 """A job server for Flink: Beam's own Python one, which puts a pipeline into a jar and hands that to Flink's REST API.
 
-Users run Beam's Java job server, which not every mirror of Maven's repository has. Mended in Beam's Python one:
+Users run Beam's Java job server, which not every mirror of Maven's repository has. Fixed in Beam's Python one:
 cancelling, a job that is not running yet, errors a reader can use, and the pace of its answers.
 
     python -m tests.engines.flink.job_server --master http://localhost:8081 --port 8099 \\

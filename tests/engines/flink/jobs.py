@@ -51,7 +51,7 @@ class Job:
     def wait(self, *, seconds: float) -> None:
         """Until the job has ended, well or not."""
         self._thread.join(seconds)
-        assert not self._thread.is_alive(), f"the job goes on after {seconds} s"
+        assert not self._thread.is_alive(), f"the job still runs after {seconds} s"
 
     def wait_for_work(self, *, numbers: int, seconds: float = 90) -> None:
         """Until the workers began with so many numbers."""

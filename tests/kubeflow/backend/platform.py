@@ -56,7 +56,7 @@ class Platform(ABC):
 
     @abstractmethod
     def as_input(self, artifact: dict[str, Any]) -> dict[str, Any]:
-        """What a consumer is told of an artifact."""
+        """What a consumer receives of an artifact."""
 
     @abstractmethod
     def attempt(self, inputs: Tree, outputs: Artifacts, *, task: str, run: str, executor: str) -> Iterator[Attempt]:
@@ -68,7 +68,7 @@ class Platform(ABC):
 
     @abstractmethod
     def final_status(self, *, run: str, task: str, state: str, error: str) -> Tree | str:
-        """What an exit handler is told."""
+        """What an exit handler receives."""
 
 
 class Vertex(Platform):

@@ -36,7 +36,7 @@ class WorkerPools:
 
     Args:
         folder: the working directory, and where the logs go.
-        start: a replica's process from its command, what it is told in the environment, and a file for its log.
+        start: a replica's process from its command, its environment variables, and a file for its log.
 
     Attributes:
         logs: by replica, such as ``workerpool1-0``.

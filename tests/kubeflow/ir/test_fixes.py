@@ -54,7 +54,7 @@ def container(spec: dict, node: str) -> dict:
 
 
 def told_inputs(spec: dict, node: str) -> list[dict]:
-    """The input definitions that the containers of ``node`` are told, the driver's last."""
+    """The input definitions that the containers of ``node`` receive, the driver's last."""
     found = container(spec, node)
     lists = [found["args"], found.get("lifecycle", {}).get("preCacheCheck", {}).get("args", [])]
     flag = "--json_serialized_inputs_spec_args"

@@ -1,4 +1,4 @@
-"""Pipelines that TFX cannot compile: the reader is told what to write instead."""
+"""Pipelines that TFX cannot compile: the error says what to write instead."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_killed_and_started_again_under_load(base_path):
 def test_a_terminated_server_answers_what_it_accepted(base_path):
     """With a second server no client notices; one that does not retry gets an answer or an error.
 
-    The client gets UNAVAILABLE, or CANCELLED by gRPC's core for what arrives while it says goodbye; no handler saw those.
+    The client gets UNAVAILABLE, or gRPC's own CANCELLED for what arrives while it says goodbye; no handler saw those.
     """
     with (
         RunningServer(*flags(base_path)) as leaving,

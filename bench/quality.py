@@ -58,7 +58,8 @@ def peer_auc(config: Config, train_rows: list[dict], eval_rows: list[dict], labe
     names = config.features.names()
     categories = {
         name: {value: code for code, value in enumerate(sorted({row[name] for row in train_rows if name in row}))}
-        for name in config.features.vocabulary
+        for name, options in config.features.columns()
+        if options.kind == "category" and not options.codes
     }
 
     def table(rows: list[dict]) -> np.ndarray:

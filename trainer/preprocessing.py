@@ -8,30 +8,36 @@ from typing import Any
 import tensorflow as tf
 
 from trainer.features import tensors
+from trainer.features.outputs import Outputs
+from trainer.features.raw import Raw, RawColumns
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.parameters import CUSTOM_CONFIG_KEY, Label, Parameters
 
 
-def preprocessing_fn(inputs: Mapping[str, tensors.Raw], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
     """Turn raw features into model inputs, label and example weight; Transform calls it once, to trace a graph.
 
+    Whatever it returns beside label and weight reaches the network: float32 ``[batch, n]`` as numbers, int64
+    ``[batch, n]`` with a known range as ids, float32 ``[batch, height, width, channels]`` as a picture.
+
     Args:
-        inputs: raw features by name, dense ``[batch, 1]`` (a list of pixels ``[batch, n]``), or sparse ``[batch, ?]``
-            where values may be missing.
+        inputs: raw features by name, dense ``[batch, n]``, or sparse ``[batch, ?]`` where values may be missing.
         custom_config: `Parameters` as JSON under ``CUSTOM_CONFIG_KEY``.
 
     Returns:
-        Dense tensors of shape ``[batch, 1]``: float32 for numeric features, weights and labels, int64 for ids and
-        classes; pictures are float32 ``[batch, height, width, channels]``.
+        The outputs of `trainer.features.outputs.Outputs`; the label ``[batch, 1]``, float32, or int64 for a class; the
+        weight, float32 ``[batch, 1]``.
     """
     parameters = Parameters.model_validate_json(custom_config[CUSTOM_CONFIG_KEY])
-    outputs = {LABEL_KEY: label_of(parameters.label, inputs)}
+    features = parameters.resolved_features(inputs)
+    raw, outputs = RawColumns(inputs, features.scalars()), Outputs()
+    for kind, columns in features.by_kind():
+        kind.transform(columns, raw, outputs)
+    transformed = {LABEL_KEY: label_of(parameters.label, inputs), **outputs.finish()}
     if parameters.example_weight is not None:
-        weights = tensors.cast(inputs[parameters.example_weight], tf.float32)
-        outputs[EXAMPLE_WEIGHT_KEY] = tensors.dense(weights, default=1.0)
-    for _, kind, name, options in parameters.resolved_features(inputs).columns():
-        outputs[kind.transformed_name(name)] = kind.transform(inputs[name], options, name=name)
-    return outputs
+        weights = RawColumns(inputs, [parameters.example_weight]).floats([parameters.example_weight])
+        transformed[EXAMPLE_WEIGHT_KEY] = tf.cast(tf.where(tf.math.is_nan(weights), 1.0, weights), tf.float32)
+    return transformed
 
 
 def label_of(label: Label, inputs: Mapping[str, tensors.Raw]) -> tf.Tensor:

@@ -65,7 +65,7 @@ def run_fn(fn_args: FnArgs) -> None:
             model=model,
             transform_output=transform_output,
             label=parameters.label,
-            served=parameters.resolved_features(transform_output.raw_feature_spec()).names(),
+            features=parameters.resolved_features(transform_output.raw_feature_spec()),
             path=model_dir,
         )
         trained.discard_checkpoints()

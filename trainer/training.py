@@ -17,17 +17,17 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from trainer import models
 from trainer.data.columns import Columns, read_columns
 from trainer.distribution.replicas import Replicas
-from trainer.features.feature import FIRST_WORD_ID
-from trainer.features.transformed import TransformedFeatures, read_vocabularies
+from trainer.features.meaning import meanings
+from trainer.features.transformed import TransformedFeatures
 from trainer.loop import controller, warm_start
 from trainer.loop.progress import TrainingProgress, progress_logger
-from trainer.loop.warm_start import Vocabularies
+from trainer.loop.warm_start import Meanings
 from trainer.models.heads import class_weight_table, head_of
 from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, EXECUTION, Parameters
 
 # The trained model before any export, and the meaning of its ids, in the same folder.
 KERAS_FILE = "model.keras"
-VOCABULARIES_FILE = "vocabularies.json"
+MEANINGS_FILE = "ids.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,13 @@ class Training:
 
     Attributes:
         features: names and sizes of the transformed features.
-        vocabularies: the words that the learnt ids stand for.
+        meanings: what the ids stand for.
         train: the training split.
         evaluation: the eval split.
     """
 
     features: TransformedFeatures
-    vocabularies: Vocabularies
+    meanings: Meanings
     train: Columns
     evaluation: Columns
 
@@ -56,13 +56,13 @@ class Training:
             scratch: path of a folder on local disk, for splits above the limit.
         """
         transform_output = tft.TFTransformOutput(fn_args.transform_output)
-        read = functools.partial(read_columns, feature_spec=transform_output.transformed_feature_spec())
         features = parameters.resolved_features(transform_output.raw_feature_spec())
+        read = functools.partial(read_columns, feature_spec=transform_output.transformed_feature_spec())
         # The splits share the memory roughly as they share the examples.
         memory = parameters.loop.memory_mb * 2**20
         return cls(
-            features=TransformedFeatures.read(features, transform_output),
-            vocabularies=Vocabularies(read_vocabularies(features, transform_output)),
+            features=TransformedFeatures.read(transform_output, features),
+            meanings=Meanings(meanings(features, transform_output)),
             train=read(fn_args.train_files, memory_bytes=memory * 3 // 4, scratch=str(Path(scratch, "train"))),
             evaluation=read(fn_args.eval_files, memory_bytes=memory // 4, scratch=str(Path(scratch, "eval"))),
         )
@@ -106,18 +106,17 @@ class Training:
         )
 
     def save(self, model: keras.Model, folder: str) -> None:
-        """Write the Keras file and its vocabularies."""
+        """Write the Keras file and what its ids mean."""
         tf.io.gfile.makedirs(folder)
         model.save(tf.io.gfile.join(folder, KERAS_FILE))
-        self.vocabularies.write(tf.io.gfile.join(folder, VOCABULARIES_FILE))
+        self.meanings.write(tf.io.gfile.join(folder, MEANINGS_FILE))
 
     def _warm_start(self, model: keras.Model, base_model: str) -> None:
         taken, count = warm_start.transfer(
             model,
             keras_file=tf.io.gfile.join(base_model, KERAS_FILE),
-            old=Vocabularies.read(tf.io.gfile.join(base_model, VOCABULARIES_FILE)),
-            new=self.vocabularies,
-            first_word_id=FIRST_WORD_ID,
+            old=Meanings.read(tf.io.gfile.join(base_model, MEANINGS_FILE)),
+            new=self.meanings,
         )
         progress_logger.warning(f"warm start: {taken} of {count} variables come from the model pushed last.")
 

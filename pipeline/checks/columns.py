@@ -80,7 +80,7 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
     if config.example_weight:
         yield "example_weight", config.example_weight
     if config.features:
-        yield from ((column.key, column.name) for column in config.features.columns())
+        yield from ((column.key, source) for column in config.features.columns() for source in column.sources)
     for column in config.gates.evaluation.slices:
         yield "gates.evaluation.slices", column
 
@@ -89,5 +89,5 @@ def _types(config: Config, key: str) -> tuple[str, ...]:
     """The types that a column may have in the schema."""
     if key == "label.column" and isinstance(config.label.classes, tuple):
         return ("BYTES",)
-    kinds = {column.key: column.kind for column in config.features.columns()} if config.features else {}
-    return kinds[key].SCHEMA_TYPES if key in kinds else _TYPES.get(key, _ANY)
+    options = {column.key: column.options for column in config.features.columns()} if config.features else {}
+    return options[key].SCHEMA_TYPES if key in options else _TYPES.get(key, _ANY)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import keras
-import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
-from tensorflow.python.saved_model import fingerprinting_utils
-from tensorflow_transform.saved import saved_transform_io_v2
+from tensorflow.python.saved_model import fingerprinting_utils, loader_impl
 
 from trainer import models
-from trainer.data import specs
 from trainer.export import archive
-from trainer.features import image
+from trainer.export.requests import Requests
+from trainer.export.transform_graph import TransformGraph
+from trainer.features.columns import Features
+from trainer.features.raw import Raw
+from trainer.features.transformed import model_inputs
 from trainer.models.heads import head_of
 from trainer.parameters import Label
 
@@ -30,8 +30,6 @@ METHOD_NAMES = {
     CLASSIFY: tf.compat.v1.saved_model.signature_constants.CLASSIFY_METHOD_NAME,
     REGRESS: tf.compat.v1.saved_model.signature_constants.REGRESS_METHOD_NAME,
 }
-# The value that stands for a missing one in the columnar signature, by dtype.
-MISSING = {tf.float32: np.nan, tf.int64: np.iinfo(np.int64).min, tf.string: ""}
 
 _SAVED_MODEL_FILE = "saved_model.pb"
 
@@ -43,22 +41,25 @@ class ServingModel(tf.Module):
         model: from transformed features to logits.
         transform_output: the Transform component's output.
         label: what the model predicts.
-        served: names of the raw features in a request.
+        features: the configured features, whose columns a request holds.
     """
 
     def __init__(
-        self, *, model: keras.Model, transform_output: tft.TFTransformOutput, label: Label, served: Collection[str]
+        self, *, model: keras.Model, transform_output: tft.TFTransformOutput, label: Label, features: Features
     ):
         super().__init__()
         self.model = model
-        loader = saved_transform_io_v2.SavedModelLoader(transform_output.transform_savedmodel_dir)
-        self.transform_resources = loader._imported  # noqa: SLF001 (what must be tracked has no public name)
-        self._apply_transform: Callable[..., Any] = loader.apply_transform_model
-        self._raw_spec = transform_output.raw_feature_spec()
-        self._transformed_spec = transform_output.transformed_feature_spec()
+        self.transform = TransformGraph(transform_output, features)
+        self._inputs = models.inputs_of(model) or sorted(model_inputs(transform_output.transformed_feature_spec()))
+        self._outputs = sorted(transform_output.transformed_feature_spec())
+        self.requests = Requests(
+            transform_output.raw_feature_spec(),
+            served=self.transform.read(self._inputs, among=features.names()),
+            scalars=self.transform.scalars(self._inputs),
+            columns=features.columns(),
+        )
         self._label = label
         self._head = head_of(label)
-        self._served = sorted(served)
 
     @property
     def task_signature(self) -> str:
@@ -69,20 +70,15 @@ class ServingModel(tf.Module):
         """``serving_default``: serialized tf.Examples, string ``[batch]``, to float32 ``[batch, units]``."""
         return {self._head.output: self._predict_examples(examples)}
 
-    def serve_columns(self, columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """``columnar``: one tensor per raw feature (see `columnar_signature`), `MISSING` for a missing value."""
-        raw = {}
-        for name in self._served:
-            spec, values = self._raw_spec[name], columns[name]
-            if isinstance(spec, tf.io.VarLenFeature):
-                raw[name] = _drop_missing(tf.reshape(values, [-1, math.prod(self._columnar_shape(name))]))
-            else:
-                raw[name] = tf.reshape(values, [-1, *specs.row_shape(spec)])
-        return {self._head.output: self._predict(raw)}
+    def serve_columns(self, *columns: tf.Tensor) -> dict[str, tf.Tensor]:
+        """``columnar``: one tensor per raw feature; see `trainer.export.requests.Requests.columns`."""
+        named = dict(zip(self.requests.names, columns, strict=True))
+        return {self._head.output: self._predict(self.requests.columns(named))}
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """``transform_features``: serialized tf.Examples to transformed features and label, for evaluation."""
-        return dict(self._apply_transform(specs.parse(examples, self._raw_spec)))
+        raw = self.requests.parse(examples, more=self.transform.read(self._outputs))
+        return self.transform.apply(raw, self._outputs)
 
     def classify_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``classify``: serialized tf.Examples to class names and scores, both ``[batch, classes]``."""
@@ -96,38 +92,12 @@ class ServingModel(tf.Module):
         """``regress``: serialized tf.Examples to numbers, float32 ``[batch, 1]``."""
         return {"outputs": self._predict_examples(inputs)}
 
-    def columnar_signature(self) -> dict[str, tf.TensorSpec]:
-        """The columnar signature's inputs: ``[batch]`` for one value a row, ``[batch, n]`` for a list of n values."""
-        return {
-            name: tf.TensorSpec([None, *self._columnar_shape(name)], self._raw_spec[name].dtype, name=name)
-            for name in self._served
-        }
-
-    def _columnar_shape(self, name: str) -> list[int]:
-        """The shape of a row; a list that may be missing has no shape in the raw spec, but its picture has one."""
-        spec, picture = self._raw_spec[name], self._transformed_spec.get(image.transformed_name(name))
-        if isinstance(spec, tf.io.FixedLenFeature):
-            shape = specs.row_shape(spec)
-            return [] if math.prod(shape) == 1 else list(shape)
-        if picture is not None and spec.dtype != tf.string:
-            return [math.prod(specs.row_shape(picture))]
-        return []
-
     def _predict_examples(self, examples: tf.Tensor) -> tf.Tensor:
-        spec = {name: self._raw_spec[name] for name in self._served}
-        return self._predict(specs.parse(examples, spec))
+        return self._predict(self.requests.parse(examples))
 
-    def _predict(self, raw: Mapping[str, tf.Tensor | tf.SparseTensor]) -> tf.Tensor:
-        return self._head.predictions(models.apply(self.model, self._apply_transform(raw), training=False))
-
-
-def _drop_missing(values: tf.Tensor) -> tf.SparseTensor:
-    if values.dtype == tf.float32:
-        present = tf.logical_not(tf.math.is_nan(values))
-    else:
-        present = values != MISSING[values.dtype]
-    indices = tf.where(present)
-    return tf.SparseTensor(indices, tf.gather_nd(values, indices), tf.shape(values, out_type=tf.int64))
+    def _predict(self, raw: Mapping[str, Raw]) -> tf.Tensor:
+        transformed = self.transform.apply(raw, self._inputs)
+        return self._head.predictions(models.apply(self.model, transformed, training=False))
 
 
 def export(
@@ -135,7 +105,7 @@ def export(
     model: keras.Model,
     transform_output: tft.TFTransformOutput,
     label: Label,
-    served: Collection[str],
+    features: Features,
     path: str,
 ) -> None:
     """Write the SavedModel with its signatures to ``path``, which appears only once it is complete.
@@ -144,14 +114,14 @@ def export(
         model: the trained model.
         transform_output: the Transform component's output.
         label: what the model predicts.
-        served: names of the raw features that the model reads and that requests must carry.
+        features: the configured features, whose columns a request must carry.
         path: the folder to write; an existing one is replaced.
     """
-    serving = ServingModel(model=model, transform_output=transform_output, label=label, served=served)
+    serving = ServingModel(model=model, transform_output=transform_output, label=label, features=features)
     task = serving.task_signature
     signatures = {
         "serving_default": (serving.serve_examples, [_strings("examples")]),
-        COLUMNAR: (serving.serve_columns, [serving.columnar_signature()]),
+        COLUMNAR: (serving.serve_columns, serving.requests.signature()),
         TRANSFORM_FEATURES: (serving.transform_examples, [_strings("examples")]),
         task: (serving.classify_examples if task == CLASSIFY else serving.regress_examples, [_strings("inputs")]),
     }
@@ -160,8 +130,12 @@ def export(
     try:
         # Not all of ``serving`` as resources: Keras would try every layer with a made-up float input, and silently give
         # up looking for tables at the first one that takes ids.
-        archive.write(staging, signatures, resources=serving.transform_resources)
-        set_method_name(staging, signature=task, method_name=METHOD_NAMES[task])
+        archive.write(staging, signatures, resources=serving.transform.resources)
+        edit(
+            staging,
+            Edit(signature=task, method_name=METHOD_NAMES[task]),
+            Edit(signature=COLUMNAR, inputs=serving.requests.names),
+        )
         if tf.io.gfile.exists(path):
             tf.io.gfile.rmtree(path)
         _move(staging, path)
@@ -187,19 +161,43 @@ def _copy(source: str, target: str) -> None:
         tf.io.gfile.copy(tf.io.gfile.join(folder, name), tf.io.gfile.join(to, name), overwrite=True)
 
 
-def set_method_name(path: str, *, signature: str, method_name: str) -> None:
-    """Rewrite one signature's method name in a SavedModel, and the fingerprint that depends on it.
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """What TensorFlow has no option for when it writes a signature.
 
-    TF 2 writes every signature with Predict's method name and has no option for another.
+    Attributes:
+        signature: its name.
+        method_name: its method name; None for Predict's, which TensorFlow writes.
+        inputs: the names of its inputs ``column_0``, ``column_1`` and so on, of any characters; empty keeps them.
+    """
+
+    signature: str
+    method_name: str | None = None
+    inputs: Sequence[str] = ()
+
+
+def edit(path: str, *edits: Edit) -> None:
+    """Change signatures of a SavedModel, and the fingerprint that depends on them.
 
     Args:
         path: folder of the SavedModel.
-        signature: name of the signature.
-        method_name: its new method name.
+        edits: the changes.
     """
-    updater = tf.compat.v1.saved_model.signature_def_utils.MethodNameUpdater(path)
-    updater.replace_method_name(signature_key=signature, method_name=method_name)
-    updater.save()
+    saved_model = loader_impl.parse_saved_model(path)
+    [graph] = saved_model.meta_graphs
+    for each in edits:
+        signature = graph.signature_def[each.signature]
+        signature.method_name = each.method_name or signature.method_name
+        given = {f"column_{index}": name for index, name in enumerate(each.inputs)}
+        inputs = {
+            given.get(key, key): type(info).FromString(info.SerializeToString())
+            for key, info in signature.inputs.items()
+        }
+        signature.inputs.clear()
+        for name, info in inputs.items():
+            signature.inputs[name].CopyFrom(info)
+    with tf.io.gfile.GFile(f"{path}/{_SAVED_MODEL_FILE}", "wb") as file:
+        file.write(saved_model.SerializeToString(deterministic=True))
     tf.io.gfile.remove(f"{path}/fingerprint.pb")
     fingerprinting_utils.write_fingerprint(path)
 

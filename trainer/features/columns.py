@@ -1,83 +1,104 @@
-"""The configured columns by kind. No TensorFlow here.
-
-A kind is the module of that name in this package. It defines ``SCHEMA_TYPES``, ``transformed_name(name)``,
-``transform(raw, options, *, name)`` and ``feature(name, options, output)``; a field of `Features` registers it.
-"""
+"""The features as the config names them: a kind, or several, for each column. No TensorFlow here."""
 
 from __future__ import annotations
 
+import difflib
 import importlib
+import pkgutil
 from collections.abc import Iterator, Mapping
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
-from trainer.features.bucketized import Bucketized
-from trainer.features.identity import Identity
-from trainer.features.image import Images
-from trainer.features.numeric import Numeric
-from trainer.features.vocabulary import Vocabulary, VocabularyColumns
-from trainer.options import Strict
+from pydantic import ConfigDict, RootModel, SerializeAsAny, ValidationError, field_validator
+
+from trainer.features import kinds
+from trainer.features.kind import Column, Kind
+
+_KINDS = tuple(sorted(module.name for module in pkgutil.iter_modules(kinds.__path__)))
+# The kinds of a column by its type, where the config names no features.
+_INFERRED = {
+    "float32": ("number",),
+    "int64": ("number", {"kind": "number", "buckets": 10}),
+    "string": ("category",),
+}
 
 
-class Column(NamedTuple):
-    """A column that the config names.
+class Features(RootModel[Mapping[str, tuple[SerializeAsAny[Kind], ...]]]):
+    """Which raw columns the model sees, and how each is turned into numbers.
 
-    Attributes:
-        key: the config's key that names it, such as ``features.numeric``.
-        kind: the module of its kind.
-        name: the column's name.
-        options: its options; None for a kind without options.
+    In the config, ``COLUMN: KIND``, ``COLUMN: {kind: KIND, OPTION: VALUE}`` or a list of these.
     """
 
-    key: str
-    kind: ModuleType
-    name: str
-    options: Any
+    model_config = ConfigDict(frozen=True)
 
+    @field_validator("root", mode="before")
+    @classmethod
+    def _kinds(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            raise ValueError("give one line per column, such as `fare: number`")
+        return {str(name): tuple(_options(str(name), each) for each in _listed(entry)) for name, entry in given.items()}
 
-class Features(Strict):
-    """Which raw features the model sees, and how each is turned into numbers: a field for each kind.
+    def columns(self) -> tuple[Column, ...]:
+        """All features in the order of the config."""
+        return tuple(Column(name, options) for name, several in self.root.items() for options in several)
 
-    Attributes:
-        numeric: numbers, scaled to mean 0 and variance 1; a missing value becomes the mean.
-        bucketized: numbers, cut at quantiles into this many buckets; missing is a bucket of its own.
-        vocabulary: values, looked up in a learnt vocabulary; missing and unseen have ids of their own.
-        identity: integers in ``[0, n)``, used as they are; missing has an id of its own.
-        image: pictures, scaled to ``[0, 1]``.
-    """
-
-    numeric: Numeric = ()
-    bucketized: Bucketized = {}
-    vocabulary: VocabularyColumns = {}
-    identity: Identity = {}
-    image: Images = {}
+    def by_kind(self) -> Iterator[tuple[ModuleType, tuple[Column, ...]]]:
+        """The module of each kind with its features."""
+        columns = self.columns()
+        for kind in dict.fromkeys(column.options.kind for column in columns):
+            yield module_of(kind), tuple(column for column in columns if column.options.kind == kind)
 
     def names(self) -> tuple[str, ...]:
-        """Every raw feature that the model reads, each once, sorted."""
-        return tuple(sorted({column.name for column in self.columns()}))
+        """Every raw column that the model reads, each once, sorted."""
+        return tuple(sorted({source for column in self.columns() for source in column.sources}))
 
-    def columns(self) -> Iterator[Column]:
-        """All columns, kind by kind."""
-        for kind in type(self).model_fields:
-            module = importlib.import_module(f"trainer.features.{kind}")
-            names = getattr(self, kind)
-            for name in names:
-                options = names[name] if isinstance(names, Mapping) else None
-                yield Column(f"features.{kind}", module, name, options)
+    def scalars(self) -> tuple[str, ...]:
+        """The raw columns that hold at most one value a row, sorted."""
+        multivalent = {source for column in self.columns() if column.options.multivalent for source in column.sources}
+        return tuple(name for name in self.names() if name not in multivalent)
 
     @classmethod
     def infer(cls, dtypes: Mapping[str, str]) -> Features:
-        """Choose a kind by type, for configs that name no features.
+        """Choose kinds by type, for configs that name no features.
 
         Args:
-            dtypes: ``"float32"``, ``"int64"`` or ``"string"`` by raw feature, without the label's columns.
+            dtypes: ``"float32"``, ``"int64"`` or ``"string"`` by raw column, without those of the label.
 
         Returns:
-            Floats scaled, integers cut into ten buckets, strings looked up in a vocabulary.
+            Floats as numbers, integers as numbers and as ten buckets, text as categories.
         """
-        of = {kind: sorted(name for name, dtype in dtypes.items() if dtype == kind) for kind in set(dtypes.values())}
-        return cls(
-            numeric=tuple(of.get("float32", ())),
-            bucketized=dict.fromkeys(of.get("int64", ()), 10),
-            vocabulary={name: Vocabulary() for name in of.get("string", ())},
+        return cls.model_validate({name: list(_INFERRED[dtypes[name]]) for name in sorted(dtypes)})
+
+
+def module_of(kind: str) -> ModuleType:
+    """The module of a kind."""
+    return importlib.import_module(f"{kinds.__name__}.{kind}")
+
+
+def _listed(entry: Any) -> list[Any]:
+    entries = list(entry) if isinstance(entry, list | tuple) else [entry]
+    if not entries:
+        raise ValueError("a column needs a kind, such as `number`")
+    return entries
+
+
+def _options(name: str, entry: Any) -> Kind:
+    """The validated options of one kind of a column."""
+    if isinstance(entry, Kind):
+        return entry
+    given = {"kind": entry} if isinstance(entry, str) else entry
+    if not isinstance(given, Mapping) or not isinstance(given.get("kind"), str):
+        raise ValueError(
+            f"{name}: give a kind, such as `number`, or its options, such as {{kind: number, buckets: 10}}"
         )
+    kind = given["kind"]
+    if kind not in _KINDS:
+        near = difflib.get_close_matches(kind, _KINDS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise ValueError(f"{name}: there is no kind {kind!r}{hint} The kinds are {', '.join(_KINDS)}.")
+    try:
+        return module_of(kind).Options.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join([name, *map(str, first["loc"])])
+        raise ValueError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None

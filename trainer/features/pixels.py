@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from trainer.features.tensors import Raw
+from trainer.features.raw import Raw
 
 
 def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) -> tf.Tensor:
@@ -71,7 +71,7 @@ def _numbers(raw: Raw, shape: tuple[int, int, int], *, name: str) -> tf.Tensor:
         dense = raw
     else:
         raise ValueError(
-            f"features.image.{name}: a row holds {raw.shape[1:].num_elements()} numbers, and a picture of "
+            f"features.{name}: a row holds {raw.shape[1:].num_elements()} numbers, and a picture of "
             f"{shape[0]} x {shape[1]} x {shape[2]} needs {count}; correct height, width or channels."
         )
     return tf.reshape(tf.cast(dense, tf.float32), [-1, *shape])

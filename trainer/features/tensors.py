@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from trainer.features.feature import MISSING_ID
-
 Raw = tf.Tensor | tf.SparseTensor
 
 
@@ -29,8 +27,3 @@ def dense(tensor: Raw, *, default: float | int | str) -> tf.Tensor:
         column = tf.SparseTensor(tensor.indices, tensor.values, [tensor.dense_shape[0], 1])
         return tf.ensure_shape(tf.sparse.to_dense(column, default_value=default), [None, 1])
     return tf.reshape(tensor, [-1, 1])
-
-
-def dense_ids(ids: Raw) -> tf.Tensor:
-    """Int64 ids ``[batch, 1]``, shifted by one so that `MISSING_ID` is free for missing values."""
-    return dense(map_values(ids, lambda values: tf.cast(values, tf.int64) + 1), default=MISSING_ID)

@@ -1,4 +1,7 @@
-"""Names and sizes of the transformed features: the contract between preprocessing_fn and the models."""
+"""The transformed features as Transform's own output describes them: the contract between preprocessing and models.
+
+A model's inputs follow from names, types and shapes alone, so that any preprocessing_fn may yield them.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+import tensorflow as tf
 import tensorflow_transform as tft
 
+from trainer.data import specs
+from trainer.features import meaning
 from trainer.features.columns import Features
-from trainer.features.feature import Feature
 
 Value = TypeVar("Value")
 
@@ -23,38 +28,77 @@ def model_inputs(transformed: Mapping[str, Value]) -> dict[str, Value]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TransformedFeatures:
-    """The inputs that a model is built for.
+class Ids:
+    """Ids, int64 ``[batch, width]``, as rows of one embedding table.
 
     Attributes:
-        numeric: names of float32 inputs ``[batch, 1]``.
-        categorical: number of ids (missing and unseen included) of each int64 input ``[batch, 1]``, by name.
-        images: height, width and channels of each float32 picture, by name.
+        width: int, ids a row of data.
+        size: int, rows of the table; every id is below it.
+        untrained: ids of missing and unseen values, whose embeddings begin at zero: the data may have none.
     """
 
-    numeric: tuple[str, ...]
-    categorical: Mapping[str, int]
+    width: int
+    size: int
+    untrained: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformedFeatures:
+    """The inputs that a model is built for, by name.
+
+    Attributes:
+        numbers: width of float32 inputs ``[batch, width]``.
+        ids: int64 inputs, each column of which has a meaning of its own.
+        bags: int64 inputs whose ids all mean the same kind of thing; 0 is padding.
+        images: height, width and channels of float32 pictures.
+    """
+
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    ids: Mapping[str, Ids] = field(default_factory=dict)
+    bags: Mapping[str, Ids] = field(default_factory=dict)
     images: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, features: Features, transform_output: tft.TFTransformOutput) -> TransformedFeatures:
-        """Read the sizes that the Transform component learnt from the data."""
-        read = _read(features, transform_output)
-        return cls(
-            numeric=tuple(each.name for each in read if each.ids is None and each.shape == (1,)),
-            categorical={each.name: each.ids for each in sorted(read, key=lambda each: each.name) if each.ids},
-            images={each.name: each.shape for each in read if len(each.shape) == 3},
+    def read(cls, output: tft.TFTransformOutput, features: Features) -> TransformedFeatures:
+        """Read what the Transform component yields.
+
+        Args:
+            output: Transform's output.
+            features: the configured features, which know the ids of missing and unseen values.
+
+        Raises:
+            ValueError: an output is no input of a model: it is text, has no fixed length, or is an integer whose range
+                is not known.
+        """
+        numbers, ids, bags, images = {}, {}, {}, {}
+        for name, spec in sorted(model_inputs(output.transformed_feature_spec()).items()):
+            shape = _shape(name, spec)
+            if spec.dtype == tf.float32 and len(shape) == 3:
+                images[name] = shape
+            elif spec.dtype == tf.float32 and len(shape) == 1:
+                numbers[name] = shape[0]
+            elif spec.dtype == tf.int64 and len(shape) == 1:
+                size = meaning.size_of(name, output)
+                if size == 1:
+                    raise ValueError(
+                        f"preprocessing_fn: {name!r} is an integer whose range is not known: look it up with "
+                        "tft.compute_and_apply_vocabulary, or cast it to float32 if it is a number."
+                    )
+                found = bags if name.startswith(meaning.BAG) else ids
+                untrained = meaning.untrained(features) if name == meaning.IDS else ()
+                found[name] = Ids(width=shape[0], size=size, untrained=untrained)
+            else:
+                raise ValueError(
+                    f"preprocessing_fn: {name!r} is {spec.dtype.name} of shape {list(shape)}; a model reads float32 "
+                    "[n], int64 [n] and pictures, float32 [height, width, channels]."
+                )
+        return cls(numbers=numbers, ids=ids, bags=bags, images=images)
+
+
+def _shape(name: str, spec: object) -> tuple[int, ...]:
+    if not isinstance(spec, tf.io.FixedLenFeature):
+        raise ValueError(
+            f"preprocessing_fn: {name!r} has no fixed length; make it dense, such as with tf.sparse.to_dense."
         )
-
-
-def read_vocabularies(features: Features, transform_output: tft.TFTransformOutput) -> dict[str, list[str]]:
-    """The words of each feature with a vocabulary by its transformed name, in the order of their ids."""
-    return {
-        each.name: [word.decode(errors="replace") for word in transform_output.vocabulary_by_name(each.vocabulary)]
-        for each in _read(features, transform_output)
-        if each.vocabulary is not None
-    }
-
-
-def _read(features: Features, transform_output: tft.TFTransformOutput) -> list[Feature]:
-    return [column.kind.feature(column.name, column.options, transform_output) for column in features.columns()]
+    shape = specs.row_shape(spec)
+    return shape or (1,)

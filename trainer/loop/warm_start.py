@@ -1,4 +1,4 @@
-"""Starts from the weights of an earlier model, even if the vocabularies have changed since."""
+"""Starts from the weights of an earlier model, even if the vocabularies or the features have changed since."""
 
 from __future__ import annotations
 
@@ -11,95 +11,78 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import models
-from trainer.models.layers import JointEmbedding
+from trainer.models.embeddings import BagEmbedding, IdEmbedding
+
+_SUFFIX = "_embedding"
 
 
 @dataclass(frozen=True)
-class Vocabularies:
-    """The words that the learnt ids stand for.
+class Meanings:
+    """What the ids of a model stand for.
 
     Attributes:
-        words: words in the order of their ids by transformed feature; only features with a vocabulary have an entry.
+        rows: by transformed feature: column, form, and the column's id or word, in the order of the ids.
     """
 
-    words: Mapping[str, Sequence[str]]
+    rows: Mapping[str, Sequence[Sequence[str]]]
 
     def write(self, path: str) -> None:
         """Write a JSON file."""
         with tf.io.gfile.GFile(path, "w") as file:
-            json.dump(dict(self.words), file)
+            json.dump(dict(self.rows), file)
 
     @classmethod
-    def read(cls, path: str) -> Vocabularies:
+    def read(cls, path: str) -> Meanings:
         """The inverse of `write`."""
         with tf.io.gfile.GFile(path) as file:
             return cls(json.load(file))
 
 
-def transfer(
-    model: keras.Model, *, keras_file: str, old: Vocabularies, new: Vocabularies, first_word_id: int
-) -> tuple[int, int]:
+def transfer(model: keras.Model, *, keras_file: str, old: Meanings, new: Meanings) -> tuple[int, int]:
     """Copy the weights of an earlier model into ``model``, variable by variable.
 
-    A variable takes the values of the one at the same path if the shapes are equal. In a joint embedding each id takes
-    the row of its word; new words keep their initial rows.
+    A variable takes the values of the one at the same path if the shapes are equal. In an embedding each id takes the
+    row of its meaning; new words keep their initial rows.
 
     Args:
         model: a freshly built model.
         keras_file: path of the earlier model.
-        old: vocabularies of the earlier model.
-        new: vocabularies of ``model``.
-        first_word_id: int, id of a vocabulary's first word (those before it stand for missing values).
+        old: meanings of the earlier model's ids.
+        new: meanings of the ids of ``model``.
 
     Returns:
         The number of variables that took values, and the number of all variables.
     """
     earlier = models.load(keras_file)
     values = {variable.path: variable.numpy() for variable in earlier.variables}
-    tables = _tables(model, earlier, old=old, new=new, first_word_id=first_word_id)
+    features = {variable.path: feature for feature, variables in _tables(model).items() for variable in variables}
     taken = 0
     for variable in model.variables:
-        value = tables.get(variable.path, values.get(variable.path))
+        value = values.get(variable.path)
+        feature = features.get(variable.path)
+        if value is not None and feature in new.rows and feature in old.rows:
+            value = _moved(variable.numpy(), value, old=old.rows[feature], new=new.rows[feature])
         if value is not None and tuple(value.shape) == tuple(variable.shape):
             variable.assign(value)
             taken += 1
     return taken, len(model.variables)
 
 
-def _tables(
-    model: keras.Model, earlier: keras.Model, *, old: Vocabularies, new: Vocabularies, first_word_id: int
-) -> dict[str, np.ndarray]:
-    """The tables of joint embeddings by path, with the earlier rows moved to the new ids of their words."""
-    earlier_layers = {layer.table.path: layer for layer in _joint_embeddings(earlier)}
-    tables = {}
-    for layer in _joint_embeddings(model):
-        before = earlier_layers.get(layer.table.path)
-        if before is None or before.table.shape[1] != layer.table.shape[1]:
-            continue
-        rows, earlier_rows = layer.split(layer.table.numpy()), before.split(before.table.numpy())
-        for name in rows.keys() & earlier_rows.keys():
-            sizes = len(rows[name]), len(earlier_rows[name])
-            ids = _earlier_ids(*sizes, old.words.get(name), new.words.get(name), first_word_id)
-            rows[name] = np.where(ids[:, None] >= 0, earlier_rows[name][ids], rows[name])
-        tables[layer.table.path] = np.concatenate(list(rows.values()))
+def _tables(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    """The weights with a row per id, of the model's layers and inside of them, by transformed feature."""
+    tables: dict[str, list[keras.Variable]] = {}
+    for layer in model._flatten_layers():  # noqa: SLF001 (Keras has no public way to the layers inside of layers)
+        if isinstance(layer, IdEmbedding | BagEmbedding):
+            tables[layer.name.removesuffix(_SUFFIX)] = layer.weights
     return tables
 
 
-def _joint_embeddings(model: keras.Model) -> list[JointEmbedding]:
-    """The joint embeddings among the model's layers and inside of them."""
-    candidates = [part for layer in model.layers for part in (layer, *vars(layer).values())]
-    return [part for part in candidates if isinstance(part, JointEmbedding)]
-
-
-def _earlier_ids(
-    size: int, earlier_size: int, old: Sequence[str] | None, new: Sequence[str] | None, first_word_id: int
+def _moved(
+    rows: np.ndarray, earlier: np.ndarray, *, old: Sequence[Sequence[str]], new: Sequence[Sequence[str]]
 ) -> np.ndarray:
-    """For each id of a feature the earlier model's id of the same meaning, or -1."""
-    ids = np.arange(size)
-    if old is not None and new is not None:
-        place = {word: index + first_word_id for index, word in enumerate(old)}
-        for index, word in enumerate(new):
-            ids[first_word_id + index] = place.get(word, -1)
-        # The buckets of unseen words follow the words.
-        ids[first_word_id + len(new) :] += len(old) - len(new)
-    return np.where(ids < earlier_size, ids, -1)
+    """A table in which each id has the row of the earlier id of the same meaning, or else its own."""
+    if rows.shape[1:] != earlier.shape[1:]:
+        return rows
+    places = {tuple(meaning): place for place, meaning in enumerate(old)}
+    ids = np.array([places.get(tuple(meaning), -1) for meaning in new])
+    return np.where(ids[:, np.newaxis] >= 0, earlier[ids], rows)

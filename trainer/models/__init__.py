@@ -53,10 +53,13 @@ def apply(model: keras.Model, transformed: Mapping[str, Any], *, training: bool)
         training: whether layers such as dropout are active.
     """
     features = model_inputs(transformed)
+    return model({name: features[name] for name in inputs_of(model) or features}, training=training)
+
+
+def inputs_of(model: keras.Model) -> tuple[str, ...]:
+    """The transformed features that a functional model reads; empty for other models, which do not list them."""
     known = getattr(model, "input", None)
-    if isinstance(known, Mapping):
-        features = {name: features[name] for name in known}
-    return model(features, training=training)
+    return tuple(sorted(known)) if isinstance(known, Mapping) else ()
 
 
 def load(path: str) -> keras.Model:

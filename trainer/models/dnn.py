@@ -10,7 +10,8 @@ import keras
 from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
-from trainer.models.layers import HashDropout, JointEmbedding
+from trainer.models.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.layers import HashDropout
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops
@@ -23,60 +24,54 @@ class FeatureVector(keras.layers.Layer):
     """A dict of features as one vector: numbers as they are, ids embedded, pictures flattened.
 
     Args:
-        numeric: names of the numbers ``[batch, 1]``.
-        categorical: number of ids of each feature of ids ``[batch, 1]``, by name.
+        numbers: names of float32 inputs ``[batch, n]``, with n.
+        ids: names of int64 inputs ``[batch, n]``, with the options of their `IdEmbedding`.
+        bags: names of int64 inputs ``[batch, n]``, with the options of their `BagEmbedding`.
         images: height, width and channels of each picture, by name.
-        embedding_dim: int, length of an id's embedding.
     """
 
     def __init__(
         self,
         *,
-        numeric: Sequence[str],
-        categorical: Mapping[str, int],
+        numbers: Mapping[str, int],
+        ids: Mapping[str, Mapping[str, Any]],
+        bags: Mapping[str, Mapping[str, Any]],
         images: Mapping[str, Sequence[int]],
-        embedding_dim: int,
         **options: Any,
     ):
         super().__init__(**options)
-        self.numeric = tuple(numeric)
-        self.categorical = dict(categorical)
-        self.images = {name: tuple(shape) for name, shape in images.items()}
-        self.embedding_dim = embedding_dim
-        self.embedding = None
-        if categorical:
-            self.embedding = JointEmbedding(
-                sizes=categorical, dim=embedding_dim, units=0, dtype=self.dtype_policy, name="embedding"
-            )
+        self.settings = {"numbers": dict(numbers), "ids": dict(ids), "bags": dict(bags), "images": dict(images)}
+        policy = self.dtype_policy
+        self.embeddings = {
+            **{name: IdEmbedding(**each, dtype=policy, name=f"{name}_embedding") for name, each in ids.items()},
+            **{name: BagEmbedding(**each, dtype=policy, name=f"{name}_embedding") for name, each in bags.items()},
+        }
 
     def build(self, input_shape: Shapes) -> None:
-        """Create the embeddings' table."""
-        if self.embedding is not None:
-            self.embedding.build((None, len(self.categorical)))
+        """Create the embeddings' tables."""
+        for layer in self.embeddings.values():
+            layer.build((None, None))
 
     def call(self, features: Mapping[str, Any]) -> Any:
         """Features by name to ``[batch, width]``."""
-        parts = [features[name] for name in self.numeric]
-        if self.embedding is not None:
-            embedded, _ = self.embedding(ops.concatenate([features[name] for name in self.categorical], axis=1))
-            parts.append(embedded)
-        parts += [ops.reshape(features[name], (-1, math.prod(shape))) for name, shape in self.images.items()]
+        parts = [features[name] for name in self.settings["numbers"]]
+        parts += [self.embeddings[name](features[name])[0] for name in self.settings["ids"]]
+        parts += [self.embeddings[name](features[name]) for name in self.settings["bags"]]
+        parts += [
+            ops.reshape(features[name], (-1, math.prod(shape))) for name, shape in self.settings["images"].items()
+        ]
         return ops.concatenate([ops.cast(part, self.compute_dtype) for part in parts], axis=1)
 
     def compute_output_shape(self, input_shape: Shapes) -> tuple[int | None, int]:
         """The shape of `call`'s result."""
-        width = len(self.numeric) + len(self.categorical) * self.embedding_dim
-        return (None, width + sum(math.prod(shape) for shape in self.images.values()))
+        width = sum(self.settings["numbers"].values())
+        width += sum(each["width"] * each["dim"] for each in self.settings["ids"].values())
+        width += sum(each["dim"] for each in self.settings["bags"].values())
+        return (None, width + sum(math.prod(shape) for shape in self.settings["images"].values()))
 
     def get_config(self) -> dict[str, Any]:
         """The configuration with which a saved model rebuilds the layer."""
-        own = {
-            "numeric": self.numeric,
-            "categorical": dict(self.categorical),
-            "images": dict(self.images),
-            "embedding_dim": self.embedding_dim,
-        }
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **self.settings}
 
 
 def build(
@@ -99,20 +94,23 @@ def build(
         dropout: share of hidden values that a training step drops, in [0, 1).
 
     Returns:
-        A model from a dict of ``[batch, 1]`` features (float32 numeric, int64 ids) and pictures to logits
+        A model from a dict of float32 numbers ``[batch, n]``, int64 ids ``[batch, n]`` and pictures to logits
         ``[batch, units]``.
 
     Raises:
         ValueError: there are no features.
     """
-    if not (features.numeric or features.categorical or features.images):
+    if not (features.numbers or features.ids or features.bags or features.images):
         raise ValueError("dnn needs at least one feature; name some under features.")
     layers: list[keras.layers.Layer] = [
         FeatureVector(
-            numeric=features.numeric,
-            categorical=features.categorical,
+            numbers=features.numbers,
+            ids={
+                name: {"width": ids.width, "size": ids.size, "dim": embedding_dim, "untrained": list(ids.untrained)}
+                for name, ids in features.ids.items()
+            },
+            bags={name: {"size": bag.size, "dim": embedding_dim} for name, bag in features.bags.items()},
             images=features.images,
-            embedding_dim=embedding_dim,
             name="features",
         )
     ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import accumulate
 from typing import Any
 
 import keras
@@ -14,66 +12,6 @@ ops: Any = keras.ops
 
 # Odd multipliers of a 32-bit integer hash with two rounds (Wellons 2018, "lowbias32", public domain).
 _FIRST, _SECOND = 0x7FEB352D, 0x846CA68B
-
-
-@keras.saving.register_keras_serializable(package="trainer")
-class JointEmbedding(keras.layers.Layer):
-    """One table for several categorical features, for the deep and the wide half: one gather instead of many.
-
-    Ids of feature ``i`` are shifted past the ids of the features before it; an id beyond its feature's size would
-    reach into the next feature's rows, so ids are clipped.
-
-    Args:
-        sizes: number of ids by feature, in the order of the ids' columns.
-        dim: int, length of an embedding.
-        units: int, weights per id in the wide half, initially zero.
-    """
-
-    def __init__(self, *, sizes: Mapping[str, int], dim: int, units: int, **options: Any):
-        super().__init__(**options)
-        self.sizes = dict(sizes)
-        self.dim = dim
-        self.units = units
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the table, float32 ``[sum(sizes), dim + units]``."""
-        uniform = keras.initializers.RandomUniform()
-
-        def initial(shape: tuple[int, int], dtype: str) -> Any:
-            return ops.concatenate(
-                [uniform((shape[0], self.dim), dtype), ops.zeros((shape[0], self.units), dtype)], axis=1
-            )
-
-        self.table = self.add_weight(
-            shape=(sum(self.sizes.values()), self.dim + self.units), initializer=initial, name="table"
-        )
-
-    def call(self, ids: Any) -> tuple[Any, Any]:
-        """Int ids ``[batch, features]`` to embeddings ``[batch, features * dim]`` and sums ``[batch, units]``."""
-        clipped = ops.clip(ids, 0, ops.cast(ops.array(list(self.sizes.values())) - 1, ids.dtype))
-        rows = ops.cast(clipped, "int32") + ops.array(self._offsets(), "int32")
-        # Two lookups, since the TF Lite converter leaves the second half of a single one in float.
-        deep = ops.take(self.table[:, : self.dim], rows, axis=0)
-        wide = ops.take(self.table[:, self.dim :], rows, axis=0)
-        return ops.reshape(deep, (-1, len(self.sizes) * self.dim)), ops.sum(wide, axis=1)
-
-    def split(self, table: Any) -> dict[str, Any]:
-        """The rows of a table by feature."""
-        return {
-            name: table[start : start + self.sizes[name]]
-            for name, start in zip(self.sizes, self._offsets(), strict=True)
-        }
-
-    def _offsets(self) -> list[int]:
-        return [0, *accumulate(self.sizes.values())][:-1]
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[tuple[int | None, int], ...]:
-        """The shapes of `call`'s results."""
-        return (input_shape[0], len(self.sizes) * self.dim), (input_shape[0], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration with which a saved model rebuilds the layer."""
-        return {**super().get_config(), "sizes": self.sizes, "dim": self.dim, "units": self.units}
 
 
 @keras.saving.register_keras_serializable(package="trainer")

@@ -157,12 +157,12 @@ def build(
     Raises:
         ValueError: the features are not exactly one picture, or it is too small.
     """
-    others = [*features.numeric, *features.categorical]
+    others = [*features.numbers, *features.ids, *features.bags]
     if len(features.images) != 1 or others:
         found = ", ".join([*features.images, *others]) or "nothing"
         raise ValueError(
-            f"lenet reads one picture (features.image) and nothing else; the features are {found}: drop the others, or "
-            "choose dnn, which reads all kinds."
+            f"lenet reads one picture (a feature of kind image) and nothing else; the features are {found}: drop the "
+            "others, or choose dnn, which reads all kinds."
         )
     [(image, shape)] = features.images.items()
     if min(shape[:2]) < _MIN_SIDE:

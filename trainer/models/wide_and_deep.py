@@ -8,7 +8,8 @@ import keras
 from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
-from trainer.models.layers import HashDropout, JointEmbedding
+from trainer.models.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.layers import HashDropout
 
 
 def build(
@@ -29,36 +30,41 @@ def build(
         dropout: share of hidden values that a training step drops, in [0, 1).
 
     Returns:
-        A model from a dict of ``[batch, 1]`` features (float32 numeric, int64 ids) to logits ``[batch, units]``.
-        Its wide half has a weight for every id, its deep half an embedding that feeds dense layers.
+        A model from a dict of float32 numbers ``[batch, n]`` and int64 ids ``[batch, n]`` to logits
+        ``[batch, units]``. Its wide half has a weight for every id, its deep half an embedding that feeds dense layers.
 
     Raises:
         ValueError: there are pictures, or no features.
     """
-    if features.images or not (features.numeric or features.categorical):
+    if features.images or not (features.numbers or features.ids or features.bags):
         found = f"the picture {next(iter(features.images))}" if features.images else "no features at all"
         raise ValueError(
-            f"wide_and_deep reads numeric and categorical features; there is {found}: drop it or choose another "
-            "trainer.model.name (lenet and dnn read pictures)."
+            f"wide_and_deep reads numbers and ids; there is {found}: drop it or choose another trainer.model.name "
+            "(lenet and dnn read pictures)."
         )
-    numeric = {name: keras.Input((1,), name=name, dtype="float32") for name in features.numeric}
-    categorical = {name: keras.Input((1,), name=name, dtype="int64") for name in features.categorical}
-
-    deep, wide = list(numeric.values()), None
-    if categorical:
-        ids = _join(list(categorical.values()))
-        embedded, wide = JointEmbedding(sizes=features.categorical, dim=embedding_dim, units=units, name="embedding")(
-            ids
+    numbers = {name: keras.Input((width,), name=name, dtype="float32") for name, width in features.numbers.items()}
+    deep: list[Any] = list(numbers.values())
+    wide: list[Any] = []
+    integers = {}
+    for name, ids in features.ids.items():
+        integers[name] = keras.Input((ids.width,), name=name, dtype="int64")
+        embedding = IdEmbedding(
+            width=ids.width,
+            size=ids.size,
+            dim=embedding_dim,
+            units=units,
+            untrained=ids.untrained,
+            name=f"{name}_embedding",
         )
+        embedded, weighted = embedding(integers[name])
         deep.append(embedded)
-    hidden = _join(deep)
+        wide.append(weighted)
+    for name, bag in features.bags.items():
+        integers[name] = keras.Input((bag.width,), name=name, dtype="int64")
+        deep.append(BagEmbedding(size=bag.size, dim=embedding_dim, name=f"{name}_embedding")(integers[name]))
+    hidden = keras.layers.Concatenate()(deep) if len(deep) > 1 else deep[0]
     for index, width in enumerate(hidden_units):
         hidden = keras.layers.Dense(width, activation="relu", name=f"hidden_{index}")(hidden)
         hidden = HashDropout(dropout)(hidden)
     logits = keras.layers.Dense(units, name="logits")(hidden)
-    return keras.Model({**numeric, **categorical}, logits if wide is None else logits + wide, name="wide_and_deep")
-
-
-def _join(columns: list[Any]) -> Any:
-    """Columns side by side."""
-    return keras.layers.Concatenate()(columns) if len(columns) > 1 else columns[0]
+    return keras.Model({**numbers, **integers}, sum(wide, logits), name="wide_and_deep")

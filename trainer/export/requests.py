@@ -1,0 +1,109 @@
+"""What a request may hold: raw columns as serialized tf.Examples or as one tensor each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+import tensorflow as tf
+
+from trainer.data import specs
+from trainer.features.kind import Column
+from trainer.features.raw import MISSING, Raw
+
+if TYPE_CHECKING:
+    from trainer.data.specs import FeatureSpecs
+
+
+class Requests:
+    """The raw columns that a model reads.
+
+    A column of one value a row may be missing: it becomes what its kind documents, whatever the training data were.
+
+    Args:
+        raw_spec: parsing specs of Transform's inputs.
+        served: names of the columns that a request holds.
+        scalars: names of those that hold at most one value a row and may be missing.
+        columns: the configured features, for the lengths of lists.
+    """
+
+    def __init__(
+        self, raw_spec: FeatureSpecs, *, served: Collection[str], scalars: Collection[str], columns: Collection[Column]
+    ):
+        self._raw_spec = raw_spec
+        self.names = tuple(sorted(served))
+        self._scalars = frozenset(scalars)
+        self._lengths = {
+            name: column.options.values_per_row(text=raw_spec[name].dtype == tf.string)
+            for column in columns
+            for name in column.sources
+        }
+
+    def parse(self, examples: tf.Tensor, *, more: Collection[str] = ()) -> dict[str, Raw]:
+        """Columns of serialized tf.Examples, string ``[batch]``; ``more`` names columns beyond those of a request."""
+        names = [*self.names, *(name for name in more if name not in self.names)]
+        columns = specs.parse(examples, {name: self._spec(name) for name in names})
+        return {**columns, **_single_valued({name: columns[name] for name in names if name in self._scalars})}
+
+    def signature(self) -> list[tf.TensorSpec]:
+        """The tensors of a columnar request in the order of `names`: ``[batch]``, or ``[batch, n]`` for lists.
+
+        They are named by number, since a column's name may hold characters that TensorFlow does not allow.
+        """
+        return [
+            tf.TensorSpec([None, *self._shape(name)], self._raw_spec[name].dtype, name=f"column_{index}")
+            for index, name in enumerate(self.names)
+        ]
+
+    def columns(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, Raw]:
+        """Columns of a columnar request, in which `MISSING` stands for a missing value."""
+        found: dict[str, Raw] = {}
+        for name in self.names:
+            values, spec = tensors[name], self._raw_spec[name]
+            if name in self._scalars:
+                found[name] = tf.reshape(values, [-1, 1])
+            elif isinstance(spec, tf.io.FixedLenFeature):
+                found[name] = _complete(tf.reshape(values, [-1, *specs.row_shape(spec)]), name)
+            else:
+                found[name] = tf.expand_dims(values, 1) if not self._shape(name) else values
+        return found
+
+    def _spec(self, name: str) -> object:
+        spec = self._raw_spec[name]
+        if name not in self._scalars:
+            return spec
+        # Not of fixed length with a default: that refuses a feature that is there but empty.
+        return tf.io.VarLenFeature(spec.dtype)
+
+    def _shape(self, name: str) -> list[int | None]:
+        """The shape of a row."""
+        spec = self._raw_spec[name]
+        if name in self._scalars:
+            return []
+        if isinstance(spec, tf.io.FixedLenFeature):
+            shape = specs.row_shape(spec)
+            return [] if math.prod(shape) == 1 else list(shape)
+        length = self._lengths.get(name, 1)
+        return [] if length == 1 else [length]
+
+
+def _single_valued(columns: Mapping[str, tf.SparseTensor]) -> dict[str, tf.SparseTensor]:
+    """The columns, none of which may hold more than one value in a row."""
+    if not columns:
+        return {}
+    widths = tf.stack([column.dense_shape for column in columns.values()])[:, 1]
+    several = tf.boolean_mask(tf.constant(list(columns)), widths > 1)
+    message = tf.constant("a row holds more than one value in:")
+    single = tf.raw_ops.Assert(condition=tf.equal(tf.size(several), 0), data=[message, several], summarize=5)
+    name, first = next(iter(columns.items()))
+    with tf.control_dependencies([single]):
+        checked = tf.SparseTensor(first.indices, tf.identity(first.values), first.dense_shape)
+    return {**columns, name: checked}
+
+
+def _complete(values: tf.Tensor, name: str) -> tf.Tensor:
+    """The values, of which none may be missing."""
+    present = ~tf.math.is_nan(values) if values.dtype == tf.float32 else values != MISSING[values.dtype]
+    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present), [f"{name!r} is missing in a row"])]):
+        return tf.identity(values)

@@ -1,0 +1,88 @@
+"""What all kinds of features share: their options, and the ids that stand for no value. No TensorFlow here."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, NamedTuple
+
+from pydantic import Field
+
+from trainer.options import Strict
+
+_MOST_IDS = 1_000_000
+
+# How many ids a feature has whose ids are not learnt.
+Size = Annotated[int, Field(ge=2, le=_MOST_IDS)]
+
+
+class Kind(Strict):
+    """The options of a column's kind.
+
+    Attributes:
+        kind: the kind's name, a module of `trainer.features.kinds`.
+    """
+
+    # The types in a schema that a column may have.
+    SCHEMA_TYPES: ClassVar[tuple[str, ...]]
+
+    kind: str
+
+    @property
+    def multivalent(self) -> bool:
+        """Whether a row may hold more than one value, so that the column is no part of a matrix."""
+        return False
+
+    def values_per_row(self, *, text: bool) -> int | None:
+        """How many values a row of a column of text or of numbers holds at most; None if there is no limit."""
+        del text
+        return 1
+
+    def sources(self, name: str) -> tuple[str, ...]:
+        """The raw columns that the feature ``name`` reads."""
+        return (name,)
+
+
+# How a column's ids are made.
+BUCKETS, CODES, HASH, WORDS = "buckets", "codes", "hash", "words"
+
+
+class IdColumn(NamedTuple):
+    """A column of ids, without its learnt words.
+
+    The first id stands for a missing value; with codes and words the second one for all values that are unseen.
+
+    Attributes:
+        name: the feature's name in the config.
+        form: how the ids are made.
+        size: int, how many there are.
+    """
+
+    name: str
+    form: str
+    size: int
+
+    @property
+    def unlearnt(self) -> int:
+        """The number of ids for missing and unseen values."""
+        return 2 if self.form in (CODES, WORDS) else 1
+
+
+class Column(NamedTuple):
+    """A feature that the config names.
+
+    Attributes:
+        name: the column's name, or the feature's where it reads several columns.
+        options: its kind and the kind's options.
+    """
+
+    name: str
+    options: Kind
+
+    @property
+    def key(self) -> str:
+        """The config's key."""
+        return f"features.{self.name}"
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The raw columns that it reads."""
+        return self.options.sources(self.name)

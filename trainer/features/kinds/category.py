@@ -1,0 +1,71 @@
+"""``category``: an id per value, by vocabulary, hash or code; missing and unseen values have ids of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from trainer.features.kind import CODES, HASH, WORDS, Column, IdColumn, Kind, Size
+
+if TYPE_CHECKING:
+    from trainer.features.outputs import Outputs
+    from trainer.features.raw import RawColumns
+
+
+class Options(Kind):
+    """Text, integers or booleans, one of which a row holds.
+
+    Attributes:
+        top_k: int, the most frequent values that have ids of their own.
+        min_count: int, rarer values share the id of unseen ones, so that it is trained.
+        codes: int, the values are the integers from 0 to ``codes - 1``; no vocabulary is learnt.
+        hash: int, ids that all values share by hash, for very many values; no vocabulary is learnt.
+    """
+
+    SCHEMA_TYPES: ClassVar = ("BYTES", "INT", "FLOAT")
+
+    kind: Literal["category"] = "category"
+    top_k: int = Field(default=1000, gt=0)
+    min_count: int = Field(default=2, gt=0)
+    codes: Size | None = None
+    hash: Size | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Options:
+        if self.codes is not None and self.hash is not None:
+            raise ValueError("give codes or hash, not both")
+        return self
+
+
+def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+    """Stack the columns by form, so that each form is analysed once."""
+    found = ids(columns)
+    codes = [column for column in found if column.form == CODES]
+    if codes:
+        outputs.codes(raw.floats([column.name for column in codes]), codes)
+    hashed = [column for column in found if column.form == HASH]
+    if hashed:
+        outputs.hashed(raw.words([column.name for column in hashed]), hashed)
+    for (top_k, min_count), same in groupby(_learnt(columns), key=_vocabulary):
+        words = [IdColumn(column.name, WORDS, 2) for column in same]
+        outputs.words(raw.words([column.name for column in words]), words, top_k=top_k, min_count=min_count)
+
+
+def ids(columns: Sequence[Column]) -> list[IdColumn]:
+    """Codes, then hashes, then words, those with vocabularies of the same kind side by side."""
+    return [
+        *(IdColumn(name, CODES, options.codes + 2) for name, options in columns if options.codes),
+        *(IdColumn(name, HASH, options.hash + 1) for name, options in columns if options.hash),
+        *(IdColumn(column.name, WORDS, 2) for column in _learnt(columns)),
+    ]
+
+
+def _learnt(columns: Sequence[Column]) -> list[Column]:
+    return sorted((each for each in columns if not (each.options.codes or each.options.hash)), key=_vocabulary)
+
+
+def _vocabulary(column: Column) -> tuple[int, int]:
+    return column.options.top_k, column.options.min_count

@@ -1,0 +1,63 @@
+"""``list``: several values a row, each looked up in a learnt vocabulary; the network averages their embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from trainer.features.kind import Column, Kind
+
+if TYPE_CHECKING:
+    from trainer.features.outputs import Outputs
+    from trainer.features.raw import RawColumns
+
+
+class Options(Kind):
+    """Several values: a list of a Parquet file, or one cell that holds them.
+
+    Attributes:
+        separator: what separates the values of a cell, such as ``;``; None for a list of the file's own.
+        json: whether a cell is a JSON list, such as ``["a", "b"]``.
+        top_k: int, the most frequent values that have ids of their own; the others share one.
+        max_values: int, values of a row that are read; the others are left out.
+    """
+
+    SCHEMA_TYPES: ClassVar = ("BYTES", "INT")
+
+    kind: Literal["list"] = "list"
+    separator: str | None = Field(default=None, min_length=1)
+    json_cell: bool = Field(default=False, alias="json")
+    top_k: PositiveInt = 1000
+    max_values: PositiveInt = 32
+
+    @property
+    def multivalent(self) -> bool:
+        """Whether the values are not in one cell."""
+        return self.separator is None and not self.json_cell
+
+    def values_per_row(self, *, text: bool) -> int | None:
+        """No limit, unless one cell holds them."""
+        del text
+        return None if self.multivalent else 1
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Options:
+        if self.separator is not None and self.json_cell:
+            raise ValueError("give separator or json, not both")
+        return self
+
+
+def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+    """A bag of ids per column."""
+    from trainer.features import bags
+
+    for index, column in enumerate(columns):
+        options = column.options
+        values = raw.values(column.name)
+        if options.json_cell:
+            values = bags.json_values(values)
+        elif options.separator is not None:
+            values = bags.separated_values(values, options.separator)
+        outputs.learnt_bag(options.kind, index, values, top_k=options.top_k, length=options.max_values)

@@ -1,0 +1,83 @@
+"""What the ids of the transformed features stand for: fixed ids by column, then the words of learnt vocabularies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from trainer.features.kind import WORDS, IdColumn
+
+if TYPE_CHECKING:
+    import tensorflow_transform as tft
+
+    from trainer.features.columns import Features
+
+# Names of transformed features.
+NUMBERS = "numbers"
+IDS = "ids"
+BAG = "bag_"
+# Separates the number of a column from the word in the vocabulary of `IDS`.
+MARK = "\x1f"
+
+# Column, form, and which of the column's ids or which word.
+Meaning = tuple[str, str, str]
+
+
+def bag_name(kind: str, index: int) -> str:
+    """The transformed name of the ``index``-th feature of a kind with several values a row."""
+    return f"{BAG}{kind}_{index}"
+
+
+def vocabulary_name(feature: str, index: int = 0) -> str:
+    """The name of a learnt vocabulary of a transformed feature."""
+    return f"words_{feature}_{index}"
+
+
+def id_columns(features: Features) -> list[IdColumn]:
+    """The columns of `IDS`, in their order."""
+    return [column for kind, columns in features.by_kind() if hasattr(kind, "ids") for column in kind.ids(columns)]
+
+
+def meanings(features: Features, output: tft.TFTransformOutput) -> dict[str, list[Meaning]]:
+    """What each id means, by transformed feature; features of which nothing is known are left out.
+
+    Args:
+        features: the configured features.
+        output: Transform's output.
+    """
+    found = {}
+    columns = id_columns(features)
+    learnt = [column.name for column in columns if column.form == WORDS]
+    fixed = [(column.name, column.form, str(index)) for column in columns for index in range(column.size)]
+    words = [word.partition(MARK) for word in _words(IDS, output)]
+    if columns:
+        found[IDS] = fixed + [(learnt[int(number)], WORDS, f"={word}") for number, _, word in words]
+    for index, column in enumerate(column for column in features.columns() if column.options.kind == "list"):
+        name = bag_name("list", index)
+        values = [(column.name, WORDS, f"={word}") for word in _words(name, output)]
+        found[name] = [(column.name, WORDS, str(place)) for place in range(2)] + values
+    return {name: rows for name, rows in found.items() if len(rows) == size_of(name, output)}
+
+
+def untrained(features: Features) -> tuple[int, ...]:
+    """The ids of `IDS` that stand for missing and unseen values, of which the training data may have none."""
+    found, start = [], 0
+    for column in id_columns(features):
+        found += [start + place for place in range(column.unlearnt)]
+        start += column.size
+    return tuple(found)
+
+
+def size_of(feature: str, output: tft.TFTransformOutput) -> int:
+    """The number of ids of a transformed feature; 1 if nothing is known."""
+    ranges = {each.name: each.int_domain.max for each in output.transformed_metadata.schema.feature}
+    return ranges.get(feature, 0) + 1
+
+
+def _words(feature: str, output: tft.TFTransformOutput) -> Iterator[str]:
+    """The learnt words in the order of their ids."""
+    index = 0
+    while output.vocabulary_file_by_name(vocabulary_name(feature, index)) is not None:
+        for word in output.vocabulary_by_name(vocabulary_name(feature, index)):
+            yield word.decode(errors="replace")
+        index += 1

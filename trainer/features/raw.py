@@ -1,0 +1,169 @@
+"""Raw columns as matrices: all scalar columns of a dtype side by side, with one value that stands for a missing one.
+
+A column is missing in a row if the row has no value, an empty text or a NaN, whether the schema calls the column
+complete or not; so training and every signature agree on what a missing value is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.features import calendar
+
+Raw = tf.Tensor | tf.SparseTensor
+T = TypeVar("T")
+
+# The value that stands for a missing one, by dtype.
+MISSING = {tf.float32: np.nan, tf.int64: np.iinfo(np.int64).min, tf.string: ""}
+# Beginning of the names of the matrices in the graph, by which the export feeds them.
+MATRIX = "raw_matrix"
+
+
+class RawColumns:
+    """The raw columns that features read.
+
+    Args:
+        tensors: raw columns by name, dense ``[batch, n]`` or sparse ``[batch, ?]``.
+        scalars: names of those that hold at most one value a row.
+    """
+
+    def __init__(self, tensors: Mapping[str, Raw], scalars: Collection[str]):
+        self._tensors = tensors
+        self._places: dict[str, tuple[tf.DType, int]] = {}
+        self._matrices: dict[tf.DType, tf.Tensor] = {}
+        for dtype, names in matrix_columns({name: tensors[name] for name in scalars}).items():
+            self._matrices[dtype] = tf.identity(stack(tensors, names), name=f"{MATRIX}_{dtype.name}")
+            self._places.update({name: (dtype, index) for index, name in enumerate(names)})
+
+    def floats(self, names: Sequence[str]) -> tf.Tensor:
+        """Numbers, float64 ``[batch, len(names)]`` and NaN where missing. Integers are exact up to 2**53.
+
+        Raises:
+            ValueError: a column holds text.
+        """
+        return self._joined(names, {tf.float32: _as_floats, tf.int64: _ints_as_floats, tf.string: _refuse_text})
+
+    def words(self, names: Sequence[str]) -> tf.Tensor:
+        """Text, string ``[batch, len(names)]`` and empty where missing; whole numbers in decimal digits."""
+        return self._joined(names, {tf.float32: _floats_as_words, tf.int64: _ints_as_words, tf.string: tf.identity})
+
+    def days(self, names: Sequence[str]) -> tf.Tensor:
+        """Dates as days since 1970, float64 ``[batch, len(names)]`` and NaN where missing or unreadable."""
+        return self._joined(
+            names,
+            {
+                tf.float32: lambda values: calendar.days_of_epoch(_as_floats(values)),
+                tf.int64: lambda values: calendar.days_of_epoch(_ints_as_floats(values)),
+                tf.string: calendar.days_of_text,
+            },
+        )
+
+    def vector(self, name: str, length: int) -> tf.Tensor:
+        """A column of ``length`` numbers a row, float64 ``[batch, length]`` and NaN where missing."""
+        tensor = self._tensors[name]
+        if isinstance(tensor, tf.SparseTensor):
+            wide = tf.SparseTensor(tensor.indices, tensor.values, [tensor.dense_shape[0], length])
+            tensor = tf.sparse.to_dense(wide, default_value=MISSING[tensor.dtype])
+        convert = _as_floats if tensor.dtype == tf.float32 else _ints_as_floats
+        return tf.ensure_shape(convert(tensor), [None, length])
+
+    def values(self, name: str) -> tf.SparseTensor:
+        """All values of a column, string ``[batch, ?]``; whole numbers in decimal digits."""
+        if name in self._places:
+            words = self.words([name])
+            return tf.sparse.from_dense(words)
+        tensor = self._tensors[name]
+        sparse = tensor if isinstance(tensor, tf.SparseTensor) else tf.sparse.from_dense(tensor)
+        words = sparse.values if sparse.dtype == tf.string else tf.strings.as_string(sparse.values)
+        return tf.SparseTensor(sparse.indices, words, sparse.dense_shape)
+
+    def tensor(self, name: str) -> Raw:
+        """A column as it is."""
+        return self._tensors[name]
+
+    def _joined(self, names: Sequence[str], convert: Mapping[tf.DType, Callable[[tf.Tensor], tf.Tensor]]) -> tf.Tensor:
+        """The columns in the order of ``names``, each dtype's converted at once."""
+        order: list[int] = []
+        parts = []
+        for dtype, matrix in self._matrices.items():
+            wanted = [(place, self._places[name][1]) for place, name in enumerate(names) if self._is(name, dtype)]
+            if wanted:
+                order += [place for place, _ in wanted]
+                parts.append(convert[dtype](_columns(matrix, [index for _, index in wanted])))
+        joined = tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+        return _columns(joined, [int(index) for index in np.argsort(order)])
+
+    def _is(self, name: str, dtype: tf.DType) -> bool:
+        return self._places[name][0] == dtype
+
+
+def matrix_columns(columns: Mapping[str, T]) -> dict[tf.DType, list[str]]:
+    """The names of the columns of each dtype's matrix, in their order; ``columns`` are tensors or specs by name."""
+    found: dict[tf.DType, list[str]] = {}
+    for name in sorted(columns):
+        found.setdefault(columns[name].dtype, []).append(name)
+    return found
+
+
+def stack(columns: Mapping[str, Raw], names: Sequence[str]) -> tf.Tensor:
+    """Columns of one dtype as a matrix ``[batch, len(names)]``: a join of all dense and one of all sparse columns.
+
+    Args:
+        columns: dense ``[batch, 1]`` or sparse ``[batch, ?]``.
+        names: the columns to join.
+
+    Raises:
+        tf.errors.InvalidArgumentError: a row holds more than one value in a sparse column.
+    """
+    dense = [name for name in names if not isinstance(columns[name], tf.SparseTensor)]
+    sparse = [name for name in names if name not in dense]
+    parts = [tf.reshape(columns[name], [-1, 1]) for name in dense]
+    if sparse:
+        parts.append(_stack_sparse({name: columns[name] for name in sparse}))
+    matrix = tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+    order = [(dense + sparse).index(name) for name in names]
+    return tf.ensure_shape(_columns(matrix, order), [None, len(names)])
+
+
+def _stack_sparse(columns: Mapping[str, tf.SparseTensor]) -> tf.Tensor:
+    shapes = tf.stack([column.dense_shape for column in columns.values()])
+    # A second value of a row would silently become the value of the next column. So a width of 2 has no entry here;
+    # an assertion would be a dependency of all lookups, which TensorFlow keeps in order.
+    width = tf.gather(tf.constant([1, 1], tf.int64), tf.reduce_max(shapes[:, 1]))
+    shape = tf.stack([shapes[0, 0], width])
+    parts = [tf.SparseTensor(column.indices, column.values, shape) for column in columns.values()]
+    joined = tf.sparse.concat(axis=1, sp_inputs=parts) if len(parts) > 1 else parts[0]
+    return tf.sparse.to_dense(joined, default_value=MISSING[joined.dtype], validate_indices=False)
+
+
+def _columns(matrix: tf.Tensor, indices: Sequence[int]) -> tf.Tensor:
+    """Columns of a matrix by index."""
+    if list(indices) == list(range(matrix.shape[1] or 0)):
+        return matrix
+    return tf.gather(matrix, list(indices), axis=1)
+
+
+def _as_floats(values: tf.Tensor) -> tf.Tensor:
+    return tf.cast(values, tf.float64)
+
+
+def _ints_as_floats(values: tf.Tensor) -> tf.Tensor:
+    missing = tf.constant(np.nan, tf.float64)
+    return tf.where(tf.equal(values, MISSING[tf.int64]), missing, tf.cast(values, tf.float64))
+
+
+def _refuse_text(values: tf.Tensor) -> tf.Tensor:
+    raise ValueError("a column configured as a number holds text; make it a category, or text, or correct the data.")
+
+
+def _ints_as_words(values: tf.Tensor) -> tf.Tensor:
+    return tf.where(tf.equal(values, MISSING[tf.int64]), "", tf.strings.as_string(values))
+
+
+def _floats_as_words(values: tf.Tensor) -> tf.Tensor:
+    whole = tf.strings.as_string(tf.cast(tf.where(tf.math.is_nan(values), 0.0, values), tf.int64))
+    return tf.where(tf.math.is_nan(values), "", whole)

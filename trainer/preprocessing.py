@@ -35,8 +35,9 @@ def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]
         kind.transform(columns, raw, outputs)
     transformed = {LABEL_KEY: label_of(parameters.label, inputs), **outputs.finish()}
     if parameters.example_weight is not None:
-        weights = RawColumns(inputs, [parameters.example_weight]).floats([parameters.example_weight])
-        transformed[EXAMPLE_WEIGHT_KEY] = tf.cast(tf.where(tf.math.is_nan(weights), 1.0, weights), tf.float32)
+        column = parameters.example_weight
+        weights = tf.cast(RawColumns(inputs, [column]).floats([column]), tf.float32)
+        transformed[EXAMPLE_WEIGHT_KEY] = tf.where(tf.math.is_nan(weights), 1.0, weights)
     return transformed
 
 

@@ -61,7 +61,7 @@ class Training:
         # The splits share the memory roughly as they share the examples.
         memory = parameters.loop.memory_mb * 2**20
         return cls(
-            features=TransformedFeatures.read(transform_output, features),
+            features=TransformedFeatures.read(features, transform_output),
             meanings=Meanings(meanings(features, transform_output)),
             train=read(fn_args.train_files, memory_bytes=memory * 3 // 4, scratch=str(Path(scratch, "train"))),
             evaluation=read(fn_args.eval_files, memory_bytes=memory // 4, scratch=str(Path(scratch, "eval"))),

@@ -36,7 +36,7 @@ def run_fn(fn_args: FnArgs, parameters: Parameters) -> dict[str, float]:
     start = time.perf_counter()
     head = head_of(parameters.label)
     columns = parameters.resolved_features(output.raw_feature_spec())
-    features = TransformedFeatures.read(output, columns)
+    features = TransformedFeatures.read(columns, output)
     model = models.build(parameters.model, features=features, units=head.units)
     model.compile(
         optimizer=optimizers.build(options, steps=10**6),

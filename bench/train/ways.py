@@ -185,7 +185,7 @@ class TrainingBench:
 
     def _model(self) -> keras.Model:
         columns = self._parameters.resolved_features(self._output.raw_feature_spec())
-        features = TransformedFeatures.read(self._output, columns)
+        features = TransformedFeatures.read(columns, self._output)
         return models.build(self._parameters.model, features=features, units=self._head.units)
 
     def _optimizer(self) -> keras.optimizers.Optimizer:

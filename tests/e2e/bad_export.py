@@ -14,8 +14,8 @@ def run_fn(fn_args):
         good.run_fn(fn_args)
 
 
-def _save(*, model, transform_output, label, served, path):
-    serving = saved_model.ServingModel(model=model, transform_output=transform_output, label=label, served=served)
+def _save(*, model, transform_output, label, features, path):
+    serving = saved_model.ServingModel(model=model, transform_output=transform_output, label=label, features=features)
     examples = tf.TensorSpec([None], tf.string, name="examples")
     tf.saved_model.save(
         serving,

@@ -84,7 +84,7 @@ def make(
         model=model,
         transform_output=transform_output,
         label=parameters.label,
-        served=parameters.resolved_features(transform_output.raw_feature_spec()).names(),
+        features=parameters.resolved_features(transform_output.raw_feature_spec()),
         path=str(folder / "saved_model"),
     )
     return transform_output

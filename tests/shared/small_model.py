@@ -12,10 +12,9 @@ from trainer.parameters import Loop, Model, Parameters
 PARAMETERS = Parameters(
     label={"column": "tips", "above": {"column": "fare", "times": 0.2}},
     features={
-        "numeric": ["fare"],
-        "bucketized": {"fare": 4},
-        "vocabulary": {"kind": {"top_k": 5}},
-        "identity": {"hour": 24},
+        "fare": ["number", {"kind": "number", "buckets": 4}],
+        "kind": {"kind": "category", "top_k": 5},
+        "hour": {"kind": "category", "codes": 24},
     },
     model=Model(embedding_dim=2, hidden_units=(8,), dropout=0.1),
     loop=Loop(global_batch_size=32, epochs=2, steps_per_loop=5, optimizer={"learning_rate": 0.01}),

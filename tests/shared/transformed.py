@@ -10,7 +10,7 @@ from trainer.parameters import Parameters
 
 PARAMETERS = Parameters(
     label={"column": "y"},
-    features={"numeric": ["x"], "vocabulary": {"kind": {"top_k": 5}}},
+    features={"x": "number", "kind": {"kind": "category", "top_k": 5}},
     model={"embedding_dim": 2, "hidden_units": [4], "dropout": 0.1},
     loop={"global_batch_size": 32, "epochs": 4, "steps_per_loop": 5, "jit_compile": False},
 )

@@ -8,14 +8,14 @@ import numpy as np
 
 from trainer.data.columns import Columns
 from trainer.distribution import replicas
-from trainer.features.transformed import TransformedFeatures
+from trainer.features.transformed import Ids, TransformedFeatures
 from trainer.loop import controller
 from trainer.models import wide_and_deep
 from trainer.models.heads import class_weight_table, head_of
 from trainer.options import Loop
 from trainer.parameters import Label
 
-FEATURES = TransformedFeatures(numeric=("x_scaled",), categorical={"k_token": 4, "h_identity": 6})
+FEATURES = TransformedFeatures(numbers={"numbers": 1}, ids={"ids": Ids(width=2, size=10)})
 DEFAULTS = {"global_batch_size": 32, "epochs": 3, "steps_per_loop": 4, "optimizer": {"learning_rate": 0.02}}
 
 
@@ -24,9 +24,8 @@ def make_arrays(rows: int) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(1)
     x, k = generator.normal(size=(rows, 1)), generator.integers(0, 4, (rows, 1))
     return {
-        "x_scaled": x.astype(np.float32),
-        "k_token": k,
-        "h_identity": generator.integers(0, 6, (rows, 1)),
+        "numbers": x.astype(np.float32),
+        "ids": np.concatenate([k, 4 + generator.integers(0, 6, (rows, 1))], axis=1),
         "label": (x + (k == 2) > 0.5).astype(np.float32),
     }
 

@@ -41,12 +41,12 @@ def days_of_text(text: tf.Tensor) -> tf.Tensor:
     shifted = year - tf.cast(month <= 2, tf.float64)
     era = tf.floor(shifted / 400)
     of_era = shifted - era * 400
-    of_year = tf.floor((153 * (month + tf.where(month > 2, -3.0, tf.constant(9.0, tf.float64))) + 2) / 5) + day - 1
+    of_year = tf.floor((153 * tf.math.floormod(month - 3, 12) + 2) / 5) + day - 1
     days = era * 146097 + of_era * 365 + tf.floor(of_era / 4) - tf.floor(of_era / 100) + of_year - 719468
     zone = tf.strings.regex_replace(iso, _ISO, rf"\{_ZONE_HOUR}")
     west = tf.cast(tf.strings.regex_full_match(zone, "-.*"), tf.float64)
     digits = tf.strings.join(["0", tf.strings.substr(tf.strings.join([zone, "+00"]), 1, 2)])
-    offset = tf.where(zone == "", tf.constant(0.0, tf.float64), tf.strings.to_number(digits, tf.float64))
+    offset = tf.strings.to_number(digits, tf.float64)
     minutes = field(_HOUR) * 60 + field(_MINUTE) - (1 - 2 * west) * (offset * 60 + field(_ZONE_MINUTE))
     days += (minutes * 60 + field(_SECOND)) / _SECONDS_PER_DAY
     valid = readable & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
@@ -86,7 +86,7 @@ def parts(days: tf.Tensor) -> tf.Tensor:
     )
     of_year = of_era - (365 * year_of_era + tf.floor(year_of_era / 4) - tf.floor(year_of_era / 100))
     march_based = tf.floor((5 * of_year + 2) / 153)
-    month = march_based + tf.where(march_based < 10, tf.constant(2.0, tf.float64), tf.constant(-10.0, tf.float64))
+    month = tf.math.floormod(march_based + 2, 12)
     weekday = tf.math.floormod(whole + 3, 7)
     # Half a microsecond against the rounding of seconds to days.
     hour = tf.minimum(tf.floor((days - whole) * 24 + 1e-8), 23)

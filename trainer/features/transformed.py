@@ -59,12 +59,12 @@ class TransformedFeatures:
     images: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, output: tft.TFTransformOutput, features: Features) -> TransformedFeatures:
+    def read(cls, features: Features, output: tft.TFTransformOutput) -> TransformedFeatures:
         """Read what the Transform component yields.
 
         Args:
-            output: Transform's output.
             features: the configured features, which know the ids of missing and unseen values.
+            output: Transform's output.
 
         Raises:
             ValueError: an output is no input of a model: it is text, has no fixed length, or is an integer whose range

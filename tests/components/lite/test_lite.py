@@ -31,15 +31,19 @@ from pipeline.config.metrics import METRICS
 from pipeline.nodes.lite import lite_eval_config
 from trainer import models
 from trainer.export import lite
-from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures
+from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, Ids, TransformedFeatures
 from trainer.models.heads import Head, head_of
 from trainer.parameters import Label, Model
 from trainer.run_fn import KERAS_MODEL
 
 pytestmark = pytest.mark.tensorflow
 
-TABLE = {"numeric": ("a_scaled", "b_scaled"), "categorical": {"h_identity": 24, "k_token": 40}}
-PICTURE = {"p_image": (8, 8, 1)}
+TABLE = {
+    "numbers": {"numbers": 2},
+    "ids": {"ids": Ids(width=2, size=64)},
+    "bags": {"bag_text_0": Ids(width=3, size=20)},
+}
+PICTURE = {"image_0": (8, 8, 1)}
 ROWS = 400
 # How far the file's answers may be from Keras', at most and in the mean: in probability, or for a regression in
 # standard deviations of the answers.
@@ -68,7 +72,7 @@ CASES = {
     "multiclass": Case(
         label=Label(column="y", task="multiclass", classes=3),
         network=Model(name="lenet"),
-        features=TransformedFeatures(numeric=(), categorical={}, images=PICTURE),
+        features=TransformedFeatures(images=PICTURE),
         metric="accuracy",
         tfma_class="SparseCategoricalAccuracy",
     ),
@@ -84,9 +88,9 @@ CASES = {
 
 def make_inputs(features: TransformedFeatures, rows: int = ROWS) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(3)
-    inputs = {name: generator.normal(size=(rows, 1)).astype("float32") for name in features.numeric}
-    for name, size in features.categorical.items():
-        inputs[name] = generator.integers(0, size, (rows, 1))
+    inputs = {name: generator.normal(size=(rows, width)).astype("float32") for name, width in features.numbers.items()}
+    for name, ids in {**features.ids, **features.bags}.items():
+        inputs[name] = generator.integers(0, ids.size, (rows, ids.width))
     for name, shape in features.images.items():
         # Shades that differ from row to row; noise would be pooled away.
         down, across = np.meshgrid(np.linspace(-1, 1, shape[0]), np.linspace(-1, 1, shape[1]), indexing="ij")
@@ -104,7 +108,7 @@ def make_labels(task: str, inputs: dict[str, np.ndarray]) -> np.ndarray:
             signal += 10 * (array[:, -1:].mean(axis=(1, 2)) - array[:, :1].mean(axis=(1, 2)))
             other += 10 * (array[:, :, -1:].mean(axis=(1, 2)) - array[:, :, :1].mean(axis=(1, 2)))
         else:
-            signal += array if array.dtype == np.float32 else array % 3 - 1
+            signal += (array if array.dtype == np.float32 else array % 3 - 1).sum(axis=1, keepdims=True)
     if task == "binary":
         return (signal + generator.logistic(size=signal.shape, scale=0.5) > 0).astype("float32")
     if task == "multiclass":
@@ -320,8 +324,8 @@ def test_int8_needs_examples(world):
 
 def test_a_feature_that_is_not_there_is_named():
     model = models.build(Model(), features=TransformedFeatures(**TABLE), units=1)
-    with pytest.raises(ValueError, match="'a_scaled'"):
-        lite.input_specs(model, {"b_scaled": tf.TensorSpec([None, 1])})
+    with pytest.raises(ValueError, match="'bag_text_0'"):
+        lite.input_specs(model, {"numbers": tf.TensorSpec([None, 2])})
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])

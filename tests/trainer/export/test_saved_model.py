@@ -17,7 +17,7 @@ from serving.inference.probe import ProbeFailed, probing, requests_for
 from serving.inference.warmup import WARMUP_FILE
 from tests.e2e import bad_export
 from tests.shared.small_model import PARAMETERS
-from trainer.export import saved_model
+from trainer.features.raw import MISSING
 from trainer.run_fn import KERAS_MODEL
 
 pytestmark = pytest.mark.tensorflow
@@ -36,7 +36,7 @@ def broken_model(small_model, tmp_path_factory):
         model=keras.models.load_model(small_model.keras_model),
         transform_output=tft.TFTransformOutput(str(small_model.transform_graph)),
         label=PARAMETERS.label,
-        served=PARAMETERS.features.names(),
+        features=PARAMETERS.features,
         path=str(path),
     )
     return path
@@ -61,9 +61,9 @@ def test_the_model_has_learnt_and_missing_values_have_ids_of_their_own(small_mod
     probability = answers["columnar"]["probability"][:, 0]
     card = np.array([row.get("kind") == "card" for row in small_model.rows])
     assert probability[card].mean() > probability[~card].mean() + 0.2
-    ids = answers["transform_features"]["kind_token"][:, 0]
-    assert {id_ for id_, row in zip(ids, small_model.rows, strict=True) if "kind" not in row} == {0}
-    assert 0 not in {id_ for id_, row in zip(ids, small_model.rows, strict=True) if "kind" in row}
+    ids = answers["transform_features"]["ids"][:, 2]
+    [missing] = {id_ for id_, row in zip(ids, small_model.rows, strict=True) if "kind" not in row}
+    assert missing not in {id_ for id_, row in zip(ids, small_model.rows, strict=True) if "kind" in row}
 
 
 def test_label_columns_are_not_asked_of_a_request(small_model):
@@ -83,7 +83,7 @@ def test_unseen_and_out_of_range_values_are_answered(small_model):
 
 
 def test_the_client_spells_missing_as_the_exporter_does():
-    by_kind = {np.dtype(dtype.as_numpy_dtype).kind: value for dtype, value in saved_model.MISSING.items()}
+    by_kind = {np.dtype(dtype.as_numpy_dtype).kind: value for dtype, value in MISSING.items()}
     assert np.isnan(by_kind["f"])
     assert np.isnan(client_columns.MISSING["f"])
     assert by_kind["i"] == client_columns.MISSING["i"]

@@ -16,6 +16,7 @@ from serving.inference.engine import SavedModel
 from tests.shared import exports
 from tests.shared.small_model import PARAMETERS, serialize
 from trainer.export import saved_model as export
+from trainer.features.raw import MISSING
 from trainer.features.transformed import model_inputs
 from trainer.models.heads import head_of
 from trainer.parameters import Parameters
@@ -26,21 +27,25 @@ EVERY_KIND = Parameters(
     label={"column": "animal", "task": "multiclass", "classes": ["ant", "bee", "cow"]},
     example_weight="weight",
     features={
-        "numeric": ["size"],
-        "bucketized": {"count": 3},
-        "vocabulary": {"kind": {}},
-        "identity": {"hour": 24},
-        "image": {
-            "photo": {"height": 4, "width": 5, "channels": 3},
-            "pixels": {"height": 2, "width": 3},
-            "glyph": {"height": 2, "width": 2, "scale": 1.0},
-        },
+        "size": ["number", {"kind": "number", "bins": 4}],
+        "count": {"kind": "number", "buckets": 3},
+        "kind": "category",
+        "hour": {"kind": "category", "codes": 24},
+        "kind x hour": {"kind": "cross", "columns": ["kind", "hour"], "hash": 50},
+        "Day / of": "date",
+        "note": {"kind": "text", "hash": 30, "max_words": 5},
+        "tags": {"kind": "list", "max_values": 3},
+        "cell": {"kind": "list", "json_list": True},
+        "vector": {"kind": "vector", "length": 2},
+        "photo": {"kind": "image", "height": 4, "width": 5, "channels": 3},
+        "pixels": {"kind": "image", "height": 2, "width": 3},
+        "glyph": {"kind": "image", "height": 2, "width": 2, "scale": 1.0},
     },
     model={"name": "dnn", "hidden_units": [8]},
 )
 DIGITS = Parameters(
     label={"column": "y", "task": "regression"},
-    features={"image": {"pixels": {"height": 8, "width": 8, "scale": 16.0}}},
+    features={"pixels": {"kind": "image", "height": 8, "width": 8, "scale": 16.0}},
     model={"name": "lenet", "filters": [4], "hidden_units": [8]},
 )
 
@@ -73,11 +78,19 @@ class Made:
         arrays = {}
         for name, info in self.saved_model.signatures["columnar"].inputs.items():
             dtype, shape = tf.dtypes.as_dtype(info.dtype), [dim.size for dim in info.tensor_shape.dim[1:]]
-            missing = export.MISSING[dtype]
+            missing = MISSING[dtype]
+            shape = [3 if size < 0 else size for size in shape]
             values = [row.get(name, [missing] * int(np.prod(shape)) if shape else missing) for row in self.rows]
-            encoded = [value.encode() if isinstance(value, str) else value for value in values]
+            values = [value + [missing] * (3 - len(value)) if name == "tags" else value for value in values]
+            encoded = [_encoded(value) for value in values]
             arrays[name] = np.array(encoded, dtype.as_numpy_dtype).reshape([-1, *shape])
         return arrays
+
+
+def _encoded(value):
+    if isinstance(value, list):
+        return [_encoded(each) for each in value]
+    return value.encode() if isinstance(value, str) else value
 
 
 def png(seed: int, height: int, width: int) -> bytes:
@@ -98,13 +111,18 @@ def rows_of_every_kind() -> list[dict]:
             "count": int(generator.integers(9)),
             "kind": "abc"[index % 3],
             "hour": int(generator.integers(24)),
+            "Day / of": f"2024-0{index % 9 + 1}-1{index % 7} {index:02}:30",
+            "note": ["Good service", "bad, BAD service", ""][index % 3] or "one two three four five six seven",
+            "tags": ["red", "green", "blue"][: index % 3 + 1],
+            "cell": '["a, b", "c"]' if index % 2 else "[1, 2, 3]",
+            "vector": [float(index), 1.5],
             "photo": png(index, 4 + index % 2, 5),
             "pixels": generator.integers(0, 256, 6).tolist(),
             "glyph": generator.uniform(size=4).tolist(),
         }
         for index in range(12)
     ]
-    optional = ["size", "count", "kind", "hour", "photo", "pixels"]
+    optional = ["size", "count", "kind", "hour", "photo", "pixels", "Day / of", "note", "tags", "cell", "vector"]
     lacking = [
         {key: value for key, value in row.items() if key != name} for row, name in zip(full, optional, strict=False)
     ]
@@ -125,6 +143,11 @@ def every_kind(tmp_path_factory) -> Made:
         "count": tf.io.VarLenFeature(tf.int64),
         "kind": tf.io.VarLenFeature(tf.string),
         "hour": tf.io.VarLenFeature(tf.int64),
+        "Day / of": tf.io.VarLenFeature(tf.string),
+        "note": tf.io.VarLenFeature(tf.string),
+        "tags": tf.io.VarLenFeature(tf.string),
+        "cell": tf.io.VarLenFeature(tf.string),
+        "vector": tf.io.VarLenFeature(tf.float32),
         "photo": tf.io.VarLenFeature(tf.string),
         "pixels": tf.io.VarLenFeature(tf.int64),
         "glyph": tf.io.FixedLenFeature([4], tf.float32),
@@ -206,8 +229,8 @@ def test_requests_carry_features_and_neither_label_nor_weight(every_kind, digits
         name: [dim.size for dim in info.tensor_shape.dim]
         for name, info in every_kind.saved_model.signatures["columnar"].inputs.items()
     }
-    scalars = dict.fromkeys(["size", "count", "kind", "hour", "photo"], [-1])
-    assert shapes == {**scalars, "pixels": [-1, 6], "glyph": [-1, 4]}
+    scalars = dict.fromkeys(["size", "count", "kind", "hour", "Day / of", "note", "cell", "photo"], [-1])
+    assert shapes == {**scalars, "tags": [-1, -1], "vector": [-1, 2], "pixels": [-1, 6], "glyph": [-1, 4]}
     [(name, info)] = digits.saved_model.signatures["columnar"].inputs.items()
     assert (name, [dim.size for dim in info.tensor_shape.dim]) == ("pixels", [-1, 8, 8])
     without = [{key: row[key] for key in row if key not in ("animal", "weight")} for row in every_kind.rows]
@@ -223,11 +246,11 @@ def test_transformed_features_carry_label_weight_and_pictures(every_kind):
     assert answer["label"][:3].tolist() == [[0], [1], [2]]
     assert answer["example_weight"][:3].tolist() == [[0.0], [1.0], [2.0]]
     assert answer["example_weight"][-1].tolist() == [1.0]
-    assert answer["photo_image"].shape == (len(every_kind.rows), 4, 5, 3)
-    for name in ("photo_image", "pixels_image"):
+    assert answer["image_0"].shape == (len(every_kind.rows), 4, 5, 3)
+    for name in ("image_0", "image_1"):
         assert not answer[name][-1].any()
         assert answer[name][:12].any(axis=(1, 2, 3)).all()
-    np.testing.assert_allclose(answer["glyph_image"][-1, ..., 0], [[0.0, 0.5], [0.5, 1.0]])
+    np.testing.assert_allclose(answer["image_2"][-1, ..., 0], [[0.0, 0.5], [0.5, 1.0]])
 
 
 def test_an_empty_batch_is_answered(each):
@@ -254,7 +277,7 @@ def export_again(digits: Made, path: Path) -> None:
         model=keras.models.load_model(digits.folder / "model.keras"),
         transform_output=tft.TFTransformOutput(str(digits.folder / "transform")),
         label=DIGITS.label,
-        served=["pixels"],
+        features=DIGITS.features,
         path=str(path),
     )
 
@@ -263,7 +286,7 @@ def test_an_export_that_fails_half_way_leaves_nothing(digits, tmp_path, monkeypa
     def full_disk(*args, **options):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(export, "set_method_name", full_disk)
+    monkeypatch.setattr(export, "edit", full_disk)
     with pytest.raises(OSError, match="no space left"):
         export_again(digits, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

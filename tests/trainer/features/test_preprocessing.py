@@ -10,7 +10,8 @@ from PIL import Image as Pillow
 from tests.shared import exports
 from tests.shared.small_model import serialize
 from trainer.features.columns import Features
-from trainer.features.transformed import TransformedFeatures, model_inputs
+from trainer.features.meaning import meanings
+from trainer.features.transformed import Ids, TransformedFeatures, model_inputs
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.preprocessing import preprocessing_fn
 
@@ -25,11 +26,11 @@ OPTIONAL = {
     "photo": tf.io.VarLenFeature(tf.int64),
 }
 FEATURES = {
-    "numeric": ["size"],
-    "bucketized": {"count": 3},
-    "vocabulary": {"kind": {"top_k": 2}},
-    "identity": {"hour": 24},
-    "image": {"photo": {"height": 2, "width": 2}},
+    "size": "number",
+    "count": {"kind": "number", "buckets": 3},
+    "kind": {"kind": "category", "top_k": 2, "min_count": 1},
+    "hour": {"kind": "category", "codes": 24},
+    "photo": {"kind": "image", "height": 2, "width": 2},
 }
 LABEL_SPEC = {"y": tf.io.FixedLenFeature(SCALAR, tf.float32)}
 
@@ -62,26 +63,37 @@ def test_every_kind_of_feature_and_its_missing_value(tmp_path):
     found = exports.transformed_columns(output, tmp_path)
     assert {name: (tensor.dtype.name, tensor.shape[1:].as_list()) for name, tensor in found.items()} == {
         "label": ("float32", [1]),
-        "size_scaled": ("float32", [1]),
-        "count_bucket": ("int64", [1]),
-        "kind_token": ("int64", [1]),
-        "hour_identity": ("int64", [1]),
-        "photo_image": ("float32", [2, 2, 1]),
+        "numbers": ("float32", [2]),
+        "ids": ("int64", [3]),
+        "image_0": ("float32", [2, 2, 1]),
     }
-    deviation = np.std([1, 3, 5, 3])
-    np.testing.assert_allclose(found["size_scaled"][:, 0], [-2 / deviation, 0, 2 / deviation, 0, 0], atol=1e-6)
-    buckets = found["count_bucket"][:, 0].numpy().tolist()
-    assert (buckets[0], buckets[2], buckets[3]) == (1, 3, 0)
-    assert buckets[1] == buckets[4] != 0
-    # The most frequent first; what is cut off or unseen shares the last id.
-    assert found["kind_token"][0, 0] == found["kind_token"][1, 0] == 1
-    assert sorted(found["kind_token"][:, 0].numpy().tolist()) == [0, 1, 1, 2, 3]
-    assert found["hour_identity"][:, 0].numpy().tolist() == [1, 24, 24, 0, 1]
-    np.testing.assert_allclose(found["photo_image"][0, ..., 0], [[0, 0.2], [0.4, 1]], atol=1e-6)
-    assert not found["photo_image"][1:].numpy().any()
-    sizes = TransformedFeatures.read(Features.model_validate(FEATURES), output)
-    assert dict(sizes.categorical) == {"count_bucket": 4, "hour_identity": 25, "kind_token": 4}
-    assert (sizes.numeric, dict(sizes.images)) == (("size_scaled",), {"photo_image": (2, 2, 1)})
+    # Two standard deviations of [1, 3, 5, 3] from the mean, softly clipped at three.
+    far = 2 / np.std([1, 3, 5, 3])
+    clipped = far / np.sqrt(1 + (far / 3) ** 2)
+    np.testing.assert_allclose(found["numbers"][:, 0], [-clipped, 0, clipped, 0, 0], atol=1e-6)
+    assert found["numbers"][:, 1].numpy().tolist() == [0, 0, 0, 1, 0]
+    ids = found["ids"].numpy()
+    # Four ids of count: missing and three buckets.
+    assert (ids[0, 0], ids[2, 0], ids[3, 0]) == (1, 3, 0)
+    assert ids[1, 0] == ids[4, 0] != 0
+    # Then 26 of hour: missing, out of range, and 24 codes.
+    assert (ids[:, 1] - 4).tolist() == [2, 25, 1, 0, 1]
+    # Then two of kind, missing and unseen, and behind all columns the words, the most frequent first.
+    assert (ids[:, 2] - 30).tolist() in ([2, 2, 1, 0, 3], [2, 2, 3, 0, 1])
+    np.testing.assert_allclose(found["image_0"][0, ..., 0], [[0, 0.2], [0.4, 1]], atol=1e-6)
+    assert not found["image_0"][1:].numpy().any()
+    features = Features.model_validate(FEATURES)
+    assert TransformedFeatures.read(features, output) == TransformedFeatures(
+        numbers={"numbers": 2},
+        ids={"ids": Ids(width=3, size=34, untrained=(0, 4, 5, 30, 31))},
+        images={"image_0": (2, 2, 1)},
+    )
+    words = meanings(features, output)["ids"]
+    assert words[:6] == [
+        *(("count", "buckets", str(index)) for index in range(4)),
+        *(("hour", "codes", str(index)) for index in range(2)),
+    ]
+    assert words[32] == ("kind", "words", "=a")
 
 
 def test_binary_labels():
@@ -147,9 +159,9 @@ def encode(pixels: np.ndarray, kind: str) -> bytes:
 
 def images(raw, feature, **options):
     rows = [{"y": 1.0, **({} if value is None else {"p": value})} for value in raw]
-    return columns(rows, {**LABEL_SPEC, "p": feature}, label={"column": "y"}, features={"image": {"p": options}})[
-        "p_image"
-    ]
+    return columns(
+        rows, {**LABEL_SPEC, "p": feature}, label={"column": "y"}, features={"p": {"kind": "image", **options}}
+    )["image_0"]
 
 
 @pytest.mark.parametrize("optional", [True, False])
@@ -174,7 +186,7 @@ def test_pixels_are_divided_by_the_scale():
 
 
 def test_a_list_of_another_length_is_refused():
-    with pytest.raises(ValueError, match="features.image.p: a row holds 4 numbers, and a picture of 2 x 3 x 1 needs 6"):
+    with pytest.raises(ValueError, match="features.p: a row holds 4 numbers, and a picture of 2 x 3 x 1 needs 6"):
         images([[1, 2, 3, 4]], tf.io.FixedLenFeature([4], tf.int64), height=2, width=3)
 
 
@@ -206,11 +218,11 @@ def test_any_format_and_number_of_channels_is_converted():
         [{"y": 1.0, **row}],
         {**LABEL_SPEC, **{name: tf.io.FixedLenFeature(SCALAR, tf.string) for name in row}},
         label={"column": "y"},
-        features={"image": {name: {"height": 4, "width": 4, "channels": int(name[-1])} for name in row}},
+        features={name: {"kind": "image", "height": 4, "width": 4, "channels": int(name[-1])} for name in row},
     )
-    for name in row:
+    for index, name in enumerate(row):
         np.testing.assert_allclose(
-            found[f"{name}_image"], np.full((1, 4, 4, int(name[-1])), 200 / 255), atol=0.01, err_msg=name
+            found[f"image_{index}"], np.full((1, 4, 4, int(name[-1])), 200 / 255), atol=0.01, err_msg=name
         )
 
 

@@ -6,22 +6,21 @@ import numpy as np
 import pytest
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from trainer.features.feature import FIRST_WORD_ID
-from trainer.features.transformed import TransformedFeatures
-from trainer.loop.warm_start import Vocabularies, transfer
+from trainer.features.transformed import Ids, TransformedFeatures
+from trainer.loop.warm_start import Meanings, transfer
 from trainer.models import dnn, wide_and_deep
 from trainer.run_fn import KERAS_FOLDER, base_model
 
 pytestmark = pytest.mark.tensorflow
 
-# Ids of "kind": missing, the words, one bucket of unseen words.
-OLD = Vocabularies({"kind_token": ["cash", "card"]})
-NEW = Vocabularies({"kind_token": ["card", "crypto", "cash"]})
+# Five codes, the ids of missing and unseen kinds, and the words.
+FIXED = [*(("hour", "codes", str(code)) for code in range(5)), ("kind", "words", "0"), ("kind", "words", "1")]
+OLD = Meanings({"ids": [*FIXED, *(("kind", "words", f"={word}") for word in ("cash", "card"))]})
+NEW = Meanings({"ids": [*FIXED, *(("kind", "words", f"={word}") for word in ("card", "crypto", "cash"))]})
 
 
-def features(words: Vocabularies) -> TransformedFeatures:
-    sizes = {"hour_identity": 5, "kind_token": len(words.words["kind_token"]) + 2}
-    return TransformedFeatures(numeric=("x_scaled",), categorical=sizes, images={})
+def features(meanings: Meanings) -> TransformedFeatures:
+    return TransformedFeatures(numbers={"numbers": 1}, ids={"ids": Ids(width=2, size=len(meanings.rows["ids"]))})
 
 
 @pytest.mark.parametrize("module", [wide_and_deep, dnn])
@@ -32,20 +31,18 @@ def test_weights_move_with_their_words(tmp_path, module):
     earlier.save(tmp_path / "model.keras")
     model = module.build(features=features(NEW), units=1, embedding_dim=3, hidden_units=(4,))
     fresh = {variable.path: variable.numpy() for variable in model.variables}
-    taken, count = transfer(
-        model, keras_file=str(tmp_path / "model.keras"), old=OLD, new=NEW, first_word_id=FIRST_WORD_ID
-    )
+    taken, count = transfer(model, keras_file=str(tmp_path / "model.keras"), old=OLD, new=NEW)
     assert 0 < taken <= count
 
     def ask(network, hour, kind):
-        rows = {"x_scaled": [[0.5]], "hour_identity": [[hour]], "kind_token": [[kind]]}
+        rows = {"numbers": [[0.5]], "ids": [[hour, 5 + kind]]}
         return float(network({name: np.array(value) for name, value in rows.items()})[0, 0])
 
     for hour in range(5):
-        for old_id, new_id in ((0, 0), (1, 3), (2, 1), (3, 4)):
+        for old_id, new_id in ((0, 0), (1, 1), (2, 4), (3, 2)):
             assert ask(model, hour, new_id) == pytest.approx(ask(earlier, hour, old_id), abs=1e-6)
     [table] = [variable for variable in model.trainable_variables if "table" in variable.path]
-    new_word = 5 + FIRST_WORD_ID + 1
+    new_word = len(FIXED) + 1
     np.testing.assert_array_equal(table.numpy()[new_word], fresh[table.path][new_word])
 
 
@@ -54,19 +51,18 @@ def test_layers_of_another_shape_start_afresh(tmp_path):
     earlier.save(tmp_path / "model.keras")
     model = wide_and_deep.build(features=features(OLD), units=1, embedding_dim=2, hidden_units=(4,))
     before = [variable.numpy() for variable in model.trainable_variables]
-    taken, count = transfer(
-        model, keras_file=str(tmp_path / "model.keras"), old=OLD, new=OLD, first_word_id=FIRST_WORD_ID
-    )
+    taken, count = transfer(model, keras_file=str(tmp_path / "model.keras"), old=OLD, new=OLD)
     assert 0 < taken < count
     for variable, value in zip(model.trainable_variables, before, strict=True):
         if "table" in variable.path or "hidden_0/kernel" in variable.path:
             np.testing.assert_array_equal(variable.numpy(), value)
 
 
-def test_vocabularies_survive_a_file(tmp_path):
-    path = str(tmp_path / "vocabularies.json")
+def test_meanings_survive_a_file(tmp_path):
+    path = str(tmp_path / "ids.json")
     NEW.write(path)
-    assert Vocabularies.read(path) == NEW
+    again = Meanings.read(path)
+    assert [tuple(row) for row in again.rows["ids"]] == list(NEW.rows["ids"])
 
 
 @pytest.mark.parametrize("folder", [None, "not-there", "empty"])

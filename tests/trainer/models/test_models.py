@@ -5,25 +5,36 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from trainer import models
-from trainer.features.transformed import TransformedFeatures
+from trainer.features.transformed import Ids, TransformedFeatures
 from trainer.models import dnn, lenet
-from trainer.models.layers import HashDropout, JointEmbedding
+from trainer.models.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.layers import HashDropout
 from trainer.parameters import Model
 
 pytestmark = pytest.mark.tensorflow
 
-TABLE = TransformedFeatures(numeric=("a_scaled", "b_scaled"), categorical={"h_identity": 6, "k_token": 4})
-PICTURE = TransformedFeatures(numeric=(), categorical={}, images={"p_image": (9, 12, 3)})
-BOTH = TransformedFeatures(numeric=TABLE.numeric, categorical=TABLE.categorical, images=PICTURE.images)
-CASES = [("wide_and_deep", TABLE), ("dnn", TABLE), ("dnn", PICTURE), ("dnn", BOTH), ("lenet", PICTURE)]
+TABLE = TransformedFeatures(numbers={"numbers": 2}, ids={"ids": Ids(width=2, size=10)})
+BAGS = TransformedFeatures(bags={"bag_text_0": Ids(width=4, size=9)})
+PICTURE = TransformedFeatures(images={"image_0": (9, 12, 3)})
+BOTH = TransformedFeatures(numbers=TABLE.numbers, ids=TABLE.ids, bags=BAGS.bags, images=PICTURE.images)
+CASES = [
+    ("wide_and_deep", TABLE),
+    ("wide_and_deep", BAGS),
+    ("dnn", TABLE),
+    ("dnn", PICTURE),
+    ("dnn", BOTH),
+    ("lenet", PICTURE),
+]
 every_model = pytest.mark.parametrize(("name", "features"), CASES)
 
 
 def batch(features: TransformedFeatures, rows: int = 7) -> dict[str, tf.Tensor]:
     generator = np.random.default_rng(3)
-    inputs = {name: tf.constant(generator.normal(size=(rows, 1)), tf.float32) for name in features.numeric}
-    for name, size in features.categorical.items():
-        inputs[name] = tf.constant(generator.integers(0, size, (rows, 1)))
+    inputs = {
+        name: tf.constant(generator.normal(size=(rows, width)), tf.float32) for name, width in features.numbers.items()
+    }
+    for name, ids in {**features.ids, **features.bags}.items():
+        inputs[name] = tf.constant(generator.integers(0, ids.size, (rows, ids.width)))
     for name, shape in features.images.items():
         inputs[name] = tf.constant(generator.uniform(size=(rows, *shape)), tf.float32)
     return inputs
@@ -102,27 +113,33 @@ def test_half_precision_computes_in_half_and_keeps_float32_weights(name, feature
 @every_model
 def test_dropout_acts_in_training_alone(name, features):
     model = build(name, features, dropout=0.5)
-    if name == "wide_and_deep":
-        assert model.get_layer("embedding").units == 3
+    if features is TABLE and name == "wide_and_deep":
+        assert model.get_layer("ids_embedding").units == 3
     inputs = batch(features)
     np.testing.assert_array_equal(model(inputs, training=False), model(inputs, training=False))
     assert not np.array_equal(model(inputs, training=True), model(inputs, training=True))
 
 
 def test_the_vector_holds_each_feature_in_its_place():
-    layer = dnn.FeatureVector(numeric=("x",), categorical={"k": 2, "h": 2}, images={"p": (1, 2, 1)}, embedding_dim=1)
+    layer = dnn.FeatureVector(
+        numbers={"x": 1},
+        ids={"k": {"width": 2, "size": 4, "dim": 1}},
+        bags={"b": {"size": 3, "dim": 1}},
+        images={"p": (1, 2, 1)},
+    )
     layer.build({})
-    layer.embedding.table.assign([[10.0], [11.0], [20.0], [21.0]])
+    layer.embeddings["k"].table.assign([[10.0], [11.0], [20.0], [21.0]])
+    layer.embeddings["b"].table.assign([[99.0], [1.0], [5.0]])
     vector = layer(
         {
             "x": tf.constant([[0.5]]),
-            "k": tf.constant([[1]], tf.int64),
-            "h": tf.constant([[0]], tf.int64),
+            "k": tf.constant([[1, 2]], tf.int64),
+            "b": tf.constant([[1, 2, 2, 0]], tf.int64),
             "p": tf.constant([[[[3.0], [4.0]]]]),
         }
     )
-    assert vector.numpy().tolist() == [[0.5, 11.0, 20.0, 3.0, 4.0]]
-    assert layer.compute_output_shape({}) == (None, 5)
+    np.testing.assert_allclose(vector, [[0.5, 11.0, 20.0, 11 / 3, 3.0, 4.0]], rtol=1e-6)
+    assert layer.compute_output_shape({}) == (None, 6)
 
 
 @pytest.mark.parametrize(("pooling", "expected"), [("mean", 6.5), ("max", 12.5)])
@@ -139,22 +156,22 @@ def test_subsampling_is_one_value_times_a_factor_plus_a_bias(pooling, expected):
 @pytest.mark.parametrize("shape", [(8, 8, 1), (28, 28, 1), (33, 9, 3)])
 @pytest.mark.parametrize("filters", [(4,), (6, 16), (4, 8, 8)])
 def test_lenet_takes_any_size_from_eight_on(shape, filters):
-    features = TransformedFeatures(numeric=(), categorical={}, images={"p_image": shape})
+    features = TransformedFeatures(images={"image_0": shape})
     assert build("lenet", features, units=10, filters=filters)(batch(features)).shape == (7, 10)
 
 
 @pytest.mark.parametrize(
     ("name", "features", "message"),
     [
-        ("wide_and_deep", BOTH, "wide_and_deep reads numeric and categorical features; there is the picture p_image"),
-        ("wide_and_deep", TransformedFeatures(numeric=(), categorical={}), "there is no features at all"),
-        ("dnn", TransformedFeatures(numeric=(), categorical={}), "dnn needs at least one feature"),
-        ("lenet", TABLE, "lenet reads one picture .* the features are a_scaled, b_scaled, h_identity, k_token"),
+        ("wide_and_deep", BOTH, "wide_and_deep reads numbers and ids; there is the picture image_0"),
+        ("wide_and_deep", TransformedFeatures(), "there is no features at all"),
+        ("dnn", TransformedFeatures(), "dnn needs at least one feature"),
+        ("lenet", TABLE, "lenet reads one picture .* the features are numbers, ids"),
         ("lenet", BOTH, "lenet reads one picture .* and nothing else"),
         (
             "lenet",
-            TransformedFeatures(numeric=(), categorical={}, images={"p_image": (7, 28, 1)}),
-            "at least 8 x 8; p_image is 7 x 28",
+            TransformedFeatures(images={"image_0": (7, 28, 1)}),
+            "at least 8 x 8; image_0 is 7 x 28",
         ),
     ],
 )
@@ -163,7 +180,7 @@ def test_a_model_says_which_features_it_needs(name, features, message):
         build(name, features)
 
 
-@pytest.mark.parametrize("name", ["layers", "heads"])
+@pytest.mark.parametrize("name", ["layers", "embeddings", "heads"])
 def test_what_networks_share_is_not_a_network(name):
     with pytest.raises(ValueError, match=f"trainer.models.{name} is not a network"):
         build(name, TABLE)
@@ -171,7 +188,7 @@ def test_what_networks_share_is_not_a_network(name):
 
 @pytest.mark.parametrize(
     "features",
-    [TransformedFeatures(numeric=("x",), categorical={}), TransformedFeatures(numeric=(), categorical={"k": 3})],
+    [TransformedFeatures(numbers={"x": 1}), TransformedFeatures(ids={"k": Ids(width=1, size=3)})],
 )
 @pytest.mark.parametrize("name", ["wide_and_deep", "dnn"])
 def test_one_kind_of_feature_is_enough(name, features):
@@ -185,16 +202,30 @@ def test_wrong_options_are_refused():
         build("wide_and_deep", TABLE, hidden_unit=[4])
 
 
-def test_joint_embedding_gives_each_feature_rows_of_its_own():
-    layer = JointEmbedding(sizes={"a": 2, "b": 3}, dim=1, units=1)
+def test_an_embedding_has_a_deep_and_a_wide_table():
+    layer = IdEmbedding(width=2, size=5, dim=1, units=1)
     layer.build((None, 2))
-    layer.table.assign([[0.0, 1], [1.0, 2], [10.0, 3], [11.0, 4], [12.0, 5]])
-    deep, wide = layer(tf.constant([[0, 0], [1, 2], [9, -4]], tf.int64))
-    assert deep.numpy().tolist() == [[0.0, 10.0], [1.0, 12.0], [1.0, 10.0]]
-    assert wide.numpy().tolist() == [[4.0], [7.0], [5.0]]
-    clone = JointEmbedding.from_config(layer.get_config())
-    assert (clone.sizes, clone.dim, clone.units) == ({"a": 2, "b": 3}, 1, 1)
-    assert layer.split(layer.table.numpy())["b"].tolist() == [[10.0, 3.0], [11.0, 4.0], [12.0, 5.0]]
+    layer.table.assign([[0.0], [1.0], [10.0], [11.0], [12.0]])
+    layer.wide.assign([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    deep, wide = layer(tf.constant([[0, 2], [1, 4], [-4, 9]], tf.int64))
+    assert deep.numpy().tolist() == [[0.0, 10.0], [1.0, 12.0], [0.0, 12.0]]
+    assert wide.numpy().tolist() == [[4.0], [7.0], [6.0]]
+
+
+def test_ids_without_an_example_add_nothing():
+    layer = IdEmbedding(width=1, size=4, dim=3, units=2, untrained=(0, 2))
+    layer.build((None, 1))
+    assert np.flatnonzero(layer.table.numpy().any(axis=1)).tolist() == [1, 3]
+    clone = IdEmbedding.from_config(layer.get_config())
+    assert clone.get_config() == layer.get_config()
+
+
+def test_the_padding_of_a_bag_does_not_count():
+    layer = BagEmbedding(size=3, dim=2)
+    layer.build((None, 4))
+    layer.table.assign([[9.0, 9.0], [1.0, 2.0], [3.0, 6.0]])
+    means = layer(tf.constant([[1, 2, 0, 0], [2, 2, 2, 2], [0, 0, 0, 0]], tf.int64))
+    np.testing.assert_allclose(means, [[2.0, 4.0], [3.0, 6.0], [0.0, 0.0]])
 
 
 def test_hash_dropout_leaves_out_its_share_and_never_the_same_twice():

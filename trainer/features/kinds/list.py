@@ -19,7 +19,7 @@ class Options(Kind):
 
     Attributes:
         separator: what separates the values of a cell, such as ``;``; None for a list of the file's own.
-        json: whether a cell is a JSON list, such as ``["a", "b"]``.
+        json_list: whether a cell is a JSON list, such as ``["a", "b"]``.
         top_k: int, the most frequent values that have ids of their own; the others share one.
         max_values: int, values of a row that are read; the others are left out.
     """
@@ -28,14 +28,14 @@ class Options(Kind):
 
     kind: Literal["list"] = "list"
     separator: str | None = Field(default=None, min_length=1)
-    json_cell: bool = Field(default=False, alias="json")
+    json_list: bool = False
     top_k: PositiveInt = 1000
     max_values: PositiveInt = 32
 
     @property
     def multivalent(self) -> bool:
         """Whether the values are not in one cell."""
-        return self.separator is None and not self.json_cell
+        return self.separator is None and not self.json_list
 
     def values_per_row(self, *, text: bool) -> int | None:
         """No limit, unless one cell holds them."""
@@ -44,8 +44,8 @@ class Options(Kind):
 
     @model_validator(mode="after")
     def _one_form(self) -> Options:
-        if self.separator is not None and self.json_cell:
-            raise ValueError("give separator or json, not both")
+        if self.separator is not None and self.json_list:
+            raise ValueError("give separator or json_list, not both")
         return self
 
 
@@ -56,7 +56,7 @@ def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> N
     for index, column in enumerate(columns):
         options = column.options
         values = raw.values(column.name)
-        if options.json_cell:
+        if options.json_list:
             values = bags.json_values(values)
         elif options.separator is not None:
             values = bags.separated_values(values, options.separator)

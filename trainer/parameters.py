@@ -7,11 +7,12 @@ The pipeline's YAML is validated against the same classes, and TFX carries them 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trainer.features.columns import Features
+from trainer.features.kind import Typed
 from trainer.options import Loop, Strict
 
 # The key under which TFX's custom_config carries the parameters to preprocessing_fn and run_fn.
@@ -22,14 +23,6 @@ CHECKPOINTS_KEY = "checkpoints"
 # the attempts of one `EXECUTION`.
 CHECKPOINTS_OF_KEY = "checkpoints_of"
 EXECUTION = "execution"
-
-
-class Typed(Protocol):
-    """A TensorFlow tensor, or the spec of one."""
-
-    @property
-    def dtype(self) -> Any:
-        """TensorFlow's dtype."""
 
 
 class Above(Strict):

@@ -21,6 +21,7 @@ from pipeline.checks.columns import schema_features
 from pipeline.nodes import own_gates
 from pipeline.nodes.graph import Graph
 from pipeline.nodes.training.trainer import custom_config
+from trainer.features.columns import kind_modules
 
 
 def add_validated_examples(graph: Graph) -> None:
@@ -54,7 +55,9 @@ def add_transform(graph: Graph) -> None:
         disable_statistics=True,
         # It pays when spans are added to spans; with one span it is a third of the node's time.
         disable_analyzer_cache=True,
-        custom_config=custom_config(config.preprocessing_parameters(), config.trainer.preprocessing_fn),
+        custom_config=custom_config(
+            config.preprocessing_parameters(), config.trainer.preprocessing_fn, *kind_modules(config.features)
+        ),
     )
     for gate in graph.gates:
         transform.add_upstream_node(graph[gate])

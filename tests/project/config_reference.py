@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from pipeline.config.config import Config
+from trainer.features.columns import Features, kind_modules, module_of
 from trainer.parameters import Model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -178,6 +179,22 @@ def network_rows(prefix: str) -> Iterator[str]:
                 yield row(prefix + argument.arg, kind, given, f"of `{name}`: {texts.get(argument.arg, '')}")
 
 
+def kind_rows() -> Iterator[str]:
+    """The kinds of features, and the options of each."""
+    names = [path.rpartition(".")[2] for path in kind_modules(None)]
+    listed = ", ".join(f"`{name}`" for name in names)
+    yield row("features.COLUMN.kind", listed, "**required**", "how the column is turned into numbers")
+    for name in names:
+        options = module_of(name).Options
+        texts = meanings(options)
+        for option, field in options.model_fields.items():
+            if option != "kind":
+                kind = type_text(field.annotation, field.metadata)
+                yield row(
+                    f"features.COLUMN.{option}", kind, default_text(field.default), f"of `{name}`: {texts[option]}"
+                )
+
+
 def page() -> str:
     """The whole page."""
     out = [_HEAD, "## Top level", _TABLE]
@@ -199,7 +216,8 @@ def page() -> str:
             own = default if isinstance(default, model) else None
             if len(models) > 1:
                 out += ["", f"### {key}: {chosen_by(model)}", "", first_sentence(model)]
-            out += ["", _TABLE, *rows(f"{key}{suffix}.", model, own)]
+            lines = kind_rows() if model is Features else rows(f"{key}{suffix}.", model, own)
+            out += ["", _TABLE, *lines]
     return "\n".join(out) + "\n"
 
 

@@ -18,7 +18,6 @@ REGISTRATIONS = {
     "pipeline/nodes/own_gates.py": ("BEFORE_TRAINING: tuple[str, ...] = (", '"size_gate",'),
     "pipeline/report/page.py": ("_SECTIONS = (", '"thresholds",'),
     "pipeline/config/beam/engines.py": ("_MODULES = (", '"samza",'),
-    "trainer/features/columns.py": ("    numeric: Numeric = ()", "\n    clipped: Clipped = {}"),
 }
 
 
@@ -36,9 +35,6 @@ def project(tmp_path_factory) -> Path:
         content = (folder / name).read_text()
         assert content.count(before) == 1, name
         (folder / name).write_text(content.replace(before, before + line))
-    columns = folder / "trainer/features/columns.py"
-    kinds = "from trainer.features.bucketized"
-    columns.write_text(columns.read_text().replace(kinds, f"from trainer.features.clipped import Clipped\n{kinds}"))
     return folder
 
 
@@ -137,7 +133,7 @@ print(type(config.beam).__name__, *config.beam.arguments())
 @pytest.mark.tensorflow
 def test_a_gate_a_network_and_a_kind_of_feature_in_a_run(project):
     words = [
-        "features={clipped: {fare: {low: 0, high: 50}}, numeric: [trip_miles]}",
+        "features={fare: {kind: clipped, low: 0, high: 50}}",
         "trainer.model={name: linear, embedding_dim: null, hidden_units: null, dropout: null}",
     ]
     words += ["trainer.loop.epochs=1", "gates.evaluation.thresholds=[{metric: accuracy, min: 0.1}]"]

@@ -77,12 +77,12 @@ def test_a_kind_is_given_by_name_with_options_or_several_times():
 @pytest.mark.parametrize(
     ("features", "message"),
     [
-        ({"a": "numbr"}, "a: there is no kind 'numbr'; did you mean 'number'"),
+        ({"a": "numbers"}, "a: there is no kind 'numbers'; did you mean 'number'"),
         ({"a": "bytes"}, "a: there is no kind 'bytes'. The kinds are category, cross, date"),
         ({"a": 7}, "a: give a kind, such as `number`"),
         ({"a": []}, "a column needs a kind"),
         ({"a": {"buckets": 3}}, "a: give a kind, such as `number`"),
-        ({"a": {"kind": "number", "bucket": 3}}, "a.bucket: Extra inputs are not permitted"),
+        ({"a": {"kind": "number", "bucket": 3}}, "a.bucket: unknown key; did you mean buckets?"),
         ({"a": {"kind": "number", "buckets": 3, "bins": 4}}, "a: give buckets or bins"),
         ({"a": {"kind": "category", "codes": 3, "hash": 4}}, "a: give codes or hash"),
         ({"a": {"kind": "list", "separator": ";", "json_list": True}}, "a: give separator or json"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
 from trainer.data import specs
 from trainer.features.kind import Column
-from trainer.features.raw import MISSING, Raw
+from trainer.features.raw import Raw, is_present
 
 if TYPE_CHECKING:
     from trainer.data.specs import FeatureSpecs
@@ -69,7 +69,7 @@ class Requests:
                 found[name] = tf.expand_dims(values, 1) if not self._shape(name) else values
         return found
 
-    def _spec(self, name: str) -> object:
+    def _spec(self, name: str) -> Any:
         spec = self._raw_spec[name]
         if name not in self._scalars:
             return spec
@@ -104,6 +104,6 @@ def _single_valued(columns: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Spars
 
 def _complete(values: tf.Tensor, name: str) -> tf.Tensor:
     """The values, of which none may be missing."""
-    present = ~tf.math.is_nan(values) if values.dtype == tf.float32 else values != MISSING[values.dtype]
-    with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(present), [f"{name!r} is missing in a row"])]):
+    message = [tf.constant(f"{name!r} is missing in a row")]
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.reduce_all(is_present(values)), data=message)]):
         return tf.identity(values)

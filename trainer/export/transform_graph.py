@@ -14,7 +14,7 @@ import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from trainer.features.columns import Features
-from trainer.features.raw import MATRIX, MISSING, Raw, matrix_columns, stack
+from trainer.features.raw import MATRIX, Raw, is_present, matrix_columns, stack
 
 
 class TransformGraph:
@@ -97,7 +97,7 @@ class TransformGraph:
 
     def _read_directly(self, outputs: Collection[str]) -> set[str]:
         """The columns that the graph reads other than through a matrix."""
-        stops = {f"{MATRIX}_{spec.dtype.name}" for spec in self._raw_spec.values()}
+        stops = [name for name in self._nodes if name.startswith(MATRIX)]
         nodes = self._reached([self._outputs[name] for name in outputs], stops=stops)
         return {name for name, inputs in self._inputs.items() if nodes & {each.op.name for each in inputs}}
 
@@ -116,6 +116,5 @@ class TransformGraph:
 
 def without_missing(values: tf.Tensor) -> tf.SparseTensor:
     """A dense column ``[batch, n]`` without the values that stand for missing ones."""
-    present = ~tf.math.is_nan(values) if values.dtype == tf.float32 else values != MISSING[values.dtype]
-    indices = tf.where(present)
+    indices = tf.where(is_present(values))
     return tf.SparseTensor(indices, tf.gather_nd(values, indices), tf.shape(values, out_type=tf.int64))

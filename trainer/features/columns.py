@@ -38,11 +38,11 @@ class Features(RootModel[Mapping[str, tuple[SerializeAsAny[Kind], ...]]]):
             raise ValueError("give one line per column, such as `fare: number`")
         return {str(name): tuple(_options(str(name), each) for each in _listed(entry)) for name, entry in given.items()}
 
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[Column[Any], ...]:
         """All features in the order of the config."""
         return tuple(Column(name, options) for name, several in self.root.items() for options in several)
 
-    def by_kind(self) -> Iterator[tuple[ModuleType, tuple[Column, ...]]]:
+    def by_kind(self) -> Iterator[tuple[ModuleType, tuple[Column[Any], ...]]]:
         """The module of each kind with its features."""
         columns = self.columns()
         for kind in dict.fromkeys(column.options.kind for column in columns):
@@ -68,6 +68,12 @@ class Features(RootModel[Mapping[str, tuple[SerializeAsAny[Kind], ...]]]):
             Floats as numbers, integers as numbers and as ten buckets, text as categories.
         """
         return cls.model_validate({name: list(_INFERRED[dtypes[name]]) for name in sorted(dtypes)})
+
+
+def kind_modules(features: Features | None) -> tuple[str, ...]:
+    """The dotted paths of the modules of the kinds that are used; of all kinds where the data decides."""
+    used = _KINDS if features is None else sorted({column.options.kind for column in features.columns()})
+    return tuple(f"{kinds.__name__}.{kind}" for kind in used)
 
 
 def module_of(kind: str) -> ModuleType:
@@ -101,4 +107,7 @@ def _options(name: str, entry: Any) -> Kind:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join([name, *map(str, first["loc"])])
-        raise ValueError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        if first["type"] != "extra_forbidden":
+            raise ValueError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        near = difflib.get_close_matches(str(first["loc"][-1]), module_of(kind).Options.model_fields, n=1)
+        raise ValueError(f"{where}: unknown key{f'; did you mean {near[0]}?' if near else '.'}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field
 
@@ -24,7 +24,8 @@ class Kind(Strict):
     # The types in a schema that a column may have.
     SCHEMA_TYPES: ClassVar[tuple[str, ...]]
 
-    kind: str
+    # Each kind narrows it to its name.
+    kind: Any
 
     @property
     def multivalent(self) -> bool:
@@ -39,6 +40,14 @@ class Kind(Strict):
     def sources(self, name: str) -> tuple[str, ...]:
         """The raw columns that the feature ``name`` reads."""
         return (name,)
+
+
+class Typed(Protocol):
+    """A tensor, or the spec of one."""
+
+    @property
+    def dtype(self) -> Any:
+        """TensorFlow's dtype."""
 
 
 # How a column's ids are made.
@@ -66,7 +75,10 @@ class IdColumn(NamedTuple):
         return 2 if self.form in (CODES, WORDS) else 1
 
 
-class Column(NamedTuple):
+Options = TypeVar("Options", bound=Kind, covariant=True)
+
+
+class Column(NamedTuple, Generic[Options]):
     """A feature that the config names.
 
     Attributes:
@@ -75,7 +87,7 @@ class Column(NamedTuple):
     """
 
     name: str
-    options: Kind
+    options: Options
 
     @property
     def key(self) -> str:

@@ -6,31 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from trainer.features.kind import WORDS, IdColumn
+from trainer.features.names import IDS, MARK, bag_name, vocabulary_name
 
 if TYPE_CHECKING:
     import tensorflow_transform as tft
 
     from trainer.features.columns import Features
 
-# Names of transformed features.
-NUMBERS = "numbers"
-IDS = "ids"
-BAG = "bag_"
-# Separates the number of a column from the word in the vocabulary of `IDS`.
-MARK = "\x1f"
-
 # Column, form, and which of the column's ids or which word.
 Meaning = tuple[str, str, str]
-
-
-def bag_name(kind: str, index: int) -> str:
-    """The transformed name of the ``index``-th feature of a kind with several values a row."""
-    return f"{BAG}{kind}_{index}"
-
-
-def vocabulary_name(feature: str, index: int = 0) -> str:
-    """The name of a learnt vocabulary of a transformed feature."""
-    return f"words_{feature}_{index}"
 
 
 def id_columns(features: Features) -> list[IdColumn]:

@@ -11,11 +11,13 @@ from typing import Any
 
 import tensorflow as tf
 import tensorflow_transform as tft
-from tensorflow_transform import schema_inference, tf_utils
+import tensorflow_transform.schema_inference as schema_inference
+import tensorflow_transform.tf_utils as tf_utils
 
-from trainer.features import bags, meaning
+from trainer.features import bags, names
 from trainer.features.kind import WORDS, IdColumn
-from trainer.features.meaning import IDS, MARK, NUMBERS
+from trainer.features.names import IDS, MARK, NUMBERS
+from trainer.features.raw import width
 
 # From 3 standard deviations on a number hardly counts more: x / sqrt(1 + (x / 3)^2) (Holzmueller et al. 2024,
 # arXiv:2407.04491).
@@ -48,12 +50,12 @@ class Outputs:
         """Numbers, float64 ``[batch, n]``, as their place in each of ``bins`` quantile bins, from 0 to 1."""
         self.numbers(values)
         edges = _quantiles(values, bins + 2)
-        lower, width = edges[:, :-1], edges[:, 1:] - edges[:, :-1]
+        lower, length = edges[:, :-1], edges[:, 1:] - edges[:, :-1]
         above = tf.cast(values, tf.float32)[:, :, tf.newaxis] - lower
         # A bin without width is a step.
-        place = tf.where(width > 0, above / tf.where(width > 0, width, 1.0), tf.cast(above >= 0, tf.float32))
+        place = tf.where(length > 0, above / tf.where(length > 0, length, 1.0), tf.cast(above >= 0, tf.float32))
         place = tf.where(tf.math.is_nan(place), 0.0, tf.clip_by_value(place, 0.0, 1.0))
-        self.scaled(tf.reshape(place, [-1, values.shape[1] * bins]))
+        self.scaled(tf.reshape(place, [-1, width(values) * bins]))
 
     def buckets(self, values: tf.Tensor, columns: Sequence[IdColumn]) -> None:
         """Numbers, float64 ``[batch, n]``, as the ids of quantile buckets, equally many of each column."""
@@ -83,12 +85,12 @@ class Outputs:
     def bag(self, kind: str, index: int, ids: tf.Tensor, *, size: int) -> None:
         """Several ids a row, int64 ``[batch, length]``: 0 is padding, and all are below ``size``."""
         _declare_range(ids, tf.constant(size - 1, tf.int64))
-        self._others[meaning.bag_name(kind, index)] = ids
+        self._others[names.bag_name(kind, index)] = ids
 
     def learnt_bag(self, kind: str, index: int, values: tf.SparseTensor, *, top_k: int, length: int) -> None:
         """Several values a row, string ``[batch, ?]``, as ids of the most frequent ones; the others share an id."""
-        name = meaning.bag_name(kind, index)
-        file = tft.vocabulary(values, top_k=top_k, vocab_filename=meaning.vocabulary_name(name))
+        name = names.bag_name(kind, index)
+        file = tft.vocabulary(values, top_k=top_k, vocab_filename=names.vocabulary_name(name))
         found, size = _lookup(values.values, file)
         ids = bags.padded(tf.SparseTensor(values.indices, found + 2, values.dense_shape), length)
         _declare_range(ids, size + 1)
@@ -127,7 +129,7 @@ class Outputs:
                 frequency_threshold=min_count,
                 coverage_frequency_threshold=min_count,
                 key_fn=_column_of,
-                vocab_filename=meaning.vocabulary_name(IDS, index),
+                vocab_filename=names.vocabulary_name(IDS, index),
             )
             places, size = _lookup(words, file)
             found.append(tf.where(places >= 0, places + rows, places))
@@ -163,11 +165,11 @@ def _standardised(values: tf.Tensor) -> tf.Tensor:
 def _quantiles(values: tf.Tensor, buckets: int) -> tf.Tensor:
     """The boundaries of quantile buckets, float32 ``[n, buckets - 1]``, of float64 ``[batch, n]``; NaN is left out."""
     parts = []
-    for start in range(0, values.shape[1], _QUANTILE_COLUMNS):
+    for start in range(0, width(values), _QUANTILE_COLUMNS):
         part = tf.cast(values[:, start : start + _QUANTILE_COLUMNS], tf.float32)
         # A row of zeros that hardly weighs: a column without values has no quantiles, and the analyzer fails.
         weights = tf.concat([tf.ones(tf.shape(part)[:1]), [1e-30]], axis=0)
-        part = tf.concat([part, tf.zeros([1, part.shape[1]])], axis=0)
+        part = tf.concat([part, tf.zeros([1, width(part)])], axis=0)
         parts.append(tft.quantiles(part, buckets, _QUANTILE_EPSILON, weights=weights, reduce_instance_dims=False))
     return tf.concat(parts, axis=0) if len(parts) > 1 else parts[0]
 

@@ -13,9 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.features import calendar
+from trainer.features.kind import Typed
 
 Raw = tf.Tensor | tf.SparseTensor
-T = TypeVar("T")
+
+
+T = TypeVar("T", bound=Typed)
 
 # The value that stands for a missing one, by dtype.
 MISSING = {tf.float32: np.nan, tf.int64: np.iinfo(np.int64).min, tf.string: ""}
@@ -101,6 +104,16 @@ class RawColumns:
         return self._places[name][0] == dtype
 
 
+def is_present(values: tf.Tensor) -> tf.Tensor:
+    """Whether each value is there, bool of the same shape."""
+    return tf.logical_not(tf.math.is_nan(values)) if values.dtype == tf.float32 else values != MISSING[values.dtype]
+
+
+def width(matrix: tf.Tensor) -> int:
+    """The number of columns of a matrix, which is always known."""
+    return int(matrix.shape[1] or 0)
+
+
 def matrix_columns(columns: Mapping[str, T]) -> dict[tf.DType, list[str]]:
     """The names of the columns of each dtype's matrix, in their order; ``columns`` are tensors or specs by name."""
     found: dict[tf.DType, list[str]] = {}
@@ -119,13 +132,18 @@ def stack(columns: Mapping[str, Raw], names: Sequence[str]) -> tf.Tensor:
     Raises:
         tf.errors.InvalidArgumentError: a row holds more than one value in a sparse column.
     """
-    dense = [name for name in names if not isinstance(columns[name], tf.SparseTensor)]
-    sparse = [name for name in names if name not in dense]
-    parts = [tf.reshape(columns[name], [-1, 1]) for name in dense]
-    if sparse:
-        parts.append(_stack_sparse({name: columns[name] for name in sparse}))
+    dense: dict[str, tf.Tensor] = {}
+    sparse: dict[str, tf.SparseTensor] = {}
+    for name in names:
+        column = columns[name]
+        if isinstance(column, tf.SparseTensor):
+            sparse[name] = column
+        else:
+            dense[name] = tf.reshape(column, [-1, 1])
+    parts = [*dense.values(), *([_stack_sparse(sparse)] if sparse else [])]
     matrix = tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
-    order = [(dense + sparse).index(name) for name in names]
+    places = {name: place for place, name in enumerate([*dense, *sparse])}
+    order = [places[name] for name in names]
     return tf.ensure_shape(_columns(matrix, order), [None, len(names)])
 
 
@@ -142,7 +160,7 @@ def _stack_sparse(columns: Mapping[str, tf.SparseTensor]) -> tf.Tensor:
 
 def _columns(matrix: tf.Tensor, indices: Sequence[int]) -> tf.Tensor:
     """Columns of a matrix by index."""
-    if list(indices) == list(range(matrix.shape[1] or 0)):
+    if list(indices) == list(range(width(matrix))):
         return matrix
     return tf.gather(matrix, list(indices), axis=1)
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from trainer.data import specs
-from trainer.features import meaning
+from trainer.features import meaning, names
 from trainer.features.columns import Features
 
 Value = TypeVar("Value")
@@ -84,13 +84,14 @@ class TransformedFeatures:
                         f"preprocessing_fn: {name!r} is an integer whose range is not known: look it up with "
                         "tft.compute_and_apply_vocabulary, or cast it to float32 if it is a number."
                     )
-                found = bags if name.startswith(meaning.BAG) else ids
-                untrained = meaning.untrained(features) if name == meaning.IDS else ()
+                found = bags if name.startswith(names.BAG) else ids
+                untrained = meaning.untrained(features) if name == names.IDS else ()
                 found[name] = Ids(width=shape[0], size=size, untrained=untrained)
             else:
+                dtype = tf.as_dtype(spec.dtype).name
                 raise ValueError(
-                    f"preprocessing_fn: {name!r} is {spec.dtype.name} of shape {list(shape)}; a model reads float32 "
-                    "[n], int64 [n] and pictures, float32 [height, width, channels]."
+                    f"preprocessing_fn: {name!r} is {dtype} of shape {list(shape)}; a model reads float32 [n], int64 [n] "
+                    "and pictures, float32 [height, width, channels]."
                 )
         return cls(numbers=numbers, ids=ids, bags=bags, images=images)
 

@@ -59,7 +59,7 @@ def transfer(model: keras.Model, *, keras_file: str, old: Meanings, new: Meaning
     taken = 0
     for variable in model.variables:
         value = values.get(variable.path)
-        feature = features.get(variable.path)
+        feature = features.get(variable.path, "")
         if value is not None and feature in new.rows and feature in old.rows:
             value = _moved(variable.numpy(), value, old=old.rows[feature], new=new.rows[feature])
         if value is not None and tuple(value.shape) == tuple(variable.shape):

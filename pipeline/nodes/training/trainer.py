@@ -19,6 +19,7 @@ from pipeline.nodes.training.remote_training import RemoteTraining
 from pipeline.nodes.training.tfjob import tfjob  # part: training_operator
 from pipeline.nodes.training.tuner import add_tuner, searched_modules  # part: tuner
 from pipeline.sources import source_digest
+from trainer.features.columns import kind_modules
 from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, CUSTOM_CONFIG_KEY, EXECUTION, Parameters
 
 # Where else than in its own task the Trainer can train.
@@ -39,7 +40,7 @@ def add_training(graph: Graph) -> None:
         "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
     }
     optional: dict[str, Any] = {}
-    modules = {model_module(config.trainer.model.name)}
+    modules = {model_module(config.trainer.model.name), *kind_modules(config.features)}
     if config.trainer.loop.warm_start:
         champion = graph.add(champion_node(WARM_START, champion=graph.places.champion), uncached=True)
         optional["base_model"] = champion.outputs["model"]
@@ -69,7 +70,7 @@ def custom_config(parameters: Parameters, *modules: str) -> dict[str, str]:
 
 
 def _custom_config(graph: Graph, function: str, models: set[str]) -> dict[str, str]:
-    # trainer.models finds a network by its name, so no import leads to it.
+    # Networks and kinds of features are found by their names, so no import leads to them.
     return {
         **custom_config(graph.config.parameters(), function, *sorted(models)),
         CHECKPOINTS_KEY: graph.places.checkpoints,

@@ -30,8 +30,8 @@ def test_profile_is_laid_over_the_config_and_set_over_both(taxi_config):
 
 
 def test_null_takes_a_key_away(taxi_config):
-    config = load_taxi(taxi_config, "features.vocabulary={company: null}", "label.above=null", "schema=null")
-    assert set(config.features.vocabulary) == {"payment_type"}
+    config = load_taxi(taxi_config, "features={company: null}", "label.above=null", "schema=null")
+    assert {"company", "payment_type"} & set(config.features.names()) == {"payment_type"}
     assert config.label.above is None
     assert config.schema_path is None
 
@@ -46,7 +46,7 @@ def test_config_is_frozen(taxi_config):
     [
         ("trainer.loop.epoch=3", "trainer.loop.epoch: unknown key; did you mean epochs?"),
         ("shema=x", "shema: unknown key; did you mean schema?"),
-        ("features.vocabulary.payment_type.topk=3", "topk: unknown key; did you mean top_k?"),
+        ("features.payment_type.topk=3", "payment_type.topk: unknown key; did you mean top_k?"),
         ("gates.evaluation.thresholds=[{metric: auc, mn: 1}]", "thresholds.0.mn: unknown key; did you mean min?"),
         ("trainer.loop.epochs=many", "trainer.loop.epochs: Input should be a valid integer"),
         ("data.format=xml", "data.format: Input should be 'csv', 'parquet', 'arrow' or 'tfrecord', got 'xml'"),
@@ -58,7 +58,7 @@ def test_config_is_frozen(taxi_config):
         ("gates.evaluation.thresholds=[{metric: auc}]", "without them it cannot refuse a model"),
         ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min or max"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
-        ("features.identity.trip_start_hour=1", "identity.trip_start_hour: must lie between 2 and 1,000,000, got 1"),
+        ("features.trip_start_hour.codes=1", "trip_start_hour.codes: Input should be greater than or equal to 2"),
         ("serving.model_name=a/b", "serving.model_name: 'a/b' may contain only letters"),
         ("trainer.loop.seed=-1", "trainer.loop.seed: Input should be greater than or equal to 0"),
         (
@@ -188,18 +188,24 @@ def test_override_must_be_key_and_value(taxi_config):
         ("data.format=parquet", r"data.path: no \*.parquet file in data/taxi; is data.format right?"),
         ("label.column=tip", "label.column: there is no column 'tip' in data/taxi/trips.csv"),
         ("label.above.column=fares", "label.above.column: there is no column 'fares'"),
-        ("features.numeric=[miles]", "features.numeric: there is no column 'miles'"),
-        ("features.vocabulary={kind: {}}", "features.vocabulary: there is no column 'kind'"),
-        ("features.numeric=[payment_type]", "features.numeric: 'payment_type' is BYTES in .*; it must be INT or FLOAT"),
-        ("features.identity={fare: 5}", "features.identity: 'fare' is FLOAT in .*; it must be INT"),
-        ("features.numeric=[tips]", "features.numeric: 'tips' makes the label"),
+        ("features.miles=number", "features.miles: there is no column 'miles'"),
+        ("features.x={kind: cross, columns: [company, kind]}", "features.x: there is no column 'kind'"),
+        (
+            "features.payment_type=number",
+            "features.payment_type: 'payment_type' is BYTES in .*; it must be INT or FLOAT",
+        ),
+        ("features.fare={kind: text}", "features.fare: 'fare' is FLOAT in .*; it must be BYTES"),
+        ("features.tips=number", "features.tips: 'tips' makes the label"),
         ("label={column: payment_type, above: null}", "label.column: 'payment_type' is BYTES"),
         ("trainer.run_fn=sys.exit", "trainer.run_fn: there is no module 'sys'"),
         ("label={column: fare, above: null, task: multiclass, classes: [a, b]}", "label.column: .*; it must be BYTES"),
         ("example_weight=weight", "example_weight: there is no column 'weight'"),
         ("example_weight=company", "example_weight: 'company' is BYTES in .*; it must be INT or FLOAT"),
-        ("example_weight=trip_miles", "features.numeric: 'trip_miles' is the example weight, which no request knows"),
-        ("features.image={photo: {height: 8, width: 8}}", "features.image: there is no column 'photo'"),
+        (
+            "example_weight=trip_miles",
+            "features.trip_miles: 'trip_miles' is the example weight, which no request knows",
+        ),
+        ("features.photo={kind: image, height: 8, width: 8}", "features.photo: there is no column 'photo'"),
         ("runs=/proc/x", "runs: /proc/x/taxi cannot be created"),
         ("schema=nowhere.pbtxt", "schema: nowhere.pbtxt cannot be read"),
         ("schema=configs/taxi.yaml", "schema: configs/taxi.yaml is not a schema in protobuf text format"),

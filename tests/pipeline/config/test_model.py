@@ -12,7 +12,7 @@ REGRESSION = [
 ]
 NAMED = [
     "label={column: company, task: multiclass, above: null, classes: [cab, taxi]}",
-    "features.vocabulary.company=null",
+    "features.company=null",
 ]
 
 

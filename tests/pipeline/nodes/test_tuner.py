@@ -5,6 +5,7 @@ import pytest
 from pipeline import dag
 from pipeline.config.config import Config
 from pipeline.sources import source_digest
+from trainer.features.columns import kind_modules
 from trainer.tuning.search import SEARCH_KEY, Search
 
 pytestmark = pytest.mark.tensorflow
@@ -41,4 +42,6 @@ def test_the_tuner_feeds_the_trainer(config):
     assert by_id["Trainer"].inputs["hyperparameters"] is channel
     carried = json.loads(by_id["Tuner"].exec_properties["custom_config"])
     assert Search.model_validate_json(carried[SEARCH_KEY]) == Search(**search)
-    assert carried["source_digest"] == source_digest("trainer.tuner_fn", "trainer.models.wide_and_deep")
+    assert carried["source_digest"] == source_digest(
+        "trainer.tuner_fn", "trainer.models.wide_and_deep", *kind_modules(None)
+    )

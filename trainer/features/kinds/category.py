@@ -40,7 +40,7 @@ class Options(Kind):
         return self
 
 
-def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """Stack the columns by form, so that each form is analysed once."""
     found = ids(columns)
     codes = [column for column in found if column.form == CODES]
@@ -54,7 +54,7 @@ def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> N
         outputs.words(raw.words([column.name for column in words]), words, top_k=top_k, min_count=min_count)
 
 
-def ids(columns: Sequence[Column]) -> list[IdColumn]:
+def ids(columns: Sequence[Column[Options]]) -> list[IdColumn]:
     """Codes, then hashes, then words, those with vocabularies of the same kind side by side."""
     return [
         *(IdColumn(name, CODES, options.codes + 2) for name, options in columns if options.codes),
@@ -63,9 +63,9 @@ def ids(columns: Sequence[Column]) -> list[IdColumn]:
     ]
 
 
-def _learnt(columns: Sequence[Column]) -> list[Column]:
+def _learnt(columns: Sequence[Column[Options]]) -> list[Column[Options]]:
     return sorted((each for each in columns if not (each.options.codes or each.options.hash)), key=_vocabulary)
 
 
-def _vocabulary(column: Column) -> tuple[int, int]:
+def _vocabulary(column: Column[Options]) -> tuple[int, int]:
     return column.options.top_k, column.options.min_count

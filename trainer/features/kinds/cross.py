@@ -34,7 +34,7 @@ class Options(Kind):
         return self.columns
 
 
-def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """One joined word per feature."""
     import tensorflow as tf
 
@@ -46,6 +46,6 @@ def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> N
     outputs.hashed(tf.stack(joined, axis=1), ids(columns))
 
 
-def ids(columns: Sequence[Column]) -> list[IdColumn]:
+def ids(columns: Sequence[Column[Options]]) -> list[IdColumn]:
     """The hashes of each feature."""
     return [IdColumn(column.name, HASH, column.options.hash + 1) for column in columns]

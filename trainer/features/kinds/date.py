@@ -27,7 +27,7 @@ class Options(Kind):
     kind: Literal["date"] = "date"
 
 
-def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """All dates together."""
     from trainer.features import calendar
 
@@ -38,6 +38,6 @@ def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> N
     outputs.codes(calendar.parts(days), ids(columns))
 
 
-def ids(columns: Sequence[Column]) -> list[IdColumn]:
+def ids(columns: Sequence[Column[Options]]) -> list[IdColumn]:
     """Month, weekday and hour of each date."""
     return [IdColumn(f"{name} ({part})", CODES, count + 2) for part, count in _PARTS for name, _ in columns]

@@ -48,7 +48,7 @@ class Options(Kind):
         return self.height, self.width, self.channels
 
 
-def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """The pixels of each picture, float32 ``[batch, height, width, channels]``."""
     from trainer.features.pixels import pixels
 

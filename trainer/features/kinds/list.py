@@ -49,7 +49,7 @@ class Options(Kind):
         return self
 
 
-def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """A bag of ids per column."""
     from trainer.features import bags
 

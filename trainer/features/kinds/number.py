@@ -38,7 +38,7 @@ class Options(Kind):
         return self
 
 
-def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """Stack the columns by form, so that each form is analysed once."""
     plain = [column.name for column in columns if not (column.options.buckets or column.options.bins)]
     if plain:
@@ -50,7 +50,7 @@ def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> N
         outputs.buckets(raw.floats([column.name for column in buckets]), buckets)
 
 
-def ids(columns: Sequence[Column]) -> list[IdColumn]:
+def ids(columns: Sequence[Column[Options]]) -> list[IdColumn]:
     """An id per bucket, those of equally many buckets side by side."""
     cut = sorted(
         (column.options.buckets, index, column) for index, column in enumerate(columns) if column.options.buckets

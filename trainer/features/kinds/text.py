@@ -31,7 +31,7 @@ class Options(Kind):
     max_words: PositiveInt = 64
 
 
-def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """A bag of ids per column."""
     from trainer.features import bags
 

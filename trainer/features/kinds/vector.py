@@ -37,7 +37,7 @@ class Options(Kind):
         return self.length
 
 
-def transform(columns: Sequence[Column], raw: RawColumns, outputs: Outputs) -> None:
+def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """All vectors side by side."""
     import tensorflow as tf
 

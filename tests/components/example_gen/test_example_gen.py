@@ -47,7 +47,7 @@ def test_taxi_is_the_same_to_the_byte_and_in_the_same_splits_as_stock(tmp_path, 
     assert artifact.split_names == stock_artifact.split_names
     assert artifact.mlmd_artifact.custom_properties == stock_artifact.mlmd_artifact.custom_properties
     names = sorted(path.name for path in (tmp_path / "out").rglob("*") if path.is_file())
-    assert names == ["data_tfrecord-00000-of-00001.gz"] * 2
+    assert names == ["data_tfrecord-00000-of-00001.gz"] * 2 + ["rows.json"]
 
 
 CELLS = """whole,real,text,spaced,long,none,hex,mixed,lines,digits

@@ -87,8 +87,8 @@ class HashSplits:
     def _key(self, example: bytes) -> bytes:
         features = example_pb2.Example.FromString(example).features.feature
         kind = features[self._feature].WhichOneof("kind") if self._feature in features else None
-        if kind not in ("bytes_list", "int64_list"):
-            what = "has a number with a fraction" if kind else "has none"
+        if not kind or kind == "float_list" or not getattr(features[self._feature], kind).value:
+            what = "has a number with a fraction" if kind == "float_list" else "has none"
             raise GateRefused(
                 f"data.splits: every row needs a text or an integer in {self._feature!r}, by which rows are split; one "
                 f"{what}. data.where can leave rows out."

@@ -26,6 +26,7 @@ def ingest(
     splits: dict | None = HASHED,
     feature: str = "",
     rows: dict | None = None,
+    properties: dict | None = None,
     runner: str = "FnApiRunner",
 ) -> standard_artifacts.Examples:
     artifact = standard_artifacts.Examples()
@@ -39,17 +40,18 @@ def ingest(
     ]
     custom = custom_config(kind=kind, types=types or {}, rows=Rows(**(rows or {})))
     config = example_gen_pb2.SplitConfig(splits=outputs, partition_feature_name=feature or None)
-    properties = {
+    all_properties = {
         "input_base": str(data),
         "input_config": proto_utils.proto_to_json(example_gen_pb2.Input(splits=inputs)),
         "output_config": proto_utils.proto_to_json(example_gen_pb2.Output(split_config=config if splits else None)),
         "output_data_format": example_gen_pb2.FORMAT_TF_EXAMPLE,
         "custom_config": proto_utils.proto_to_json(custom),
+        **(properties or {}),
     }
     context = BaseBeamExecutor.Context(
         beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(output.parent / "temporary"), unique_id="1"
     )
-    executor(context).Do({}, {"examples": [artifact]}, properties)
+    executor(context).Do({}, {"examples": [artifact]}, all_properties)
     return artifact
 
 

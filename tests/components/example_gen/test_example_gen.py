@@ -248,7 +248,7 @@ def test_given_splits_and_a_partition_feature_are_kept_to(tmp_path):
     for name, options in {"ours": {}, "stock": {"executor": StockCsv}, "beam": {"runner": THROUGH_BEAM}}.items():
         ingest(tmp_path / "data" / "train", tmp_path / name, feature="trip_start_hour", **options)
     assert written(tmp_path / "ours") == written(tmp_path / "stock") == written(tmp_path / "beam")
-    with pytest.raises(GateRefused, match="needs a string or integer in 'fare'"):
+    with pytest.raises(GateRefused, match="needs a text or an integer in 'fare'"):
         ingest(tmp_path / "data" / "train", tmp_path / "refused", feature="fare")
 
 

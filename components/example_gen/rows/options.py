@@ -51,7 +51,7 @@ class ByRow(_Splits):
     """By the hash of the row.
 
     Attributes:
-        by: what decides the split of a row.
+        by: the hash of the row decides.
         SPLIT: int, hash buckets of the split; ``{train: 2, eval: 1}`` is two thirds and one third.
     """
 
@@ -60,9 +60,10 @@ class ByRow(_Splits):
 
 
 class ByColumn(_Splits):
-    """By the hash of a column's value: rows with the same value are in the same split.
+    """By the hash of a column's value.
 
     Attributes:
+        by: the hash of a column's value decides: rows with the same value are in the same split.
         column: a column of integers or texts, such as the customer.
         SPLIT: int, hash buckets of the split.
     """
@@ -73,11 +74,12 @@ class ByColumn(_Splits):
 
 
 class ByTime(_Splits):
-    """By a time: the latest rows are held out, and rows of the same time are in the same split.
+    """By a time.
 
     Attributes:
+        by: the latest rows are held out; rows of the same time are in the same split.
         column: a column of ISO dates or timestamps, or of numbers that grow with time, such as epoch seconds.
-        SPLIT: the share of the latest rows; of several splits, the last is the latest. ``train`` is what they leave.
+        SPLIT: float, share of the latest rows; of several splits, the last is the latest. ``train`` is what they leave.
     """
 
     __pydantic_extra__: dict[str, Annotated[float, Field(gt=0, lt=1)]]  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -106,6 +108,7 @@ class ByValue(_Splits):
     """By a column's value.
 
     Attributes:
+        by: a column's value decides.
         column: the column.
         SPLIT: the values whose rows the split takes; without ``train``, it takes all other rows.
     """
@@ -131,7 +134,8 @@ class ByFiles(_Splits):
     """By files of their own.
 
     Attributes:
-        SPLIT: text, a pattern below ``data.path``, in place of ``data.files``.
+        by: each split has files of its own.
+        SPLIT: str, a pattern below ``data.path``, in place of ``data.files``.
     """
 
     __pydantic_extra__: dict[str, Annotated[str, Field(min_length=1)]]  # pyright: ignore[reportIncompatibleVariableOverride]

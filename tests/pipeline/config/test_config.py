@@ -11,6 +11,9 @@ from pipeline.config.loading import ConfigError, load
 from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
 
 
+ROOT = Path(__file__).parents[3]
+
+
 def load_taxi(taxi_config: Path, *overrides: str) -> Config:
     return load(config=taxi_config, profile="local", overrides=overrides)
 
@@ -206,6 +209,11 @@ def test_override_must_be_key_and_value(taxi_config):
     [
         ("data.path=nowhere", "data.path: nowhere is not a folder"),
         ("data.format=parquet", r"data.path: no \*.parquet file in data/taxi; is data.format right?"),
+        ("data.where=fares > 0", "data.where: there is no column 'fares'"),
+        ("data.splits={by: time, column: day, eval: 0.3}", r"data.splits \(by time\): there is no column 'day'"),
+        ("data.splits={by: column, column: fare, train: 2, eval: 1}", r"data.splits \(by column\): 'fare' is FLOAT"),
+        ("data.splits={by: files, train: trips.csv, eval: x*}", r"data.path: no x\* file in data/taxi"),
+        ("data.splits={by: files, train: trips.csv, eval: t*.csv}", "data.splits: .*trips.csv is in train and in eval"),
         ("label.column=tip", "label.column: there is no column 'tip' in data/taxi/trips.csv"),
         ("label.above.column=fares", "label.above.column: there is no column 'fares'"),
         ("features.numeric=[miles]", "features.numeric: there is no column 'miles'"),
@@ -263,6 +271,21 @@ def test_broken_data_files_are_named(taxi_config, tmp_path, files, message):
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigError, match=message):
+        check(load_taxi(taxi_config, f"data.path={tmp_path}"))
+
+
+def test_only_the_spans_that_are_read_are_compared(taxi_config, tmp_path):
+    header, first, _ = (ROOT / "data/taxi/trips.csv").read_text().split("\n", 2)
+    (tmp_path / "9.csv").write_text(f"{header}\n{first}\n")
+    for span in ("10", "11"):
+        (tmp_path / f"{span}.csv").write_text(f"new,{header}\n1,{first}\n")
+    data = (f"data.path={tmp_path}", "data.files='{SPAN}.csv'")
+    for window in (1, 2):
+        check(load_taxi(taxi_config, *data, f"data.window={window}"))
+    with pytest.raises(ConfigError, match=r"new"):
+        check(load_taxi(taxi_config, *data, "data.window=3"))
+    # All files, whose spans nobody has named.
+    with pytest.raises(ConfigError, match=r"new"):
         check(load_taxi(taxi_config, f"data.path={tmp_path}"))
 
 

@@ -10,7 +10,6 @@ from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError, load
 from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
 
-
 ROOT = Path(__file__).parents[3]
 
 

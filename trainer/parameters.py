@@ -57,12 +57,14 @@ class Label(Strict):
         above: the right side of a comparison; None means that ``column`` itself is the label.
         classes: for ``multiclass``: the number of classes if the column holds integers from 0 on, or their names if it
             holds strings.
+        missing: whether rows without a label are left out (``drop``), or one of them stops the run (``refuse``).
     """
 
     column: str
     task: Task = "binary"
     above: Above | None = None
     classes: Annotated[int, Field(gt=1)] | tuple[str, ...] | None = None
+    missing: Literal["refuse", "drop"] = "refuse"
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> Label:

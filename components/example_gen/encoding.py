@@ -45,7 +45,7 @@ def to_examples(batch: pa.RecordBatch) -> list[bytes]:
     names = batch.schema.names
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UnsupportedColumn(f"column {sorted(repeated)[0]!r} occurs twice; rename one of them")
-    columns = [_as_lists(name, batch.column(index)) for index, name in enumerate(names)]
+    columns = [as_lists(name, batch.column(index)) for index, name in enumerate(names)]
     parse = example_pb2.Example.FromString
     return [
         parse(encoded).SerializeToString(deterministic=True)
@@ -77,8 +77,12 @@ def feature_type(name: str, kind: pa.DataType) -> pa.DataType | None:
     )
 
 
-def _as_lists(name: str, column: pa.Array) -> pa.Array:
-    """A column as a column of lists: its own, or one value per scalar and none per null."""
+def as_lists(name: str, column: pa.Array) -> pa.Array:
+    """A column as its features in tf.Examples: lists of int64, float32 or bytes, empty for a null.
+
+    Raises:
+        UnsupportedColumn: names the column and its type.
+    """
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):

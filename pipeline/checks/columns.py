@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.example_gen.rows.options import ByColumn, ByTime, ByValue
 from pipeline.checks.files import data_files, known_columns
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
@@ -16,6 +17,8 @@ _TYPES = {
     "label.column": _NUMBER,
     "label.above.column": _NUMBER,
     "example_weight": _NUMBER,
+    # A hash of a number with a fraction says little.
+    "data.splits (by column)": ("INT", "BYTES"),
 }
 
 
@@ -81,6 +84,9 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
         yield "example_weight", config.example_weight
     if config.features:
         yield from ((column.key, source) for column in config.features.columns() for source in column.sources)
+    yield from (("data.where", column) for column in dict.fromkeys(config.data.where_columns()))
+    if isinstance(config.data.splits, (ByColumn, ByTime, ByValue)):
+        yield f"data.splits (by {config.data.splits.by})", config.data.splits.column
     for column in config.gates.evaluation.slices:
         yield "gates.evaluation.slices", column
 

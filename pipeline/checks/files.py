@@ -6,6 +6,7 @@ import csv
 import os
 from pathlib import Path
 
+from components.example_gen import spans
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 
@@ -23,12 +24,20 @@ def check_writable(config: Config) -> None:
 
 def data_files(config: Config) -> list[Path]:
     """The data files in order; at least one, all readable."""
-    folder, pattern = config.data.path, config.data.glob
+    folder = config.data.path
     if not folder.is_dir():
-        raise ConfigError(f"data.path: {folder} is not a folder; name the folder that holds the {pattern} files.")
-    files = sorted(folder.glob(pattern))
-    if not files:
-        raise ConfigError(f"data.path: no {pattern} file in {folder}; is data.format right?")
+        patterns = " or ".join(config.data.patterns.values())
+        raise ConfigError(f"data.path: {folder} is not a folder; name the folder that holds the {patterns} files.")
+    found: dict[Path, str] = {}
+    for split, pattern in config.data.patterns.items():
+        paths = (path.relative_to(folder).as_posix() for path in folder.glob(spans.glob(pattern)))
+        files = [folder / path for path in spans.newest(paths, pattern, count=config.data.window)]
+        if not files:
+            raise ConfigError(f"data.path: no {pattern} file in {folder}; is data.format right?")
+        for file in files:
+            if found.setdefault(file, split) != split:
+                raise ConfigError(f"data.splits: {file} is in {found[file]} and in {split}; change one pattern.")
+    files = sorted(found)
     for file in files:
         try:
             with file.open("rb") as stream:

@@ -1,15 +1,16 @@
-"""Where the examples come from, and how they are split."""
+"""Where the examples come from, which rows are used, and how they are split."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
-from pipeline.config.fields import Name
+from components.example_gen import spans
+from components.example_gen.rows import expression
+from components.example_gen.rows.options import ByFiles, ByRow, Splits, check_where
 from trainer.parameters import Strict
 
 
@@ -20,30 +21,38 @@ class Data(Strict):
         path: a folder; all files of the format in it are read.
         files: a pattern below the folder; with ``{SPAN}``, ``{VERSION}`` or ``{YYYY}-{MM}-{DD}`` the newest is read.
             None means all files with the format's ending.
+        window: int, how many of the newest spans are read together.
         format: ``csv`` with a header line, ``parquet``, ``arrow`` (Arrow's file format), or ``tfrecord`` of
             tf.Examples.
-        splits: hash buckets per split; ``train`` and ``eval`` must be among them.
+        where: a condition, such as ``fare > 0 and payment_type != 'Unknown'``; rows that do not meet it are left out.
+            None keeps all rows.
+        splits: which split a row goes to; ``train`` and ``eval`` must be among them. ``{train: 2, eval: 1}`` are hash
+            buckets; other ways begin with ``by``.
     """
 
     path: Path
     files: str | None = Field(default=None, min_length=1)
+    window: PositiveInt = 1
     format: Literal["csv", "parquet", "arrow", "tfrecord"] = "csv"
-    splits: Mapping[Name, Annotated[int, Field(gt=0)]] = {"train": 2, "eval": 1}
+    where: Annotated[str, AfterValidator(check_where)] | None = None
+    splits: Splits = ByRow.model_validate({"train": 2, "eval": 1})
 
     @property
-    def pattern(self) -> str:
-        """Which files in the folder are data; others, such as a README, are left alone."""
+    def patterns(self) -> Mapping[str, str]:
+        """Which files in the folder are data, by input split; others, such as a README, are left alone."""
+        if isinstance(self.splits, ByFiles):
+            return self.splits.given
         endings = {"csv": "*.csv", "parquet": "*.parquet", "arrow": "*.arrow", "tfrecord": "*.tfrecord*"}
-        return self.files or endings[self.format]
+        return {"all": self.files or endings[self.format]}
 
-    @property
-    def glob(self) -> str:
-        """``pattern`` with ``*`` for every span, version and part of a date."""
-        return re.sub(r"\{[A-Z]+(:[0-9]+)?\}", "*", self.pattern)
+    def where_columns(self) -> Iterator[str]:
+        """The columns that ``where`` names."""
+        return expression.columns(expression.parse(self.where)) if self.where else iter(())
 
     @model_validator(mode="after")
-    def _needs_both_splits(self) -> Data:
-        missing = {"train", "eval"} - set(self.splits)
-        if missing:
-            raise ValueError(f"splits: {sorted(missing)} missing; the trainer and the Evaluator need them")
+    def _fits_together(self) -> Data:
+        if isinstance(self.splits, ByFiles) and self.files:
+            raise ValueError("files: splits by files name their own; drop the key")
+        if self.window > 1 and not all(map(spans.has_spans, self.patterns.values())):
+            raise ValueError("window: there are no spans; data.files needs {SPAN}, or {YYYY}-{MM}-{DD}")
         return self

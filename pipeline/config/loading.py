@@ -15,6 +15,9 @@ from pipeline.config.config import Config
 
 _Tree = dict[str, Any]
 
+# The key that says of which kind a section is, and the kind without it.
+_KINDS = {("beam",): ("runner", DEFAULT_RUNNER), ("data", "splits"): ("by", "row")}
+
 
 class ConfigError(Exception):
     """The configuration or what it points to is wrong; one or two lines: where, what, what to do."""
@@ -34,11 +37,12 @@ def load(*, config: Path, profile: str | None, overrides: Sequence[str] = ()) ->
     tree = _read(config)
     source = str(config)
     if profile is not None:
-        tree = _lay(tree, _read(_profile_file(config, profile)))
+        tree = _merge(tree, _read(_profile_file(config, profile)))
         source += f" with profile {profile}"
-    # The runner first: it may replace the section that the other words add to.
-    for word in sorted(overrides, key=lambda word: not word.startswith("beam.runner=")):
-        tree = _lay(tree, _parse_override(word))
+    # The kinds first: they may replace the section that the other words add to.
+    kinds = tuple(f"{'.'.join(path)}.{chooser}=" for path, (chooser, _) in _KINDS.items())
+    for word in sorted(overrides, key=lambda word: not word.startswith(kinds)):
+        tree = _merge(tree, _parse_override(word))
     if overrides:
         source += " and --set"
     try:
@@ -98,26 +102,28 @@ def _parse_override(word: str) -> _Tree:
     return value
 
 
-def _lay(base: _Tree, over: _Tree) -> _Tree:
-    """As `_merge`, but another runner takes the whole ``beam`` section's place: its keys are others."""
-    below, above = base.get("beam"), over.get("beam")
-    if isinstance(below, dict) and isinstance(above, dict):
-        former = below.get("runner", DEFAULT_RUNNER)
-        if above.get("runner", former) != former:
-            base = {key: value for key, value in base.items() if key != "beam"}
-    return _merge(base, over)
+def _merge(base: _Tree, over: _Tree, path: tuple[str, ...] = ()) -> _Tree:
+    """Lay ``over`` over ``base``: mappings are merged, other values replaced, and null takes a key away.
 
-
-def _merge(base: _Tree, over: _Tree) -> _Tree:
-    """Lay ``over`` over ``base``: mappings are merged, other values replaced, and null takes a key away."""
+    A section of another kind takes the whole section's place: its keys are others.
+    """
     merged = dict(base)
     for key, value in over.items():
         if value is None:
             merged.pop(key, None)
             continue
-        both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = _merge(base[key], value) if both else value
+        below, here = base.get(key), (*path, key)
+        if isinstance(below, dict) and isinstance(value, dict) and _same_kind(here, below, value):
+            merged[key] = _merge(below, value, here)
+        else:
+            merged[key] = value
     return merged
+
+
+def _same_kind(path: tuple[str, ...], below: _Tree, above: _Tree) -> bool:
+    chooser, default = _KINDS.get(path, ("", None))
+    former = below.get(chooser, default)
+    return above.get(chooser, former) == former
 
 
 def _explain(error: ValidationError, tree: _Tree) -> Iterator[str]:

@@ -14,8 +14,10 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.proto import example_gen_pb2
 from tfx.types.channel import Channel
 
+from components.example_gen.driver import WindowExampleGen
 from components.example_gen.executor import Executor as ExampleGenExecutor
 from components.example_gen.executor import custom_config as example_gen_config
+from components.example_gen.rows.options import ByColumn, ByFiles, ByRow, Rows, Splits
 from components.gates.data_gate import DataGate
 from pipeline.checks.columns import schema_features
 from pipeline.nodes import own_gates
@@ -67,18 +69,38 @@ def add_transform(graph: Graph) -> None:
 def _example_gen(graph: Graph) -> BaseComponent:
     config = graph.config
     data = config.data
-    splits = [
-        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in data.splits.items()
-    ]
+    above = config.label.above
+    rows = Rows(
+        where=data.where,
+        label=(config.label.column, *([above.column] if above else [])),
+        missing=config.label.missing,
+        splits=data.splits,
+        window=data.window,
+        patterns=tuple(data.patterns.values()),
+    )
     types = schema_features(config.schema_path) if config.schema_path else {}
-    example_gen = FileBasedExampleGen(
+    component = WindowExampleGen if data.window > 1 else FileBasedExampleGen
+    example_gen = component(
         input_base=graph.places.data,
-        input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]),
-        output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
-        custom_config=example_gen_config(kind=data.format, types=types),
+        input_config=example_gen_pb2.Input(
+            splits=[example_gen_pb2.Input.Split(name=name, pattern=glob) for name, glob in data.patterns.items()]
+        ),
+        output_config=example_gen_pb2.Output(split_config=_split_config(data.splits)),
+        custom_config=example_gen_config(kind=data.format, types=types, rows=rows),
         custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor),
     )
     return example_gen.with_id("ExampleGen")
+
+
+def _split_config(splits: Splits) -> example_gen_pb2.SplitConfig | None:
+    """The splits in TFX's terms: it hashes, and splits by files are the inputs'. Of other ways it learns the names."""
+    if isinstance(splits, ByFiles):
+        return None
+    buckets = splits.given if isinstance(splits, (ByRow, ByColumn)) else dict.fromkeys(splits.names, 1)
+    return example_gen_pb2.SplitConfig(
+        splits=[example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=count) for name, count in buckets.items()],
+        partition_feature_name=splits.column if isinstance(splits, ByColumn) else None,
+    )
 
 
 def _schema_gen(graph: Graph, statistics: Channel) -> BaseNode:

@@ -9,6 +9,7 @@ from pathlib import Path
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from components.example_gen.rows.counts import RowCounts
 from components.gates.data_gate import find_anomalies
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
 from pipeline.report.hyperparameters import tuned  # part: tuner
@@ -28,6 +29,7 @@ class Results:
 
     Attributes:
         rows: per split.
+        left_out: how many rows are in no split and why, in words; empty if all are in one.
         anomalies: all that ExampleValidator found, of any severity.
         candidate: metrics by slice (``""`` is all examples), by name.
         baseline: the same of the last blessed model; empty in a first run.
@@ -48,6 +50,7 @@ class Results:
     model_uri: str
     model_run_uri: str
     examples_uri: str
+    left_out: str = ""
     notes: tuple[tuple[str, str], ...] = ()
 
 
@@ -57,6 +60,8 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
     pushed = outputs["Pusher", "pushed_model"]
     rows = count_rows(outputs["StatisticsGen", "statistics"].uri)
     evaluation = outputs["Evaluator", "evaluation"].uri
+    examples_uri = outputs["ExampleGen", "examples"].uri
+    ingested = RowCounts.load(examples_uri)
     return Results(
         rows=rows,
         anomalies=tuple(
@@ -68,7 +73,8 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
         newly_pushed=bool(pushed.custom_properties["newly_pushed"].int_value),
         model_uri=outputs["Trainer", "model"].uri,
         model_run_uri=outputs["Trainer", "model_run"].uri,
-        examples_uri=outputs["ExampleGen", "examples"].uri,
+        examples_uri=examples_uri,
+        left_out=ingested.left_out() if ingested else "",
         notes=tuple(note for note in (line(outputs) for line in _NOTES) if note),
     )
 

@@ -32,6 +32,8 @@ def lines(
     """
     rows = ", ".join(f"{count:,} {split}" for split, count in results.rows.items())
     yield _line("data", f"{sum(results.rows.values()):,} rows ({rows}); {_anomalies(results.anomalies)}")
+    if results.left_out:
+        yield _line("left out", results.left_out)
     task = config.label.task
     yield _line("model", _metrics(results.candidate[ALL_EXAMPLES], task) + "  on all eval examples")
     worst = next(iter(worst_first(results.candidate, task, min_size=config.gates.evaluation.min_slice_size)), None)

@@ -196,7 +196,7 @@ MUTATIONS = (
     ),
     Mutation(
         "Examples go to the split beside theirs",
-        "components/example_gen/splits.py",
+        "components/example_gen/rows/splits.py",
         "return bisect.bisect(self._bounds, bucket)",
         "return bisect.bisect_left(self._bounds, bucket)",
         ("tests/components/example_gen/test_example_gen.py", "-k", "split or stock"),

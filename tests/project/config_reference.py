@@ -153,6 +153,16 @@ def rows(prefix: str, model: type[BaseModel], instance: BaseModel | None) -> Ite
             else:
                 own = default if isinstance(default, inner) else None
                 yield from rows(f"{key}{suffix}.", inner, own)
+    if free := free_keys(model):
+        name = next(filter(str.isupper, texts))
+        yield row(prefix + name, type_text(free), "", texts[name])
+
+
+def free_keys(model: type[BaseModel]) -> Any:
+    """The type of the keys that the reader names, which are in capitals in the docstring; None if there are none."""
+    hint = typing.get_type_hints(model, include_extras=True).get("__pydantic_extra__")
+    # Of a model without a type for them, pydantic's own hint is another.
+    return typing.get_args(hint)[1] if typing.get_origin(hint) is dict else None
 
 
 def first_sentence(model: type[BaseModel]) -> str:

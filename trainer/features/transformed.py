@@ -90,8 +90,8 @@ class TransformedFeatures:
             else:
                 dtype = tf.as_dtype(spec.dtype).name
                 raise ValueError(
-                    f"preprocessing_fn: {name!r} is {dtype} of shape {list(shape)}; a model reads float32 [n], int64 [n] "
-                    "and pictures, float32 [height, width, channels]."
+                    f"preprocessing_fn: {name!r} is {dtype} of shape {list(shape)}; a model reads float32 [n], int64 "
+                    "[n] and pictures, float32 [height, width, channels]."
                 )
         return cls(numbers=numbers, ids=ids, bags=bags, images=images)
 

@@ -4,13 +4,13 @@ import collections
 from pathlib import Path
 
 import tensorflow as tf
-from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
 from components.example_gen.executor import Executor, custom_config
+from components.example_gen.rows.options import Rows
 
 HASHED = {"train": 2, "eval": 1}
 
@@ -19,12 +19,14 @@ def ingest(
     data: Path,
     output: Path,
     *,
-    executor: type[BaseExampleGenExecutor] = Executor,
+    executor: type[BaseBeamExecutor] = Executor,
     kind: str = "csv",
     types: dict | None = None,
     patterns: dict | None = None,
     splits: dict | None = HASHED,
     feature: str = "",
+    rows: dict | None = None,
+    properties: dict | None = None,
     runner: str = "FnApiRunner",
 ) -> standard_artifacts.Examples:
     artifact = standard_artifacts.Examples()
@@ -36,18 +38,20 @@ def ingest(
     outputs = [
         example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=count) for name, count in (splits or {}).items()
     ]
+    custom = custom_config(kind=kind, types=types or {}, rows=Rows(**(rows or {})))
     config = example_gen_pb2.SplitConfig(splits=outputs, partition_feature_name=feature or None)
-    properties = {
+    all_properties = {
         "input_base": str(data),
         "input_config": proto_utils.proto_to_json(example_gen_pb2.Input(splits=inputs)),
         "output_config": proto_utils.proto_to_json(example_gen_pb2.Output(split_config=config if splits else None)),
         "output_data_format": example_gen_pb2.FORMAT_TF_EXAMPLE,
-        "custom_config": proto_utils.proto_to_json(custom_config(kind=kind, types=types or {})),
+        "custom_config": proto_utils.proto_to_json(custom),
+        **(properties or {}),
     }
     context = BaseBeamExecutor.Context(
         beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(output.parent / "temporary"), unique_id="1"
     )
-    executor(context).Do({}, {"examples": [artifact]}, properties)
+    executor(context).Do({}, {"examples": [artifact]}, all_properties)
     return artifact
 
 

@@ -4,10 +4,13 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from components.example_gen.rows.options import ByTime
 from pipeline.checks.checks import check
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError, load
 from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
+
+ROOT = Path(__file__).parents[3]
 
 
 def load_taxi(taxi_config: Path, *overrides: str) -> Config:
@@ -25,8 +28,15 @@ def test_shipped_configs_are_valid_in_every_profile(taxi_config, name):
 def test_profile_is_laid_over_the_config_and_set_over_both(taxi_config):
     assert load_taxi(taxi_config).beam.workers == 1
     config = load_taxi(taxi_config, "beam.workers=3", "trainer.loop.epochs=7", "data.splits={train: 9, eval: 1}")
-    assert (config.beam.workers, config.trainer.loop.epochs, config.data.splits["train"]) == (3, 7, 9)
+    assert (config.beam.workers, config.trainer.loop.epochs, config.data.splits.given["train"]) == (3, 7, 9)
     assert config.trainer.loop.global_batch_size == load_taxi(taxi_config).trainer.loop.global_batch_size
+
+
+def test_splits_of_another_kind_take_the_place_of_those_in_the_file(taxi_config):
+    config = load_taxi(taxi_config, "data.splits.eval=0.2", "data.splits.by=time", "data.splits.column=fare")
+    assert config.data.splits == ByTime.model_validate({"by": "time", "column": "fare", "eval": 0.2})
+    assert config.data.splits.names == ("train", "eval")
+    assert load_taxi(taxi_config, "data.splits.eval=5").data.splits.given == {"train": 2, "eval": 5}
 
 
 def test_null_takes_a_key_away(taxi_config):
@@ -66,6 +76,18 @@ def test_config_is_frozen(taxi_config):
             "trainer.loop.optimizer.learning_rate: Input should be a finite number",
         ),
         ("data.splits={Eval/x: 1}", "'Eval/x' may contain only letters"),
+        ("data.splits.train=0", "data.splits.train: Input should be greater than 0"),
+        ("data.splits={by: week, eval: 0.3}", "data.splits: Input tag 'week' found using 'by' does not match any"),
+        ("data.splits={by: time, eval: 0.3}", "data.splits.column: is required and missing"),
+        ("data.splits={by: time, column: t, eval: 30}", "data.splits.eval: Input should be less than 1"),
+        ("data.splits={by: time, column: t, eval: 0.5, test: 0.5}", "which leaves no rows for train"),
+        ("data.splits={by: time, column: t, train: 0.7, eval: 0.3}", "train is what the other splits leave"),
+        ("data.splits={by: value, column: t, train: [1, 2], eval: [2]}", "data.splits: 2 is in train and in eval"),
+        ("data.splits={by: value, column: t, train: [1], eval: [a]}", "there are texts and numbers"),
+        ("data={files: a.csv, splits: {by: files, train: a.csv, eval: b.csv}}", "splits by files name their own"),
+        ("data={files: a.csv, window: 2}", "window: there are no spans"),
+        ("data.where=fare > 0 and tips", "data.where: character 14: 'tips' is no condition"),
+        ("label.missing=zero", "label.missing: Input should be 'refuse' or 'drop'"),
         ("gates.infra.tolerance=.inf", "gates.infra.tolerance: Input should be less than 0.1"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0}]", "thresholds.0.min: Input should be greater than 0"),
         ("gates.evaluation.thresholds=[{metric: auc, max: 0}]", "thresholds.0.max: Input should be greater than 0"),
@@ -149,7 +171,7 @@ def test_a_limit_must_fit_the_label_s_task(taxi_config, task, limits, message):
 
 @pytest.mark.parametrize(
     ("path", "message"),
-    [(("label",), "label: is required and missing"), (("data", "splits", "eval"), r"data: splits: \['eval'\] missing")],
+    [(("label",), "label: is required and missing"), (("data", "splits", "eval"), "data.splits: eval missing")],
 )
 def test_missing_keys_are_named(taxi_config, tmp_path, path, message):
     tree = yaml.safe_load(taxi_config.read_text())
@@ -186,6 +208,11 @@ def test_override_must_be_key_and_value(taxi_config):
     [
         ("data.path=nowhere", "data.path: nowhere is not a folder"),
         ("data.format=parquet", r"data.path: no \*.parquet file in data/taxi; is data.format right?"),
+        ("data.where=fares > 0", "data.where: there is no column 'fares'"),
+        ("data.splits={by: time, column: day, eval: 0.3}", r"data.splits \(by time\): there is no column 'day'"),
+        ("data.splits={by: column, column: fare, train: 2, eval: 1}", r"data.splits \(by column\): 'fare' is FLOAT"),
+        ("data.splits={by: files, train: trips.csv, eval: x*}", r"data.path: no x\* file in data/taxi"),
+        ("data.splits={by: files, train: trips.csv, eval: t*.csv}", "data.splits: .*trips.csv is in train and in eval"),
         ("label.column=tip", "label.column: there is no column 'tip' in data/taxi/trips.csv"),
         ("label.above.column=fares", "label.above.column: there is no column 'fares'"),
         ("features.miles=number", "features.miles: there is no column 'miles'"),
@@ -249,6 +276,21 @@ def test_broken_data_files_are_named(taxi_config, tmp_path, files, message):
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigError, match=message):
+        check(load_taxi(taxi_config, f"data.path={tmp_path}"))
+
+
+def test_only_the_spans_that_are_read_are_compared(taxi_config, tmp_path):
+    header, first, _ = (ROOT / "data/taxi/trips.csv").read_text().split("\n", 2)
+    (tmp_path / "9.csv").write_text(f"{header}\n{first}\n")
+    for span in ("10", "11"):
+        (tmp_path / f"{span}.csv").write_text(f"new,{header}\n1,{first}\n")
+    data = (f"data.path={tmp_path}", "data.files='{SPAN}.csv'")
+    for window in (1, 2):
+        check(load_taxi(taxi_config, *data, f"data.window={window}"))
+    with pytest.raises(ConfigError, match=r"new"):
+        check(load_taxi(taxi_config, *data, "data.window=3"))
+    # All files, whose spans nobody has named.
+    with pytest.raises(ConfigError, match=r"new"):
         check(load_taxi(taxi_config, f"data.path={tmp_path}"))
 
 

@@ -1,0 +1,171 @@
+"""One ingest: which files are read, which rows of them are kept, and which split each goes to."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from absl import logging
+from google.protobuf import json_format, struct_pb2
+from tfx.components.example_gen import utils
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.types.artifact import Artifact
+from tfx.utils import proto_utils
+
+from components.example_gen import spans, table_files
+from components.example_gen.rows import counts
+from components.example_gen.rows.columns import Columns
+from components.example_gen.rows.counts import Tally
+from components.example_gen.rows.options import ByTime, ByValue, Rows
+from components.example_gen.rows.selection import Selection, Sorter, checked
+from components.example_gen.rows.splits import HashSplits, One, Splits, TimeSplits, ValueSplits
+from components.example_gen.shards import ShardWriter
+from components.example_gen.table_files import Piece
+from components.example_gen.tables import Tables, in_file
+from components.refusal import GateRefused
+
+# The keys of the executor's custom configuration.
+FORMAT, TYPES, ROWS = "format", "types", "rows"
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """Reads files and sorts their rows.
+
+    Attributes:
+        rows: which rows are wanted.
+        names: the splits.
+        tables: the files of each input split.
+        sorters: what sorts the rows of each input split.
+    """
+
+    rows: Rows
+    names: Sequence[str]
+    tables: Sequence[Tables]
+    sorters: Sequence[Sorter]
+
+    @classmethod
+    def of(cls, exec_properties: Mapping[str, Any]) -> Ingest:
+        """What the node's properties say; for splits by time it reads the column of the time.
+
+        Raises:
+            GateRefused: there are no files, or they do not fit together.
+        """
+        given = _proto(exec_properties, standard_component_specs.INPUT_CONFIG_KEY, example_gen_pb2.Input())
+        wanted = _proto(exec_properties, standard_component_specs.OUTPUT_CONFIG_KEY, example_gen_pb2.Output())
+        options = _options(exec_properties)
+        rows = Rows.model_validate_json(options[ROWS])
+        tables = Tables.of(paths(exec_properties), options[FORMAT], options[TYPES])
+        names = utils.generate_output_split_names(given, wanted)
+        selection = Selection.of(rows)
+        split_config = wanted.split_config
+        sorters = [
+            Sorter(selection, splits, names)
+            for splits in (
+                [_splits(rows, split_config, selection, tables)]
+                if split_config.splits
+                else [One(index) for index in range(len(names))]
+            )
+        ]
+        return cls(rows, names, tables, sorters)
+
+    def pieces(self) -> list[tuple[int, Piece]]:
+        """What can be read in parallel, each with the index of its input split."""
+        return [(index, piece) for index, tables in enumerate(self.tables) for piece in tables.pieces()]
+
+    def sorted_out(self, index: int, piece: Piece) -> Iterator[tuple[list[list[bytes]], Tally]]:
+        """The examples of each split from one piece, some thousand at a time, and what happened to all rows of it.
+
+        Raises:
+            GateRefused: names the file and the place in it.
+        """
+        sorter = self.sorters[index]
+        for examples, columns in self.tables[index].blocks(piece, sorter.columns):
+            with in_file(piece.path):
+                yield sorter.sorted_out(examples, columns, path=piece.path)
+
+    def stream(self, artifact: Artifact) -> None:
+        """Write all splits from this process.
+
+        Raises:
+            GateRefused: nothing was written.
+        """
+        tally = Tally()
+        with contextlib.ExitStack() as stack:
+            folders = [artifact_utils.get_split_uri([artifact], name) for name in self.names]
+            writers = [stack.enter_context(ShardWriter(folder)) for folder in folders]
+            for index, tables in enumerate(self.tables):
+                for path in tables.paths:
+                    logging.info("Reading %s", path)
+                    for parts, some in self.sorted_out(index, Piece(path)):
+                        tally.update(some)
+                        for writer, examples in zip(writers, parts, strict=True):
+                            writer.write(examples)
+            # Before the shards get their names.
+            self.finish(tally, artifact)
+
+    def finish(self, tally: Tally, artifact: Artifact) -> None:
+        """Check the counts of all rows, and write them beside the splits.
+
+        Raises:
+            GateRefused: there are no rows, or labels are missing.
+        """
+        files = [path for tables in self.tables for path in tables.paths]
+        found = checked(tally, self.rows, self.names, files=files)
+        with fileio.open(f"{artifact.uri}/{counts.FILE}", "w") as file:
+            file.write(found.model_dump_json())
+
+
+def paths(exec_properties: Mapping[str, Any]) -> list[list[str]]:
+    """The files of each input split, with those of earlier spans where several are read.
+
+    Raises:
+        GateRefused: no file matches.
+    """
+    given = _proto(exec_properties, standard_component_specs.INPUT_CONFIG_KEY, example_gen_pb2.Input())
+    base = str(exec_properties[standard_component_specs.INPUT_BASE_KEY]).rstrip("/")
+    rows = Rows.model_validate_json(_options(exec_properties)[ROWS])
+    if rows.window == 1:
+        # The driver has put the span into the pattern.
+        return [table_files.find(f"{base}/{split.pattern}") for split in given.splits]
+    found = []
+    for pattern in rows.patterns:
+        files = table_files.find(f"{base}/{spans.glob(pattern)}")
+        until = exec_properties.get(utils.SPAN_PROPERTY_NAME)
+        found.append(spans.newest(files, f"{base}/{pattern}", count=rows.window, until=until))
+        if not found[-1]:
+            raise GateRefused(f"no file matches {base}/{pattern}; check data.files")
+    return found
+
+
+def _splits(rows: Rows, config: example_gen_pb2.SplitConfig, selection: Selection, tables: Sequence[Tables]) -> Splits:
+    if isinstance(rows.splits, ByValue):
+        return ValueSplits(rows.splits)
+    if not isinstance(rows.splits, ByTime):
+        return HashSplits(config)
+    time = rows.splits.column
+    names = tuple(dict.fromkeys([*selection.columns, time]))
+
+    def kept() -> Iterator[tuple[str, Columns]]:
+        for table in tables:
+            for path, columns in table.columns(names):
+                with in_file(path):
+                    yield path, selection.of_columns(columns, rows=len(columns[time]))
+
+    return TimeSplits.fitted(rows.splits, kept())
+
+
+def _options(exec_properties: Mapping[str, Any]) -> dict[str, Any]:
+    config = _proto(exec_properties, standard_component_specs.CUSTOM_CONFIG_KEY, example_gen_pb2.CustomConfig())
+    options = struct_pb2.Struct()
+    config.custom_config.Unpack(options)
+    return json_format.MessageToDict(options)
+
+
+def _proto(exec_properties: Mapping[str, Any], key: str, message: Any) -> Any:
+    proto_utils.json_to_proto(exec_properties[key], message)
+    return message

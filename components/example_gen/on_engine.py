@@ -1,0 +1,77 @@
+"""The ingest as a Beam pipeline: a step per file, row group or record batch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import TaggedOutput
+from tfx.components.example_gen import write_split
+from tfx.dsl.io import fileio
+from tfx.proto import example_gen_pb2
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from components.example_gen.ingest import Ingest
+from components.example_gen.rows import counts
+from components.example_gen.rows.counts import Tally
+from components.example_gen.table_files import Piece
+
+_TALLY = "tally"
+
+
+def write(pipeline: beam.Pipeline, ingest: Ingest, artifact: Artifact, exec_properties: dict[str, Any]) -> None:
+    """Add the steps that write all splits, and what happened to the rows."""
+    tags = [_tag(index) for index in range(len(ingest.names))]
+    found = (
+        pipeline
+        | "Pieces" >> beam.Create(ingest.pieces())
+        | "SpreadPieces" >> beam.Reshuffle()
+        | "SortOut" >> beam.FlatMap(_tagged, ingest).with_outputs(_TALLY, *tags)
+    )
+    for tag, name in zip(tags, ingest.names, strict=True):
+        folder = artifact_utils.get_split_uri([artifact], name)
+        examples = found[tag] | f"Bytes[{name}]" >> beam.Map(bytes).with_output_types(bytes)
+        _ = examples | f"WriteSplit[{name}]" >> write_split.WriteSplit(
+            folder, example_gen_pb2.FORMAT_TFRECORDS_GZIP, exec_properties
+        )
+    _ = (
+        found[_TALLY]
+        | "AddUp" >> beam.CombineGlobally(_sum)
+        | "WriteTally" >> beam.Map(_write_tally, f"{artifact.uri}/{counts.FILE}")
+    )
+
+
+def check(ingest: Ingest, artifact: Artifact) -> None:
+    """Check the counts of a pipeline that has ended.
+
+    Raises:
+        GateRefused: there are no rows, or labels are missing.
+    """
+    with fileio.open(f"{artifact.uri}/{counts.FILE}") as file:
+        ingest.finish(Tally({(what, of): count for what, of, count in json.loads(file.read())}), artifact)
+
+
+def _tag(index: int) -> str:
+    return f"split{index}"
+
+
+def _tagged(indexed: tuple[int, Piece], ingest: Ingest) -> Iterator[TaggedOutput]:
+    total = Tally()
+    for parts, tally in ingest.sorted_out(*indexed):
+        total.update(tally)
+        for index, examples in enumerate(parts):
+            for example in examples:
+                yield TaggedOutput(_tag(index), example)
+    yield TaggedOutput(_TALLY, total)
+
+
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    return sum(tallies, Tally())
+
+
+def _write_tally(tally: Tally, path: str) -> None:
+    with fileio.open(path, "w") as file:
+        file.write(json.dumps([[what, of, count] for (what, of), count in tally.items()]))

@@ -10,7 +10,7 @@ import argparse
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import apache_beam as beam
 import tensorflow as tf
@@ -26,30 +26,23 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-from components.example_gen import record_files, table_files
-from components.example_gen.encoding import UnsupportedColumn, to_examples
+from components.example_gen import table_files
+from components.example_gen.encoding import to_examples
+from components.example_gen.reading import Reading
+from components.example_gen.record_files import Records
+from components.example_gen.schemas import UnsupportedColumn
 from components.example_gen.shards import ShardWriter
 from components.example_gen.splits import HashSplits
 from components.refusal import GateRefused
 
-FileFormat = Literal["csv", "parquet", "arrow", "tfrecord"]
-
-_FORMAT, _TYPES = "format", "types"
 # Runners that work in this process, where Beam brings nothing.
 _HERE = {"fnapirunner", "directrunner"}
 
 
-def custom_config(*, kind: FileFormat, types: Mapping[str, str]) -> example_gen_pb2.CustomConfig:
-    """The executor's configuration beyond TFX's own properties.
-
-    Args:
-        kind: format of the files.
-        types: types by column, from the curated schema; those of other columns are inferred.
-    """
+def custom_config(reading: Reading) -> example_gen_pb2.CustomConfig:
+    """The executor's configuration beyond TFX's own properties."""
     config = example_gen_pb2.CustomConfig()
-    options = struct_pb2.Struct()
-    options.update({_FORMAT: kind, _TYPES: dict(types)})
-    config.custom_config.Pack(options)
+    config.custom_config.Pack(json_format.ParseDict(reading.model_dump(mode="json"), struct_pb2.Struct()))
     return config
 
 
@@ -104,12 +97,12 @@ class Tables:
 
     Attributes:
         paths: the files.
-        kind: their format.
+        reading: how they are read.
         types: the types of all columns; empty where the format stores them.
     """
 
     paths: Sequence[str]
-    kind: FileFormat
+    reading: Reading
     types: Mapping[str, str]
 
     @classmethod
@@ -118,34 +111,32 @@ class Tables:
         config = _proto(exec_properties, standard_component_specs.CUSTOM_CONFIG_KEY, example_gen_pb2.CustomConfig())
         options = struct_pb2.Struct()
         config.custom_config.Unpack(options)
-        given = json_format.MessageToDict(options)
+        reading = Reading.model_validate(json_format.MessageToDict(options))
         paths = table_files.find(f"{exec_properties[standard_component_specs.INPUT_BASE_KEY]}/{pattern}")
-        kind = given[_FORMAT]
-        return cls(paths, kind, {} if kind == "tfrecord" else table_files.column_types(paths, kind, given[_TYPES]))
+        return cls(paths, reading, {} if reading.kind == "tfrecord" else table_files.column_types(paths, reading))
 
     def pieces(self) -> list[table_files.Piece]:
         """The pieces of all files."""
-        if self.kind == "tfrecord":
-            return [table_files.Piece(path) for path in self.paths]
-        return [piece for path in self.paths for piece in table_files.pieces(path, self.kind)]
+        return [piece for path in self.paths for piece in table_files.pieces(path, self.reading)]
 
     def examples(self) -> Iterator[list[bytes]]:
         """The serialized tf.Examples of all rows in order, some thousand at a time."""
         found = False
+        records = Records(self.reading)
         for path in self.paths:
             logging.info("Reading %s", path)
-            for examples in self.examples_of(table_files.Piece(path)):
+            for examples in self.examples_of(table_files.Piece(path), records):
                 found = found or bool(examples)
                 yield examples
         if not found:
             raise GateRefused(f"there are no rows in {', '.join(self.paths[:3])}{' ...' if self.paths[3:] else ''}.")
 
-    def examples_of(self, piece: table_files.Piece) -> Iterator[list[bytes]]:
+    def examples_of(self, piece: table_files.Piece, records: Records) -> Iterator[list[bytes]]:
         """The serialized tf.Examples of one piece, some thousand at a time."""
-        if self.kind == "tfrecord":
-            yield from record_files.examples(piece.path)
+        if self.reading.kind == "tfrecord":
+            yield from records.examples(piece.path)
             return
-        for batch in table_files.record_batches(piece, self.kind, self.types):
+        for batch in table_files.record_batches(piece, self.reading, self.types):
             try:
                 yield to_examples(batch)
             except UnsupportedColumn as error:
@@ -178,7 +169,7 @@ def _files_to_examples(pipeline: beam.Pipeline, exec_properties: dict[str, Any],
 
 
 def _examples_of(piece: table_files.Piece, tables: Tables) -> Iterator[bytes]:
-    for examples in tables.examples_of(piece):
+    for examples in tables.examples_of(piece, Records(tables.reading)):
         yield from examples
 
 

@@ -18,6 +18,7 @@ from components.example_gen.executor import Executor as ExampleGenExecutor
 from components.example_gen.executor import custom_config as example_gen_config
 from components.gates.data_gate import DataGate
 from pipeline.checks.columns import schema_features
+from pipeline.config.reading import reading_of
 from pipeline.nodes import own_gates
 from pipeline.nodes.graph import Graph
 from pipeline.nodes.training.trainer import custom_config
@@ -68,11 +69,12 @@ def _example_gen(graph: Graph) -> BaseComponent:
         example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in data.splits.items()
     ]
     types = schema_features(config.schema_path) if config.schema_path else {}
+    reading = reading_of(config).model_copy(update={"types": types})
     example_gen = FileBasedExampleGen(
         input_base=graph.places.data,
         input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]),
         output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
-        custom_config=example_gen_config(kind=data.format, types=types),
+        custom_config=example_gen_config(reading),
         custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor),
     )
     return example_gen.with_id("ExampleGen")

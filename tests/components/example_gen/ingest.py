@@ -11,6 +11,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
 from components.example_gen.executor import Executor, custom_config
+from components.example_gen.reading import Reading
 
 HASHED = {"train": 2, "eval": 1}
 
@@ -22,6 +23,7 @@ def ingest(
     executor: type[BaseExampleGenExecutor] = Executor,
     kind: str = "csv",
     types: dict | None = None,
+    reading: dict | None = None,
     patterns: dict | None = None,
     splits: dict | None = HASHED,
     feature: str = "",
@@ -42,7 +44,9 @@ def ingest(
         "input_config": proto_utils.proto_to_json(example_gen_pb2.Input(splits=inputs)),
         "output_config": proto_utils.proto_to_json(example_gen_pb2.Output(split_config=config if splits else None)),
         "output_data_format": example_gen_pb2.FORMAT_TF_EXAMPLE,
-        "custom_config": proto_utils.proto_to_json(custom_config(kind=kind, types=types or {})),
+        "custom_config": proto_utils.proto_to_json(
+            custom_config(Reading(kind=kind, types=types or {}, **reading or {}))
+        ),
     }
     context = BaseBeamExecutor.Context(
         beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(output.parent / "temporary"), unique_id="1"

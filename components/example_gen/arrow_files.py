@@ -69,6 +69,7 @@ def _parquet_file(stream: BinaryIO) -> parquet.ParquetFile:
 
 def _arrow_file(stream: BinaryIO) -> pa.ipc.RecordBatchFileReader:
     # Checked first: after pyarrow opens something else, the process may abort at its exit.
+    stream.seek(0)
     if stream.read(6) != b"ARROW1":
         raise pa.ArrowInvalid("it may be in the stream format")
     stream.seek(0)

@@ -64,7 +64,7 @@ def opened(path: str, open_file: Open, options: CsvOptions) -> Iterator[tuple[Bi
         stream = stack.enter_context(open_file(path))
         try:
             if path.endswith(".gz"):
-                stream = stack.enter_context(gzip.open(stream))
+                stream = cast(BinaryIO, stack.enter_context(gzip.open(stream)))
             if codecs.lookup(options.encoding).name not in ("utf-8", "utf-8-sig"):
                 stream = _transcoded(stream, options.encoding)
             yield stream, _layout(_header_line(stream, options), options)

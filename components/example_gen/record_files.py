@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator
 
 import tensorflow as tf
@@ -11,10 +13,14 @@ from tensorflow.core.example import example_pb2
 
 from components.example_gen.reading import Reading
 from components.example_gen.record_checks import FeatureChecks
+from components.example_gen.table_files import open_file
 from components.refusal import GateRefused
 
 # Few: an example may be an image.
 _EXAMPLES = 64
+_CHUNK = 2**20
+# Bytes around each record: its length, and two checksums.
+_FRAME = 16
 # The field of a tf.SequenceExample that a tf.Example lacks.
 _FEATURE_LISTS = 2
 
@@ -40,18 +46,25 @@ class Records:
         Raises:
             GateRefused: the file is truncated or damaged, a record is not a tf.Example, or a feature cannot be used.
         """
-        count = 0
+        count = size = 0
         try:
             for batch in _dataset(path).batch(_EXAMPLES).as_numpy_iterator():
                 examples = [_parsed(record, path, count + index) for index, record in enumerate(batch)]
                 self._checks.check(list(batch), examples, path, count)
                 yield [example.SerializeToString(deterministic=True) for example in examples]
                 count += len(batch)
+                size += sum(map(len, batch)) + _FRAME * len(batch)
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-            whole = _whole_records(path)
-            raise GateRefused(
-                f"{path} is cut off or damaged: its first {whole:,} records are whole, the next is not; write it again."
-            ) from error
+            raise _damaged(path, _whole_records(path)) from error
+        if size != _length(path):
+            # TensorFlow takes a record whose first 12 bytes are not all there for the end, and a cut in a gzip stream.
+            raise _damaged(path, count)
+
+
+def _damaged(path: str, whole: int) -> GateRefused:
+    return GateRefused(
+        f"{path} is cut off or damaged: its first {whole:,} records are whole, the next is not; write it again."
+    )
 
 
 def _dataset(path: str) -> tf.data.Dataset:
@@ -68,6 +81,17 @@ def _parsed(record: bytes, path: str, before: int) -> example_pb2.Example:
             f"{path}, record {before + 1:,}: it is a tf.SequenceExample; write its lists as features of tf.Examples."
         )
     return example
+
+
+def _length(path: str) -> int | None:
+    """The bytes in a file once it is decompressed; None if it is cut off."""
+    if not path.endswith(".gz"):
+        return tf.io.gfile.stat(path).length
+    try:
+        with open_file(path) as stream, gzip.open(stream) as decompressed:
+            return sum(map(len, iter(lambda: decompressed.read(_CHUNK), b"")))
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return None
 
 
 def _whole_records(path: str) -> int:

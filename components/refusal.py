@@ -1,5 +1,7 @@
 """The exception by which a gate stops a run."""
 
+from components.messages import one_line
+
 
 class GateRefused(Exception):
     """A gate refused its input.
@@ -8,9 +10,9 @@ class GateRefused(Exception):
     into exit code 3, one line on the terminal and a property of the execution in ML Metadata.
 
     Attributes:
-        reason: one line with what was refused, where, and by which limit.
+        reason: one line of at most 300 characters with what was refused, where, and by which limit.
     """
 
     def __init__(self, reason: str):
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = one_line(reason)
+        super().__init__(self.reason)

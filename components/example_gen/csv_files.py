@@ -1,129 +1,210 @@
-"""CSV files with a header line, as record batches; each value becomes what TFX's CsvExampleGen makes of it.
-
-``types`` maps a column to ``INT``, ``FLOAT`` or ``BYTES``, as in a schema, or to ``UNKNOWN`` if it has no value at all.
-"""
+"""CSV files with a header line, as record batches."""
 
 from __future__ import annotations
 
-import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from components.example_gen import csv_cells, csv_text
+from components.example_gen.csv_cells import NotOfType
+from components.example_gen.reading import Reading
+from components.example_gen.schemas import check_same_names
+from components.example_gen.values import BadValue, finite, not_whole
+from components.messages import shown
 from components.refusal import GateRefused
 
 _BLOCK = 2 * 2**20
-TYPES = ("INT", "FLOAT", "BYTES")
-_ORDER = ("UNKNOWN", *TYPES)
-_ARROW = {"INT": pa.int64(), "FLOAT": pa.float64(), "BYTES": pa.string(), "UNKNOWN": pa.null()}
-_INT64 = range(-(2**63), 2**63)
-
-Open = Callable[[str], BinaryIO]
 
 
-def header(path: str, open_file: Open) -> list[str]:
+def header(path: str, open_file: csv_text.Open, reading: Reading) -> tuple[str, ...]:
     """The names of the columns.
 
     Raises:
-        GateRefused: there is no header line, or it is not text.
+        GateRefused: there is no header line, or its names are not what they should be.
     """
-    with open_file(path) as stream:
-        line = stream.readline()
-    if line.count(b'"') % 2:
-        raise GateRefused(f"{path}: the first line must name the columns, but a quote in it is not closed.")
-    try:
-        names = next(csv.reader([line.decode()]), [])
-    except (UnicodeDecodeError, csv.Error):
-        names = []
-    if not names or len(set(names)) < len(names):
-        raise GateRefused(f"{path}: the first line must name each column once, as UTF-8 text.")
-    return names
+    with csv_text.opened(path, open_file, reading.csv) as (_, layout):
+        return layout.names
 
 
-def inferred_types(paths: Sequence[str], open_file: Open, columns: Sequence[str]) -> dict[str, str]:
-    """The types that all values of ``columns`` in all files fit, by TFX's rules: INT, else FLOAT, else BYTES."""
-    types = dict.fromkeys(columns, "UNKNOWN")
-    for path in paths:
-        with open_file(path) as stream:
-            for _, batch in _text_batches(path, stream):
-                for name in columns:
-                    if types[name] != "BYTES":
-                        found = _type(batch.column(name))
-                        types[name] = max(types[name], found, key=_ORDER.index)
+def common_header(paths: Sequence[str], open_file: csv_text.Open, reading: Reading) -> tuple[str, ...]:
+    """The names of the columns of all files, in the order of the first.
+
+    Raises:
+        GateRefused: as `header`, or the files differ in their columns.
+    """
+    first = header(paths[0], open_file, reading)
+    for path in paths[1:]:
+        check_same_names(path, header(path, open_file, reading), paths[0], first)
+    return first
+
+
+def column_types(paths: Sequence[str], open_file: csv_text.Open, reading: Reading) -> dict[str, str]:
+    """The types of the columns, see `csv_cells`: those of the schema, and else the narrowest that holds all values.
+
+    Raises:
+        GateRefused: the files differ in their columns, or a column cannot be used as the config says.
+    """
+    names = common_header(paths, open_file, reading)
+    types = {name: reading.types[name] for name in names if reading.types.get(name, "TYPE_UNKNOWN") != "TYPE_UNKNOWN"}
+    for name, wanted in types.items():
+        if wanted not in csv_cells.TYPES:
+            raise GateRefused(
+                f"the schema says that {shown(name)} is {wanted}, which a CSV file cannot hold; make it BYTES."
+            )
+    if unknown := [name for name in names if name not in types]:
+        types |= _inferred_types(paths, open_file, unknown, reading)
     return types
 
 
-def record_batches(path: str, stream: BinaryIO, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+def record_batches(
+    path: str, open_file: csv_text.Open, types: Mapping[str, str], reading: Reading
+) -> Iterator[pa.RecordBatch]:
     """The rows; an empty cell is null.
 
     Raises:
-        GateRefused: a line has too many or too few cells, or a cell does not fit its column's type.
+        GateRefused: a line has too many or too few cells.
+        BadValue: a cell of the next batch does not fit its column's type.
     """
-    for first_row, batch in _text_batches(path, stream):
-        columns = []
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            values = pc.replace_with_mask(column, pc.equal(column, ""), pa.scalar(None, pa.string()))
-            try:
-                columns.append(_cast(values, types[name]))
-            except _NotOfType as error:
-                raise GateRefused(
-                    f"{path}, row {first_row + error.index + 1} after the header: {name} is {error.text!r}, but the "
-                    f"schema says {types[name]}; fix the row or the schema."
-                ) from None
-        yield pa.RecordBatch.from_arrays(columns, batch.schema.names)
+    for _, batch in _text_batches(path, open_file, reading):
+        names = batch.schema.names
+        yield pa.RecordBatch.from_arrays(
+            [_values(name, batch.column(name), types[name], reading) for name in names], names
+        )
 
 
-class _NotOfType(Exception):
-    def __init__(self, index: int, text: str):
-        super().__init__(index, text)
-        self.index, self.text = index, text
+def _values(name: str, cells: pa.Array, kind: str, reading: Reading) -> pa.Array:
+    try:
+        values = csv_cells.converted(cells, kind, reading.csv, code=name in reading.codes)
+    except NotOfType as error:
+        raise BadValue(
+            name, error.index, f"is {shown(error.text)}, but the schema says {kind}; fix the row or the schema"
+        ) from None
+    return finite(name, values, written=cells) if kind == "FLOAT" else values
 
 
-def _text_batches(path: str, stream: BinaryIO) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The cells as strings, with the number of rows before each batch."""
+@dataclass(frozen=True)
+class _Found:
+    """The type of the cells so far.
+
+    Attributes:
+        kind: the type.
+        place: where the first cell is that no narrower type holds.
+        text: that cell.
+        way_out: an option that would make it a number.
+    """
+
+    kind: str = "UNKNOWN"
+    place: str = ""
+    text: str = ""
+    way_out: str | None = None
+
+
+def _inferred_types(
+    paths: Sequence[str], open_file: csv_text.Open, columns: Sequence[str], reading: Reading
+) -> dict[str, str]:
+    """The narrowest types that hold all values of ``columns`` in all files."""
+    found = dict.fromkeys(columns, _Found())
+    for path in paths:
+        for rows, batch in _text_batches(path, open_file, reading):
+            for name in columns:
+                if found[name].kind != "BYTES":
+                    found[name] = _widened(found[name], name, batch.column(name), f"{path}, row", rows, reading)
+    return {name: _fit_for_use(name, column, reading) for name, column in found.items()}
+
+
+def _widened(before: _Found, name: str, cells: pa.Array, place: str, rows: int, reading: Reading) -> _Found:
+    kind, index = csv_cells.type_of(cells, reading.csv, code=name in reading.codes)
+    if csv_cells.ORDER.index(kind) <= csv_cells.ORDER.index(before.kind):
+        return before
+    if index is None:
+        return _Found(kind)
+    return _Found(
+        kind,
+        place=f"{place} {rows + index + 1} after the header",
+        text=cells[index].as_py(),
+        way_out=csv_cells.way_out(cells) if kind == "BYTES" else None,
+    )
+
+
+def _fit_for_use(name: str, found: _Found, reading: Reading) -> str:
+    """The type that was found, unless the config needs another."""
+    if found.kind == "FLOAT" and name in reading.codes:
+        raise GateRefused(f"{found.place}: {shown(name)} {not_whole(name, 0, found.text).reason}.")
+    if found.kind == "BYTES" and name in reading.numbers:
+        fix = f"set {found.way_out}" if found.way_out else "fix the row, or choose another kind"
+        raise GateRefused(
+            f"{found.place}: {shown(name)} is {shown(found.text)}, but the config uses it as a number; {fix}."
+        )
+    if found.way_out and reading.guessed:
+        raise GateRefused(
+            f"{found.place}: {shown(name)} is {shown(found.text)}: set {found.way_out} if it is a number, or say under "
+            "features what it is."
+        )
+    return found.kind
+
+
+def _text_batches(path: str, open_file: csv_text.Open, reading: Reading) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The cells as strings or null, with the number of rows before each batch."""
     bad_rows: list[arrow_csv.InvalidRow] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
         bad_rows.append(row)
         return "error"
 
-    names = next(csv.reader([stream.readline().decode()]))
-    counting = _Counting(stream)
-    rows = 0
-    try:
-        for batch in arrow_csv.open_csv(
-            pa.PythonFile(counting, "r"),
-            # Arrow reports row numbers only without threads.
-            read_options=arrow_csv.ReadOptions(block_size=_BLOCK, use_threads=False, column_names=names),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=remember),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        ):
-            yield rows, batch
-            rows += batch.num_rows
-    except pa.ArrowInvalid as error:
-        if bad_rows:
-            row = bad_rows[0]
-            raise GateRefused(
-                f"{path}, row {row.number} after the header has {row.actual_columns} cells, the header has "
-                f"{row.expected_columns}: {row.text[:80]!r}; fix the row."
-            ) from None
-        if "Empty CSV" in str(error):
-            return
-        reason = " ".join(str(error).split())[:200]
-        raise GateRefused(f"{path}, after row {rows}: not UTF-8 text or not CSV ({reason}).") from None
-    if counting.quotes % 2:
-        # Arrow has taken the rest of the file for one value.
-        raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
+    with csv_text.opened(path, open_file, reading.csv) as (stream, layout):
+        text = _Text(stream)
+        rows = 0
+        try:
+            for batch in arrow_csv.open_csv(
+                pa.PythonFile(text, "r"),
+                # Arrow reports row numbers only without threads.
+                read_options=arrow_csv.ReadOptions(block_size=_BLOCK, use_threads=False, column_names=layout.cells),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=remember
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    include_columns=layout.names,
+                    column_types=dict.fromkeys(layout.names, pa.string()),
+                    null_values=[""],
+                    strings_can_be_null=True,
+                ),
+            ):
+                yield rows, batch
+                rows += batch.num_rows
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" in str(error):
+                return
+            raise GateRefused(f"{path}, {_reason(error, bad_rows, rows)}.") from None
+        if text.quotes % 2:
+            # Arrow has taken the rest of the file for one value.
+            raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
 
 
-class _Counting(io.RawIOBase):
-    """A stream that counts the quotes that are read from it."""
+def _reason(error: pa.ArrowInvalid, bad_rows: Sequence[arrow_csv.InvalidRow], rows: int) -> str:
+    if bad_rows:
+        row = bad_rows[0]
+        hint = "; if it is the header, set data.csv.skip_lines or data.csv.comment" if row.number == 1 else ""
+        return (
+            f"row {row.number} after the header has {row.actual_columns} cells, the header has {row.expected_columns}: "
+            f"{shown(row.text)}; fix the row or data.csv.delimiter{hint}"
+        )
+    if "straddl" in str(error):
+        return (
+            f"after row {rows}: a row has more than {_BLOCK // 2**20} MB; close its quotes, or store such values in a "
+            "Parquet file"
+        )
+    if "UTF8" in str(error):
+        return f"after row {rows}: not UTF-8 text; set data.csv.encoding to the right one, such as cp1252 or latin-1"
+    return f"after row {rows}: not CSV ({' '.join(str(error).split())[:120]})"
+
+
+class _Text(io.RawIOBase):
+    """A stream without NUL bytes that counts the quotes that are read from it."""
 
     def __init__(self, stream: BinaryIO):
         super().__init__()
@@ -134,68 +215,6 @@ class _Counting(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
+        csv_text.refuse_nul(data)
         self.quotes += data.count(b'"')
         return data
-
-
-def _cast(values: pa.Array, kind: str) -> pa.Array:
-    if kind == "BYTES":
-        return values
-    if kind == "UNKNOWN":
-        return pa.nulls(len(values))
-    try:
-        # Arrow parses hexadecimal integers, which are strings to TFX.
-        if kind != "INT" or not _any_hexadecimal(values):
-            return values.cast(_ARROW[kind])
-    except pa.ArrowInvalid:
-        pass
-    # Spaces, signs and underscores: to TFX, a number is what Python parses as one.
-    return pa.array([_number(cell, kind, index) for index, cell in enumerate(values.to_pylist())], _ARROW[kind])
-
-
-def _number(cell: str | None, kind: str, index: int) -> int | float | None:
-    if cell is None:
-        return None
-    if not cell.isascii():
-        # Digits of other scripts are numbers to Python but strings to TFX.
-        raise _NotOfType(index, cell)
-    try:
-        number = int(cell) if kind == "INT" else float(cell)
-    except ValueError:
-        raise _NotOfType(index, cell) from None
-    if kind == "INT" and number not in _INT64:
-        raise _NotOfType(index, cell)
-    return number
-
-
-def _any_hexadecimal(values: pa.Array) -> bool:
-    return bool(pc.any(pc.match_substring(values, "x", ignore_case=True)).as_py())
-
-
-def _type(column: pa.Array) -> str:
-    values = column.filter(pc.not_equal(column, ""))
-    if not len(values):
-        return "UNKNOWN"
-    for kind in ("INT", "FLOAT"):
-        try:
-            if kind == "FLOAT" and _any_long_integer(values):
-                return "BYTES"
-            _cast(values, kind)
-        except _NotOfType:
-            continue
-        return kind
-    return "BYTES"
-
-
-def _any_long_integer(values: pa.Array) -> bool:
-    """Whether there is an integer of more than 64 bits, which is a string to TFX."""
-    long = values.filter(pc.match_substring_regex(values, r"^\s*[+-]?[0-9_]{19,}\s*$"))
-    return any(_is_no_int64(cell) for cell in long.to_pylist())
-
-
-def _is_no_int64(cell: str) -> bool:
-    try:
-        return int(cell) not in _INT64
-    except ValueError:
-        # Only underscores, or more digits than Python converts.
-        return True

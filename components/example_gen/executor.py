@@ -7,10 +7,10 @@ without Beam. On an engine, the same code is a Beam step per file and row group.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from google.protobuf import struct_pb2
+from google.protobuf import json_format, struct_pb2
 from tfx.components.example_gen import write_split
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
@@ -19,28 +19,25 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 
 from components.example_gen import on_engine
-from components.example_gen.ingest import FORMAT, ROWS, TYPES, Ingest
+from components.example_gen.ingest import READING, ROWS, Ingest
+from components.example_gen.reading import Reading
 from components.example_gen.rows.options import Rows
-from components.example_gen.tables import FileFormat
 
 # Runners that work in this process, where Beam brings nothing.
 _HERE = {"fnapirunner", "directrunner"}
 
 
-def custom_config(
-    *, kind: FileFormat, types: Mapping[str, str], rows: Rows | None = None
-) -> example_gen_pb2.CustomConfig:
+def custom_config(reading: Reading, rows: Rows | None = None) -> example_gen_pb2.CustomConfig:
     """The executor's configuration beyond TFX's own properties.
 
     Args:
-        kind: format of the files.
-        types: types by column, from the curated schema; those of other columns are inferred.
+        reading: how the files are read.
         rows: which rows are kept and how they are split; None keeps all, and splits as TFX's properties say.
     """
     config = example_gen_pb2.CustomConfig()
-    options = struct_pb2.Struct()
-    options.update({FORMAT: kind, TYPES: dict(types), ROWS: (rows or Rows()).model_dump_json()})
-    config.custom_config.Pack(options)
+    # The rows' as a text: a Struct makes all numbers floats, and so would lose a large id.
+    options = {READING: reading.model_dump(mode="json"), ROWS: (rows or Rows()).model_dump_json()}
+    config.custom_config.Pack(json_format.ParseDict(options, struct_pb2.Struct()))
     return config
 
 

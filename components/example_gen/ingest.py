@@ -17,6 +17,8 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from components.example_gen import spans, table_files
+from components.example_gen.reading import Reading
+from components.example_gen.record_files import Records
 from components.example_gen.rows import counts
 from components.example_gen.rows.columns import Columns
 from components.example_gen.rows.counts import Tally
@@ -29,7 +31,7 @@ from components.example_gen.tables import Tables, in_file
 from components.refusal import GateRefused
 
 # The keys of the executor's custom configuration.
-FORMAT, TYPES, ROWS = "format", "types", "rows"
+READING, ROWS = "reading", "rows"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Ingest:
         wanted = _proto(exec_properties, standard_component_specs.OUTPUT_CONFIG_KEY, example_gen_pb2.Output())
         options = _options(exec_properties)
         rows = Rows.model_validate_json(options[ROWS])
-        tables = Tables.of(paths(exec_properties), options[FORMAT], options[TYPES])
+        tables = Tables.of(paths(exec_properties), Reading.model_validate(options[READING]))
         names = utils.generate_output_split_names(given, wanted)
         selection = Selection.of(rows)
         split_config = wanted.split_config
@@ -77,14 +79,23 @@ class Ingest:
         """What can be read in parallel, each with the index of its input split."""
         return [(index, piece) for index, tables in enumerate(self.tables) for piece in tables.pieces()]
 
-    def sorted_out(self, index: int, piece: Piece) -> Iterator[tuple[list[list[bytes]], Tally]]:
+    def records(self) -> Records:
+        """What reads TFRecord files, with what it has learnt of earlier ones."""
+        return Records(self.tables[0].reading)
+
+    def sorted_out(self, index: int, piece: Piece, records: Records) -> Iterator[tuple[list[list[bytes]], Tally]]:
         """The examples of each split from one piece, some thousand at a time, and what happened to all rows of it.
+
+        Args:
+            index: index of the input split.
+            piece: what to read.
+            records: reads TFRecord files, see `Tables.blocks`.
 
         Raises:
             GateRefused: names the file and the place in it.
         """
         sorter = self.sorters[index]
-        for examples, columns in self.tables[index].blocks(piece, sorter.columns):
+        for examples, columns in self.tables[index].blocks(piece, sorter.columns, records):
             with in_file(piece.path):
                 yield sorter.sorted_out(examples, columns, path=piece.path)
 
@@ -94,14 +105,14 @@ class Ingest:
         Raises:
             GateRefused: nothing was written.
         """
-        tally = Tally()
+        tally, records = Tally(), self.records()
         with contextlib.ExitStack() as stack:
             folders = [artifact_utils.get_split_uri([artifact], name) for name in self.names]
             writers = [stack.enter_context(ShardWriter(folder)) for folder in folders]
             for index, tables in enumerate(self.tables):
                 for path in tables.paths:
                     logging.info("Reading %s", path)
-                    for parts, some in self.sorted_out(index, Piece(path)):
+                    for parts, some in self.sorted_out(index, Piece(path), records):
                         tally.update(some)
                         for writer, examples in zip(writers, parts, strict=True):
                             writer.write(examples)

@@ -60,7 +60,7 @@ def _tag(index: int) -> str:
 
 def _tagged(indexed: tuple[int, Piece], ingest: Ingest) -> Iterator[TaggedOutput]:
     total = Tally()
-    for parts, tally in ingest.sorted_out(*indexed):
+    for parts, tally in ingest.sorted_out(*indexed, ingest.records()):
         total.update(tally)
         for index, examples in enumerate(parts):
             for example in examples:

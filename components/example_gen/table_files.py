@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import pyarrow as pa
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-from pyarrow import parquet
 from tfx.dsl.io import fileio
 
-from components.example_gen import csv_files
-from components.example_gen.encoding import UnsupportedColumn, feature_type
+from components.example_gen import arrow_files, csv_files
+from components.example_gen.reading import Reading, data_files
+from components.example_gen.schemas import check_schemas
+from components.example_gen.values import BadValue, cleaned
 from components.refusal import GateRefused
 
-TableFormat = Literal["csv", "parquet", "arrow"]
-# Limits of one decoded batch; beyond some thousand rows it gets no faster.
-_ROWS = 4096
-_BYTES = 8 * 2**20
 # What one worker of an engine reads at a time.
 _PIECE_BYTES = 64 * 2**20
 
@@ -48,122 +44,89 @@ def find(pattern: str) -> list[str]:
     """The files that match a glob pattern, in order.
 
     Raises:
-        GateRefused: no file matches.
+        GateRefused: no file matches, or one is no file, such as a named pipe, which would wait for ever.
     """
-    paths = sorted(map(os.fsdecode, fileio.glob(pattern)))
+    paths = data_files(pattern, sorted(map(os.fsdecode, fileio.glob(pattern))))
     if not paths:
         raise GateRefused(f"no file matches {pattern}; check data.path and data.format")
+    for path in paths:
+        if "://" not in path and not Path(path).is_file():
+            raise GateRefused(f"{path} is not a regular file; remove it, or name the data by data.files.")
     return paths
 
 
-def pieces(path: str, kind: TableFormat) -> list[Piece]:
+def pieces(path: str, reading: Reading) -> list[Piece]:
     """Split a file into parts of about 64 MB that can be read in parallel; in order, they hold all its rows."""
-    if kind == "csv":
+    if reading.kind not in ("parquet", "arrow"):
         # A newline may be inside quotes, so reading cannot begin in the middle.
         return [Piece(path)]
-    with _open(path) as stream, _readable(path, kind):
-        if kind == "parquet":
-            count = parquet.ParquetFile(stream).num_row_groups
-        else:
-            count = pa.ipc.open_file(stream).num_record_batches
+    with open_file(path) as stream, arrow_files.readable(path, reading.kind):
+        count = arrow_files.count(stream, reading.kind)
         parts = min(count, -(-stream.seek(0, io.SEEK_END) // _PIECE_BYTES))
     bounds = [count * part // parts for part in range(parts + 1)] if parts else []
     return [Piece(path, first, stop) for first, stop in itertools.pairwise(bounds)]
 
 
-def record_batches(piece: Piece, kind: TableFormat, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
-    """The rows of a piece, some thousand at a time.
+def record_batches(piece: Piece, reading: Reading, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    """The rows of a piece, some thousand at a time, with `values.cleaned` values.
 
     Args:
         piece: what to read.
-        kind: the file's format.
-        types: types of a CSV file's columns, see `components.example_gen.csv_files`; other formats store theirs.
+        reading: how to read it.
+        types: types of a CSV file's columns, see `csv_cells`; other formats store theirs.
 
     Raises:
         GateRefused: the file cannot be read; names the problem and the file, and the row and column where known.
     """
-    if kind == "csv":
-        with _open(piece.path) as stream:
-            yield from csv_files.record_batches(piece.path, stream, types)
-        return
-    with _open(piece.path) as stream, _readable(piece.path, kind):
-        yield from (_parquet if kind == "parquet" else _arrow)(stream, piece)
+    rows = 0
+    try:
+        for batch in _raw_batches(piece, reading, types):
+            yield cleaned(batch, reading.codes)
+            rows += batch.num_rows
+    except BadValue as error:
+        row = _rows_before(piece, reading) + rows + error.index + 1
+        after = " after the header" if reading.kind == "csv" else ""
+        raise GateRefused(f"{piece.path}, row {row}{after}: {error.column!r} {error.reason}.") from None
 
 
-def column_types(paths: list[str], kind: TableFormat, known: Mapping[str, str]) -> dict[str, str]:
-    """The types of the columns of CSV files: the known ones, and for other columns the type that fits all values.
+def column_types(paths: Sequence[str], reading: Reading) -> dict[str, str]:
+    """The types of the columns of CSV files; empty for other tables, whose types are only checked.
 
     Raises:
-        GateRefused: the files differ in their columns or types, or one has a type that a tf.Example cannot hold.
+        GateRefused: the files differ in their columns or types, or a column cannot be used as the config says.
     """
-    if kind != "csv":
-        _check_types(paths, kind)
-        return {}
-    names = csv_files.header(paths[0], _open)
-    for path in paths[1:]:
-        if csv_files.header(path, _open) != names:
-            raise GateRefused(f"{path} and {paths[0]} differ in their columns or the order of them.")
-    types = {name: known[name] for name in names if known.get(name, "TYPE_UNKNOWN") != "TYPE_UNKNOWN"}
-    for name, wanted in types.items():
-        if wanted not in csv_files.TYPES:
-            raise GateRefused(f"the schema says that {name} is {wanted}, which a CSV file cannot hold; make it BYTES.")
-    if unknown := [name for name in names if name not in types]:
-        types |= csv_files.inferred_types(paths, _open, unknown)
-    return types
+    if reading.kind == "csv":
+        return csv_files.column_types(paths, open_file, reading)
+    check_schemas(schemas(paths, reading), reading)
+    return {}
 
 
-def _check_types(paths: list[str], kind: TableFormat) -> None:
-    """Refuse files in which a column has different types: later nodes would read nonsense."""
-    first: dict[str, tuple[str, pa.DataType]] = {}
+def schemas(paths: Sequence[str], reading: Reading) -> Iterator[tuple[str, pa.Schema]]:
+    """Path and schema of each Parquet or Arrow file."""
     for path in paths:
-        with _open(path) as stream, _readable(path, kind):
-            schema = parquet.read_schema(stream) if kind == "parquet" else pa.ipc.open_file(stream).schema
-        for field in schema:
-            try:
-                found = feature_type(field.name, field.type)
-            except UnsupportedColumn as error:
-                raise UnsupportedColumn(f"{path}: {error.reason}") from None
-            before, wanted = first.setdefault(field.name, (path, found)) if found else (path, None)
-            if found != wanted:
-                raise GateRefused(
-                    f"column {field.name!r} is {found} in {path} but {wanted} in {before}; write one type to all files."
-                )
+        with open_file(path) as stream:
+            yield path, arrow_files.schema(path, reading.kind, stream)
 
 
-def _parquet(stream: BinaryIO, piece: Piece) -> Iterator[pa.RecordBatch]:
-    file = parquet.ParquetFile(stream)
-    for index in range(piece.first, file.num_row_groups if piece.stop is None else piece.stop):
-        group = file.metadata.row_group(index)
-        rows = _bounded_rows(group.total_byte_size, group.num_rows)
-        yield from file.iter_batches(batch_size=rows, row_groups=[index], use_threads=False)
-
-
-def _arrow(stream: BinaryIO, piece: Piece) -> Iterator[pa.RecordBatch]:
-    file = pa.ipc.open_file(stream)
-    for index in range(piece.first, file.num_record_batches if piece.stop is None else piece.stop):
-        batch = file.get_batch(index)
-        rows = _bounded_rows(batch.get_total_buffer_size(), batch.num_rows)
-        for start in range(0, batch.num_rows, rows):
-            yield batch.slice(start, rows)
-
-
-def _bounded_rows(size: int, rows: int) -> int:
-    return max(1, min(_ROWS, _BYTES * rows // max(size, 1)))
-
-
-@contextlib.contextmanager
-def _readable(path: str, kind: TableFormat) -> Iterator[None]:
-    """Turn Arrow's errors about a file into a refusal."""
-    try:
-        yield
-    except (pa.ArrowException, OSError) as error:
-        name = {"parquet": "Parquet", "arrow": "Arrow"}[kind]
-        reason = " ".join(str(error).split())[:200]
-        raise GateRefused(f"{path} is not a complete {name} file ({reason}); write it again.") from error
-
-
-def _open(path: str) -> BinaryIO:
+def open_file(path: str) -> BinaryIO:
+    """Open a path or a URI for reading bytes."""
     if "://" not in path:
         return Path(path).open("rb")
     # Arrow needs a full Python file object, which Beam's streams are and TensorFlow's are not.
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+def _raw_batches(piece: Piece, reading: Reading, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    if reading.kind == "csv":
+        yield from csv_files.record_batches(piece.path, open_file, types, reading)
+    else:
+        with open_file(piece.path) as stream, arrow_files.readable(piece.path, reading.kind):
+            yield from arrow_files.record_batches(stream, reading.kind, piece.first, piece.stop)
+
+
+def _rows_before(piece: Piece, reading: Reading) -> int:
+    """How many rows of the file stand before the piece."""
+    if not piece.first:
+        return 0
+    with open_file(piece.path) as stream:
+        return arrow_files.rows_before(stream, reading.kind, piece.first)

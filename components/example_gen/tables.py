@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from components.example_gen import record_files, table_files
-from components.example_gen.encoding import UnsupportedColumn, to_examples
+from components.example_gen import table_files
+from components.example_gen.encoding import to_examples
+from components.example_gen.reading import Reading
+from components.example_gen.record_files import Records
 from components.example_gen.rows import columns
 from components.example_gen.rows.columns import Columns
+from components.example_gen.table_files import Piece
 from components.refusal import GateRefused
-
-FileFormat = Literal["csv", "parquet", "arrow", "tfrecord"]
 
 
 @dataclass(frozen=True)
@@ -22,47 +22,46 @@ class Tables:
 
     Attributes:
         paths: the files.
-        kind: their format.
+        reading: how they are read.
         types: the types of all columns; empty where the format stores them.
     """
 
     paths: Sequence[str]
-    kind: FileFormat
+    reading: Reading
     types: Mapping[str, str]
 
     @classmethod
-    def of(cls, paths: Sequence[Sequence[str]], kind: FileFormat, types: Mapping[str, str]) -> list[Tables]:
+    def of(cls, paths: Sequence[Sequence[str]], reading: Reading) -> list[Tables]:
         """The files of several splits, with one set of types for all."""
         every = [path for some in paths for path in some]
-        found = {} if kind == "tfrecord" else table_files.column_types(every, kind, types)
-        return [cls(some, kind, found) for some in paths]
+        types = {} if reading.kind == "tfrecord" else table_files.column_types(every, reading)
+        return [cls(some, reading, types) for some in paths]
 
-    def pieces(self) -> list[table_files.Piece]:
+    def pieces(self) -> list[Piece]:
         """The pieces of all files."""
-        if self.kind == "tfrecord":
-            return [table_files.Piece(path) for path in self.paths]
-        return [piece for path in self.paths for piece in table_files.pieces(path, self.kind)]
+        return [piece for path in self.paths for piece in table_files.pieces(path, self.reading)]
 
-    def blocks(self, piece: table_files.Piece, names: Sequence[str]) -> Iterator[tuple[list[bytes], Columns]]:
+    def blocks(self, piece: Piece, names: Sequence[str], records: Records) -> Iterator[tuple[list[bytes], Columns]]:
         """The serialized tf.Examples of a piece in order, some thousand at a time, and their values in some columns.
+
+        Args:
+            piece: what to read.
+            names: the columns.
+            records: reads TFRecord files; one for all pieces finds features whose types differ between files.
 
         Raises:
             GateRefused: the file cannot be read, or a column is missing or of a type that a tf.Example cannot hold.
         """
-        if self.kind == "tfrecord":
-            for examples in record_files.examples(piece.path):
+        if self.reading.kind == "tfrecord":
+            for examples in records.examples(piece.path):
                 with in_file(piece.path):
                     found = columns.of_examples(examples, names)
                 yield examples, found
             return
-        for batch in table_files.record_batches(piece, self.kind, self.types):
+        for batch in table_files.record_batches(piece, self.reading, self.types):
             with in_file(piece.path):
-                found = columns.of_batch(batch, names)
-            try:
-                examples = to_examples(batch)
-            except UnsupportedColumn as error:
-                raise UnsupportedColumn(f"{piece.path}: {error.reason}") from None
-            yield examples, found
+                block = to_examples(batch), columns.of_batch(batch, names)
+            yield block
 
     def columns(self, names: Sequence[str]) -> Iterator[tuple[str, Columns]]:
         """The values of all rows in some columns, some thousand rows at a time, each with the file.
@@ -70,13 +69,13 @@ class Tables:
         Raises:
             GateRefused: as `blocks`.
         """
+        records = Records(self.reading)
         for path in self.paths:
-            piece = table_files.Piece(path)
-            if self.kind == "tfrecord":
-                for _, found in self.blocks(piece, names):
+            if self.reading.kind == "tfrecord":
+                for _, found in self.blocks(Piece(path), names, records):
                     yield path, found
                 continue
-            for batch in table_files.record_batches(piece, self.kind, self.types):
+            for batch in table_files.record_batches(Piece(path), self.reading, self.types):
                 with in_file(path):
                     found = columns.of_batch(batch, names)
                 yield path, found

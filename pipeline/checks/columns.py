@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.example_gen.rows.options import ByColumn, ByTime, ByValue
+from components.messages import known_names, shown
 from pipeline.checks.files import data_files, known_columns
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
@@ -33,7 +34,7 @@ def check_data(config: Config) -> None:
     for key, column in named_columns(config):
         if columns is not None and column not in columns:
             raise ConfigError(
-                f"{key}: there is no column {column!r} in {files[0]}; it has {', '.join(sorted(columns))}."
+                f"{key}: there is no column {shown(column)} in {files[0]}; it has {known_names(columns, like=column)}."
             )
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
-from components.example_gen import spans
+import pyarrow as pa
+
+from components.example_gen import arrow_files, csv_files, spans
+from components.example_gen.reading import Reading
+from components.example_gen.reading import data_files as of_pattern
+from components.example_gen.schemas import check_schemas
+from components.refusal import GateRefused
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
+from pipeline.config.reading import reading_of
 
 
 def check_writable(config: Config) -> None:
@@ -30,7 +38,8 @@ def data_files(config: Config) -> list[Path]:
         raise ConfigError(f"data.path: {folder} is not a folder; name the folder that holds the {patterns} files.")
     found: dict[Path, str] = {}
     for split, pattern in config.data.patterns.items():
-        paths = (path.relative_to(folder).as_posix() for path in folder.glob(spans.glob(pattern)))
+        glob = spans.glob(pattern)
+        paths = of_pattern(glob, [path.relative_to(folder).as_posix() for path in folder.glob(glob)])
         files = [folder / path for path in spans.newest(paths, pattern, count=config.data.window)]
         if not files:
             raise ConfigError(f"data.path: no {pattern} file in {folder}; is data.format right?")
@@ -39,6 +48,9 @@ def data_files(config: Config) -> list[Path]:
                 raise ConfigError(f"data.splits: {file} is in {found[file]} and in {split}; change one pattern.")
     files = sorted(found)
     for file in files:
+        if file.exists() and not file.is_file():
+            # A named pipe would wait for ever.
+            raise ConfigError(f"data.path: {file} is not a regular file; remove it, or name the data by data.files.")
         try:
             with file.open("rb") as stream:
                 if not stream.read(1):
@@ -48,57 +60,30 @@ def data_files(config: Config) -> list[Path]:
     return files
 
 
-def known_columns(config: Config, files: list[Path]) -> set[str] | None:
-    """The data's columns, which must be the same in every file; None where only reading it all would tell."""
-    if config.data.format == "tfrecord":
-        return None
-    read = {"csv": _csv_columns, "parquet": _parquet_columns, "arrow": _arrow_columns}[config.data.format]
-    first = read(files[0])
-    for file in files[1:]:
-        columns = read(file)
-        different = set(first) ^ set(columns)
-        if not different and config.data.format == "csv" and columns != first:
-            raise ConfigError(f"data.path: {file.name} has the columns of {files[0].name} in another order.")
-        if different:
-            raise ConfigError(
-                f"data.path: {file.name} and {files[0].name} differ in the columns {', '.join(sorted(different))}."
-            )
-    return set(first)
+def known_columns(config: Config, files: Sequence[Path]) -> set[str] | None:
+    """The data's columns, which must be the same in every file; None where only reading it all would tell.
 
-
-def _csv_columns(file: Path) -> list[str]:
+    Raises:
+        ConfigError: a header cannot be read, or the files do not fit each other or the use of their columns.
+    """
+    reading = reading_of(config)
+    paths = list(map(str, files))
     try:
-        with file.open("rb") as stream:
-            header = next(csv.reader([stream.readline().decode()]))
-    except (UnicodeDecodeError, csv.Error, StopIteration) as error:
-        raise ConfigError(f"data.path: {file} has no readable header line ({error}); it must be UTF-8 text.") from None
-    if header[0].startswith("\ufeff"):
-        raise ConfigError(f"data.path: {file} begins with a byte-order mark; save it as plain UTF-8.")
-    repeated = {name for name in header if header.count(name) > 1}
-    if repeated:
-        raise ConfigError(f"data.path: {file} names the column {sorted(repeated)[0]!r} twice in its header line.")
-    return header
+        if reading.kind == "csv":
+            return set(csv_files.common_header(paths, _open, reading))
+        if reading.kind == "tfrecord":
+            return None
+        schemas = [(path, _schema(path, reading)) for path in paths]
+        check_schemas(schemas, reading)
+        return set(schemas[0][1].names)
+    except GateRefused as error:
+        raise ConfigError(f"data.path: {error.reason}") from None
 
 
-def _parquet_columns(file: Path) -> list[str]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        return parquet.read_schema(file).names
-    except pyarrow.ArrowInvalid as error:
-        raise ConfigError(f"data.path: {file} is not a Parquet file ({error}).") from None
+def _schema(path: str, reading: Reading) -> pa.Schema:
+    with _open(path) as stream:
+        return arrow_files.schema(path, reading.kind, stream)
 
 
-def _arrow_columns(file: Path) -> list[str]:
-    import pyarrow
-
-    try:
-        with file.open("rb") as stream:
-            # Checked first: after pyarrow opens something else, the process may abort at its exit.
-            if stream.read(6) == b"ARROW1":
-                return pyarrow.ipc.open_file(stream).schema.names
-        reason = "it may be in the stream format"
-    except pyarrow.ArrowInvalid as error:
-        reason = str(error)
-    raise ConfigError(f"data.path: {file} is not a whole file in Arrow's file format ({reason}); write it again.")
+def _open(path: str) -> BinaryIO:
+    return Path(path).open("rb")

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from components.example_gen import spans
+from components.example_gen.reading import CsvOptions
 from components.example_gen.rows import expression
 from components.example_gen.rows.options import ByFiles, ByRow, Splits, check_where
 from trainer.parameters import Strict
@@ -19,11 +20,12 @@ class Data(Strict):
 
     Attributes:
         path: a folder; all files of the format in it are read.
-        files: a pattern below the folder; with ``{SPAN}``, ``{VERSION}`` or ``{YYYY}-{MM}-{DD}`` the newest is read.
-            None means all files with the format's ending.
+        files: a pattern below the folder, in which ``*.csv*`` means ``.csv`` and ``.csv.gz``. With ``{SPAN}``,
+            ``{VERSION}`` or ``{YYYY}-{MM}-{DD}`` the newest is read. None means all files with the format's ending.
         window: int, how many of the newest spans are read together.
         format: ``csv`` with a header line, ``parquet``, ``arrow`` (Arrow's file format), or ``tfrecord`` of
             tf.Examples.
+        csv: how CSV files are written.
         where: a condition, such as ``fare > 0 and payment_type != 'Unknown'``; rows that do not meet it are left out.
             None keeps all rows.
         splits: which split a row goes to; ``train`` and ``eval`` must be among them. ``{train: 2, eval: 1}`` are hash
@@ -34,6 +36,7 @@ class Data(Strict):
     files: str | None = Field(default=None, min_length=1)
     window: PositiveInt = 1
     format: Literal["csv", "parquet", "arrow", "tfrecord"] = "csv"
+    csv: CsvOptions = CsvOptions()
     where: Annotated[str, AfterValidator(check_where)] | None = None
     splits: Splits = ByRow.model_validate({"train": 2, "eval": 1})
 
@@ -42,7 +45,7 @@ class Data(Strict):
         """Which files in the folder are data, by input split; others, such as a README, are left alone."""
         if isinstance(self.splits, ByFiles):
             return self.splits.given
-        endings = {"csv": "*.csv", "parquet": "*.parquet", "arrow": "*.arrow", "tfrecord": "*.tfrecord*"}
+        endings = {"csv": "*.csv*", "parquet": "*.parquet", "arrow": "*.arrow", "tfrecord": "*.tfrecord*"}
         return {"all": self.files or endings[self.format]}
 
     def where_columns(self) -> Iterator[str]:
@@ -51,6 +54,8 @@ class Data(Strict):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Data:
+        if self.format != "csv" and self.csv != CsvOptions():
+            raise ValueError(f"csv: data.format is {self.format}; drop these options")
         if isinstance(self.splits, ByFiles) and self.files:
             raise ValueError("files: splits by files name their own; drop the key")
         if self.window > 1 and not all(map(spans.has_spans, self.patterns.values())):

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from components.messages import one_line
 from pipeline.config.beam.engines import DEFAULT_RUNNER, runner_with_key
 from pipeline.config.config import Config
 
@@ -21,6 +22,9 @@ _KINDS = {("beam",): ("runner", DEFAULT_RUNNER), ("data", "splits"): ("by", "row
 
 class ConfigError(Exception):
     """The configuration or what it points to is wrong; one or two lines: where, what, what to do."""
+
+    def __init__(self, message: str):
+        super().__init__("\n".join(map(one_line, message.split("\n"))))
 
 
 def load(*, config: Path, profile: str | None, overrides: Sequence[str] = ()) -> Config:

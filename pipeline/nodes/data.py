@@ -20,6 +20,7 @@ from components.example_gen.executor import custom_config as example_gen_config
 from components.example_gen.rows.options import ByColumn, ByFiles, ByRow, Rows, Splits
 from components.gates.data_gate import DataGate
 from pipeline.checks.columns import schema_features
+from pipeline.config.reading import reading_of
 from pipeline.nodes import own_gates
 from pipeline.nodes.graph import Graph
 from pipeline.nodes.training.trainer import custom_config
@@ -79,6 +80,7 @@ def _example_gen(graph: Graph) -> BaseComponent:
         patterns=tuple(data.patterns.values()),
     )
     types = schema_features(config.schema_path) if config.schema_path else {}
+    reading = reading_of(config).model_copy(update={"types": types})
     component = WindowExampleGen if data.window > 1 else FileBasedExampleGen
     example_gen = component(
         input_base=graph.places.data,
@@ -86,7 +88,7 @@ def _example_gen(graph: Graph) -> BaseComponent:
             splits=[example_gen_pb2.Input.Split(name=name, pattern=glob) for name, glob in data.patterns.items()]
         ),
         output_config=example_gen_pb2.Output(split_config=_split_config(data.splits)),
-        custom_config=example_gen_config(kind=data.format, types=types, rows=rows),
+        custom_config=example_gen_config(reading, rows),
         custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor),
     )
     return example_gen.with_id("ExampleGen")

@@ -10,6 +10,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import proto_utils
 
 from components.example_gen.executor import Executor, custom_config
+from components.example_gen.reading import Reading
 from components.example_gen.rows.options import Rows
 
 HASHED = {"train": 2, "eval": 1}
@@ -22,6 +23,7 @@ def ingest(
     executor: type[BaseBeamExecutor] = Executor,
     kind: str = "csv",
     types: dict | None = None,
+    reading: dict | None = None,
     patterns: dict | None = None,
     splits: dict | None = HASHED,
     feature: str = "",
@@ -38,7 +40,7 @@ def ingest(
     outputs = [
         example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=count) for name, count in (splits or {}).items()
     ]
-    custom = custom_config(kind=kind, types=types or {}, rows=Rows(**(rows or {})))
+    custom = custom_config(Reading(kind=kind, types=types or {}, **reading or {}), Rows(**(rows or {})))
     config = example_gen_pb2.SplitConfig(splits=outputs, partition_feature_name=feature or None)
     all_properties = {
         "input_base": str(data),

@@ -261,24 +261,6 @@ def test_slices_must_be_columns(taxi_config):
         check(config)
 
 
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ({"a.csv": b"x,y\n1,2\n", "b.csv": b"x,z\n1,2\n"}, "b.csv and a.csv differ in the columns y, z"),
-        ({"a.csv": b"x,x\n1,2\n"}, "names the column 'x' twice"),
-        ({"a.csv": b""}, "a.csv is empty"),
-        ({"a.csv": b"x,y\n1,2\n", "b.csv": b"y,x\n1,2\n"}, "b.csv has the columns of a.csv in another order"),
-        ({"a.csv": b"\xef\xbb\xbfx,y\n1,2\n"}, "begins with a byte-order mark"),
-        ({"a.csv": b"\xff\xfe\x00x"}, "has no readable header line"),
-    ],
-)
-def test_broken_data_files_are_named(taxi_config, tmp_path, files, message):
-    for name, content in files.items():
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(ConfigError, match=message):
-        check(load_taxi(taxi_config, f"data.path={tmp_path}"))
-
-
 def test_only_the_spans_that_are_read_are_compared(taxi_config, tmp_path):
     header, first, _ = (ROOT / "data/taxi/trips.csv").read_text().split("\n", 2)
     (tmp_path / "9.csv").write_text(f"{header}\n{first}\n")
@@ -292,9 +274,3 @@ def test_only_the_spans_that_are_read_are_compared(taxi_config, tmp_path):
     # All files, whose spans nobody has named.
     with pytest.raises(ConfigError, match=r"new"):
         check(load_taxi(taxi_config, f"data.path={tmp_path}"))
-
-
-def test_parquet_columns_are_checked(taxi_config, tmp_path):
-    (tmp_path / "a.parquet").write_bytes(b"PAR1 no parquet at all")
-    with pytest.raises(ConfigError, match=r"a\.parquet is not a Parquet file"):
-        check(load_taxi(taxi_config, f"data.path={tmp_path}", "data.format=parquet"))

@@ -1,0 +1,142 @@
+"""CSV files as UTF-8 text behind their header: decompression, encoding, lines before the header, and its names."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+
+from components.example_gen.reading import CsvOptions
+from components.example_gen.schemas import check_names
+from components.messages import shown
+from components.refusal import GateRefused
+
+# A header's line may be longer than any name; a file without line ends is none.
+_LINE = 4 * 2**20
+_DELIMITERS = ",;\t|"
+
+Open = Callable[[str], BinaryIO]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the header tells.
+
+    Attributes:
+        names: the names of the columns.
+        delimiter: the character between cells.
+        index: whether a column without a name stands before the others.
+    """
+
+    names: tuple[str, ...]
+    delimiter: str
+    index: bool
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The names of all cells of a row, with an empty one for the index."""
+        return ("", *self.names) if self.index else self.names
+
+
+@contextlib.contextmanager
+def opened(path: str, open_file: Open, options: CsvOptions) -> Iterator[tuple[BinaryIO, Layout]]:
+    """The file's text after its header, as UTF-8, with what the header tells.
+
+    Args:
+        path: path of the file; one that ends in ``.gz`` is decompressed.
+        open_file: opens a path for reading bytes.
+        options: how the file is written.
+
+    Raises:
+        GateRefused: the file is damaged, is not text in this encoding, or its header does not name the columns; also
+            while the stream is read.
+    """
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(open_file(path))
+        try:
+            if path.endswith(".gz"):
+                stream = cast(BinaryIO, stack.enter_context(gzip.open(stream)))
+            if codecs.lookup(options.encoding).name not in ("utf-8", "utf-8-sig"):
+                stream = _transcoded(stream, options.encoding)
+            yield stream, _layout(_header_line(stream, options), options)
+        except UnicodeDecodeError as error:
+            byte = error.object[error.start : error.start + 1].hex()
+            utf16 = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            hint = "utf-16" if utf16 else "cp1252 or latin-1"
+            raise GateRefused(
+                f"{path} is not text in {options.encoding} (byte 0x{byte}); set data.csv.encoding to the right one, "
+                f"such as {hint}."
+            ) from None
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise GateRefused(f"{path} is not a complete gzip file ({error}); write it again.") from None
+        except _NoText as error:
+            raise GateRefused(f"{path}: {error}.") from None
+
+
+class _NoText(Exception):
+    pass
+
+
+def refuse_nul(data: bytes) -> None:
+    """Refuse bytes that no text has, for `opened` to report."""
+    if b"\0" in data:
+        raise _NoText("there are NUL bytes, so it is not text; for text in UTF-16, set data.csv.encoding: utf-16")
+
+
+def _transcoded(stream: BinaryIO, encoding: str) -> BinaryIO:
+    text = pa.transcoding_input_stream(pa.PythonFile(stream, "r"), encoding, "utf-8")
+    return io.BufferedReader(cast(Any, text))
+
+
+def _header_line(stream: BinaryIO, options: CsvOptions) -> str:
+    for _ in range(options.skip_lines):
+        stream.readline(_LINE)
+    while line := stream.readline(_LINE):
+        if not line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            refuse_nul(line)
+        text = line.removeprefix(codecs.BOM_UTF8).decode()
+        if text.strip() and not (options.comment and text.startswith(options.comment)):
+            return text
+    raise _NoText("no line names the columns; all lines are blank or left out")
+
+
+def _layout(line: str, options: CsvOptions) -> Layout:
+    if line.count('"') % 2:
+        raise _NoText("the header has a quote that is not closed on its line; a name must have no line end")
+    delimiter = options.delimiter or _delimiter(line)
+    try:
+        [names] = csv.reader([line], delimiter=delimiter)
+    except (ValueError, csv.Error) as error:
+        raise _NoText(f"the header line cannot be read ({error}): {shown(line)}") from None
+    if options.index and names[0]:
+        raise _NoText(f"the first column has a name, {shown(names[0])}; drop data.csv.index")
+    if not names[0] and not options.index and len(names) > 1:
+        raise _NoText(
+            "the first column has no name, as pandas writes its index; name it, or leave it out by data.csv.index: true"
+        )
+    try:
+        check_names(names[options.index :])
+    except GateRefused as error:
+        raise _NoText(error.reason) from None
+    return Layout(names=tuple(names[options.index :]), delimiter=delimiter, index=options.index)
+
+
+def _delimiter(line: str) -> str:
+    """The delimiter of a header that no option names."""
+    bare = re.sub(r'"[^"]*"', "", line)
+    counts = {delimiter: bare.count(delimiter) for delimiter in _DELIMITERS if delimiter in bare}
+    if not counts or counts.get(",", 0) == max(counts.values()):
+        return ","
+    if len(counts) > 1:
+        found = " and ".join(map(repr, counts))
+        raise _NoText(f"the header has {found}, so the cells cannot be told apart; set data.csv.delimiter")
+    return next(iter(counts))

@@ -1,0 +1,92 @@
+"""How files are read, as strict and frozen models: what the pipeline's YAML says and the executor gets as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+from trainer.options import Strict
+
+FileFormat = Literal["csv", "parquet", "arrow", "tfrecord"]
+
+
+def _separates(text: str) -> str:
+    if len(text) != 1 or text.isalnum() or text in '"+-_\r\n':
+        raise ValueError(f"must be one character that is no part of a word or number, got {text!r}")
+    return text
+
+
+def _is_one_byte(text: str) -> str:
+    # Arrow's reader knows no other.
+    if not text.isascii() or text == ".":
+        raise ValueError(f"{text!r} cannot separate cells; ';' and \"\\t\" can")
+    return text
+
+
+_Thousands = Annotated[str, AfterValidator(_separates)]
+_Delimiter = Annotated[str, AfterValidator(_separates), AfterValidator(_is_one_byte)]
+
+
+class CsvOptions(Strict):
+    """How CSV files are written, where they differ from UTF-8 text with a header line and commas.
+
+    Attributes:
+        delimiter: the character between two cells; None finds a comma, semicolon, tab or ``|`` in the header.
+        encoding: the files' encoding by its name in Python, such as ``cp1252``, ``latin-1`` or ``utf-16``.
+        skip_lines: int, lines before the header that are left out. Blank lines there always are.
+        comment: what a line before the header begins with to be left out, such as ``#``.
+        index: whether the first column has no name, as pandas writes its index, and is left out.
+        thousands: the character between groups of three digits; None for none.
+        decimal: the character before a number's fraction, ``.`` or ``,``.
+    """
+
+    delimiter: _Delimiter | None = None
+    encoding: str = "utf-8"
+    skip_lines: int = Field(default=0, ge=0)
+    comment: str | None = Field(default=None, min_length=1)
+    index: bool = False
+    thousands: _Thousands | None = None
+    decimal: Literal[".", ","] = "."
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        try:
+            "".encode(name)
+        except LookupError:
+            raise ValueError(f"there is no text encoding {name!r}; cp1252, latin-1 and utf-16 are some") from None
+        return name
+
+    @model_validator(mode="after")
+    def _characters_differ(self) -> CsvOptions:
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands: {self.thousands!r} is the decimal character, too")
+        return self
+
+
+class Reading(Strict):
+    """What the executor knows of the files.
+
+    Attributes:
+        kind: their format.
+        types: ``INT``, ``FLOAT`` or ``BYTES`` by column, from the curated schema; those of other columns are found.
+        csv: how CSV files are written.
+        numbers: columns that are used as one number a row.
+        codes: columns that are used as one code a row, such as a category: numbers in them are integers.
+        guessed: whether columns are used by their type, so that a number with a separator would become a category.
+    """
+
+    kind: FileFormat
+    types: Mapping[str, str] = {}
+    csv: CsvOptions = CsvOptions()
+    numbers: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    guessed: bool = False
+
+
+def data_files(pattern: str, paths: Sequence[str]) -> list[str]:
+    """Which of the files that match a pattern are data: ``*.csv*`` means ``.csv`` and ``.csv.gz``, no ``d.csv.bak``."""
+    endings = (".csv", ".csv.gz") if pattern.endswith(".csv*") else ""
+    return [path for path in paths if path.endswith(endings)]

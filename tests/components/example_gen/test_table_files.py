@@ -1,0 +1,89 @@
+"""Parquet and Arrow files as tables: types, names and damage, each refused with its place."""
+
+import datetime
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from components.example_gen.arrow_files import record_batches, schema
+from components.example_gen.reading import Reading
+from components.example_gen.schemas import check_schemas
+from components.refusal import GateRefused
+
+
+def check(*tables: pa.Table, **reading) -> None:
+    files = [(f"{number}.parquet", table.schema) for number, table in enumerate(tables, 1)]
+    check_schemas(files, Reading(kind="parquet", **reading))
+
+
+def twice(name: str) -> pa.Table:
+    return pa.Table.from_arrays([pa.array([1]), pa.array([0.5])], names=[name, name])
+
+
+@pytest.mark.parametrize(
+    ("tables", "reason"),
+    [
+        ([twice("x1")], r"^1\.parquet: column 'x1' occurs twice"),
+        ([pa.table({"": [1]})], r"^1\.parquet: column 1 of 1 has no name"),
+        ([pa.table({"a\nb": [1]})], r"^1\.parquet: the name of column 1 has a control character: 'a\\nb'"),
+        ([pa.table({"a": [1]}), pa.table({"b": [1]})], r"^2\.parquet lacks the column 'a', which 1\.parquet has"),
+        ([pa.table({"a": [1], "b": [1]}), pa.table({"b": [1]})], r"^2\.parquet lacks the column 'a'"),
+        ([pa.table({"a": [1]}), pa.table({"a": [0.5]})], r"column 'a' is float in 2\.parquet but int64 in 1\.parquet"),
+        ([pa.table({"a": [datetime.time(12)]})], r"^1\.parquet: column 'a' has the type time64"),
+        ([pa.table({"a": [[[1]]]})], r"^1\.parquet: column 'a' has the type list<.*list"),
+        ([pa.table({"a": [{"b": 1}]})], r"^1\.parquet: column 'a' has the type struct"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(tables, reason):
+    with pytest.raises(GateRefused, match=reason):
+        check(*tables)
+
+
+def test_columns_that_do_not_fit_their_use_are_refused():
+    lists = pa.table({"tags": [["a", "b"]], "emb": pa.array([[1.0, 2.0]], pa.list_(pa.float64(), 2)), "t": ["$1"]})
+    check(lists)
+    with pytest.raises(GateRefused, match=r"'tags' holds lists \(list<.*choose a kind for several values"):
+        check(lists, codes=["tags"])
+    with pytest.raises(GateRefused, match=r"'emb' holds lists \(fixed_size_list"):
+        check(lists, numbers=["emb"])
+    with pytest.raises(GateRefused, match=r"'t' is text \(string\), but the config uses it as a number"):
+        check(lists, numbers=["t"])
+
+
+def test_codes_may_be_integers_in_one_file_and_floats_in_another():
+    check(pa.table({"a": [1]}), pa.table({"a": [1.0]}), codes=["a"])
+
+
+def test_names_types_and_order_may_be_any():
+    names = ["a", " a", "A", "b.c/d", "Größe (m²)"]
+    check(pa.table({name: [1] for name in names}), pa.table({name: [1] for name in reversed(names)}))
+
+
+def test_a_page_that_fails_its_checksum_is_refused(tmp_path):
+    path = tmp_path / "d.parquet"
+    numbers = np.random.default_rng(0).random(900)
+    table = pa.table({"x": numbers})
+    parquet.write_table(table, path, write_page_checksum=True, compression="none", use_dictionary=False)
+    data = bytearray(path.read_bytes())
+    data[data.find(numbers[450].tobytes())] ^= 1
+    path.write_bytes(data)
+    with path.open("rb") as stream, pytest.raises(OSError, match="CRC checksum verification failed"):
+        list(record_batches(stream, "parquet", 0, None))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+def test_an_index_that_pandas_wrote_without_a_name_is_left_out(tmp_path, kind):
+    frame = pa.table({"x": [1, 2, 3]}).to_pandas()
+    table = pa.Table.from_pandas(frame[frame["x"] != 2])
+    assert table.schema.names == ["x", "__index_level_0__"]
+    path = tmp_path / f"d.{kind}"
+    if kind == "parquet":
+        parquet.write_table(table, path)
+    else:
+        with pa.ipc.new_file(path, table.schema) as writer:
+            writer.write_table(table)
+    with path.open("rb") as stream:
+        assert schema(str(path), kind, stream).names == ["x"]
+        assert [batch.to_pylist() for batch in record_batches(stream, kind, 0, None)] == [[{"x": 1}, {"x": 3}]]

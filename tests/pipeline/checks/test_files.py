@@ -1,0 +1,90 @@
+"""Data files that no run could read end the command before it starts, in one line."""
+
+import gzip
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from pipeline.checks.checks import check
+from pipeline.checks.columns import check_data
+from pipeline.checks.files import data_files, known_columns
+from pipeline.config.loading import ConfigError, load
+
+
+def taxi(folder: Path, *overrides: str):
+    words = [f"data.path={folder}", *overrides]
+    return load(config=Path("configs/taxi.yaml"), profile=None, overrides=words)
+
+
+FILES = [
+    ({"a.csv": b"x,y\n1,2\n", "b.csv": b"x,z\n1,2\n"}, r"b\.csv lacks the column 'y', which .*a\.csv has"),
+    ({"a.csv": b"x,x\n1,2\n"}, r"a\.csv: column 'x' occurs twice"),
+    ({"a.csv": b""}, r"a\.csv is empty"),
+    ({"a.csv": b"\n\n\n"}, r"a\.csv: no line names the columns"),
+    ({"a.csv": b"\0" * 5000}, r"a\.csv: there are NUL bytes"),
+    ({"a.csv": b"\xff\xfex\0"}, r"a\.csv is not text in utf-8.*set data\.csv\.encoding.*utf-16"),
+    ({"a.csv": b",x\n0,1\n"}, r"the first column has no name.*data\.csv\.index"),
+    ({"a.csv": b'"x\n1",y\n1,2\n'}, r"the header has a quote that is not closed"),
+    ({"a.csv": b"x\x1b[2J,y\n1,2\n"}, r"the name of column 1 has a control character: 'x\\x1b\[2J'"),
+    ({"a.txt": b"x"}, r"no \*\.csv\* file in"),
+    ({"a.csv.bak": b"x,y\n1,2\n"}, r"no \*\.csv\* file in"),
+]
+
+
+@pytest.mark.parametrize(("files", "message"), FILES)
+def test_broken_data_files_are_named(tmp_path, files, message):
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError, match=message) as error:
+        check(taxi(tmp_path))
+    assert len(str(error.value)) <= 300
+    assert str(error.value).isprintable()
+
+
+def test_a_named_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "d.csv")
+    with pytest.raises(ConfigError, match=r"d\.csv is not a regular file"):
+        check(taxi(tmp_path))
+
+
+def test_a_header_of_many_columns_without_the_label_is_one_short_line(tmp_path):
+    names = [f"column_{number}" for number in range(5000)]
+    (tmp_path / "d.csv").write_text(",".join([*names, "tip"]) + "\n")
+    with pytest.raises(
+        ConfigError, match=r"there is no column 'tips' in .*d\.csv; it has 'tip', .* and 4,993 more"
+    ) as error:
+        check_data(taxi(tmp_path))
+    assert len(str(error.value)) <= 300
+
+
+def test_compressed_and_plain_files_are_read_and_backups_left_alone(tmp_path):
+    (tmp_path / "1.csv").write_text("a;b\n1;2\n")
+    (tmp_path / "2.csv.gz").write_bytes(gzip.compress(b"b;a\n1;2\n"))
+    (tmp_path / "2.csv.bak").write_text("no table")
+    config = taxi(tmp_path)
+    files = data_files(config)
+    assert [file.name for file in files] == ["1.csv", "2.csv.gz"]
+    assert known_columns(config, files) == {"a", "b"}
+
+
+def test_parquet_files_are_checked_by_their_schema(tmp_path):
+    path = tmp_path / "a.parquet"
+    path.write_bytes(b"PAR1 no parquet at all")
+    with pytest.raises(ConfigError, match=r"a\.parquet is not a complete Parquet file"):
+        check(taxi(tmp_path, "data.format=parquet"))
+    parquet.write_table(pa.table({"trip_miles": ["1.5"]}), path)
+    config = taxi(tmp_path, "data.format=parquet", "schema=null")
+    with pytest.raises(
+        ConfigError, match=r"column 'trip_miles' is text \(string\), but the config uses it as a number"
+    ):
+        check_data(config)
+
+
+def test_options_of_csv_files_need_csv_files(tmp_path):
+    with pytest.raises(ConfigError, match=r"csv: data\.format is parquet; drop these options"):
+        taxi(tmp_path, "data.format=parquet", "data.csv.index=true")
+    with pytest.raises(ConfigError, match=r"data\.csv\.encoding: .*no text encoding 'klingon'"):
+        taxi(tmp_path, "data.csv.encoding=klingon")

@@ -98,7 +98,7 @@ def _single_valued(columns: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Spars
     single = tf.raw_ops.Assert(condition=tf.equal(tf.size(several), 0), data=[message, several], summarize=5)
     name, first = next(iter(columns.items()))
     with tf.control_dependencies([single]):
-        checked = tf.SparseTensor(first.indices, tf.identity(first.values), first.dense_shape)
+        checked = tf.SparseTensor(first.indices, first.values, tf.identity(first.dense_shape))
     return {**columns, name: checked}
 
 

@@ -50,6 +50,7 @@ class ServingModel(tf.Module):
         super().__init__()
         self.model = model
         self.transform = TransformGraph(transform_output, features)
+        self.tables = self.transform.resources
         self._inputs = models.inputs_of(model) or sorted(model_inputs(transform_output.transformed_feature_spec()))
         self._outputs = sorted(transform_output.transformed_feature_spec())
         self.requests = Requests(

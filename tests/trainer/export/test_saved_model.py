@@ -16,7 +16,7 @@ from serving.inference.engine import SavedModel
 from serving.inference.probe import ProbeFailed, probing, requests_for
 from serving.inference.warmup import WARMUP_FILE
 from tests.e2e import bad_export
-from tests.shared.small_model import PARAMETERS
+from tests.shared.small_model import PARAMETERS, serialize
 from trainer.features.raw import MISSING
 from trainer.run_fn import KERAS_MODEL
 
@@ -177,3 +177,32 @@ def test_the_component_writes_the_verdict(small_model, broken_model, tmp_path, g
     assert blessing.get_int_custom_property("current_model_id") == 7
     assert not (Path(blessing.uri) / WARMUP_FILE).exists()
     assert bool(infra_blessing.reason(blessing)) is not good
+
+
+@pytest.mark.parametrize("name", ["fare", "kind", "hour"])
+def test_a_missing_value_is_the_same_in_every_signature_even_where_training_had_none(small_model, name):
+    rows = [{key: value for key, value in row.items() if key not in (name, "tips")} for row in small_model.rows[:50]]
+    model = SavedModel(str(small_model.saved_model))
+    by_example = np.array([serialize(row) for row in rows], object)
+    columns = {
+        key: client_columns.column(rows, key, np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype))
+        for key, info in model.signatures["columnar"].inputs.items()
+    }
+    answers = [
+        model.run(model.signatures["serving_default"], {"examples": by_example})["probability"],
+        model.run(model.signatures["columnar"], columns)["probability"],
+        model.run(model.signatures["classify"], {"inputs": by_example})["scores"][:, 1:],
+    ]
+    for answer in answers[1:]:
+        np.testing.assert_allclose(answer, answers[0], atol=1e-6)
+    whole = np.array([serialize(row) for row in small_model.rows[:50]], object)
+    complete = model.run(model.signatures["serving_default"], {"examples": whole})["probability"]
+    # What is imputed stays in the range of the data: no sentinel reaches the network.
+    assert answers[0].min() > complete.min() - 0.2
+    assert answers[0].max() < complete.max() + 0.2
+
+
+def test_two_values_where_one_is_expected_are_refused_by_name(small_model):
+    model = SavedModel(str(small_model.saved_model))
+    with pytest.raises(StatusError, match="more than one value in.*hour"):
+        model.run(model.signatures["serving_default"], {"examples": np.array([serialize({"hour": [1, 2]})], object)})

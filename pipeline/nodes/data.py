@@ -69,12 +69,11 @@ def _example_gen(graph: Graph) -> BaseComponent:
         example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=buckets) for name, buckets in data.splits.items()
     ]
     types = schema_features(config.schema_path) if config.schema_path else {}
-    reading = reading_of(config).model_copy(update={"types": types})
     example_gen = FileBasedExampleGen(
         input_base=graph.places.data,
         input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=data.pattern)]),
         output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
-        custom_config=example_gen_config(reading),
+        custom_config=example_gen_config(reading_of(config, types)),
         custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor),
     )
     return example_gen.with_id("ExampleGen")

@@ -34,14 +34,14 @@ class NotOfType(Exception):
         self.index, self.text = index, text
 
 
-def converted(cells: pa.Array, kind: str, options: CsvOptions, *, code: bool = False) -> pa.Array:
+def converted(cells: pa.Array, kind: str, options: CsvOptions, *, integer: bool = False) -> pa.Array:
     """Cells as values of a type; NaN stays NaN.
 
     Args:
         cells: text; null for an empty cell.
         kind: the type.
         options: how numbers are written.
-        code: whether an ``INT`` may be written with an empty fraction, as in 17031.0, or be NaN.
+        integer: whether an ``INT`` may be written as pandas writes one beside missing values: as 17031.0, or as NaN.
 
     Raises:
         NotOfType: the first cell of another type.
@@ -51,25 +51,23 @@ def converted(cells: pa.Array, kind: str, options: CsvOptions, *, code: bool = F
     if kind == "UNKNOWN":
         return pa.nulls(len(cells))
     plain = _plain(cells, options)
-    if code:
+    values = _parsed(plain, kind)
+    if values is None and integer and kind == "INT":
         plain = _without_fractions(plain)
-    try:
-        # Arrow parses hexadecimal integers, which are strings to TFX.
-        if kind != "INT" or not _any_hexadecimal(plain):
-            return plain.cast(_ARROW[kind])
-    except pa.ArrowInvalid:
-        pass
+        values = _parsed(plain, kind)
+    if values is not None:
+        return values
     # Spaces, signs and underscores: to TFX, a number is what Python parses as one.
-    return pa.array([_number(cell, kind, index, code) for index, cell in enumerate(plain.to_pylist())], _ARROW[kind])
+    return pa.array([_number(cell, kind, index, integer) for index, cell in enumerate(plain.to_pylist())], _ARROW[kind])
 
 
-def type_of(cells: pa.Array, options: CsvOptions, *, code: bool = False) -> tuple[str, int | None]:
+def type_of(cells: pa.Array, options: CsvOptions, *, integer: bool = False) -> tuple[str, int | None]:
     """The narrowest type of all cells, by TFX's rules, and the index of the cell that no narrower type holds.
 
     Args:
         cells: text; null for an empty cell.
         options: how numbers are written.
-        code: as in `converted`.
+        integer: as in `converted`.
     """
     if cells.null_count == len(cells):
         return "UNKNOWN", None
@@ -78,7 +76,7 @@ def type_of(cells: pa.Array, options: CsvOptions, *, code: bool = False) -> tupl
         try:
             if kind == "FLOAT" and (long := _long_integer(cells)) is not None:
                 return "BYTES", long
-            converted(cells, kind, options, code=code and kind == "INT")
+            converted(cells, kind, options, integer=integer)
         except NotOfType as error:
             witness = error.index
             continue
@@ -118,19 +116,30 @@ def _plain(cells: pa.Array, options: CsvOptions) -> pa.Array:
     return pc.replace_substring(cells, options.decimal, ".")
 
 
+def _parsed(cells: pa.Array, kind: str) -> pa.Array | None:
+    """What Arrow makes of the cells; None if it takes one for no number."""
+    # Arrow parses hexadecimal integers, which are strings to TFX.
+    if kind == "INT" and _any_hexadecimal(cells):
+        return None
+    try:
+        return cells.cast(_ARROW[kind])
+    except pa.ArrowInvalid:
+        return None
+
+
 def _without_fractions(cells: pa.Array) -> pa.Array:
     cells = pc.replace_substring_regex(cells, r"^(\s*[+-]?[0-9]+)\.0*(\s*)$", r"\1\2")
     return pc.if_else(pc.match_substring_regex(cells, _NAN), pa.scalar(None, cells.type), cells)
 
 
-def _number(cell: str | None, kind: str, index: int, code: bool) -> int | float | None:
+def _number(cell: str | None, kind: str, index: int, integer: bool) -> int | float | None:
     if cell is None:
         return None
     if not cell.isascii():
         # Digits of other scripts are numbers to Python but strings to TFX.
         raise NotOfType(index, cell)
     try:
-        number = float(cell) if kind == "FLOAT" else _whole(cell) if code else int(cell)
+        number = float(cell) if kind == "FLOAT" else _whole(cell) if integer else int(cell)
     except ValueError:
         raise NotOfType(index, cell) from None
     if kind == "INT" and number not in _INT64:

@@ -79,7 +79,7 @@ def record_batches(
 
 def _values(name: str, cells: pa.Array, kind: str, reading: Reading) -> pa.Array:
     try:
-        values = csv_cells.converted(cells, kind, reading.csv, code=name in reading.codes)
+        values = csv_cells.converted(cells, kind, reading.csv, integer=name in reading.integers)
     except NotOfType as error:
         raise BadValue(
             name, error.index, f"is {shown(error.text)}, but the schema says {kind}; fix the row or the schema"
@@ -118,7 +118,7 @@ def _inferred_types(
 
 
 def _widened(before: _Found, name: str, cells: pa.Array, place: str, rows: int, reading: Reading) -> _Found:
-    kind, index = csv_cells.type_of(cells, reading.csv, code=name in reading.codes)
+    kind, index = csv_cells.type_of(cells, reading.csv, integer=name in reading.integers)
     if csv_cells.ORDER.index(kind) <= csv_cells.ORDER.index(before.kind):
         return before
     if index is None:

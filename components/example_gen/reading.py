@@ -85,6 +85,11 @@ class Reading(Strict):
     codes: tuple[str, ...] = ()
     guessed: bool = False
 
+    @property
+    def integers(self) -> frozenset[str]:
+        """The columns whose numbers become integers: codes, and what the schema says."""
+        return frozenset(self.codes) | {name for name, kind in self.types.items() if kind == "INT"}
+
 
 def data_files(pattern: str, paths: Sequence[str]) -> list[str]:
     """Which of the files that match a pattern are data: ``*.csv*`` means ``.csv`` and ``.csv.gz``, no ``d.csv.bak``."""

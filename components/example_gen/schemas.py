@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pyarrow as pa
 
@@ -77,7 +77,7 @@ def check_schemas(schemas: Iterable[tuple[str, pa.Schema]], reading: Reading) ->
     for path, schema in schemas:
         try:
             check_names(schema.names)
-            found = {field.name: feature_type(field, codes=reading.codes) for field in schema}
+            found = {field.name: feature_type(field, integers=reading.integers) for field in schema}
             for field in schema:
                 _check_use(field, found[field.name], reading)
         except GateRefused as error:
@@ -92,12 +92,12 @@ def check_schemas(schemas: Iterable[tuple[str, pa.Schema]], reading: Reading) ->
                 )
 
 
-def feature_type(field: pa.Field, *, codes: Iterable[str] = ()) -> pa.DataType | None:
+def feature_type(field: pa.Field, *, integers: Collection[str] = ()) -> pa.DataType | None:
     """The type that a column's values become: int64, float or large_binary; None for a column of nulls only.
 
     Args:
         field: name and type of the column.
-        codes: columns whose numbers become integers.
+        integers: columns whose numbers become integers.
 
     Raises:
         UnsupportedColumn: names the column and its type.
@@ -108,7 +108,7 @@ def feature_type(field: pa.Field, *, codes: Iterable[str] = ()) -> pa.DataType |
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return pa.int64()
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return pa.int64() if field.name in codes else pa.float32()
+        return pa.int64() if field.name in integers and not is_list(field.type) else pa.float32()
     if any(is_text(kind) for is_text in _TEXTS):
         return pa.large_binary()
     raise UnsupportedColumn(

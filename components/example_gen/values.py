@@ -30,12 +30,12 @@ class BadValue(Exception):
         self.column, self.index, self.reason = column, index, reason
 
 
-def cleaned(batch: pa.RecordBatch, codes: Collection[str]) -> pa.RecordBatch:
+def cleaned(batch: pa.RecordBatch, integers: Collection[str]) -> pa.RecordBatch:
     """A batch in which NaN is null, numbers are finite as float32, codes are int64, and dates are ISO text.
 
     Args:
         batch: rows with any types that `schemas.feature_type` takes.
-        codes: columns whose numbers are codes: floats that are whole become int64, exactly.
+        integers: columns whose numbers are codes: floats that are whole become int64, exactly.
 
     Raises:
         BadValue: a number is infinite or beyond float32, a code is not whole, or a list has a missing value.
@@ -46,7 +46,9 @@ def cleaned(batch: pa.RecordBatch, codes: Collection[str]) -> pa.RecordBatch:
         column = batch.column(index)
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
-        columns.append(_cleaned_list(name, column) if is_list(column.type) else _cleaned(name, column, name in codes))
+        columns.append(
+            _cleaned_list(name, column) if is_list(column.type) else _cleaned(name, column, name in integers)
+        )
     return pa.RecordBatch.from_arrays(columns, names)
 
 
@@ -108,7 +110,8 @@ def finite(name: str, column: pa.Array, *, written: pa.Array | None = None) -> p
 def not_whole(column: str, index: int, value: str) -> BadValue:
     """The refusal of a code with a fraction, or of more than 64 bits."""
     reason = (
-        f"is {shown(value)}, which is no integer of 64 bits, but the config uses it as a category; choose another kind"
+        f"is {shown(value)}, which is no integer of 64 bits, but it is used as one (a category, or INT in the schema); "
+        "choose another kind"
     )
     return BadValue(column, index, reason)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from components.example_gen.reading import Reading
 from pipeline.config.config import Config
@@ -12,13 +12,21 @@ _NUMBERS = ("numeric", "bucketized")
 _CODES = ("vocabulary", "identity")
 
 
-def reading_of(config: Config) -> Reading:
-    """The reader's parameters, without the types of the schema."""
+def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Reading:
+    """The reader's parameters.
+
+    Args:
+        config: the pipeline's config.
+        types: the types of the curated schema. A column that it has is read by its type, whatever it is used for, so
+            that another choice of features finds the same examples in the cache.
+    """
+    known = types or {}
     return Reading(
         kind=config.data.format,
+        types=known,
         csv=config.data.csv,
-        numbers=(*_numbers_beside_features(config), *_columns(config, _NUMBERS)),
-        codes=tuple(_columns(config, _CODES)),
+        numbers=tuple(sorted({*_numbers_beside_features(config), *_columns(config, _NUMBERS)} - set(known))),
+        codes=tuple(sorted(set(_columns(config, _CODES)) - set(known))),
         guessed=config.features is None,
     )
 

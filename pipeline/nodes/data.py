@@ -80,7 +80,6 @@ def _example_gen(graph: Graph) -> BaseComponent:
         patterns=tuple(data.patterns.values()),
     )
     types = schema_features(config.schema_path) if config.schema_path else {}
-    reading = reading_of(config).model_copy(update={"types": types})
     component = WindowExampleGen if data.window > 1 else FileBasedExampleGen
     example_gen = component(
         input_base=graph.places.data,
@@ -88,7 +87,7 @@ def _example_gen(graph: Graph) -> BaseComponent:
             splits=[example_gen_pb2.Input.Split(name=name, pattern=glob) for name, glob in data.patterns.items()]
         ),
         output_config=example_gen_pb2.Output(split_config=_split_config(data.splits)),
-        custom_config=example_gen_config(reading, rows),
+        custom_config=example_gen_config(reading_of(config, types), rows),
         custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor),
     )
     return example_gen.with_id("ExampleGen")

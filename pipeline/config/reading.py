@@ -8,8 +8,8 @@ from components.example_gen.reading import Reading
 from pipeline.config.config import Config
 
 # The kinds of features that take one number a row, and those that take one code.
-_NUMBERS = ("numeric", "bucketized")
-_CODES = ("vocabulary", "identity")
+_NUMBERS = ("number",)
+_CODES = ("category", "cross")
 
 
 def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Reading:
@@ -33,8 +33,8 @@ def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Readin
 
 def _columns(config: Config, kinds: tuple[str, ...]) -> Iterator[str]:
     for column in config.features.columns() if config.features else ():
-        if column.key.removeprefix("features.") in kinds:
-            yield column.name
+        if column.options.kind in kinds:
+            yield from column.sources
 
 
 def _numbers_beside_features(config: Config) -> Iterator[str]:

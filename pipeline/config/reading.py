@@ -15,7 +15,7 @@ _CODES = ("vocabulary", "identity")
 def reading_of(config: Config) -> Reading:
     """The reader's parameters, without the types of the schema."""
     return Reading(
-        kind=config.data.format,
+        kind=config.data.file_format,
         csv=config.data.csv,
         numbers=(*_numbers_beside_features(config), *_columns(config, _NUMBERS)),
         codes=tuple(_columns(config, _CODES)),

@@ -11,6 +11,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
 from components.example_gen.executor import custom_config
+from components.example_gen.reading import Reading
 from components.example_gen.sql.component import SqlExecutor, sql_example_gen
 from components.example_gen.sql.options import FILE, Query
 from components.refusal import GateRefused
@@ -31,7 +32,7 @@ def component(query):
         query,
         input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=FILE)]),
         output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
-        custom_config=custom_config(kind="arrow", types={}),
+        custom_config=custom_config(Reading(kind="arrow")),
     )
 
 

@@ -38,7 +38,7 @@ def test_wrong_keys_are_named(taxi_config, tmp_path, words, message):
         (["data.query=select nope from trips"], "data.query: cannot be asked .*no such column: nope"),
         (
             ["data.query=select * from trips"],
-            "label.column: there is no column 'tips' in the rows of data.query; it has fare",
+            "label.column: there is no column 'tips' in the rows of data.query; it has 'fare'",
         ),
         (
             ["data.query=select 1", "data.uri=${NOT_SET_HERE}"],

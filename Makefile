@@ -32,8 +32,8 @@ bench: $(READY)            ## every benchmark, JSON lines on stdout
 	@for name in quality pipeline train serving compile; do $(BIN)/python -m bench.$$name || exit 1; done
 
 lock: $(READY)             ## renew requirements.lock from setup.py, and those of the images from that
-	@$(COMPILE) setup.py --extra dev --output-file requirements.lock
-	@$(COMPILE) setup.py --constraints requirements.lock --output-file $(IMAGES)/requirements.lock
+	@$(COMPILE) setup.py --extra dev --extra sql --output-file requirements.lock
+	@$(COMPILE) setup.py --extra sql --constraints requirements.lock --output-file $(IMAGES)/requirements.lock
 # The oldest CUDA wheels that TensorFlow accepts: those it was built with.
 	@$(COMPILE) setup.py --extra gpu --constraints requirements.lock --resolution lowest \
 	  --output-file $(IMAGES)/requirements-gpu.lock

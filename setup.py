@@ -63,6 +63,9 @@ DEV = [
     "zensical",
 ]
 
+# Drivers of databases, for data.format sql; those of clouds are extras of their own.  # part: sql
+SQL = ["adbc-driver-manager==1.*", "adbc-driver-sqlite==1.*", "adbc-driver-postgresql==1.*"]  # part: sql
+
 # CUDA as wheels; of the machine, only the driver is used.
 GPU = ["tensorflow[and-cuda]==2.21.*"]
 
@@ -75,5 +78,11 @@ setup(
     packages=find_packages(include=["pipeline*", "components*", "trainer*", "serving*", "kubeflow*"]),
     package_data={"pipeline.report": ["*.html"], "serving.client.messages": ["*.binpb"]},
     install_requires=RUNTIME,
-    extras_require={"dev": DEV, "gpu": GPU},
+    extras_require={
+        "dev": DEV,
+        "gpu": GPU,
+        "sql": SQL,  # part: sql
+        "bigquery": ["adbc-driver-manager==1.*", "adbc-driver-bigquery==1.*"],  # part: sql
+        "snowflake": ["adbc-driver-manager==1.*", "adbc-driver-snowflake==1.*"],  # part: sql
+    },
 )

@@ -79,7 +79,7 @@ class LocalRun:
         """Run the nodes; after a push, query the pushed model and print the summary."""
         start = time.monotonic()
         config, progress = self.config, self.progress
-        progress.title(f"{config.name}  {config.data.path} → {config.serving_folder}")
+        progress.title(f"{config.name}  {config.data.title} → {config.serving_folder}")
         warm_up()
         progress.start("start-up")
         with garbage_collection.importing():

@@ -57,7 +57,7 @@ class EngineCheck:
         hosts = probe(
             beam,
             folder=self._config.run_folder,
-            data=self._config.data.path.resolve(),
+            data=(self._config.data.path or self._config.run_folder).resolve(),
             packages=tuple(dict.fromkeys((*_PACKAGES, preprocessing))),
         )
         self._progress.detail(f"on {', '.join(hosts)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from components.example_gen.rows.options import ByColumn, ByTime, ByValue
 from components.messages import known_names, shown
 from pipeline.checks.files import data_files, known_columns
+from pipeline.checks.sql import query_columns  # part: sql
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 
@@ -24,17 +25,17 @@ _TYPES = {
 
 
 def check_data(config: Config) -> None:
-    """Check that the data files can be read and have every column that the config names.
+    """Check that the data can be read and has every column that the config names.
 
     Raises:
-        ConfigError: a file cannot be read, or a column is missing.
+        ConfigError: a file or a database cannot be read, or a column is missing.
     """
-    files = data_files(config)
-    columns = known_columns(config, files)
+    found = next((found for read in _COLUMNS if (found := read(config))), None)
+    place, columns = found or ("", None)
     for key, column in named_columns(config):
         if columns is not None and column not in columns:
             raise ConfigError(
-                f"{key}: there is no column {shown(column)} in {files[0]}; it has {known_names(columns, like=column)}."
+                f"{key}: there is no column {shown(column)} in {place}; it has {known_names(columns, like=column)}."
             )
 
 
@@ -90,6 +91,19 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
         yield f"data.splits (by {config.data.splits.by})", config.data.splits.column
     for column in config.gates.evaluation.slices:
         yield "gates.evaluation.slices", column
+
+
+def _file_columns(config: Config) -> tuple[str, set[str]] | None:
+    files = data_files(config)
+    columns = known_columns(config, files)
+    return (str(files[0]), columns) if columns is not None else None
+
+
+# What reads the columns, with the place that messages name. None means another kind of data, or that none can be known.
+_COLUMNS = (
+    query_columns,  # part: sql
+    _file_columns,
+)
 
 
 def _types(config: Config, key: str) -> tuple[str, ...]:

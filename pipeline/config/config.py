@@ -9,13 +9,13 @@ from pydantic import Field, model_validator
 
 from pipeline.config.beam.engines import Beam, runner_problem
 from pipeline.config.beam.in_process import InProcess
-from pipeline.config.data import Data
 from pipeline.config.fields import Name
 from pipeline.config.gates import Gates
 from pipeline.config.lite import WithLite  # part: lite
 from pipeline.config.platform.platforms import AnyPlatform
 from pipeline.config.section import Section
 from pipeline.config.serving import Serving
+from pipeline.config.sources.sources import Source
 from pipeline.config.trainer import Trainer
 from trainer.parameters import Features, Label, Parameters, Strict
 
@@ -36,7 +36,7 @@ class Config(
     """
 
     name: Name
-    data: Data
+    data: Source
     schema_path: Path | None = Field(default=None, alias="schema")
     label: Label
     example_weight: str | None = None

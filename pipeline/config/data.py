@@ -15,8 +15,31 @@ from components.example_gen.rows.options import ByFiles, ByRow, Splits, check_wh
 from trainer.parameters import Strict
 
 
-class Data(Strict):
-    """Where the examples come from.
+class Examples(Strict):
+    """Which of the examples are used, wherever they come from.
+
+    Attributes:
+        where: a condition, such as ``fare > 0 and payment_type != 'Unknown'``; rows that do not meet it are left out.
+            None keeps all rows.
+        splits: which split a row goes to; ``train`` and ``eval`` must be among them. ``{train: 2, eval: 1}`` are hash
+            buckets; other ways begin with ``by``.
+    """
+
+    where: Annotated[str, AfterValidator(check_where)] | None = None
+    splits: Splits = ByRow.model_validate({"train": 2, "eval": 1})
+
+    @property
+    def title(self) -> str:
+        """Where the examples come from, in a few words."""
+        raise NotImplementedError
+
+    def where_columns(self) -> Iterator[str]:
+        """The columns that ``where`` names."""
+        return expression.columns(expression.parse(self.where)) if self.where else iter(())
+
+
+class Data(Examples):
+    """Examples from files.
 
     Attributes:
         path: a folder; all files of the format in it are read.
@@ -26,10 +49,6 @@ class Data(Strict):
         format: ``csv`` with a header line, ``parquet``, ``arrow`` (Arrow's file format), or ``tfrecord`` of
             tf.Examples.
         csv: how CSV files are written.
-        where: a condition, such as ``fare > 0 and payment_type != 'Unknown'``; rows that do not meet it are left out.
-            None keeps all rows.
-        splits: which split a row goes to; ``train`` and ``eval`` must be among them. ``{train: 2, eval: 1}`` are hash
-            buckets; other ways begin with ``by``.
     """
 
     path: Path
@@ -37,8 +56,16 @@ class Data(Strict):
     window: PositiveInt = 1
     format: Literal["csv", "parquet", "arrow", "tfrecord"] = "csv"
     csv: CsvOptions = CsvOptions()
-    where: Annotated[str, AfterValidator(check_where)] | None = None
-    splits: Splits = ByRow.model_validate({"train": 2, "eval": 1})
+
+    @property
+    def title(self) -> str:
+        """See `Examples`."""
+        return str(self.path)
+
+    @property
+    def file_format(self) -> Literal["csv", "parquet", "arrow", "tfrecord"]:
+        """The format of the files that are ingested."""
+        return self.format
 
     @property
     def patterns(self) -> Mapping[str, str]:
@@ -47,10 +74,6 @@ class Data(Strict):
             return self.splits.given
         endings = {"csv": "*.csv*", "parquet": "*.parquet", "arrow": "*.arrow", "tfrecord": "*.tfrecord*"}
         return {"all": self.files or endings[self.format]}
-
-    def where_columns(self) -> Iterator[str]:
-        """The columns that ``where`` names."""
-        return expression.columns(expression.parse(self.where)) if self.where else iter(())
 
     @model_validator(mode="after")
     def _fits_together(self) -> Data:

@@ -22,7 +22,7 @@ def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Readin
     """
     known = types or {}
     return Reading(
-        kind=config.data.format,
+        kind=config.data.file_format,
         types=known,
         csv=config.data.csv,
         numbers=tuple(sorted({*_numbers_beside_features(config), *_columns(config, _NUMBERS)} - set(known))),

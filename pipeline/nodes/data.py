@@ -18,9 +18,11 @@ from components.example_gen.driver import WindowExampleGen
 from components.example_gen.executor import Executor as ExampleGenExecutor
 from components.example_gen.executor import custom_config as example_gen_config
 from components.example_gen.rows.options import ByColumn, ByFiles, ByRow, Rows, Splits
+from components.example_gen.sql.component import sql_example_gen  # part: sql
 from components.gates.data_gate import DataGate
 from pipeline.checks.columns import schema_features
 from pipeline.config.reading import reading_of
+from pipeline.config.sources.sql import Sql  # part: sql
 from pipeline.nodes import own_gates
 from pipeline.nodes.graph import Graph
 from pipeline.nodes.training.trainer import custom_config
@@ -30,7 +32,9 @@ from trainer.features.columns import kind_modules
 def add_validated_examples(graph: Graph) -> None:
     """ExampleGen to DataGate, and the gates of your own before the training."""
     config = graph.config
-    example_gen = graph.add(_example_gen(graph))
+    # The cache key is made here: on a platform, that of a query does not know its rows.
+    uncached = config.data.path is None and config.platform is not None
+    example_gen = graph.add(_example_gen(graph), uncached=uncached)
     statistics_gen = graph.add(StatisticsGen(examples=example_gen.outputs["examples"]))
     statistics = statistics_gen.outputs["statistics"]
     schema_gen = graph.add(_schema_gen(graph, statistics))
@@ -80,15 +84,19 @@ def _example_gen(graph: Graph) -> BaseComponent:
         patterns=tuple(data.patterns.values()),
     )
     types = schema_features(config.schema_path) if config.schema_path else {}
-    component = WindowExampleGen if data.window > 1 else FileBasedExampleGen
-    example_gen = component(
-        input_base=graph.places.data,
-        input_config=example_gen_pb2.Input(
+    reading = reading_of(config, types)
+    arguments = {
+        "input_config": example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name=name, pattern=glob) for name, glob in data.patterns.items()]
         ),
-        output_config=example_gen_pb2.Output(split_config=_split_config(data.splits)),
-        custom_config=example_gen_config(reading_of(config, types), rows),
-        custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor),
+        "output_config": example_gen_pb2.Output(split_config=_split_config(data.splits)),
+        "custom_config": example_gen_config(reading, rows),
+    }
+    if isinstance(data, Sql):  # part: sql
+        return sql_example_gen(data.as_query(), **arguments).with_id("ExampleGen")  # part: sql
+    component = WindowExampleGen if data.window > 1 else FileBasedExampleGen
+    example_gen = component(
+        input_base=graph.places.data, custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor), **arguments
     )
     return example_gen.with_id("ExampleGen")
 

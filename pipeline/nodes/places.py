@@ -15,7 +15,7 @@ class Places:
 
     Attributes:
         artifacts: the pipeline root.
-        data: the folder of the examples.
+        data: the folder of the examples; that of the artifacts if they come from no files.
         schema: the curated schema's file; None where SchemaGen infers one.
         serving: the folder of the served model; its children are the versions.
         checkpoints: folder of the trainer's checkpoints.
@@ -38,16 +38,18 @@ def places(config: Config) -> Places:
     """
     platform, model = config.platform, config.serving.model_name
     if platform is None:
+        artifacts = config.run_folder / "artifacts"
         return Places(
-            artifacts=str(config.run_folder / "artifacts"),
-            data=str(config.data.path.resolve()),
+            artifacts=str(artifacts),
+            data=str(config.data.path.resolve() if config.data.path else artifacts),
             schema=str(_by_content(config.schema_path, config)) if config.schema_path else None,
             serving=str(config.serving_folder),
             checkpoints=str(config.run_folder / "checkpoints"),
         )
+    root = f"{platform.root}/{config.name}"
     return Places(
-        artifacts=f"{platform.root}/{config.name}",
-        data=platform.data or str(config.data.path),
+        artifacts=root,
+        data=platform.data or str(config.data.path or root),
         schema=str(config.schema_path) if config.schema_path else None,
         serving=f"{platform.serving}/{model}",
         checkpoints=f"{platform.state}/{config.name}/checkpoints",

@@ -1,0 +1,1 @@
+"""ExampleGen from a query: a database's rows, through ADBC, into the ingest of files."""

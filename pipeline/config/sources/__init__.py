@@ -1,0 +1,1 @@
+"""The kinds of the section ``data``: files, and what else a project reads."""

@@ -1,0 +1,119 @@
+"""Rows of a query become the same examples as the rows of a file."""
+
+import csv
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.proto import example_gen_pb2
+from tfx.types import standard_artifacts
+
+from components.example_gen.executor import custom_config
+from components.example_gen.reading import Reading
+from components.example_gen.sql.component import SqlExecutor, sql_example_gen
+from components.example_gen.sql.options import FILE, Query
+from components.refusal import GateRefused
+from tests.components.example_gen.ingest import ingest, plain, written
+from tests.shared import postgres
+
+pytestmark = pytest.mark.tensorflow
+
+TAXI = Path("data/taxi")
+
+
+def component(query):
+    splits = [
+        example_gen_pb2.SplitConfig.Split(name="train", hash_buckets=2),
+        example_gen_pb2.SplitConfig.Split(name="eval", hash_buckets=1),
+    ]
+    return sql_example_gen(
+        query,
+        input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=FILE)]),
+        output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
+        custom_config=custom_config(Reading(kind="arrow")),
+    )
+
+
+def properties(query):
+    return {name: value for name, value in component(query).spec.exec_properties.items() if value is not None}
+
+
+def ask(query, output, *, runner="FnApiRunner"):
+    artifact = standard_artifacts.Examples()
+    artifact.uri = str(output)
+    context = BaseBeamExecutor.Context(
+        beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(output.parent / "temporary"), unique_id="1"
+    )
+    SqlExecutor(context).Do({}, {"examples": [artifact]}, properties(query))
+    return artifact
+
+
+def taxi_database(file):
+    """The rows of all files; an empty cell is NULL."""
+    with sqlite3.connect(file) as connection:
+        for number, path in enumerate(sorted(TAXI.glob("*.csv"))):
+            with path.open(newline="") as stream:
+                names, *rows = csv.reader(stream)
+            if not number:
+                kinds = (f"{name} {'text' if name in ('company', 'payment_type') else 'numeric'}" for name in names)
+                connection.execute(f"create table trips({', '.join(kinds)})")
+            marks = ", ".join("?" * len(names))
+            connection.executemany(
+                f"insert into trips values({marks})", ([cell or None for cell in row] for row in rows)
+            )
+        reals = [name for name in names if name in ("fare", "tips", "trip_miles") or name.endswith("tude")]
+    connection.close()
+    # NUMERIC stores 5.0 as an integer.
+    return (
+        f"select {', '.join(f'cast({name} as real) as {name}' if name in reals else name for name in names)} from trips"
+    )
+
+
+@pytest.mark.parametrize("runner", ["FnApiRunner", pytest.param("BundleBasedDirectRunner", marks=pytest.mark.slow)])
+def test_taxi_from_sqlite_is_taxi_from_csv_to_the_byte(tmp_path, runner):
+    query = taxi_database(tmp_path / "taxi.db")
+    ingest(TAXI, tmp_path / "files")
+    artifact = ask(Query(driver="sqlite", uri=str(tmp_path / "taxi.db"), query=query), tmp_path / "rows", runner=runner)
+    assert written(tmp_path / "rows") == written(tmp_path / "files")
+    assert json.loads(artifact.split_names) == ["train", "eval"]
+    assert {path.name for path in (tmp_path / "rows").iterdir()} == {"Split-train", "Split-eval", "rows.json"}
+
+
+def test_postgresql_by_password_whose_value_is_stored_nowhere(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("READER_PASSWORD", postgres.PASSWORD)
+    with postgres.server() as address, caplog.at_level("DEBUG"):
+        uri = f"postgresql://reader:${{READER_PASSWORD}}@{address}/postgres"
+        query = Query(
+            driver="postgresql",
+            uri=uri,
+            query="select g as id, '{a,b}'::text[] as tags, g % 2 = 0 as even, "
+            "nullif(g, 1) / 2.0 as half from generate_series(1, 3) g",
+        )
+        ask(query, tmp_path / "rows")
+    found = sorted(plain(tmp_path / "rows"), key=lambda example: example["id"])
+    assert found == [
+        {"id": [1], "tags": [b"a", b"b"], "even": [0], "half": []},
+        {"id": [2], "tags": [b"a", b"b"], "even": [1], "half": [1.0]},
+        {"id": [3], "tags": [b"a", b"b"], "even": [0], "half": [1.5]},
+    ]
+    stored = str(properties(query))
+    assert "${READER_PASSWORD}" in stored
+    assert postgres.PASSWORD not in stored + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("select fare from trips where fare > 1000", r"^there are no rows in data\.query\.$"),
+        ("select nope from trips", r"^data\.query: .*no such column: nope"),
+    ],
+)
+def test_a_refusal_names_the_query_and_leaves_no_rows_behind(tmp_path, query, message):
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("create table trips as select 1.5 as fare")
+    connection.close()
+    with pytest.raises(GateRefused, match=message):
+        ask(Query(driver="sqlite", uri=str(tmp_path / "shop.db"), query=query), tmp_path / "rows")
+    assert not list((tmp_path / "rows").rglob("*.arrow"))

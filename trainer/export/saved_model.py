@@ -19,6 +19,7 @@ from trainer.data import specs
 from trainer.export import archive
 from trainer.features import image
 from trainer.models.heads import head_of
+from trainer.models.outcome import outcome_of
 from trainer.parameters import Label
 
 COLUMNAR = "columnar"
@@ -57,7 +58,7 @@ class ServingModel(tf.Module):
         self._raw_spec = transform_output.raw_feature_spec()
         self._transformed_spec = transform_output.transformed_feature_spec()
         self._label = label
-        self._head = head_of(label)
+        self._head = head_of(label, outcome_of(model))
         self._served = sorted(served)
 
     @property
@@ -67,7 +68,7 @@ class ServingModel(tf.Module):
 
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """``serving_default``: serialized tf.Examples, string ``[batch]``, to float32 ``[batch, units]``."""
-        return {self._head.output: self._predict_examples(examples)}
+        return self._head.outputs(self._predict_examples(examples))
 
     def serve_columns(self, columns: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """``columnar``: one tensor per raw feature (see `columnar_signature`), `MISSING` for a missing value."""
@@ -78,7 +79,7 @@ class ServingModel(tf.Module):
                 raw[name] = _drop_missing(tf.reshape(values, [-1, math.prod(self._columnar_shape(name))]))
             else:
                 raw[name] = tf.reshape(values, [-1, *specs.row_shape(spec)])
-        return {self._head.output: self._predict(raw)}
+        return self._head.outputs(self._predict(raw))
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """``transform_features``: serialized tf.Examples to transformed features and label, for evaluation."""

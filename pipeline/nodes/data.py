@@ -35,9 +35,11 @@ def add_validated_examples(graph: Graph) -> None:
         DataGate(
             anomalies=graph.output("ExampleValidator.anomalies"),
             statistics=statistics,
+            examples=example_gen.outputs["examples"],
             label=config.label.model_dump_json(),
             fail_on=config.gates.data.fail_on,
             allow=",".join(config.gates.data.allow),
+            example_weight=config.example_weight or "",
         ),
         gate=True,
     )

@@ -99,6 +99,10 @@ class Label(Strict):
         """The named classes as text, in the order of their ids; None where the label has no names."""
         return tuple(map(str, self.classes)) if isinstance(self.classes, tuple) else None
 
+    def class_values(self) -> tuple[str, ...]:
+        """The values that the config names, as text."""
+        return self.values or (() if self.positive is None else (str(self.positive),))
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The raw columns that make the label."""

@@ -46,7 +46,7 @@ def _comparison(above: Above | float, left: tf.Tensor, inputs: Mapping[str, Raw]
         right = above.times * _numbers(inputs[above.column])
     else:
         right = tf.fill(tf.shape(left), tf.constant(above, tf.float32))
-    return _binary(left > right, known=~(tf.math.is_nan(left) | tf.math.is_nan(right)))
+    return _binary(left > right, known=tf.logical_not(tf.math.is_nan(left) | tf.math.is_nan(right)))
 
 
 def _numbers(column: Raw) -> tf.Tensor:

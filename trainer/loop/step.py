@@ -145,7 +145,7 @@ class StepRunner:
         pieces = self._options.accumulation
         if pieces == 1:
             return self._gradients(features, label, weight, total)
-        rows = int(weight.shape[0])
+        rows = weight.shape[0] or 0
 
         def of_piece(piece: int) -> tuple[tf.Tensor, list[tf.Tensor]]:
             part = slice(piece * rows // pieces, (piece + 1) * rows // pieces)

@@ -7,8 +7,6 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, field_validator, model_validator
 
-DEFAULT_EPOCHS = 3
-
 
 class Strict(BaseModel):
     """A frozen model that refuses unknown keys."""
@@ -60,17 +58,17 @@ class Optimizer(Strict):
 
 
 class EarlyStopping(Strict):
-    """End the training when the eval split no longer improves.
+    """End the training when the rows of train that are held back no longer improve.
 
     Attributes:
-        metric: metric of the eval split; None means the task's own: auc, accuracy or mean_absolute_error.
+        metric: metric of the rows held back; None means the task's own: auc, accuracy or mean_absolute_error.
         patience: int, evaluations without an improvement before the training ends.
         min_delta: the smallest improvement that counts.
         restore_best: whether to return to the weights of the best evaluation.
     """
 
     metric: str | None = None
-    patience: int = Field(default=3, gt=0)
+    patience: int = Field(default=12, gt=0)
     min_delta: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     restore_best: bool = True
 
@@ -91,16 +89,23 @@ class Loop(Strict):
     """The training loop.
 
     Attributes:
-        global_batch_size: int, examples per step over all replicas and accumulated micro-batches.
-        epochs: int, passes over the training split; None means 3, or as many as ``steps`` take.
+        global_batch_size: int, examples per step over all replicas and accumulated micro-batches; None chooses 32 to
+            256 by the number of rows.
+        epochs: int, passes over the training split. None and no ``steps`` means that the training ends by
+            ``early_stopping``, or at the latest after a number of steps that follows from the number of rows.
         steps: int, steps of the whole training, instead of ``epochs``.
         steps_per_loop: int, steps in one compiled call, before the host sees the metrics.
-        evaluate_every_steps: int, steps between evaluations; None evaluates after each epoch.
+        evaluate_every_steps: int, steps between evaluations; None evaluates after each epoch, but not before 20 steps
+            if the length is not given.
+        validation: the share of train, in (0, 1), that is held back where something is chosen by it: early stopping, a
+            threshold, hyperparameters. The eval split belongs to the gates.
         optimizer: optimizer, learning-rate schedule, clipping and averaging.
         accumulation: int, micro-batches per step and replica.
-        class_weights: weight of an example by its class's name; classes not named weigh 1.
+        class_weights: weight of an example by its class's name, where classes not named weigh 1; ``balanced`` gives all
+            classes the same total.
         label_smoothing: share of a label, in [0, 1), that is spread evenly over all classes.
-        early_stopping: when to end the training early; None trains to the end.
+        early_stopping: when to end the training early; None trains to the end if ``steps`` or ``epochs`` say where it
+            is, and else stops early with the defaults.
         precision: ``bfloat16`` and ``float16`` compute in half precision and keep the weights in float32; ``float16``
             scales the loss.
         jit_compile: whether to compile with XLA; None compiles where it works, on a single replica.
@@ -114,14 +119,15 @@ class Loop(Strict):
         checkpoints: interval and number of checkpoints.
     """
 
-    global_batch_size: PositiveInt = 256
+    global_batch_size: PositiveInt | None = None
     epochs: PositiveInt | None = None
     steps: PositiveInt | None = None
     steps_per_loop: PositiveInt = 40
     evaluate_every_steps: PositiveInt | None = None
+    validation: float = Field(default=0.15, gt=0, lt=1)
     optimizer: Optimizer = Optimizer()
     accumulation: PositiveInt = 1
-    class_weights: Mapping[str, float] = {}
+    class_weights: Mapping[str, float] | Literal["balanced"] = {}
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     early_stopping: EarlyStopping | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -144,9 +150,19 @@ class Loop(Strict):
     def _consistent(self) -> Loop:
         if self.epochs is not None and self.steps is not None:
             raise ValueError("steps: give steps or epochs, not both (set the other to null)")
-        if self.global_batch_size < self.accumulation:
+        if self.global_batch_size is not None and self.global_batch_size < self.accumulation:
             raise ValueError("accumulation: there are more micro-batches than examples in a batch")
-        for name, weight in self.class_weights.items():
+        for name, weight in self.class_weights.items() if isinstance(self.class_weights, Mapping) else ():
             if not 0 <= weight < float("inf"):
                 raise ValueError(f"class_weights.{name}: must be 0 or more, got {weight}")
         return self
+
+    @property
+    def open_end(self) -> bool:
+        """Whether neither ``epochs`` nor ``steps`` say how long the training is."""
+        return self.epochs is None and self.steps is None
+
+    @property
+    def stopping(self) -> EarlyStopping | None:
+        """When to end the training early; None trains to the end."""
+        return self.early_stopping or (EarlyStopping() if self.open_end else None)

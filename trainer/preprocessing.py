@@ -7,11 +7,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.features import tensors
 from trainer.features.outputs import Outputs
 from trainer.features.raw import Raw, RawColumns
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
-from trainer.parameters import CUSTOM_CONFIG_KEY, Label, Parameters
+from trainer.labels.transform import label_of
+from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 
 
 def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]) -> dict[str, tf.Tensor]:
@@ -39,30 +39,3 @@ def preprocessing_fn(inputs: Mapping[str, Raw], custom_config: Mapping[str, Any]
         weights = tf.cast(RawColumns(inputs, [column]).floats([column]), tf.float32)
         transformed[EXAMPLE_WEIGHT_KEY] = tf.where(tf.math.is_nan(weights), 1.0, weights)
     return transformed
-
-
-def label_of(label: Label, inputs: Mapping[str, tensors.Raw]) -> tf.Tensor:
-    """The label, shape ``[batch, 1]``; a missing value counts as 0.
-
-    Args:
-        label: column and task.
-        inputs: raw features by name.
-
-    Returns:
-        float32 0 or 1 for a binary task, the number itself as float32 for regression, the class id as int64 for a
-        multiclass one, where an unknown name counts as class 0.
-    """
-    column = inputs[label.column]
-    if isinstance(label.classes, tuple):
-        matches = tf.equal(tensors.dense(column, default=""), tf.constant([label.classes]))
-        # Where nothing matches, all are equal and argmax takes the first.
-        return tf.argmax(tf.cast(matches, tf.int32), axis=1)[:, tf.newaxis]
-    if label.task == "multiclass":
-        return tensors.dense(tensors.cast(column, tf.int64), default=0)
-    left = tensors.dense(tensors.cast(column, tf.float32), default=0.0)
-    if label.task == "regression":
-        return left
-    if label.above is None:
-        return tf.cast(left > 0.5, tf.float32)
-    right = tensors.dense(tensors.cast(inputs[label.above.column], tf.float32), default=0.0)
-    return tf.cast(left > label.above.times * right, tf.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -18,16 +20,24 @@ from trainer import models
 from trainer.data.columns import Columns, read_columns
 from trainer.distribution.replicas import Replicas
 from trainer.features.meaning import meanings
-from trainer.features.transformed import TransformedFeatures
+from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures
+from trainer.labels import threshold, values
+from trainer.labels.config import Label
 from trainer.loop import controller, warm_start
+from trainer.loop.evaluation import Evaluation
+from trainer.loop.held_back import hold_back
 from trainer.loop.progress import TrainingProgress, progress_logger
 from trainer.loop.warm_start import Meanings
-from trainer.models.heads import class_weight_table, head_of
+from trainer.models.heads import head_of
+from trainer.models.outcome import TargetScale, Threshold, followed_by
+from trainer.options import Loop
 from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, EXECUTION, Parameters
 
 # The trained model before any export, and the meaning of its ids, in the same folder.
 KERAS_FILE = "model.keras"
 MEANINGS_FILE = "ids.json"
+
+_ROWS_PER_READ = 65536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +85,7 @@ class Training:
         checkpoints: str,
         report: Callable[[TrainingProgress], None],
         base_model: str | None = None,
+        compared: bool = False,
     ) -> controller.Trained:
         """Train one model.
 
@@ -84,26 +95,52 @@ class Training:
             checkpoints: path of a folder that no other training uses.
             report: receives every report.
             base_model: folder of an earlier model's Keras file to start from; None starts afresh.
+            compared: whether the figures choose between trainings.
+
+        Returns:
+            The model, and its figures on the rows of train that are held back if anything is chosen by them, else on
+            the eval split.
+
+        Raises:
+            ValueError: the labels or an option do not allow a training; see also `trainer.loop.controller.fit`.
         """
-        head = head_of(parameters.label)
+        label, loop = parameters.label, parameters.loop
+        for split, columns in (("train", self.train), ("eval", self.evaluation)):
+            values.check(_labels(columns), label=label, split=split)
+        train, evaluation = self._rows(loop, chosen_by=compared or isinstance(label.threshold, str))
+        labels = _labels(train)
+        outcome = _outcome(label, labels)
+        head = head_of(label, outcome)
 
         def build_model() -> keras.Model:
             model = models.build(parameters.model, features=self.features, units=head.units)
+            model = followed_by(model, outcome) if outcome else model
             if base_model:
                 self._warm_start(model, base_model)
             return model
 
-        return controller.fit(
+        trained = controller.fit(
             build_model=build_model,
             head=head,
-            class_weights=class_weight_table(parameters.label, parameters.loop.class_weights),
-            train=self.train,
-            evaluation=self.evaluation,
-            options=parameters.loop,
+            class_weights=values.class_weights(
+                loop.class_weights, label=label, values=labels, row_weights=_weights(train)
+            ),
+            train=train,
+            evaluation=evaluation,
+            options=loop,
             replicas=replicas,
             checkpoints=checkpoints,
             report=report,
         )
+        return _with_threshold(trained, outcome, label=label, evaluation=evaluation, eager=loop.eager)
+
+    def _rows(self, loop: Loop, *, chosen_by: bool) -> tuple[Columns, Columns]:
+        """The rows to train on, and those to evaluate while training."""
+        if chosen_by or loop.stopping:
+            return hold_back(self.train, share=loop.validation, seed=loop.seed)
+        if loop.validation != Loop().validation:
+            progress_logger.warning("validation has no effect: nothing is chosen by rows that are held back.")
+        return self.train, self.evaluation
 
     def save(self, model: keras.Model, folder: str) -> None:
         """Write the Keras file and what its ids mean."""
@@ -119,6 +156,51 @@ class Training:
             new=self.meanings,
         )
         progress_logger.warning(f"warm start: {taken} of {count} variables come from the model pushed last.")
+
+
+def _labels(columns: Columns) -> np.ndarray:
+    """The labels, ``[rows]``."""
+    return _column(columns, LABEL_KEY)
+
+
+def _weights(columns: Columns) -> np.ndarray | None:
+    """The example weights, ``[rows]``; None if there are none."""
+    return _column(columns, EXAMPLE_WEIGHT_KEY) if EXAMPLE_WEIGHT_KEY in columns.layout.columns else None
+
+
+def _column(columns: Columns, name: str) -> np.ndarray:
+    place = columns.layout.columns[name]
+    starts = range(0, columns.rows, _ROWS_PER_READ)
+    indices = [np.arange(start, min(start + _ROWS_PER_READ, columns.rows)) for start in starts]
+    return np.concatenate([columns.matrices[place.matrix].take(some)[:, place.start] for some in indices])
+
+
+def _outcome(label: Label, labels: np.ndarray) -> keras.layers.Layer | None:
+    """The layer at the network's end for what is learnt from the labels; None if there is no such thing."""
+    if label.task == "regression":
+        mean, std = values.scale(labels, log=label.log)
+        return TargetScale(mean=mean, std=std, name="target_scale")
+    return Threshold(name="threshold") if isinstance(label.threshold, str) else None
+
+
+def _with_threshold(
+    trained: controller.Trained,
+    outcome: keras.layers.Layer | None,
+    *,
+    label: Label,
+    evaluation: Columns,
+    eager: bool,
+) -> controller.Trained:
+    """The trained model with the threshold that the rows held back choose, and its figures there, if it has one."""
+    if not isinstance(outcome, Threshold) or not isinstance(label.threshold, str):
+        return trained
+    evaluate = functools.partial(Evaluation, model=trained.model, columns=evaluation, eager=eager)
+    probabilities, labels, weights = evaluate(head=head_of(label)).predictions()
+    measure = label.threshold.removeprefix("best_")
+    chosen = threshold.best_threshold(probabilities[:, 0], labels, weights, measure=measure)
+    outcome.probability.assign(chosen)
+    progress_logger.warning(f"threshold {chosen:.4f} has the best {measure} of {len(labels):,} rows held back.")
+    return dataclasses.replace(trained, evaluation=evaluate(head=head_of(label, outcome)).run())
 
 
 def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:

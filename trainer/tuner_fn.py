@@ -33,7 +33,7 @@ from trainer.tuning.algorithms import search_algorithm
 from trainer.tuning.hyperparameters import described, with_hyperparameters
 from trainer.tuning.search import SEARCH_KEY, Search, first_error
 
-# The outcome of a trial, in its folder: the figures of the eval split, or why it failed.
+# The outcome of a trial, in its folder: the figures of the rows held back, or why it failed.
 RECORD_FILE = "trial.json"
 _FAILURE = "failure"
 _STATE_FOLDER = "keras_tuner"
@@ -162,6 +162,7 @@ class LoopTuner(BaseTuner):
                     replicas=self._where,
                     checkpoints=checkpoints,
                     report=lambda progress: progress_logger.info(progress.line()),
+                    compared=True,
                 )
                 record = trained.evaluation
             except TrainingDiverged as error:

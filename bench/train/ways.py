@@ -145,6 +145,7 @@ class TrainingBench:
             controller = Controller(
                 runner=runner,
                 batches=batches,
+                batch_size=self._batch_size,
                 evaluation=Evaluation(model=runner.model, columns=one_example, head=self._head, eager=False),
                 checkpoints=checkpoints,
                 intervals=Intervals.of(options, batches),

@@ -1,7 +1,7 @@
 """DataGate: stops the run on data anomalies and on a label that no model can learn.
 
 The standard ExampleValidator only reports: it never fails, and the pipeline trains on bad data. Nor does it know the
-label, whose missing values would silently become negatives, the first class or 0.
+label and the example weights.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,8 +13,9 @@ from tfx.types import artifact_utils, standard_artifacts
 
 from components.annotations import InputArtifact, Parameter
 from components.gates.label_check import label_anomalies
+from components.gates.weight_check import weight_anomalies
 from components.refusal import GateRefused
-from trainer.parameters import Label
+from trainer.labels.config import Label
 
 _ANOMALIES_FILE = "SchemaDiff.pb"
 _DATASET = "dataset"
@@ -26,18 +27,22 @@ _SHOWN = 3
 def DataGate(  # noqa: N802 (TFX names components as classes)
     anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
     statistics: InputArtifact[standard_artifacts.ExampleStatistics],
+    examples: InputArtifact[standard_artifacts.Examples],
     label: Parameter[str],
     fail_on: Parameter[str],
     allow: Parameter[str] = "",
+    example_weight: Parameter[str] = "",
 ) -> None:
-    """Refuse the data if ExampleValidator found anomalies or no model can learn the label of a split.
+    """Refuse the data if ExampleValidator found anomalies or no model can learn the label or weights of a split.
 
     Args:
         anomalies: ExampleValidator's output, one folder per split.
-        statistics: StatisticsGen's output, for the label.
+        statistics: StatisticsGen's output, for the label and the example weight.
+        examples: ExampleGen's output, for a label of which the statistics do not tell enough.
         label: a `trainer.parameters.Label` as JSON.
         fail_on: lowest severity that refuses, ``error`` or ``warning``.
         allow: accepted anomalies, comma-separated ``feature:REASON`` or ``feature`` (any reason).
+        example_weight: the column that holds the example weights; empty without weights.
 
     Raises:
         GateRefused: there are anomalies; names the first ones, each with its split and feature.
@@ -45,14 +50,14 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     splits = artifact_utils.decode_split_names(anomalies.split_names)
     allowed = frozenset(filter(None, allow.split(",")))
     found = find_anomalies(anomalies.uri, splits=splits, fail_on=fail_on, allow=allowed)
-    found += [
-        text
-        for text, names in label_anomalies(statistics.uri, splits=splits, label=Label.model_validate_json(label))
-        if not names & allowed
-    ]
+    wanted = Label.model_validate_json(label)
+    more = [*label_anomalies(statistics.uri, examples.uri, splits=splits, label=wanted)]
+    if example_weight:
+        more += weight_anomalies(statistics.uri, splits=splits, column=example_weight)
+    found += [text for text, names in more if not names & allowed]
     if found:
-        more = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
-        raise GateRefused("; ".join(found[:_SHOWN]) + more)
+        others = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
+        raise GateRefused("; ".join(found[:_SHOWN]) + others)
 
 
 def find_anomalies(uri: str, *, splits: Sequence[str], fail_on: str, allow: Collection[str]) -> list[str]:

@@ -22,6 +22,7 @@ from serving.inference.probe import Answers, ProbeFailed, WarmUp, probing
 from trainer import models
 from trainer.export.saved_model import CLASSIFY, COLUMNAR, REGRESS, TRANSFORM_FEATURES
 from trainer.models.heads import head_of
+from trainer.models.outcome import outcome_of
 from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
 
@@ -103,13 +104,14 @@ def trained_answers(records: list[bytes], *, label: Label, keras_model: str, tra
     raw = tf.io.parse_example(records, output.raw_feature_spec())
     transformed = {name: tensor.numpy() for name, tensor in loader.apply_transform_model(raw).items()}
     model = models.load(keras_model)
-    head = head_of(label)
-    predictions = head.predictions(models.apply(model, transformed, training=False)).numpy()
+    head = head_of(label, outcome_of(model))
+    predictions = head.predictions(models.apply(model, transformed, training=False))
+    served = {name: tensor.numpy() for name, tensor in head.outputs(predictions).items()}
     return {
-        SERVING_DEFAULT: {head.output: predictions},
-        COLUMNAR: {head.output: predictions},
+        SERVING_DEFAULT: served,
+        COLUMNAR: served,
         TRANSFORM_FEATURES: transformed,
-        **_generic_answers(label, predictions),
+        **_generic_answers(label, predictions.numpy()),
     }
 
 

@@ -16,7 +16,8 @@ from trainer import models
 from trainer.export import lite
 from trainer.export.lite_variants import Variant
 from trainer.features.transformed import model_inputs
-from trainer.models.heads import head_of
+from trainer.models.heads import BinaryHead, head_of
+from trainer.models.outcome import outcome_of
 from trainer.parameters import Label
 from trainer.run_fn import KERAS_MODEL
 
@@ -66,7 +67,7 @@ def LiteExport(  # noqa: N802 (TFX names components as classes)
     specs = {name: tf.TensorSpec([None, *array.shape[1:]], array.dtype) for name, array in batch.items()}
     inputs = lite.input_specs(trained, specs)
     batch = {name: batch[name] for name in inputs}
-    head = head_of(Label.model_validate_json(label))
+    head = head_of(Label.model_validate_json(label), outcome_of(trained))
     content = lite.convert(
         model=trained,
         head=head,
@@ -84,6 +85,9 @@ def LiteExport(  # noqa: N802 (TFX names components as classes)
         "inputs": {name: {"dtype": spec.dtype.name, "shape": [None, *spec.shape[1:]]} for name, spec in inputs.items()},
         "output": head.output,
     }
+    if isinstance(head, BinaryHead) and head.names is not None:
+        # The file yields the probability alone.
+        description["threshold"] = head.threshold
     (Path(lite_model.uri) / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
 
 

@@ -16,7 +16,6 @@ _ANY = ("INT", "FLOAT", "BYTES")
 _NUMBER = ("INT", "FLOAT")
 # The types in a schema that each key of the config can use.
 _TYPES = {
-    "label.column": _NUMBER,
     "label.above.column": _NUMBER,
     "example_weight": _NUMBER,
     # A hash of a number with a fraction says little.
@@ -80,8 +79,7 @@ def schema_features(path: Path) -> dict[str, str]:
 def named_columns(config: Config) -> Iterator[tuple[str, str]]:
     """Every raw column that the config names, with the key that names it."""
     yield "label.column", config.label.column
-    if config.label.above:
-        yield "label.above.column", config.label.above.column
+    yield from (("label.above.column", column) for column in config.label.columns[1:])
     if config.example_weight:
         yield "example_weight", config.example_weight
     if config.features:
@@ -108,7 +106,8 @@ _COLUMNS = (
 
 def _types(config: Config, key: str) -> tuple[str, ...]:
     """The types that a column may have in the schema."""
-    if key == "label.column" and isinstance(config.label.classes, tuple):
-        return ("BYTES",)
+    if key == "label.column":
+        counted = config.label.task != "binary" and config.label.values is None
+        return _NUMBER if counted or config.label.above is not None else _ANY
     options = {column.key: column.options for column in config.features.columns()} if config.features else {}
     return options[key].SCHEMA_TYPES if key in options else _TYPES.get(key, _ANY)

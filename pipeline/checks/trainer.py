@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
@@ -29,14 +30,14 @@ def check_loop(config: Config) -> None:
     for key in ("class_weights", "label_smoothing"):
         if label.task == "regression" and getattr(loop, key):
             raise ConfigError(f"trainer.loop.{key}: a regression label has no classes; drop it.")
-    metric = loop.early_stopping.metric if loop.early_stopping else None
+    metric = loop.stopping.metric if loop.stopping else None
     if metric is not None and metric not in OBJECTIVES[label.task]:
         raise ConfigError(
             f"trainer.loop.early_stopping.metric: there is no {metric!r} while training; there are "
             f"{', '.join(OBJECTIVES[label.task])}."
         )
     known = label.class_names()
-    for name in loop.class_weights:
+    for name in loop.class_weights if isinstance(loop.class_weights, Mapping) else ():
         if name not in known:
             shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
             raise ConfigError(f"trainer.loop.class_weights.{name}: there is no such class; the classes are {shown}.")

@@ -19,6 +19,7 @@ class Metric:
         tfma_class: the class that computes it, of TFMA or of Keras.
         options: the class's options.
         higher_is_better: False for errors and losses.
+        threshold: name of the option that says from which probability on a row is called positive.
         per_class: computed for each class against the rest, then averaged with equal weights. It has no value where a
             class is missing, so it is for all examples only.
     """
@@ -26,6 +27,7 @@ class Metric:
     tfma_class: str
     options: Mapping[str, int] = field(default_factory=dict)
     higher_is_better: bool = True
+    threshold: str | None = None
     per_class: bool = False
 
 
@@ -36,9 +38,9 @@ METRICS: Mapping[Task, Mapping[str, Metric]] = {
     "binary": {
         "auc": Metric(tfma_class="AUC", options=_THRESHOLDS),
         "auc_precision_recall": Metric(tfma_class="AUCPrecisionRecall", options=_THRESHOLDS),
-        "accuracy": Metric(tfma_class="BinaryAccuracy"),
-        "precision": Metric(tfma_class="Precision"),
-        "recall": Metric(tfma_class="Recall"),
+        "accuracy": Metric(tfma_class="BinaryAccuracy", threshold="threshold"),
+        "precision": Metric(tfma_class="Precision", threshold="thresholds"),
+        "recall": Metric(tfma_class="Recall", threshold="thresholds"),
     },
     "multiclass": {
         "accuracy": Metric(tfma_class="SparseCategoricalAccuracy"),

@@ -39,9 +39,7 @@ def _columns(config: Config, kinds: tuple[str, ...]) -> Iterator[str]:
 
 def _numbers_beside_features(config: Config) -> Iterator[str]:
     label = config.label
-    if label.task == "regression" or label.above:
-        yield label.column
-    if label.above:
-        yield label.above.column
+    if label.task == "regression" or label.above is not None:
+        yield from label.columns
     if config.example_weight:
         yield config.example_weight

@@ -43,9 +43,11 @@ def add_validated_examples(graph: Graph) -> None:
         DataGate(
             anomalies=graph.output("ExampleValidator.anomalies"),
             statistics=statistics,
+            examples=example_gen.outputs["examples"],
             label=config.label.model_dump_json(),
             fail_on=config.gates.data.fail_on,
             allow=",".join(config.gates.data.allow),
+            example_weight=config.example_weight or "",
         ),
         gate=True,
     )
@@ -74,10 +76,9 @@ def add_transform(graph: Graph) -> None:
 def _example_gen(graph: Graph) -> BaseComponent:
     config = graph.config
     data = config.data
-    above = config.label.above
     rows = Rows(
         where=data.where,
-        label=(config.label.column, *([above.column] if above else [])),
+        label=config.label.columns,
         missing=config.label.missing,
         splits=data.splits,
         window=data.window,

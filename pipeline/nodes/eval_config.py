@@ -71,7 +71,10 @@ def _metrics_specs(thresholds: Iterable[Threshold], label: Label) -> list[config
 
 def _metric(name: str, threshold: Threshold | None, label: Label) -> config_pb2.MetricConfig:
     metric = METRICS[label.task][name]
-    config = config_pb2.MetricConfig(class_name=metric.tfma_class, config=json.dumps({"name": name, **metric.options}))
+    options = {"name": name, **metric.options}
+    if metric.threshold and isinstance(label.threshold, float):
+        options[metric.threshold] = label.threshold
+    config = config_pb2.MetricConfig(class_name=metric.tfma_class, config=json.dumps(options))
     if threshold is not None:
         # A plain ``threshold`` would apply to every slice; the empty slicing spec stands for all examples.
         config.per_slice_thresholds.append(

@@ -9,9 +9,10 @@ import numpy as np
 from trainer.data.columns import Columns
 from trainer.distribution import replicas
 from trainer.features.transformed import Ids, TransformedFeatures
+from trainer.labels.values import class_weights
 from trainer.loop import controller
 from trainer.models import wide_and_deep
-from trainer.models.heads import class_weight_table, head_of
+from trainer.models.heads import head_of
 from trainer.options import Loop
 from trainer.parameters import Label
 
@@ -67,7 +68,7 @@ def fit(
         trained = controller.fit(
             build_model=build or (lambda: build_model(units=head.units, dropout=dropout)),
             head=head,
-            class_weights=class_weight_table(label, loop_options.class_weights),
+            class_weights=class_weights(loop_options.class_weights, label=label, values=np.empty(0), row_weights=None),
             train=columns,
             evaluation=columns,
             options=loop_options,

@@ -19,6 +19,7 @@ from trainer.features.columns import Features
 from trainer.features.raw import Raw
 from trainer.features.transformed import model_inputs
 from trainer.models.heads import head_of
+from trainer.models.outcome import outcome_of
 from trainer.parameters import Label
 
 COLUMNAR = "columnar"
@@ -60,7 +61,7 @@ class ServingModel(tf.Module):
             columns=features.columns(),
         )
         self._label = label
-        self._head = head_of(label)
+        self._head = head_of(label, outcome_of(model))
 
     @property
     def task_signature(self) -> str:
@@ -69,12 +70,12 @@ class ServingModel(tf.Module):
 
     def serve_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """``serving_default``: serialized tf.Examples, string ``[batch]``, to float32 ``[batch, units]``."""
-        return {self._head.output: self._predict_examples(examples)}
+        return self._head.outputs(self._predict_examples(examples))
 
     def serve_columns(self, *columns: tf.Tensor) -> dict[str, tf.Tensor]:
         """``columnar``: one tensor per raw feature; see `trainer.export.requests.Requests.columns`."""
         named = dict(zip(self.requests.names, columns, strict=True))
-        return {self._head.output: self._predict(self.requests.columns(named))}
+        return self._head.outputs(self._predict(self.requests.columns(named)))
 
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """``transform_features``: serialized tf.Examples to transformed features and label, for evaluation."""

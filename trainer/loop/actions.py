@@ -116,7 +116,7 @@ class Report:
 
 
 class StopEarly:
-    """Stops the training when the eval split no longer improves.
+    """Stops the training when the evaluated rows no longer improve.
 
     Args:
         options: metric, patience and minimum improvement.
@@ -168,7 +168,7 @@ class StopEarly:
 
 
 class Evaluate:
-    """Evaluates the eval split, at intervals and after the last step, and reports the figures.
+    """Evaluates, at intervals and after the last step, and reports the figures.
 
     Args:
         every: int, steps between evaluations.

@@ -13,7 +13,7 @@ from trainer.data.batches import Batches, Block, Call, plan, prefetched
 from trainer.data.columns import Columns
 from trainer.distribution.preemption import Preemption
 from trainer.distribution.replicas import Replicas
-from trainer.loop import actions, optimizers
+from trainer.loop import actions, optimizers, sizes
 from trainer.loop.actions import Action, Turn
 from trainer.loop.checkpoints import Checkpoints, TrainingState
 from trainer.loop.evaluation import Evaluation
@@ -33,7 +33,7 @@ class Trained:
     Attributes:
         model: with the final weights: the best or the averaged ones where the options ask for them.
         steps: int, steps that ran; fewer than planned after an early stop.
-        evaluation: loss and metrics of the eval split with these weights.
+        evaluation: loss and metrics of the evaluated rows with these weights.
         discard_checkpoints: to be called once the model is stored safely; until then a killed process resumes from the
             last checkpoint, even from that of the last step.
     """
@@ -48,7 +48,7 @@ def fit(
     *,
     build_model: Callable[[], keras.Model],
     head: Head,
-    class_weights: tf.Tensor | None,
+    class_weights: Sequence[float] | None,
     train: Columns,
     evaluation: Columns,
     options: Loop,
@@ -61,9 +61,9 @@ def fit(
     Args:
         build_model: called once, inside the strategy's scope.
         head: loss, score and metrics of the task.
-        class_weights: float32 ``[classes]`` by class id; None weights all classes equally.
-        train: the training split.
-        evaluation: the eval split.
+        class_weights: by class id; None weights all classes equally.
+        train: the rows to train on.
+        evaluation: the rows to evaluate, which early stopping looks at.
         options: the loop's options.
         replicas: where to train.
         checkpoints: path of a folder that no other training uses.
@@ -77,7 +77,10 @@ def fit(
     keras.utils.set_random_seed(options.seed)
     if options.deterministic:
         tf.config.experimental.enable_op_determinism()
-    batches = Batches(train, batch_size=options.global_batch_size, replicas=replicas.count, seed=options.seed)
+    batch_size = options.global_batch_size or sizes.batch_size(
+        train.rows, replicas=replicas.count, pieces=options.accumulation
+    )
+    batches = Batches(train, batch_size=batch_size, replicas=replicas.count, seed=options.seed)
     intervals = Intervals.of(options, batches)
     with replicas.strategy.scope(), dtype_policy(options.precision):
         runner = StepRunner(
@@ -106,6 +109,7 @@ def fit(
     controller = Controller(
         runner=runner,
         batches=batches,
+        batch_size=batch_size,
         evaluation=Evaluation(model=runner.model, columns=evaluation, head=head, eager=options.eager),
         checkpoints=saved,
         intervals=intervals,
@@ -134,8 +138,9 @@ class Controller:
 
     Args:
         runner: the inner loop.
-        batches: of the training split.
-        evaluation: of the eval split.
+        batches: of the rows to train on.
+        batch_size: int, examples per step over all replicas.
+        evaluation: of the rows to evaluate.
         checkpoints: saves the training and the best weights.
         intervals: steps between evaluations and checkpoints, and the length of a call.
         options: the loop's options.
@@ -149,6 +154,7 @@ class Controller:
         *,
         runner: StepRunner,
         batches: Batches,
+        batch_size: int,
         evaluation: Evaluation,
         checkpoints: Checkpoints,
         intervals: Intervals,
@@ -161,8 +167,8 @@ class Controller:
         self._batches = batches
         self._intervals = intervals
         self._replicas = replicas
-        self._batch_size = options.global_batch_size
-        stopping = options.early_stopping
+        self._batch_size = batch_size
+        stopping = options.stopping
         self._stopping = stopping and actions.StopEarly(stopping, head=head, checkpoints=checkpoints)
         reporter = actions.Report(
             intervals=intervals, head=head, batch_size=self._batch_size, replicas=replicas.count, send=report

@@ -1,6 +1,8 @@
-"""Loss and metrics of the eval split while training."""
+"""Loss and metrics while training, of the rows held back or of the eval split."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -24,7 +26,7 @@ class Evaluation:
 
     Args:
         model: from transformed features to logits.
-        columns: the split.
+        columns: the rows.
         head: loss, predictions and metrics of the task.
         eager: whether to run in Python, for debugging.
     """
@@ -41,16 +43,33 @@ class Evaluation:
         loss = keras.metrics.Mean()
         for metric in self._metrics:
             metric.reset_state()
-        for block in eval_blocks(self._columns, batch_size=_ROWS_PER_BLOCK):
-            features = self._columns.layout.unpack({name: tf.constant(matrix) for name, matrix in block.items()})
-            label = features.pop(LABEL_KEY)
-            weight = features.pop(EXAMPLE_WEIGHT_KEY, None)
-            logits = self._logits(self._model, features)
+        for label, weight, logits in self._blocks():
             loss.update_state(self._head.losses(label, logits), sample_weight=None if weight is None else weight[:, 0])
             predictions = self._head.predictions(logits)
             for metric in self._metrics:
                 metric.update_state(label, predictions, sample_weight=weight)
         return {LOSS: _value(loss), **{metric.name: _value(metric) for metric in self._metrics}}
+
+    def predictions(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of every example: the prediction, ``[rows, units]``, the label and the example weight, ``[rows]`` both."""
+        blocks = [
+            (
+                self._head.predictions(logits).numpy(),
+                label.numpy()[:, 0],
+                np.ones(len(label)) if weight is None else weight.numpy()[:, 0],
+            )
+            for label, weight, logits in self._blocks()
+        ]
+        predictions, labels, weights = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        return predictions, labels, weights
+
+    def _blocks(self) -> Iterator[tuple[tf.Tensor, tf.Tensor | None, tf.Tensor]]:
+        """Labels, example weights and logits of all examples, some thousand at a time."""
+        for block in eval_blocks(self._columns, batch_size=_ROWS_PER_BLOCK):
+            features = self._columns.layout.unpack({name: tf.constant(matrix) for name, matrix in block.items()})
+            label = features.pop(LABEL_KEY)
+            weight = features.pop(EXAMPLE_WEIGHT_KEY, None)
+            yield label, weight, self._logits(self._model, features)
 
 
 def _value(metric: keras.metrics.Metric) -> float:

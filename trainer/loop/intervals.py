@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from trainer.data.batches import Batches
 from trainer.distribution.replicas import Replicas
-from trainer.options import DEFAULT_EPOCHS, Loop
+from trainer.loop import sizes
+from trainer.options import Loop
 
 # Three blocks of batches are in flight: one runs, one is ready, one is being made.
 _BLOCKS_IN_FLIGHT = 3
@@ -34,8 +35,9 @@ class Intervals:
     def of(cls, options: Loop, batches: Batches) -> Intervals:
         """The intervals that follow from the options and the size of the data."""
         epoch = batches.steps_per_epoch
-        total = options.steps or epoch * (options.epochs or DEFAULT_EPOCHS)
-        evaluate = options.evaluate_every_steps or epoch
+        total = options.steps or (epoch * options.epochs if options.epochs else sizes.most_steps(epoch))
+        between = sizes.steps_between_evaluations(epoch) if options.open_end else epoch
+        evaluate = options.evaluate_every_steps or between
         save = options.checkpoints.every_steps or evaluate
         most = max(1, options.memory_mb * 2**20 // 2 // _BLOCKS_IN_FLIGHT // batches.batch_bytes)
         call = min(options.steps_per_loop, most, total, evaluate, save)
@@ -68,7 +70,7 @@ class Intervals:
         return [*self._early_stopping_without_effect(options), *(text for text, holds in messages.items() if holds)]
 
     def _early_stopping_without_effect(self, options: Loop) -> list[str]:
-        stopping, evaluations = options.early_stopping, -(-self.total // self.evaluate)
+        stopping, evaluations = options.stopping, -(-self.total // self.evaluate)
         if stopping is None or stopping.patience < evaluations:
             return []
         restored = " The best weights are still restored." if stopping.restore_best else ""

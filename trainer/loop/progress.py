@@ -29,7 +29,7 @@ class TrainingProgress:
         examples_per_second: mean rate since the last report.
         learning_rate: mean since the last report.
         seconds_left: remaining time at this rate.
-        eval: loss and metrics of the eval split in a report that follows an evaluation, else None.
+        eval: loss and metrics of the evaluated rows in a report that follows an evaluation, else None.
     """
 
     step: int

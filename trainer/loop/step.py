@@ -5,7 +5,7 @@ The design is orbit's (tensorflow/models): steps do not leave the device, and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 
@@ -55,7 +55,7 @@ class StepRunner:
         head: loss and score of the task.
         layout: places of the features in the blocks' matrices.
         options: the loop's options.
-        class_weights: float32 ``[classes]`` by class id; None weights all classes equally.
+        class_weights: by class id; None weights all classes equally.
         replicas: where the steps run.
     """
 
@@ -67,7 +67,7 @@ class StepRunner:
         head: Head,
         layout: Layout,
         options: Loop,
-        class_weights: tf.Tensor | None,
+        class_weights: Sequence[float] | None,
         replicas: Replicas,
     ):
         self.model = model
@@ -76,7 +76,7 @@ class StepRunner:
         self._head = head
         self._layout = layout
         self._options = options
-        self._class_weights = class_weights
+        self._class_weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
         self._replicas = replicas
         averaged = model.trainable_variables if options.optimizer.ema else []
         self._averaged = [(_copy(variable), variable) for variable in averaged]
@@ -145,7 +145,7 @@ class StepRunner:
         pieces = self._options.accumulation
         if pieces == 1:
             return self._gradients(features, label, weight, total)
-        rows = self._options.global_batch_size // self._replicas.count
+        rows = weight.shape[0] or 0
 
         def of_piece(piece: int) -> tuple[tf.Tensor, list[tf.Tensor]]:
             part = slice(piece * rows // pieces, (piece + 1) * rows // pieces)

@@ -1,23 +1,25 @@
-"""The heads of the three tasks: loss, served outputs, and metrics of the eval split.
+"""The heads of the three tasks: loss, served outputs, and metrics while training.
 
 A model yields logits ``[batch, units]``; the head of its task turns them into a loss and into predictions.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import keras
 import tensorflow as tf
 
-from trainer.parameters import Label
+from trainer.labels.config import Label
+from trainer.models.outcome import TargetScale, Threshold
 
 # Names of the served outputs.
 PROBABILITY = "probability"
 PROBABILITIES = "probabilities"
 PREDICTION = "prediction"
+PREDICTED_CLASS = "predicted_class"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,10 @@ class Head(ABC):
     def predictions(self, logits: tf.Tensor) -> tf.Tensor:
         """The served output, float32 ``[batch, units]``, from logits."""
 
+    def outputs(self, predictions: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Everything that is served, by name, from `predictions`."""
+        return {self.output: predictions}
+
     @abstractmethod
     def score(self, label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """The cheap training metric of each example, float32 ``[batch]``."""
@@ -63,12 +69,19 @@ class Head(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class BinaryHead(Head):
-    """A probability; sigmoid cross-entropy in its stable form on logits."""
+    """A probability; sigmoid cross-entropy in its stable form on logits.
+
+    Attributes:
+        threshold: the probability from which on a row is called positive.
+        names: names of both classes, to be served beside the probability; None serves the probability alone.
+    """
 
     units: int = 1
     output: str = PROBABILITY
     monitor: str = "auc"
     score_name: str = "accuracy"
+    threshold: float = 0.5
+    names: tuple[str, ...] | None = None
 
     def losses(self, label: tf.Tensor, logits: tf.Tensor, *, smoothing: float = 0.0) -> tf.Tensor:
         """Sigmoid cross-entropy."""
@@ -79,13 +92,26 @@ class BinaryHead(Head):
         """The probability of label 1."""
         return tf.sigmoid(tf.cast(logits, tf.float32))
 
+    def outputs(self, predictions: tf.Tensor) -> dict[str, tf.Tensor]:
+        """The probability, and the name of the predicted class, string ``[batch, 1]``, where a threshold is set."""
+        served = super().outputs(predictions)
+        if self.names is not None:
+            # As Keras' and TFMA's BinaryAccuracy, which count a probability equal to the threshold as negative.
+            negative, positive = self.names
+            served[PREDICTED_CLASS] = tf.where(predictions > self.threshold, positive, negative)
+        return served
+
     def score(self, label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """1 where the more probable class is the label."""
-        return tf.cast(tf.equal(logits[:, 0] > 0, tf.cast(label[:, 0], tf.float32) > 0.5), tf.float32)
+        """1 where the predicted class is the label."""
+        limit = math.log(self.threshold / (1 - self.threshold))
+        return tf.cast(tf.equal(logits[:, 0] > limit, tf.cast(label[:, 0], tf.float32) > 0.5), tf.float32)
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Area under the ROC curve, and accuracy at one half."""
-        return [keras.metrics.AUC(num_thresholds=1000, name="auc"), keras.metrics.BinaryAccuracy(name="accuracy")]
+        """Area under the ROC curve, and accuracy at the threshold."""
+        return [
+            keras.metrics.AUC(num_thresholds=1000, name="auc"),
+            keras.metrics.BinaryAccuracy(threshold=self.threshold, name="accuracy"),
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,26 +143,39 @@ class MulticlassHead(Head):
 
 @dataclass(frozen=True, kw_only=True)
 class RegressionHead(Head):
-    """A number; squared error."""
+    """A number; squared error on the standardised scale.
+
+    The model's last layer, `TargetScale`, has left that scale already.
+
+    Attributes:
+        log: whether the model yields the logarithm of 1 + the number.
+        std: standard deviation of the training rows' labels, or of their logarithms.
+    """
 
     units: int = 1
     output: str = PREDICTION
     monitor: str = "mean_absolute_error"
     score_name: str = "mean_absolute_error"
     higher_is_better: bool = False
+    log: bool = False
+    std: float = 1.0
 
     def losses(self, label: tf.Tensor, logits: tf.Tensor, *, smoothing: float = 0.0) -> tf.Tensor:
-        """The squared error; there are no classes to smooth over."""
+        """The squared error in standard deviations; there are no classes to smooth over."""
         del smoothing
-        return tf.square(tf.cast(logits, tf.float32) - tf.cast(label, tf.float32))[:, 0]
+        label = tf.cast(label, tf.float32)
+        target = tf.math.log1p(label) if self.log else label
+        return tf.square((tf.cast(logits, tf.float32) - target) / self.std)[:, 0]
 
     def predictions(self, logits: tf.Tensor) -> tf.Tensor:
-        """The number itself."""
-        return tf.cast(logits, tf.float32)
+        """The number in the label's own unit."""
+        logits = tf.cast(logits, tf.float32)
+        # Not expm1, which TF Lite does not have.
+        return tf.exp(logits) - 1.0 if self.log else logits
 
     def score(self, label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """The absolute error."""
-        return tf.abs(tf.cast(logits, tf.float32) - tf.cast(label, tf.float32))[:, 0]
+        """The absolute error in the label's own unit."""
+        return tf.abs(self.predictions(logits) - tf.cast(label, tf.float32))[:, 0]
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Mean absolute error and root mean squared error."""
@@ -146,27 +185,20 @@ class RegressionHead(Head):
         ]
 
 
-def head_of(label: Label) -> Head:
-    """The head of a label's task."""
-    if label.task == "binary":
-        return BinaryHead()
-    if label.task == "multiclass":
-        return MulticlassHead(units=len(label.class_names()))
-    return RegressionHead()
-
-
-def class_weight_table(label: Label, weights: Mapping[str, float]) -> tf.Tensor | None:
-    """Weights by class id, float32 ``[classes]``; None if no class has a weight of its own.
+def head_of(label: Label, learnt: keras.layers.Layer | None = None) -> Head:
+    """The head of a label's task.
 
     Args:
-        label: names the classes.
-        weights: by class name; classes not named weigh 1.
-
-    Raises:
-        ValueError: there is no class of that name.
+        label: names the task.
+        learnt: the layer with the learnt scale or threshold, `trainer.models.outcome.outcome_of` the trained model; a
+            loss and a predicted class need it.
     """
-    names = label.class_names()
-    unknown = sorted(set(weights) - set(names))
-    if unknown:
-        raise ValueError(f"class_weights: there is no class {unknown[0]!r}; the classes are {', '.join(names)}.")
-    return tf.constant([weights.get(name, 1.0) for name in names]) if weights else None
+    if label.task == "multiclass":
+        return MulticlassHead(units=len(label.class_names()))
+    if label.task == "regression":
+        return RegressionHead(log=label.log, std=learnt.std if isinstance(learnt, TargetScale) else 1.0)
+    if label.threshold is None:
+        return BinaryHead()
+    given = label.threshold if isinstance(label.threshold, float) else 0.5
+    threshold = float(learnt.probability.numpy()) if isinstance(learnt, Threshold) and learnt.built else given
+    return BinaryHead(threshold=threshold, names=label.class_names())

@@ -112,7 +112,7 @@ class Search(Strict):
         algorithm: ``random`` draws every trial afresh; ``bayesian`` learns from the trials so far; ``grid`` tries
             every combination.
         trials: int, the most trainings.
-        objective: metric of the eval split that ranks the trials; None means the task's own.
+        objective: metric of the rows of train held back that ranks the trials; None means the task's own.
         seed: int, seed of the drawn values; every trial trains with ``loop.seed``.
         space: the values to try, by the dotted path of a key below ``trainer``, such as
             ``loop.optimizer.learning_rate``.

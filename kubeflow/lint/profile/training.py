@@ -50,7 +50,7 @@ def batch_of_replicas(pipeline: CompiledPipeline, config: Config) -> Iterator[Fi
         return
     replicas = training.workers * (training.accelerator.count if training.accelerator else 1)
     batch = config.trainer.loop.global_batch_size
-    if config.trainer.loop.strategy in ("auto", "multi_worker") and batch % replicas:
+    if batch is not None and config.trainer.loop.strategy in ("auto", "multi_worker") and batch % replicas:
         what = f"{batch} is not divisible by {replicas} replicas"
         fix = f"use {-(-batch // replicas) * replicas}"
         yield Finding(where="trainer.loop.global_batch_size", what=what, fix=fix)

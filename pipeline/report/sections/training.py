@@ -29,7 +29,7 @@ def body(run: ReportedRun) -> Markup:
 
 
 def training_plot(history: Path, *, monitor: str) -> Markup:
-    """Loss, the eval split's ``monitor``, learning rate and speed by step, from the trainer's history file."""
+    """Loss, the evaluated rows' ``monitor``, learning rate and speed by step, from the trainer's history file."""
     train, evaluations = read_history(history)
     if not train:
         return Markup("<p>The trainer wrote no history.</p>")
@@ -49,7 +49,7 @@ def training_plot(history: Path, *, monitor: str) -> Markup:
 
 
 def read_history(path: Path) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, float]]]:
-    """The trainer's reports and the eval split's metrics, both by step; empty where there is no file.
+    """The trainer's reports and the metrics of the rows it evaluated, both by step; empty where there is no file.
 
     A training that was killed and resumed reports some steps twice, the last of which counts, and may leave half a
     line behind.

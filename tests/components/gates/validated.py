@@ -1,0 +1,47 @@
+"""What StatisticsGen, ExampleValidator and ExampleGen leave, written from data frames, and the gate that reads it."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tfx.types import standard_artifacts
+
+from components.example_gen.shards import ShardWriter
+from components.gates.data_gate import DataGate
+from tests.shared.small_model import serialize
+from trainer.parameters import Label
+
+GOOD = pd.DataFrame({"fare": [1.0, 2.0, 3.0], "kind": ["a", "b", "a"], "y": [0, 1, 0]})
+LABEL = Label(column="y")
+
+
+def write_artifacts(folder: Path, schema: schema_pb2.Schema, splits: dict[str, pd.DataFrame]) -> dict:
+    """The gate's inputs, for one frame per split."""
+    artifacts = {
+        "anomalies": standard_artifacts.ExampleAnomalies(),
+        "statistics": standard_artifacts.ExampleStatistics(),
+        "examples": standard_artifacts.Examples(),
+    }
+    for name, artifact in artifacts.items():
+        artifact.uri = str(folder / name)
+        artifact.split_names = json.dumps(list(splits))
+    for split, frame in splits.items():
+        found = tfdv.generate_statistics_from_dataframe(frame)
+        for name, file, content in (
+            ("anomalies", "SchemaDiff.pb", tfdv.validate_statistics(found, schema)),
+            ("statistics", "FeatureStats.pb", found),
+        ):
+            path = folder / name / f"Split-{split}" / file
+            path.parent.mkdir(parents=True)
+            path.write_bytes(content.SerializeToString())
+        with ShardWriter(str(folder / "examples" / f"Split-{split}")) as shards:
+            shards.write(serialize(row.dropna().to_dict()) for _, row in frame.astype(object).iterrows())
+    return artifacts
+
+
+def gate(artifacts, label=LABEL, **parameters):
+    """Run the gate on them."""
+    given = {"label": label.model_dump_json(), "fail_on": "error", "allow": "", "example_weight": "", **parameters}
+    DataGate.test_call(**artifacts, **given)

@@ -1,0 +1,1 @@
+"""What the model learns to predict: its configuration, and the way from raw columns to the label."""

@@ -86,6 +86,8 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
 def _types(config: Config, key: str) -> tuple[str, ...]:
     """The types that a column may have in the schema."""
     if key == "label.column":
+        if config.label.needs_text():
+            return ("BYTES",)
         counted = config.label.task != "binary" and config.label.values is None
         return _NUMBER if counted or config.label.above is not None else _ANY
     kinds = {column.key: column.kind for column in config.features.columns()} if config.features else {}

@@ -193,7 +193,7 @@ def test_override_must_be_key_and_value(taxi_config):
         ("features.numeric=[payment_type]", "features.numeric: 'payment_type' is BYTES in .*; it must be INT or FLOAT"),
         ("features.identity={fare: 5}", "features.identity: 'fare' is FLOAT in .*; it must be INT"),
         ("features.numeric=[tips]", "features.numeric: 'tips' makes the label"),
-        ("label={column: payment_type, above: null}", "label.column: 'payment_type' is BYTES"),
+        ("label={column: payment_type, above: 3}", "label.column: 'payment_type' is BYTES"),
         ("trainer.run_fn=sys.exit", "trainer.run_fn: there is no module 'sys'"),
         ("label={column: fare, above: null, task: multiclass, classes: [a, b]}", "label.column: .*; it must be BYTES"),
         ("example_weight=weight", "example_weight: there is no column 'weight'"),

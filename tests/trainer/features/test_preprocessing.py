@@ -41,13 +41,6 @@ def columns(rows, spec, **parameters):
     return {name: tensor.numpy() for name, tensor in graph(tf.constant([serialize(row) for row in rows])).items()}
 
 
-def label(rows, kind, **label):
-    rows = [{} if y is None else {"y": y} for y in rows]
-    found = columns(rows, {"y": tf.io.VarLenFeature(kind)}, label={"column": "y", **label})["label"]
-    assert found.shape == (len(rows), 1)
-    return found.dtype, found[:, 0].tolist()
-
-
 def test_every_kind_of_feature_and_its_missing_value(tmp_path):
     rows = [
         {"y": 1.0, "size": 1.0, "count": 1, "kind": "a", "hour": 0, "photo": [0, 51, 102, 255]},
@@ -82,40 +75,6 @@ def test_every_kind_of_feature_and_its_missing_value(tmp_path):
     sizes = TransformedFeatures.read(Features.model_validate(FEATURES), output)
     assert dict(sizes.categorical) == {"count_bucket": 4, "hour_identity": 25, "kind_token": 4}
     assert (sizes.numeric, dict(sizes.images)) == (("size_scaled",), {"photo_image": (2, 2, 1)})
-
-
-def test_binary_labels():
-    assert label([0, 1, None], tf.int64) == (np.float32, [0, 1, 0])
-
-
-def test_a_comparison_makes_a_binary_label():
-    spec = {name: tf.io.VarLenFeature(tf.float32) for name in ("tips", "fare")}
-    rows = [{"tips": 3.0, "fare": 10.0}, {"tips": 2.0, "fare": 10.0}, {"tips": 1.0}, {"fare": 1.0}, {}]
-    made = {"column": "tips", "above": {"column": "fare", "times": 0.2}}
-    found = columns(rows, spec, label=made)["label"]
-    assert found[:, 0].tolist() == [1, 0, 1, 0, 0]
-
-
-@pytest.mark.parametrize("kind", [tf.int64, tf.float32])
-def test_numbered_classes(kind):
-    rows = [value if value is None else kind.as_numpy_dtype(value).item() for value in (2, 0, 1, None)]
-    assert label(rows, kind, task="multiclass", classes=3) == (np.int64, [2, 0, 1, 0])
-
-
-def test_named_classes():
-    found = label(["dog", "cat", "bird", None, "fox"], tf.string, task="multiclass", classes=["cat", "dog", "bird"])
-    assert found == (np.int64, [1, 0, 2, 0, 0])
-
-
-def test_numbers_to_predict():
-    assert label([2.5, -1.0, None], tf.float32, task="regression") == (np.float32, [2.5, -1.0, 0.0])
-
-
-def test_preprocessing_and_parameters_agree_on_the_label():
-    parameters = Parameters(label={"column": "y", "task": "multiclass", "classes": ["a", "b"]})
-    rows = [{"y": "b"}, {"y": "z"}, {}]
-    found = columns(rows, {"y": tf.io.VarLenFeature(tf.string)}, label=parameters.label)["label"][:, 0]
-    assert found.tolist() == [parameters.label.of(row) for row in rows]
 
 
 @pytest.mark.parametrize("kind", [tf.int64, tf.float32])

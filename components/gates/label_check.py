@@ -87,8 +87,11 @@ def _number_problems(feature: Statistics, label: Label) -> Iterator[Problem]:
         return
     elif label.log and least < 0:
         yield "LABEL_NEGATIVE", f"{span}; label.log needs positive numbers"
-    elif label.values is not None and not any(value.lstrip("-").isdigit() for value in label.values):
-        yield "LABEL_NOT_A_CLASS", f"is a number, but label.classes has {_listed(label.values)}; name its numbers"
+    elif label.needs_text():
+        yield (
+            "LABEL_NOT_A_CLASS",
+            f"is a number, but label.classes has {_listed(label.class_names())}; name its numbers",
+        )
     elif label.task == "binary" and not label.class_values() and (least < 0 or most > 1):
         yield "LABEL_NOT_BINARY", f"{span}; {_advice(label)}"
     elif label.task == "multiclass" and label.values is None and not 0 <= least <= most < len(label.class_names()):

@@ -107,6 +107,8 @@ _COLUMNS = (
 def _types(config: Config, key: str) -> tuple[str, ...]:
     """The types that a column may have in the schema."""
     if key == "label.column":
+        if config.label.needs_text():
+            return ("BYTES",)
         counted = config.label.task != "binary" and config.label.values is None
         return _NUMBER if counted or config.label.above is not None else _ANY
     options = {column.key: column.options for column in config.features.columns()} if config.features else {}

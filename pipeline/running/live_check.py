@@ -67,7 +67,7 @@ def answer(label: Label, row: Mapping[str, object], prediction: np.ndarray) -> A
         return Answer(row=row, said={PREDICTION: f"{prediction[0]:.4g}"}, truth=f"{truth:.4g}")
     names = label.class_names()
     # The data gate may allow labels that are not a class.
-    known = names[int(truth)] if 0 <= truth < len(names) else "unknown"
+    known = names[int(truth)] if 0 <= truth < len(names) else str(row.get(label.column, "unknown"))
     if label.task == "binary":
         return Answer(row=row, said={PROBABILITY: f"{prediction[0]:.3f}"}, truth=known)
     best = int(np.argmax(prediction))

@@ -1,45 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from trainer.parameters import Features, Label, Parameters
-
-
-@pytest.mark.parametrize(
-    ("row", "truth"),
-    [
-        ({"tips": 2.1, "fare": 10.0}, 1.0),
-        ({"tips": 2.0, "fare": 10.0}, 0.0),
-        ({"tips": 0.0, "fare": 0.0}, 0.0),
-        ({"fare": 10.0}, 0.0),
-    ],
-)
-def test_label_compares_two_columns(row, truth):
-    assert Label(column="tips", above={"column": "fare", "times": 0.2}).of(row) == truth
-
-
-def test_label_may_be_a_column_of_its_own():
-    assert [Label(column="y").of({"y": y}) for y in (0, 1)] == [0.0, 1.0]
-
-
-def test_a_class_is_its_number_in_the_order_of_the_names():
-    label = Label(column="y", task="multiclass", classes=("ant", "bee", "cow"))
-    assert [label.of({"y": y}) for y in ("ant", "cow", "elk")] == [0.0, 2.0, 0.0]
-    assert Label(column="y", task="multiclass", classes=4).of({"y": 3}) == 3.0
-    assert Label(column="y", task="regression").of({"y": -2.5}) == -2.5
-
-
-@pytest.mark.parametrize(
-    ("label", "message"),
-    [
-        ({"task": "multiclass"}, "a multiclass label needs classes"),
-        ({"task": "regression", "classes": 3}, "a regression label has no classes"),
-        ({"task": "multiclass", "classes": ("a", "a")}, "name at least two, each once"),
-        ({"task": "regression", "above": {"column": "x", "times": 1}}, "a comparison makes a binary label"),
-    ],
-)
-def test_a_label_must_fit_its_task(label, message):
-    with pytest.raises(ValidationError, match=message):
-        Label(column="y", **label)
+from trainer.parameters import Features, Parameters
 
 
 def test_features_are_inferred_by_type():

@@ -105,6 +105,10 @@ class Label(Strict):
         """The values that the config names, as text."""
         return self.values or (() if self.positive is None else (str(self.positive),))
 
+    def needs_text(self) -> bool:
+        """Whether none of the named classes is a whole number, so that the column must hold text."""
+        return self.values is not None and self.above is None and not any(map(_is_whole, self.values))
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The raw columns that make the label."""
@@ -151,6 +155,10 @@ def as_text(value: Any) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else FRACTION
     return str(int(value)) if isinstance(value, int) else str(value)
+
+
+def _is_whole(text: str) -> bool:
+    return text.removeprefix("-").isdecimal()
 
 
 def _present(value: Any) -> Any:

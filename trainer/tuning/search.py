@@ -21,7 +21,16 @@ from trainer.tuning.hyperparameters import decoded, with_hyperparameters
 # The key under which TFX's custom_config carries a `Search` to tuner_fn.
 SEARCH_KEY = "search"
 # Keys that are settled before the first trial, or that do not change a model.
-_FIXED = ("strategy", "memory_mb", "deterministic", "eager", "warm_start", "checkpoints", "worker_start_seconds")
+_FIXED = (
+    "strategy",
+    "validation",
+    "memory_mb",
+    "deterministic",
+    "eager",
+    "warm_start",
+    "checkpoints",
+    "worker_start_seconds",
+)
 
 Number = int | Annotated[float, Field(allow_inf_nan=False)]
 
@@ -185,7 +194,8 @@ def encoded(value: Any) -> int | float | str:
 
 def _check_path(path: str, parameters: Parameters) -> None:
     known = dict(_paths({key: parameters.model_dump()[key] for key in ("loop", "model")}))
-    classes = {f"loop.class_weights.{name}" for name in parameters.label.class_names()}
+    by_class = isinstance(parameters.loop.class_weights, Mapping)
+    classes = {f"loop.class_weights.{name}" for name in parameters.label.class_names() if by_class}
     group, _, rest = path.partition(".")
     if group == "loop" and rest.partition(".")[0] in _FIXED:
         raise ValueError(f"space.{path}: is settled before the first trial and cannot be searched")

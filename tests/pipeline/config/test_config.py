@@ -223,7 +223,7 @@ def test_override_must_be_key_and_value(taxi_config):
         ),
         ("features.fare={kind: text}", "features.fare: 'fare' is FLOAT in .*; it must be BYTES"),
         ("features.tips=number", "features.tips: 'tips' makes the label"),
-        ("label={column: payment_type, above: null}", "label.column: 'payment_type' is BYTES"),
+        ("label={column: payment_type, above: 3}", "label.column: 'payment_type' is BYTES"),
         ("trainer.run_fn=sys.exit", "trainer.run_fn: there is no module 'sys'"),
         ("label={column: fare, above: null, task: multiclass, classes: [a, b]}", "label.column: .*; it must be BYTES"),
         ("example_weight=weight", "example_weight: there is no column 'weight'"),

@@ -18,6 +18,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 
 from trainer import models
 from trainer.data.columns import Columns, read_columns
+from trainer.data.held_back import hold_back
 from trainer.distribution.replicas import Replicas
 from trainer.features.meaning import meanings
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures
@@ -25,7 +26,6 @@ from trainer.labels import threshold, values
 from trainer.labels.config import Label
 from trainer.loop import controller, warm_start
 from trainer.loop.evaluation import Evaluation
-from trainer.loop.held_back import hold_back
 from trainer.loop.progress import TrainingProgress, progress_logger
 from trainer.loop.warm_start import Meanings
 from trainer.models.heads import head_of

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from tensorflow.core.example import example_pb2
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from components.example_gen.schemas import UnsupportedColumn, feature_type, is_list
+from components.example_gen.readers.schemas import UnsupportedColumn, feature_type, is_list
 
 
 def to_examples(batch: pa.RecordBatch) -> list[bytes]:

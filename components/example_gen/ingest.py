@@ -16,9 +16,11 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
-from components.example_gen import spans, table_files
+from components.example_gen import spans
+from components.example_gen.readers import table_files
+from components.example_gen.readers.record_files import Records
+from components.example_gen.readers.table_files import Piece
 from components.example_gen.reading import Reading
-from components.example_gen.record_files import Records
 from components.example_gen.rows import counts
 from components.example_gen.rows.columns import Columns
 from components.example_gen.rows.counts import Tally
@@ -26,7 +28,6 @@ from components.example_gen.rows.options import ByTime, ByValue, Rows
 from components.example_gen.rows.selection import Selection, Sorter, checked
 from components.example_gen.rows.splits import HashSplits, One, Splits, TimeSplits, ValueSplits
 from components.example_gen.shards import ShardWriter
-from components.example_gen.table_files import Piece
 from components.example_gen.tables import Tables, in_file
 from components.refusal import GateRefused
 

@@ -15,9 +15,9 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 
 from components.example_gen.ingest import Ingest
+from components.example_gen.readers.table_files import Piece
 from components.example_gen.rows import counts
 from components.example_gen.rows.counts import Tally
-from components.example_gen.table_files import Piece
 
 _TALLY = "tally"
 

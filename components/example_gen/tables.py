@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from components.example_gen import table_files
 from components.example_gen.encoding import to_examples
+from components.example_gen.readers import table_files
+from components.example_gen.readers.record_files import Records
+from components.example_gen.readers.table_files import Piece
 from components.example_gen.reading import Reading
-from components.example_gen.record_files import Records
 from components.example_gen.rows import columns
 from components.example_gen.rows.columns import Columns
-from components.example_gen.table_files import Piece
 from components.refusal import GateRefused
 
 

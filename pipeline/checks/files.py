@@ -9,14 +9,15 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from components.example_gen import arrow_files, csv_files, spans
+from components.example_gen import spans
+from components.example_gen.readers import arrow_files, csv_files
+from components.example_gen.readers.schemas import check_schemas
 from components.example_gen.reading import Reading
 from components.example_gen.reading import data_files as of_pattern
-from components.example_gen.schemas import check_schemas
 from components.refusal import GateRefused
+from pipeline.checks.reading import reading_of
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.config.reading import reading_of
 
 
 def check_writable(config: Config) -> None:

@@ -21,7 +21,7 @@ from components.example_gen.rows.options import ByColumn, ByFiles, ByRow, Rows, 
 from components.example_gen.sql.component import sql_example_gen  # part: sql
 from components.gates.data_gate import DataGate
 from pipeline.checks.columns import schema_features
-from pipeline.config.reading import reading_of
+from pipeline.checks.reading import reading_of
 from pipeline.config.sources.sql import Sql  # part: sql
 from pipeline.nodes import own_gates
 from pipeline.nodes.graph import Graph

@@ -10,9 +10,9 @@ import tensorflow as tf
 from tests.trainer.training import FEATURES, make_arrays
 from trainer import models
 from trainer.data.columns import Columns
+from trainer.data.held_back import hold_back
 from trainer.distribution import replicas
 from trainer.labels.config import Label
-from trainer.loop.held_back import hold_back
 from trainer.models.heads import head_of
 from trainer.models.outcome import outcome_of
 from trainer.parameters import Loop, Model, Parameters

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
+from trainer.data import sizes
 from trainer.data.batches import Batches, Block, Call, plan, prefetched
 from trainer.data.columns import Columns
 from trainer.distribution.preemption import Preemption
 from trainer.distribution.replicas import Replicas
-from trainer.loop import actions, optimizers, sizes
+from trainer.loop import actions, optimizers
 from trainer.loop.actions import Action, Turn
 from trainer.loop.checkpoints import Checkpoints, TrainingState
 from trainer.loop.evaluation import Evaluation

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from trainer.data import sizes
 from trainer.data.batches import Batches
 from trainer.distribution.replicas import Replicas
-from trainer.loop import sizes
 from trainer.options import Loop
 
 # Three blocks of batches are in flight: one runs, one is ready, one is being made.

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from components.example_gen.encoding import to_examples
-from components.example_gen.schemas import UnsupportedColumn
-from components.example_gen.values import cleaned
+from components.example_gen.readers.schemas import UnsupportedColumn
+from components.example_gen.readers.values import cleaned
 
 pytestmark = pytest.mark.tensorflow
 

@@ -14,9 +14,9 @@ from pyarrow import parquet
 from tfx.components.example_gen.csv_example_gen.executor import Executor as StockCsv
 from tfx.components.example_gen.import_example_gen.executor import Executor as StockImport
 
+from components.example_gen.readers.table_files import Piece, pieces, record_batches
 from components.example_gen.reading import Reading
 from components.example_gen.shards import ShardWriter
-from components.example_gen.table_files import Piece, pieces, record_batches
 from components.refusal import GateRefused
 from pipeline.checks.columns import schema_features
 from tests.components.example_gen.ingest import ingest, plain, written
@@ -155,7 +155,9 @@ def test_no_row_at_all_is_refused(tmp_path):
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
 def test_the_pieces_of_a_file_are_all_its_rows(tmp_path, kind, monkeypatch):
     write_table(kind, tmp_path / f"1.{kind}")
-    monkeypatch.setattr("components.example_gen.table_files._PIECE_BYTES", (tmp_path / f"1.{kind}").stat().st_size // 2)
+    monkeypatch.setattr(
+        "components.example_gen.readers.table_files._PIECE_BYTES", (tmp_path / f"1.{kind}").stat().st_size // 2
+    )
     reading = Reading(kind=kind)
     parts = pieces(str(tmp_path / f"1.{kind}"), reading)
     assert len(parts) == 2

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from components.example_gen.arrow_files import record_batches, schema
+from components.example_gen.readers.arrow_files import record_batches, schema
+from components.example_gen.readers.schemas import check_schemas
 from components.example_gen.reading import Reading
-from components.example_gen.schemas import check_schemas
 from components.refusal import GateRefused
 
 

@@ -11,9 +11,9 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 from tensorflow.core.example import example_pb2
 
+from components.example_gen.readers.record_checks import FeatureChecks
+from components.example_gen.readers.table_files import open_file
 from components.example_gen.reading import Reading
-from components.example_gen.record_checks import FeatureChecks
-from components.example_gen.table_files import open_file
 from components.refusal import GateRefused
 
 # Few: an example may be an image.

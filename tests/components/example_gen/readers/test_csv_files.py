@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from components.example_gen import csv_files
+from components.example_gen.readers import csv_files
+from components.example_gen.readers.values import BadValue, cleaned
 from components.example_gen.reading import CsvOptions, Reading
-from components.example_gen.values import BadValue, cleaned
 from components.refusal import GateRefused
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen.schemas import is_list
+from components.example_gen.readers.schemas import is_list
 from components.messages import shown
 
 # The smallest number that becomes infinite as a float32.

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
+from components.example_gen.readers.record_files import Records
 from components.example_gen.reading import Reading
-from components.example_gen.record_files import Records
 from components.refusal import GateRefused
 
 pytestmark = pytest.mark.tensorflow

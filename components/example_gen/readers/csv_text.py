@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
+from components.example_gen.readers.schemas import check_names
 from components.example_gen.reading import CsvOptions
-from components.example_gen.schemas import check_names
 from components.messages import shown
 from components.refusal import GateRefused
 

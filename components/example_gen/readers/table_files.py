@@ -15,10 +15,10 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from tfx.dsl.io import fileio
 
-from components.example_gen import arrow_files, csv_files
+from components.example_gen.readers import arrow_files, csv_files
+from components.example_gen.readers.schemas import check_schemas
+from components.example_gen.readers.values import BadValue, cleaned
 from components.example_gen.reading import Reading, data_files
-from components.example_gen.schemas import check_schemas
-from components.example_gen.values import BadValue, cleaned
 from components.refusal import GateRefused
 
 # What one worker of an engine reads at a time.

@@ -1,6 +1,6 @@
 import pytest
 
-from trainer.loop.sizes import batch_size, most_steps, steps_between_evaluations
+from trainer.data.sizes import batch_size, most_steps, steps_between_evaluations
 from trainer.options import EarlyStopping, Loop
 
 

@@ -10,11 +10,11 @@ from typing import BinaryIO
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from components.example_gen import csv_cells, csv_text
-from components.example_gen.csv_cells import NotOfType
+from components.example_gen.readers import csv_cells, csv_text
+from components.example_gen.readers.csv_cells import NotOfType
+from components.example_gen.readers.schemas import check_same_names
+from components.example_gen.readers.values import BadValue, finite, not_whole
 from components.example_gen.reading import Reading
-from components.example_gen.schemas import check_same_names
-from components.example_gen.values import BadValue, finite, not_whole
 from components.messages import shown
 from components.refusal import GateRefused
 

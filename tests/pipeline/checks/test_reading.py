@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from pipeline.checks.reading import reading_of
 from pipeline.config.loading import load
-from pipeline.config.reading import reading_of
 
 
 def taxi(*overrides: str):

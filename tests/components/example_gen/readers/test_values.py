@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.example_gen.values import BadValue, cleaned
+from components.example_gen.readers.values import BadValue, cleaned
 
 
 def clean(column: pa.Array, *, code: bool = False) -> list:

@@ -169,7 +169,7 @@ def test_data_gate_refuses(project, first, plant, reason):
 def test_a_cell_that_does_not_fit_the_schema_is_refused_with_its_row(project, first):
     before = project.served()
     outcome = project.run("--set", planted(project, "text", _text_instead_of_seconds))
-    reason = "data/text/trips.csv, row 1 after the header: trip_seconds is 'five minutes', but the schema says INT"
+    reason = "data/text/trips.csv, row 1 after the header: 'trip_seconds' is 'five minutes', but the schema says INT"
     assert_refused(project, outcome, node="ExampleGen", reason=reason, before=before)
     assert "StatisticsGen" not in outcome.nodes()
 

@@ -61,7 +61,7 @@ def root_mean_square(errors: np.ndarray) -> float:
 def prices(count: int) -> dict:
     """300,000 +- 90,000, linear in the features, with noise of 5,000."""
     arrays, generator = make_arrays(count), np.random.default_rng(2)
-    price = 300_000 + 85_000 * arrays["x_scaled"] + 25_000 * (arrays["k_token"] == 2)
+    price = 300_000 + 85_000 * arrays["numbers"] + 25_000 * (arrays["ids"][:, :1] == 2)
     return arrays | {"label": (price + generator.normal(0, 5000, price.shape)).astype(np.float32)}
 
 
@@ -74,7 +74,7 @@ def test_a_price_is_learnt_as_well_as_by_a_linear_model_with_default_options(log
     trained, reports = fit(training(train, evaluation), tmp_path, label=label, loop=Loop(), model=Model())
 
     def table(some: dict) -> np.ndarray:
-        return np.concatenate([np.ones_like(some["x_scaled"]), some["x_scaled"], some["k_token"] == 2], axis=1)
+        return np.concatenate([np.ones_like(some["numbers"]), some["numbers"], some["ids"][:, :1] == 2], axis=1)
 
     weights = np.linalg.lstsq(table(train), train["label"][:, 0], rcond=None)[0]
     linear = root_mean_square(table(evaluation) @ weights - evaluation["label"][:, 0])
@@ -135,7 +135,7 @@ def test_a_training_with_rows_held_back_can_be_repeated(tmp_path):
 def test_the_threshold_is_chosen_on_rows_held_back(measure, tmp_path, caplog):
     arrays, generator = make_arrays(2000), np.random.default_rng(3)
     # One row in ten is positive, whatever is known about it: at one half nearly all are called negative.
-    positive = generator.random((2000, 1)) < 1 / (1 + np.exp(3 - arrays["x_scaled"]))
+    positive = generator.random((2000, 1)) < 1 / (1 + np.exp(3 - arrays["numbers"]))
     arrays["label"] = positive.astype(np.float32)
     label = Label(column="y", threshold=f"best_{measure}", classes=("no", "yes"))
     with caplog.at_level(logging.WARNING):

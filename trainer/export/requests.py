@@ -96,10 +96,14 @@ def _single_valued(columns: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Spars
     several = tf.boolean_mask(tf.constant(list(columns)), widths > 1)
     message = tf.constant("a row holds more than one value in:")
     single = tf.raw_ops.Assert(condition=tf.equal(tf.size(several), 0), data=[message, several], summarize=5)
-    name, first = next(iter(columns.items()))
+    # Columns of a dtype are joined by their shapes, so that one that waits for the check is enough.
+    firsts = {column.dtype: name for name, column in reversed(columns.items())}
     with tf.control_dependencies([single]):
-        checked = tf.SparseTensor(first.indices, first.values, tf.identity(first.dense_shape))
-    return {**columns, name: checked}
+        shapes = {name: tf.identity(columns[name].dense_shape) for name in firsts.values()}
+    return {
+        name: tf.SparseTensor(column.indices, column.values, shapes.get(name, column.dense_shape))
+        for name, column in columns.items()
+    }
 
 
 def _complete(values: tf.Tensor, name: str) -> tf.Tensor:

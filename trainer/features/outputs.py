@@ -140,7 +140,9 @@ class Outputs:
             places = tf.concat(found, axis=1)
             known = tf.where(places >= 0, places, tf.gather(ids, learnt, axis=1))
             order = [(others + learnt).index(index) for index in range(len(sizes))]
-            ids = tf.gather(tf.concat([tf.gather(ids, others, axis=1), known], axis=1), order, axis=1)
+            ids = tf.gather(
+                tf.concat([tf.gather(ids, tf.constant(others, tf.int32), axis=1), known], axis=1), order, axis=1
+            )
         _declare_range(ids, rows - 1)
         return ids
 

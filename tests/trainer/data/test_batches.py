@@ -143,7 +143,7 @@ def test_a_training_from_a_file_equals_one_from_memory(tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "a.gz"), "GZIP") as writer:
         for row in range(300):
             writer.write(serialize({name: values[row].tolist() for name, values in arrays.items()}))
-    spec = {name: tf.io.FixedLenFeature([1], values.dtype) for name, values in arrays.items()}
+    spec = {name: tf.io.FixedLenFeature(values.shape[1:], values.dtype) for name, values in arrays.items()}
     results = []
     for memory_bytes in (10**9, 100):
         columns = read_columns(

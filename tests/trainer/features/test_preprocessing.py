@@ -203,3 +203,15 @@ def test_pictures_of_other_sizes_are_resized():
     assert found.shape == (2, 8, 8, 1)
     np.testing.assert_allclose(found[:, :, :2], 40 / 255, atol=1e-3)
     np.testing.assert_allclose(found[:, :, 6:], 240 / 255, atol=1e-3)
+
+
+def test_words_alone_and_many_columns_of_them(tmp_path):
+    rows = [{"y": 1.0, "a": "x", "b": "x"}, {"y": 0.0, "a": "x"}, {"y": 0.0, "a": "x", "b": "y"}]
+    spec = LABEL_SPEC | {name: tf.io.VarLenFeature(tf.string) for name in "ab"}
+    features = {"a": "category", "b": {"kind": "category", "min_count": 1}}
+    output = exports.transform(rows, spec, Parameters(label={"column": "y"}, features=features), tmp_path)
+    ids = exports.transformed_columns(output, tmp_path)["ids"].numpy()
+    # The same word is another id in another column.
+    assert len(set(ids[:, 0])) == 1
+    assert len(set(ids[:, 1])) == 3
+    assert not set(ids[:, 0]) & set(ids[:, 1])

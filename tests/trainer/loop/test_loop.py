@@ -60,7 +60,7 @@ def test_the_loss_of_each_step_is_that_of_model_fit(tmp_path, optimizer):
             label = features.pop("label")
             yield features, label
 
-    spec = {name: tf.TensorSpec([None, 1], values.dtype) for name, values in make_arrays(1).items()}
+    spec = {name: tf.TensorSpec([None, *values.shape[1:]], values.dtype) for name, values in make_arrays(1).items()}
     label = spec.pop("label")
     dataset = tf.data.Dataset.from_generator(in_the_same_order, output_signature=(spec, label))
     # An epoch of one step, since Keras reports the mean of an epoch.

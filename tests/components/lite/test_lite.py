@@ -338,7 +338,7 @@ def test_a_model_trained_in_half_precision_is_converted_in_float32(name, precisi
     finally:
         keras.config.set_dtype_policy(before)
     inputs, head = make_inputs(features), head_of(CASES["binary"].label)
-    specs = {name: tf.TensorSpec([None, 1], array.dtype) for name, array in inputs.items()}
+    specs = {name: tf.TensorSpec([None, *array.shape[1:]], array.dtype) for name, array in inputs.items()}
     content = lite.convert(model=model, head=head, inputs=lite.input_specs(model, specs), variant="float32")
     exact = models.build(Model(name=name), features=features, units=1)
     exact.set_weights(model.get_weights())

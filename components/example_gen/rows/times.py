@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from components.refusal import GateRefused
 
-# How many different times are told apart; beyond, neighbouring ones are taken together.
+# How many distinct times are kept; beyond that, neighbouring ones share a place.
 _MOST = 2**16
 # An offset such as +01:00 or Z after a time; a date ends like one.
 _ZONED = r":\d\d.*([Zz]|[+-]\d\d(:?\d\d)?)$"

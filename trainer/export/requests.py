@@ -97,7 +97,7 @@ def _single_valued(columns: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Spars
     message = tf.constant("a row holds more than one value in:")
     single = tf.raw_ops.Assert(condition=tf.equal(tf.size(several), 0), data=[message, several], summarize=5)
     # Columns of a dtype are joined by their shapes, so that one that waits for the check is enough.
-    firsts = {column.dtype: name for name, column in reversed(columns.items())}
+    firsts = {column.dtype: name for name, column in reversed(list(columns.items()))}
     with tf.control_dependencies([single]):
         shapes = {name: tf.identity(columns[name].dense_shape) for name in firsts.values()}
     return {

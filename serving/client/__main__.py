@@ -14,7 +14,7 @@ import numpy as np
 from serving.client import Client, Connection, ServingError, features_of_schema, tls_flags
 from serving.client.messages.tensors import TensorError, numpy_dtype
 from serving.client.rows import read_rows
-from serving.client.steps import COLUMNAR
+from serving.client.steps import COLUMNAR, SERIALIZED
 
 
 def predict(client: Client, options: argparse.Namespace) -> None:
@@ -47,13 +47,14 @@ def status(client: Client, options: argparse.Namespace) -> None:
 
 
 def metadata(client: Client, options: argparse.Namespace) -> None:
-    """Print signatures with the names and types of their inputs and outputs."""
+    """Print signatures with the names, types and shapes of inputs and outputs, and what a raw column holds."""
     for name, signature in sorted(client.signatures(options.model, **_version(options)).items()):
         print(name)
         for title, infos in (("in", signature.inputs), ("out", signature.outputs)):
             for key, info in sorted(infos.items()):
-                shape = [dim.size for dim in info.tensor_shape.dim]
-                print(f"  {title:<4}{key:<28}{_type_name(info):<9}{shape}")
+                dims = info.tensor_shape.dim
+                shape = str([dim.size for dim in dims])
+                print(f"  {title:<4}{key:<28}{_type_name(info):<9}{shape:<10}{dims[0].name if dims else ''}".rstrip())
 
 
 def _type_name(info: Any) -> str:
@@ -76,8 +77,10 @@ def _rows(client: Client, options: argparse.Namespace) -> tuple[list[dict[str, o
     known = schema
     if known is None:
         signatures = client.signatures(options.model, **_version(options))
-        name = options.signature if options.command == "predict" and options.signature else COLUMNAR
-        known = signatures[name].inputs if name in signatures else None
+        asked = signatures[options.signature].inputs if options.signature in signatures else ()
+        # Rows are columns, also where they are sent as tf.Examples.
+        named = COLUMNAR if set(asked) <= set(SERIALIZED) else options.signature
+        known = signatures[named].inputs if named in signatures else None
     unknown = {key for row in rows for key in row} - set(known) if known is not None else set()
     if unknown:
         print(f"ignored, the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)

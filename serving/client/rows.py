@@ -7,6 +7,9 @@ import json
 import sys
 from pathlib import Path
 
+# The key of cells beyond the header's, which no column has.
+_MORE = "\0more"
+
 
 def read_rows(source: str) -> list[dict[str, object]]:
     """Rows of a ``.csv`` file with a header, of a JSON-lines file, or of standard input (``-``, JSON lines).
@@ -27,9 +30,16 @@ def read_rows(source: str) -> list[dict[str, object]]:
 def _read(source: str) -> list[dict[str, object]]:
     if source.endswith(".csv"):
         with Path(source).open(newline="") as stream:
-            return [{**row} for row in csv.DictReader(stream)]
+            return [_cells(source, row) for row in csv.DictReader(stream, restkey=_MORE)]
     lines = sys.stdin if source == "-" else Path(source).read_text().splitlines()
     return [_row(source, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _cells(source: str, row: dict[str, object]) -> dict[str, object]:
+    more = row.get(_MORE)
+    if isinstance(more, list):
+        raise ValueError(f"{source}: a row has {len(more)} more cells than the header, such as {more[0]!r}")
+    return row
 
 
 def _row(source: str, number: int, line: str) -> dict[str, object]:

@@ -26,7 +26,7 @@ Steps = Generator[Iterable[Rpc], list[Any], T]
 COLUMNAR = "columnar"
 DEFAULT = "serving_default"
 # The names of an input that takes serialized tf.Examples, by convention.
-_SERIALIZED = ("examples", "inputs")
+SERIALIZED = ("examples", "inputs")
 
 
 @dataclass(frozen=True)
@@ -77,25 +77,24 @@ def predict_arrays(settings: CallSettings, inputs: Mapping[str, np.ndarray]) -> 
 
 
 def predict(cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]) -> Steps[dict[str, np.ndarray]]:
-    """Send rows to a signature that takes columns, or with a schema to one that takes tf.Examples."""
+    """Send rows as columns or as tf.Examples, whichever the signature takes."""
 
     def calls(signatures: dict[str, Any]) -> Iterator[Rpc]:
         name = settings.signature or (COLUMNAR if settings.schema is None and COLUMNAR in signatures else DEFAULT)
         signature = _signature(settings.model, signatures, name)
         serialized = [key for key, info in signature.inputs.items() if tensors.numpy_dtype(info.dtype).hasobject]
-        if settings.schema is not None:
-            if len(signature.inputs) != 1 or not serialized:
-                raise ValueError(f"signature {name!r} takes no tf.Examples, so it needs no schema")
-            for part in _chunks(rows, settings, settings.schema):
-                yield requests.predict(
-                    settings.model, name, {serialized[0]: np.array(serialize(part, settings.schema), object)}
-                )
+        texts_alone = len(signature.inputs) == 1 and bool(serialized)
+        if settings.schema is not None and not texts_alone:
+            raise ValueError(f"signature {name!r} takes no tf.Examples, so it needs no schema")
+        if texts_alone and (settings.schema is not None or serialized[0] in SERIALIZED):
+            features = example_features(settings.model, settings.schema, signatures)
+            for first, part in _chunks(rows, settings, features):
+                examples = np.array(serialize(part, features, first=first), object)
+                yield requests.predict(settings.model, name, {serialized[0]: examples})
             return
-        if len(signature.inputs) == 1 and serialized and serialized[0] in _SERIALIZED:
-            raise ValueError(f"signature {name!r} takes serialized tf.Examples; give a schema to make them")
         features = features_of_signature(signature)
-        for part in _chunks(rows, settings, features):
-            yield requests.predict(settings.model, name, columns(part, features))
+        for first, part in _chunks(rows, settings, features):
+            yield requests.predict(settings.model, name, columns(part, features, first=first))
 
     responses = yield from _asked(cache, settings.model, calls)
     return joined([requests.predicted(response) for response in responses])
@@ -133,9 +132,9 @@ def multi_inference(
     methods = {name: requests.CLASSIFY for name in classify} | {name: requests.REGRESS for name in regress}
 
     def calls(signatures: dict[str, Any]) -> Iterator[Rpc]:
-        features = _example_features(settings, signatures)
-        for part in _chunks(rows, settings, features):
-            yield requests.multi_inference(settings.model, methods, serialize(part, features))
+        features = example_features(settings.model, settings.schema, signatures)
+        for first, part in _chunks(rows, settings, features):
+            yield requests.multi_inference(settings.model, methods, serialize(part, features, first=first))
 
     # All tasks are answered by one version.
     responses = yield from _asked(cache, settings.model, calls, lambda response: response.results[0].model_spec)
@@ -211,9 +210,9 @@ def _inference(
     make: Callable[[ModelRef, str, Sequence[bytes]], Rpc],
 ) -> Iterator[Rpc]:
     name = settings.signature or _of_method(settings.model, signatures, method)
-    features = _example_features(settings, signatures)
-    for part in _chunks(rows, settings, features):
-        yield make(settings.model, name, serialize(part, features))
+    features = example_features(settings.model, settings.schema, signatures)
+    for first, part in _chunks(rows, settings, features):
+        yield make(settings.model, name, serialize(part, features, first=first))
 
 
 def _signature(model: ModelRef, signatures: Mapping[str, Any], name: str) -> Any:
@@ -231,15 +230,17 @@ def _of_method(model: ModelRef, signatures: Mapping[str, Any], method: str) -> s
     return names[0]
 
 
-def _example_features(settings: CallSettings, signatures: Mapping[str, Any]) -> Features:
-    if settings.schema is not None:
-        return settings.schema
+def example_features(model: ModelRef, schema: Features | None, signatures: Mapping[str, Any]) -> Features:
+    """The features of tf.Examples: those of the schema, else those of the model's columnar signature."""
+    if schema is not None:
+        return schema
     if COLUMNAR not in signatures:
-        raise ValueError(f"model {settings.model.name} does not name its features; give a schema to make tf.Examples")
+        raise ValueError(f"model {model.name} does not name its features; give a schema to make tf.Examples")
     return features_of_signature(signatures[COLUMNAR])
 
 
-def _chunks(rows: Sequence[Row], settings: CallSettings, features: Features) -> Iterator[Sequence[Row]]:
+def _chunks(rows: Sequence[Row], settings: CallSettings, features: Features) -> Iterator[tuple[int, Sequence[Row]]]:
+    """The rows of each request, and the number of the first one."""
     if isinstance(rows, (Mapping, str)) or not all(isinstance(row, Mapping) for row in rows):
         raise ValueError("rows must be a list of dicts, one per row")
     if settings.strict:
@@ -248,7 +249,7 @@ def _chunks(rows: Sequence[Row], settings: CallSettings, features: Features) -> 
             if unknown:
                 raise ValueError(f"row {index}: {', '.join(unknown)}: the model has no such feature")
     for part in _parts(len(rows), settings.chunk_rows):
-        yield rows[part]
+        yield part.start, rows[part]
 
 
 def _parts(count: int, size: int | None) -> Iterator[slice]:

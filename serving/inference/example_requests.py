@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import input_pb2, prediction_log_pb2
 
-from serving.client.messages.columns import column
+from serving.client.messages.examples import columns, features_of_signature
 from serving.inference.servable import SignatureDef
 
 # The names of an input that takes serialized tf.Examples; the second is that of Classify and Regress.
@@ -24,16 +24,7 @@ def requests_for(signature: SignatureDef, records: Sequence[bytes]) -> dict[str,
     """
     if set(signature.inputs) in _SERIALIZED:
         return {name: np.array(records, dtype=object) for name in signature.inputs}
-    rows = [_row(record) for record in records]
-    return {
-        name: column(
-            rows,
-            name,
-            np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype),
-            shape=[dimension.size for dimension in info.tensor_shape.dim[1:]],
-        )
-        for name, info in signature.inputs.items()
-    }
+    return columns([_row(record) for record in records], features_of_signature(signature))
 
 
 def _row(record: bytes) -> dict[str, object]:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import input_pb2, prediction_log_pb2
 
 from serving.client.messages import tensors
-from serving.client.messages.columns import MISSING
+from serving.client.messages.values import MISSING
 from serving.request_log.files import SUFFIX, model_folder
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from serving.client.messages.columns import MISSING
+from serving.client.messages.values import MISSING
 
 v1 = tf.compat.v1
 _FEATURES = {

@@ -2,100 +2,70 @@
 
 from __future__ import annotations
 
-import math
-import operator
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from serving.client.messages.values import missing_of, values_of, wrong
+
 Row = Mapping[str, object]
 
-# How the columnar signature represents a missing value, by the input's numpy kind; the exporter's convention.
-MISSING = {"f": np.float32("nan"), "i": np.iinfo(np.int64).min, "O": b""}
-_KINDS = {"f": "number", "i": "whole number", "O": "text", "b": "yes or no"}
 
-
-def is_missing(value: object) -> bool:
-    """Whether a row's value is missing: None, an empty text, or NaN as in pandas."""
-    if value is None:
-        return True
-    if isinstance(value, (str, bytes)):
-        return not value
-    return isinstance(value, Real) and value != value
-
-
-def column(rows: Sequence[Row], name: str, dtype: np.dtype, *, shape: Sequence[int] = ()) -> np.ndarray:
-    """One array of a named value, ``[rows, *shape]``, `MISSING` where a row lacks it.
+def column(
+    rows: Sequence[Row], name: str, dtype: np.dtype, *, shape: Sequence[int] | None = (), first: int = 0
+) -> np.ndarray:
+    """One array of a named value; see `array`.
 
     Args:
         rows: plain dicts; a value is missing where the key is absent or `is_missing` says so.
         name: the key.
-        dtype: float32, int64 or object (bytes).
-        shape: shape of one row's value: empty for a single value; a list of numbers may be flat or nested.
-
-    Raises:
-        ValueError: a value has the wrong type or size; the text names row and key.
+        dtype: as in `array`.
+        shape: as in `array`.
+        first: as in `array`.
     """
-    values = []
-    for index, row in enumerate(rows):
-        value = row.get(name)
-        if is_missing(value):
-            if dtype.kind not in MISSING or dtype.kind == "i" and dtype.itemsize < 8:
-                raise ValueError(f"row {index}, {name}: is missing, which an input of {dtype} cannot express")
-            values.append(np.full(shape, MISSING[dtype.kind], dtype) if shape else MISSING[dtype.kind])
-            continue
-        try:
-            values.append(_array(value, dtype, shape) if shape else convert(value, dtype))
-        except (TypeError, ValueError, OverflowError):
-            raise ValueError(wrong(index, name, value, dtype, math.prod(shape) if shape else None)) from None
-    return np.array(values, dtype=dtype).reshape([len(rows), *shape])
+    return array([row.get(name) for row in rows], name, dtype, shape=shape, first=first)
 
 
-def wrong(index: int, name: str, value: object, dtype: np.dtype, count: int | None) -> str:
-    """The error text for a value that its feature does not take.
+def array(
+    values: Sequence[object], name: str, dtype: np.dtype, *, shape: Sequence[int] | None = (), first: int = 0
+) -> np.ndarray:
+    """A column's values, ``[rows, *shape]``, with `MISSING` where one is missing.
 
     Args:
-        index: index of the row.
-        name: name of the feature.
-        value: the row's value.
-        dtype: numpy dtype of the feature.
-        count: int, values that the feature takes; None: one.
+        values: one a row.
+        name: the column's name.
+        dtype: float32, int64 or object (bytes); a signature's input may have any other.
+        shape: shape of one row's value: empty for a single value, None for lists of any length, which are padded at
+            the end with `MISSING` to the longest, ``[rows, longest]``.
+        first: int, number of the first row, for the messages.
+
+    Raises:
+        ValueError: a value has the wrong type or size, or is missing where the dtype cannot express it; the text names
+            row and column.
     """
-    kind = _KINDS.get(dtype.kind, dtype.name)
-    wanted = f"a {kind}" if count is None else f"a list of {count} {kind}s"
-    text = repr(value)
-    return f"row {index}, {name}: {text if len(text) <= 60 else f'{text[:57]}...'} is not {wanted}"
+    found = [_row(value, name, dtype, shape, f"row {first + index}") for index, value in enumerate(values)]
+    lengths = {len(row) for row in found}
+    width = max(lengths, default=0) if shape is None else int(np.prod(shape, dtype=np.int64))
+    if not lengths <= {width}:
+        _pad(found, width, missing_of(dtype), name, dtype, first)
+    flat = [value for row in found for value in row]
+    return np.array(flat, dtype=dtype).reshape([len(found), *([width] if shape is None else shape)])
 
 
-def _array(value: object, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
-    flat = np.array(value, dtype=object).reshape(shape).flat
-    return np.array([convert(item, dtype) for item in flat], dtype=dtype).reshape(shape)
+def _row(value: object, name: str, dtype: np.dtype, shape: Sequence[int] | None, where: str) -> list[Any]:
+    try:
+        return values_of(value, dtype, shape)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(wrong(where, name, value, dtype, shape)) from None
 
 
-def convert(value: Any, dtype: np.dtype) -> object:
-    """A single value in the column's type; TypeError, ValueError or OverflowError if it does not fit."""
-    if dtype.kind == "O":
-        if isinstance(value, (dict, list, tuple, np.ndarray)):
-            raise TypeError
-        return value if isinstance(value, bytes) else str(value).encode()
-    if dtype.kind in "iu":
-        return dtype.type(_whole(value))
-    if dtype.kind == "b":
-        return bool(operator.index(value))
-    number = float(value)
-    if abs(number) > float(np.finfo(dtype).max) and not np.isinf(number):
-        raise OverflowError
-    return number
-
-
-def _whole(value: Any) -> int:
-    """An integer without going through float, which rounds beyond 2**53."""
-    if hasattr(value, "__index__"):
-        return operator.index(value)
-    if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
-        return int(value)
-    if float(value) != int(float(value)):
-        raise ValueError
-    return int(float(value))
+def _pad(found: list[list[Any]], width: int, missing: Any, name: str, dtype: np.dtype, first: int) -> None:
+    """Make all rows ``width`` long."""
+    for index, row in enumerate(found):
+        if len(row) == width:
+            continue
+        if missing is None:
+            lacks = f"has {len(row)} of {width} values" if row else "is missing"
+            raise ValueError(f"row {first + index}, {name}: {lacks}, which an input of {dtype} cannot express")
+        found[index] = row + [missing] * (width - len(row))

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from serving.client.messages import tensors
-from serving.client.messages.columns import Row, column, convert, is_missing, wrong
+from serving.client.messages.columns import Row, column
 from serving.client.messages.protos import message, parse_text
+from serving.client.messages.values import values_of, wrong
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,12 @@ class RowFeature:
     Attributes:
         dtype: float32, int64 or object (bytes); a signature's input may have any other.
         shape: shape of one row's value: empty for a single value, None for any number of values.
+        kinds: what the column holds in the file, such as ``date``, from the exporter; empty if that is not known.
     """
 
     dtype: np.dtype
     shape: tuple[int, ...] | None
+    kinds: str = ""
 
 
 Features = Mapping[str, RowFeature]
@@ -64,50 +67,70 @@ def _feature(feature: Any, path: Path | str) -> RowFeature:
 def features_of_signature(signature: Any) -> Features:
     """The features of a signature (a SignatureDef) that takes one column each; the first dimension is the batch.
 
+    Its name says what the column holds: TF Serving's metadata have no other place for it.
+
     Raises:
-        ValueError: an input takes lists of any length.
+        ValueError: an input takes nested lists of any length.
     """
     features = {}
     for name, info in signature.inputs.items():
-        shape = tuple(dim.size for dim in info.tensor_shape.dim[1:])
-        if any(size < 0 for size in shape):
-            raise ValueError(f"input {name} takes lists of any length, not rows: use predict_arrays")
-        features[name] = RowFeature(tensors.numpy_dtype(info.dtype), shape)
+        batch, *sizes = info.tensor_shape.dim or [None]
+        shape = tuple(dim.size for dim in sizes)
+        if len(shape) > 1 and min(shape) < 0:
+            raise ValueError(f"input {name} takes nested lists of any length, not rows: use predict_arrays")
+        kinds = batch.name if batch is not None else ""
+        features[name] = RowFeature(tensors.numpy_dtype(info.dtype), None if shape == (-1,) else shape, kinds)
     return features
 
 
-def columns(rows: Sequence[Row], features: Features) -> dict[str, np.ndarray]:
+def takes_raw_columns(features: Features) -> bool:
+    """Whether the exporter says of every feature what the column holds, so that any of them may be missing."""
+    return bool(features) and all(feature.kinds for feature in features.values())
+
+
+def columns(rows: Sequence[Row], features: Features, *, first: int = 0) -> dict[str, np.ndarray]:
     """One array per feature, ``[rows, ...]``; see `column`."""
-    return {name: column(rows, name, feature.dtype, shape=feature.shape or ()) for name, feature in features.items()}
+    return {
+        name: column(rows, name, feature.dtype, shape=feature.shape, first=first) for name, feature in features.items()
+    }
 
 
-def serialize(rows: Sequence[Row], features: Features) -> list[bytes]:
+def serialize(rows: Sequence[Row], features: Features, *, first: int = 0) -> list[bytes]:
     """Rows as tf.Examples; a missing value is an absent feature, as in the training data.
 
+    Args:
+        rows: plain dicts.
+        features: the features to write.
+        first: int, number of the first row, for the messages.
+
     Raises:
-        ValueError: a value has the wrong type or size; the text names row and key.
+        ValueError: a value has the wrong type or size; the text names row and column.
     """
-    return [_serialize(index, row, features) for index, row in enumerate(rows)]
+    examples = []
+    for index, row in enumerate(rows):
+        example = message("tensorflow.Example")()
+        for name, feature in features.items():
+            fill(example, name, row.get(name), feature, where=f"row {first + index}")
+        examples.append(example.SerializeToString())
+    return examples
 
 
-def _serialize(index: int, row: Row, features: Features) -> bytes:
-    example = message("tensorflow.Example")()
-    for name, feature in features.items():
-        value = row.get(name)
-        if is_missing(value):
-            continue
-        try:
-            values = _values(value, feature)
-        except (TypeError, ValueError, OverflowError):
-            count = math.prod(feature.shape) if feature.shape else None
-            raise ValueError(wrong(index, name, value, feature.dtype, count)) from None
+def fill(example: Any, name: str, value: object, feature: RowFeature, *, where: str) -> None:
+    """Write a value into a tf.Example, unless it is missing.
+
+    Args:
+        example: the tf.Example.
+        name: the feature's name.
+        value: of the row.
+        feature: its type and shape.
+        where: the row, for the message.
+
+    Raises:
+        ValueError: the value has the wrong type or size.
+    """
+    try:
+        values = values_of(value, feature.dtype, feature.shape)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(wrong(where, name, value, feature.dtype, feature.shape)) from None
+    if values:
         getattr(example.features.feature[name], _LISTS[feature.dtype.kind]).value.extend(values)
-    return example.SerializeToString()
-
-
-def _values(value: object, feature: RowFeature) -> list[object]:
-    if feature.shape == ():
-        single = value[0] if isinstance(value, (list, tuple)) and len(value) == 1 else value
-        return [convert(single, feature.dtype)]
-    flat = np.array(value, dtype=object).reshape(-1 if feature.shape is None else feature.shape).flat
-    return [convert(item, feature.dtype) for item in flat]

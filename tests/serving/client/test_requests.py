@@ -1,6 +1,8 @@
 """The parts of the client that need no model server."""
 
 import asyncio
+import datetime
+import decimal
 import subprocess
 import sys
 import time
@@ -27,9 +29,10 @@ from serving.client import (
 from serving.client.__main__ import main
 from serving.client.errors import error_of
 from serving.client.messages import tensors
-from serving.client.messages.columns import MISSING, column
+from serving.client.messages.columns import column
 from serving.client.messages.examples import features_of_schema, serialize
 from serving.client.messages.protos import message, parse_text
+from serving.client.messages.values import MISSING
 from serving.client.rows import read_rows
 
 
@@ -59,7 +62,8 @@ def test_big_integers_stay_exact():
         (float("inf"), np.int64),
         (2**70, np.int64),
         ({"a": 1}, object),
-        (["a"], object),
+        (["a", "b"], object),
+        ("1_000", np.float32),
     ],
 )
 def test_wrong_values_name_row_and_key(value, dtype):
@@ -74,6 +78,64 @@ def test_a_list_may_be_flat_or_nested_and_missing_as_a_whole():
     assert np.isnan(flat[2]).all()
     assert column(rows[:2], "p", np.dtype(np.int64), shape=[2, 2]).tolist() == [[[1, 2], [3, 4]], [[5, 6], [7, 8]]]
     assert column([], "p", np.dtype(np.float32), shape=[4]).shape == (0, 4)
+
+
+def test_lists_of_any_length_are_padded_with_what_is_missing():
+    rows = [{"t": ["a", "b"]}, {"t": "c"}, {}, {"t": ["d", None, ""]}, {"t": np.array(["e", "f"])}, {"t": []}]
+    texts = column(rows, "t", np.dtype(object), shape=None)
+    assert texts.tolist() == [[b"a", b"b"], [b"c", b""], [b"", b""], [b"d", b""], [b"e", b"f"], [b"", b""]]
+    codes = column([{"c": [1, True]}, {"c": 0}], "c", np.dtype(np.int64), shape=None)
+    assert codes.tolist() == [[1, 1], [0, MISSING["i"]]]
+    assert column([{}], "t", np.dtype(object), shape=None).shape == (1, 0)
+    assert column([], "t", np.dtype(object), shape=None).shape == (0, 0)
+    assert column([{"n": [1, 2]}, {"n": [3, 4]}], "n", np.dtype(np.int32), shape=None).tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(ValueError, match="row 1, n: has 1 of 2 values, which an input of int32 cannot express"):
+        column([{"n": [1, 2]}, {"n": [3]}], "n", np.dtype(np.int32), shape=None)
+    with pytest.raises(ValueError, match=r"row 0, t: \[\['a'\], \['b', 'c'\]\] is not a list of texts"):
+        column([{"t": [["a"], ["b", "c"]]}], "t", np.dtype(object), shape=None)
+
+
+def test_a_list_of_fixed_length_keeps_the_places_of_what_it_lacks():
+    floats = column([{"p": [1, None, 3]}, {"p": [None] * 3}], "p", np.dtype(np.float32), shape=[3])
+    assert floats[0, [0, 2]].tolist() == [1, 3]
+    assert np.isnan(floats[0, 1])
+    assert np.isnan(floats[1]).all()
+    whole = column([{"p": (1, float("nan"))}], "p", np.dtype(np.int64), shape=[2])
+    assert whole.tolist() == [[1, MISSING["i"]]]
+    # A vector of one number is a single value to the signature.
+    assert column([{"p": [2.5]}, {"p": [None]}], "p", np.dtype(np.float32)).tolist()[0] == 2.5
+
+
+def test_what_stands_in_a_file_is_sent_as_it_is():
+    import pandas as pd
+
+    days = [
+        datetime.date(2024, 1, 31),
+        datetime.datetime(2024, 1, 31, 12, 30),
+        pd.Timestamp("2024-01-31T12:30:00.5Z"),
+        np.datetime64("2024-01-31T12:30"),
+        pd.NaT,
+        pd.NA,
+        np.datetime64("NaT"),
+    ]
+    assert column([{"d": day} for day in days], "d", np.dtype(object)).tolist() == [
+        b"2024-01-31",
+        b"2024-01-31 12:30:00",
+        b"2024-01-31 12:30:00.500000+00:00",
+        b"2024-01-31T12:30",
+        b"",
+        b"",
+        b"",
+    ]
+    answers = [True, False, np.bool_(True), "true", "False", "1", 1.0]
+    assert column([{"b": each} for each in answers], "b", np.dtype(np.int64)).tolist() == [1, 0, 1, 1, 0, 1, 1]
+    assert column([{"b": True}], "b", np.dtype(object)).tolist() == [b"True"]
+    assert column([{"n": pd.NA}, {"n": decimal.Decimal("1.5")}], "n", np.dtype(np.float32))[1] == 1.5
+
+
+def test_a_row_is_counted_from_the_first_of_all_requests():
+    with pytest.raises(ValueError, match=r"row 7, f: 'x' is not a number"):
+        column([{"f": 1}, {"f": "x"}], "f", np.dtype(np.float32), first=6)
 
 
 @pytest.mark.parametrize("value", [[1, 2, 3], 7, ["a", "b", "c", "d"], "abcd", [[1, 2], [3]]])
@@ -178,7 +240,7 @@ def test_rows_become_examples_of_the_schema_s_types(schema):
         ({"i": 1.5}, "row 1, i: 1.5 is not a whole number"),
         ({"i": 2**70}, "row 1, i: .* is not a whole number"),
         ({"p": [1, 2, 3]}, "row 1, p: .* is not a list of 2 whole numbers"),
-        ({"s": {"a": 1}}, "row 1, s: .* is not a text"),
+        ({"s": {"a": 1}}, "row 1, s: .* is not a list of texts"),
     ],
 )
 def test_examples_name_the_row_and_key_that_do_not_fit(schema, row, text):

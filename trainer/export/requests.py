@@ -34,6 +34,7 @@ class Requests:
         self._raw_spec = raw_spec
         self.names = tuple(sorted(served))
         self._scalars = frozenset(scalars)
+        self._kinds = _kinds(columns)
         self._lengths = {
             name: column.options.values_per_row(text=raw_spec[name].dtype == tf.string)
             for column in columns
@@ -44,7 +45,12 @@ class Requests:
         """Columns of serialized tf.Examples, string ``[batch]``; ``more`` names columns beyond those of a request."""
         names = [*self.names, *(name for name in more if name not in self.names)]
         columns = specs.parse(examples, {name: self._spec(name) for name in names})
-        return {**columns, **_single_valued({name: columns[name] for name in names if name in self._scalars})}
+        columns.update(_single_valued({name: columns[name] for name in names if name in self._scalars}))
+        for name in names:
+            length = self._lengths.get(name) or 1
+            if length > 1 and isinstance(columns[name], tf.SparseTensor):
+                columns[name] = _of_length(columns[name], length, name)
+        return columns
 
     def signature(self) -> list[tf.TensorSpec]:
         """The tensors of a columnar request in the order of `names`: ``[batch]``, or ``[batch, n]`` for lists.
@@ -56,17 +62,31 @@ class Requests:
             for index, name in enumerate(self.names)
         ]
 
+    def takes(self) -> dict[str, str]:
+        """What each column holds in the file: its kinds, and whether it may be missing; for the model's metadata."""
+        required = {
+            name
+            for name in self.names
+            if name not in self._scalars and isinstance(self._raw_spec[name], tf.io.FixedLenFeature)
+        }
+        return {
+            name: f"{self._kinds.get(name, 'column')}{', required' if name in required else ''}" for name in self.names
+        }
+
     def columns(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, Raw]:
         """Columns of a columnar request, in which `MISSING` stands for a missing value."""
         found: dict[str, Raw] = {}
         for name in self.names:
             values, spec = tensors[name], self._raw_spec[name]
+            shape = self._shape(name)
+            if shape and None not in shape:
+                values = _shaped(values, shape, name)
             if name in self._scalars:
                 found[name] = tf.reshape(values, [-1, 1])
             elif isinstance(spec, tf.io.FixedLenFeature):
                 found[name] = _complete(tf.reshape(values, [-1, *specs.row_shape(spec)]), name)
             else:
-                found[name] = tf.expand_dims(values, 1) if not self._shape(name) else values
+                found[name] = values if shape else tf.expand_dims(values, 1)
         return found
 
     def _spec(self, name: str) -> Any:
@@ -88,6 +108,15 @@ class Requests:
         return [] if length == 1 else [length]
 
 
+def _kinds(columns: Collection[Column]) -> dict[str, str]:
+    """The kinds of each raw column, such as ``number`` or ``category, cross``."""
+    found: dict[str, dict[str, None]] = {}
+    for column in columns:
+        for name in column.sources:
+            found.setdefault(name, {})[column.options.kind] = None
+    return {name: ", ".join(kinds) for name, kinds in found.items()}
+
+
 def _single_valued(columns: Mapping[str, tf.SparseTensor]) -> dict[str, tf.SparseTensor]:
     """The columns, none of which may hold more than one value in a row."""
     if not columns:
@@ -106,8 +135,31 @@ def _single_valued(columns: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Spars
     }
 
 
+def _of_length(column: tf.SparseTensor, length: int, name: str) -> tf.SparseTensor:
+    """The column, each row of which has ``length`` values or none."""
+    places = column.indices[:, 1]
+    ends = tf.math.count_nonzero(tf.equal(places, length - 1))
+    full = tf.equal(ends * length, tf.size(places, tf.int64)) & (column.dense_shape[1] <= length)
+    message = [tf.constant(f"a row does not hold {length} values in: {name!r}")]
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=full, data=message)]):
+        return tf.SparseTensor(column.indices, column.values, tf.identity(column.dense_shape))
+
+
+def _shaped(values: tf.Tensor, shape: list[int | None], name: str) -> tf.Tensor:
+    """The values ``[batch, *shape]``; a later reshape would make other rows of them."""
+    sent = tf.shape(values)
+    # Ended by -1 like the wanted one, so that shapes of another rank can be compared as well.
+    ended = tf.concat([sent, tf.fill([len(shape) + 1], -1)], axis=0)[1 : len(shape) + 2]
+    message = [tf.constant(f"a row does not hold values of shape {shape} in: {name!r}")]
+    fits = tf.reduce_all(tf.equal(ended, tf.constant([*shape, -1])))
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=fits, data=message)]):
+        return tf.identity(values)
+
+
 def _complete(values: tf.Tensor, name: str) -> tf.Tensor:
-    """The values, of which none may be missing."""
+    """The values ``[batch, ...]``; a row may lack some of them, but not all."""
     message = [tf.constant(f"{name!r} is missing in a row")]
-    with tf.control_dependencies([tf.raw_ops.Assert(condition=tf.reduce_all(is_present(values)), data=message)]):
+    rows = tf.reshape(is_present(values), [tf.shape(values)[0], math.prod(values.shape[1:])])
+    complete = tf.reduce_all(tf.reduce_any(rows, axis=1))
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=complete, data=message)]):
         return tf.identity(values)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import keras
 import tensorflow as tf
@@ -136,7 +136,7 @@ def export(
         edit(
             staging,
             Edit(signature=task, method_name=METHOD_NAMES[task]),
-            Edit(signature=COLUMNAR, inputs=serving.requests.names),
+            Edit(signature=COLUMNAR, inputs=serving.requests.takes()),
         )
         if tf.io.gfile.exists(path):
             tf.io.gfile.rmtree(path)
@@ -170,12 +170,14 @@ class Edit:
     Attributes:
         signature: its name.
         method_name: its method name; None for Predict's, which TensorFlow writes.
-        inputs: the names of its inputs ``column_0``, ``column_1`` and so on, of any characters; empty keeps them.
+        inputs: what its inputs ``column_0``, ``column_1`` and so on hold, by the names that they get, of any
+            characters; empty keeps them. The name of the first dimension says it: of all that TF Serving's metadata
+            show, only this is free.
     """
 
     signature: str
     method_name: str | None = None
-    inputs: Sequence[str] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 def edit(path: str, *edits: Edit) -> None:
@@ -198,6 +200,8 @@ def edit(path: str, *edits: Edit) -> None:
         signature.inputs.clear()
         for name, info in inputs.items():
             signature.inputs[name].CopyFrom(info)
+        for name, holds in each.inputs.items():
+            signature.inputs[name].tensor_shape.dim[0].name = holds
     with tf.io.gfile.GFile(f"{path}/{_SAVED_MODEL_FILE}", "wb") as file:
         file.write(saved_model.SerializeToString(deterministic=True))
     tf.io.gfile.remove(f"{path}/fingerprint.pb")

@@ -14,7 +14,7 @@ import tensorflow_transform as tft
 from tensorflow_transform.saved import saved_transform_io_v2
 
 from trainer.features.columns import Features
-from trainer.features.raw import MATRIX, Raw, is_present, matrix_columns, stack
+from trainer.features.raw import MATRIX, Raw, matrix_columns, stack, without_missing
 
 
 class TransformGraph:
@@ -112,9 +112,3 @@ class TransformGraph:
                 if name not in stops:
                     waiting += [each.split(":")[0].lstrip("^") for each in self._nodes[name].input]
         return found
-
-
-def without_missing(values: tf.Tensor) -> tf.SparseTensor:
-    """A dense column ``[batch, n]`` without the values that stand for missing ones."""
-    indices = tf.where(is_present(values))
-    return tf.SparseTensor(indices, tf.gather_nd(values, indices), tf.shape(values, out_type=tf.int64))

@@ -6,7 +6,7 @@ import math
 
 import tensorflow as tf
 
-from trainer.features.raw import Raw
+from trainer.features.raw import Raw, is_present
 
 
 def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) -> tf.Tensor:
@@ -74,4 +74,6 @@ def _numbers(raw: Raw, shape: tuple[int, int, int], *, name: str) -> tf.Tensor:
             f"features.{name}: a row holds {raw.shape[1:].num_elements()} numbers, and a picture of "
             f"{shape[0]} x {shape[1]} x {shape[2]} needs {count}; correct height, width or channels."
         )
-    return tf.reshape(tf.cast(dense, tf.float32), [-1, *shape])
+    # A picture may lack single pixels: they are zeros, as is a picture that is missing as a whole.
+    known = tf.where(is_present(dense), dense, tf.zeros_like(dense))
+    return tf.reshape(tf.cast(known, tf.float32), [-1, *shape])

@@ -80,7 +80,7 @@ class RawColumns:
             words = self.words([name])
             return tf.sparse.from_dense(words)
         tensor = self._tensors[name]
-        sparse = tensor if isinstance(tensor, tf.SparseTensor) else tf.sparse.from_dense(tensor)
+        sparse = tensor if isinstance(tensor, tf.SparseTensor) else without_missing(tensor)
         words = sparse.values if sparse.dtype == tf.string else tf.strings.as_string(sparse.values)
         return tf.SparseTensor(sparse.indices, words, sparse.dense_shape)
 
@@ -107,6 +107,12 @@ class RawColumns:
 def is_present(values: tf.Tensor) -> tf.Tensor:
     """Whether each value is there, bool of the same shape."""
     return tf.logical_not(tf.math.is_nan(values)) if values.dtype == tf.float32 else values != MISSING[values.dtype]
+
+
+def without_missing(values: tf.Tensor) -> tf.SparseTensor:
+    """A dense column ``[batch, n]`` without the values that stand for missing ones."""
+    indices = tf.where(is_present(values))
+    return tf.SparseTensor(indices, tf.gather_nd(values, indices), tf.shape(values, out_type=tf.int64))
 
 
 def width(matrix: tf.Tensor) -> int:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from serving.client.messages.examples import Features
+from serving.rest import raw_columns
 from serving.rest.values import (
     FLOAT,
     JsonError,
@@ -89,35 +91,44 @@ def is_row(document: Mapping[str, Any]) -> bool:
     return "instances" in document
 
 
-def predict_inputs(document: Mapping[str, Any], dtypes: Mapping[str, int]) -> dict[str, np.ndarray]:
+def predict_inputs(
+    document: Mapping[str, Any], dtypes: Mapping[str, int], columns: Features | None = None
+) -> dict[str, np.ndarray]:
     """The tensors of a predict request in either format.
 
     Args:
         document: the request.
         dtypes: the DataType number of every input of the signature.
+        columns: the raw columns that the signature takes; None: tensors, with TF Serving's rules.
 
     Raises:
         JsonError: a value does not fit; the text says which.
     """
     if not is_row(document):
-        return _from_inputs(document["inputs"], dtypes)
+        inputs = document["inputs"]
+        return raw_columns.from_inputs(inputs, columns) if columns else _from_inputs(inputs, dtypes)
     instances = document["instances"]
     if not isinstance(instances, list):
         raise JsonError(f"JSON Value: {shown(document)} Excepting 'instances' to be an list/array")
     if not instances:
         raise JsonError(f"JSON Value: {shown(document)} No values in 'instances' array")
-    return _from_instances(instances, dtypes)
+    return raw_columns.from_instances(instances, columns) if columns else _from_instances(instances, dtypes)
 
 
-def fill_input(document: Mapping[str, Any], input_: Any) -> None:
+def fill_input(document: Mapping[str, Any], input_: Any, columns: Features | None = None) -> None:
     """Fill the Input of a classify or regress request with its examples and, if it has one, its context.
+
+    Args:
+        document: the request.
+        input_: the Input.
+        columns: the raw columns that the model takes; None: values are written by their JSON type alone.
 
     Raises:
         JsonError: they are missing or not features; the text says which.
     """
     if "context" in document:
         input_.example_list_with_context.context.SetInParent()
-        _fill_example(document["context"], input_.example_list_with_context.context)
+        _fill_example(document["context"], input_.example_list_with_context.context, columns, "context")
     examples = document.get("examples")
     if "examples" not in document:
         raise JsonError(
@@ -128,13 +139,15 @@ def fill_input(document: Mapping[str, Any], input_: Any) -> None:
     if not examples:
         raise JsonError(f"JSON Value: {shown(document)} 'examples' value is an empty array")
     filled = input_.example_list_with_context if "context" in document else input_.example_list
-    for example in examples:
-        _fill_example(example, filled.examples.add())
+    for index, example in enumerate(examples):
+        _fill_example(example, filled.examples.add(), columns, f"row {index}")
 
 
-def _fill_example(value: Any, example: Any) -> None:
+def _fill_example(value: Any, example: Any, columns: Features | None, where: str) -> None:
     if not isinstance(value, dict):
         raise JsonError(f"Example must be JSON object but got JSON {type_name(value)}")
+    if columns:
+        value = raw_columns.fill(example, value, columns, where=where)
     for name, content in value.items():
         values = content if isinstance(content, list) else [content]
         kinds = [_kind(name, entry) for entry in values]

@@ -27,8 +27,11 @@ from tensorflow_serving.apis import (
 
 from serving.api import REST, Api
 from serving.client.messages import tensors
+from serving.client.messages.examples import Features, features_of_signature
+from serving.client.steps import COLUMNAR
 from serving.errors import StatusError, invalid_argument
 from serving.inference.calls import DEFAULT_SIGNATURE
+from serving.inference.servable import SignatureDef
 from serving.metrics import Metrics
 from serving.rest import output as rest_output
 from serving.rest import requests as rest_json
@@ -130,12 +133,12 @@ class Routes:
             json_body = self._predict(spec, rest_json.parse(body), timeout_seconds)
         elif verb == "classify":
             request = classification_pb2.ClassificationRequest(model_spec=spec)
-            _fill_examples(request, rest_json.parse(body))
+            self._fill_examples(request, rest_json.parse(body))
             response = self._api.classify(request, timeout_seconds=timeout_seconds, entrypoint=REST)
             json_body = rest_output.classifications(response.result)
         elif verb == "regress":
             request = regression_pb2.RegressionRequest(model_spec=spec)
-            _fill_examples(request, rest_json.parse(body))
+            self._fill_examples(request, rest_json.parse(body))
             response = self._api.regress(request, timeout_seconds=timeout_seconds, entrypoint=REST)
             json_body = rest_output.regressions(response.result)
         else:
@@ -146,14 +149,25 @@ class Routes:
     def _predict(self, spec: model_pb2.ModelSpec, document: Mapping[str, Any], timeout_seconds: float) -> bytes:
         request = predict_pb2.PredictRequest(model_spec=spec)
         request.model_spec.signature_name = rest_json.signature_name(document)
-        for name, array in rest_json.predict_inputs(document, self._dtypes(request.model_spec)).items():
+        signature = self._signature(request.model_spec)
+        dtypes = {alias: info.dtype for alias, info in signature.inputs.items()}
+        for name, array in rest_json.predict_inputs(document, dtypes, _raw_columns(signature)).items():
             tensors.fill(request.inputs[name], array)
         response = self._api.predict(request, timeout_seconds=timeout_seconds, entrypoint=REST)
         outputs = {name: tensors.to_array(proto) for name, proto in response.outputs.items()}
         return rest_output.predictions(outputs) if rest_json.is_row(document) else rest_output.columns(outputs)
 
-    def _dtypes(self, spec: model_pb2.ModelSpec) -> dict[str, int]:
-        """The DataType number of every input of the signature."""
+    def _fill_examples(self, request: Any, document: Mapping[str, Any]) -> None:
+        request.model_spec.signature_name = rest_json.signature_name(document)
+        try:
+            with self._api.core.acquire(request.model_spec) as handle:
+                columnar = handle.servable.signatures.get(COLUMNAR)
+        except StatusError:
+            # The call itself refuses it, and is counted.
+            columnar = None
+        rest_json.fill_input(document, request.input, _raw_columns(columnar) if columnar else None)
+
+    def _signature(self, spec: model_pb2.ModelSpec) -> SignatureDef:
         name = spec.signature_name or DEFAULT_SIGNATURE
         with self._api.core.acquire(spec) as handle:
             signature = handle.servable.signatures.get(name)
@@ -161,7 +175,7 @@ class Routes:
             raise invalid_argument(f'Serving signature name: "{name}" not found in signature def')
         if not signature.inputs:
             raise invalid_argument(f"Failed to get input map for signature: {spec.signature_name or 'DEFAULT'}")
-        return {alias: tensor.dtype for alias, tensor in signature.inputs.items()}
+        return signature
 
     def _status(self, spec: model_pb2.ModelSpec) -> Reply:
         response = self._api.get_model_status(get_model_status_pb2.GetModelStatusRequest(model_spec=spec))
@@ -191,9 +205,11 @@ def _spec(name: str, version: str | None, label: str | None) -> model_pb2.ModelS
     return spec
 
 
-def _fill_examples(request: Any, document: Mapping[str, Any]) -> None:
-    request.model_spec.signature_name = rest_json.signature_name(document)
-    rest_json.fill_input(document, request.input)
+def _raw_columns(signature: SignatureDef) -> Features | None:
+    """The raw columns that a signature takes; None if it takes tensors."""
+    if not all(info.tensor_shape.dim and info.tensor_shape.dim[0].name for info in signature.inputs.values()):
+        return None
+    return features_of_signature(signature)
 
 
 def _dict(message: Any) -> dict[str, Any]:

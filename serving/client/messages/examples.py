@@ -83,11 +83,6 @@ def features_of_signature(signature: Any) -> Features:
     return features
 
 
-def takes_raw_columns(features: Features) -> bool:
-    """Whether the exporter says of every feature what the column holds, so that any of them may be missing."""
-    return bool(features) and all(feature.kinds for feature in features.values())
-
-
 def columns(rows: Sequence[Row], features: Features, *, first: int = 0) -> dict[str, np.ndarray]:
     """One array per feature, ``[rows, ...]``; see `column`."""
     return {

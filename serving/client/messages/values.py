@@ -17,7 +17,7 @@ _LONGEST = 60
 
 
 def is_missing(value: object) -> bool:
-    """Whether a row's value is missing: None, an empty text or list, or one that differs from itself, as NaN and NaT."""
+    """Whether a row's value is missing: None, an empty text or list, or what differs from itself, as NaN and NaT do."""
     if value is None:
         return True
     if isinstance(value, (str, bytes, list, tuple)):
@@ -75,7 +75,9 @@ def wrong(where: str, name: str, value: object, dtype: np.dtype, shape: Sequence
         shape: as in `values_of`.
     """
     kind = _KINDS.get(dtype.kind, dtype.name)
-    wanted = f"a list of {kind}s" if shape is None else f"a list of {math.prod(shape)} {kind}s" if shape else f"a {kind}"
+    wanted = (
+        f"a list of {kind}s" if shape is None else f"a list of {math.prod(shape)} {kind}s" if shape else f"a {kind}"
+    )
     text = repr(value)
     return f"{where}, {name}: {text if len(text) <= _LONGEST else f'{text[: _LONGEST - 3]}...'} is not {wanted}"
 

@@ -13,13 +13,28 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.inference import warmup
+from serving.client.steps import COLUMNAR
+from serving.inference import lacking, warmup
 from serving.inference.engine import SavedModel
 from serving.inference.example_requests import prediction_logs, requests_for
+from serving.inference.lacking import LackingRow
 from serving.processes import process_context
 
 # Output arrays by signature and output name.
 Answers = dict[str, dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probed:
+    """What a model said.
+
+    Attributes:
+        answers: of every signature, to the records.
+        lacking: what the requested signatures said to rows that lack columns.
+    """
+
+    answers: Answers
+    lacking: Sequence[LackingRow] = ()
 
 
 class ProbeFailed(Exception):
@@ -41,8 +56,13 @@ class WarmUp:
 
 @contextmanager
 def probing(
-    saved_model: str, records: Sequence[bytes], *, timeout_seconds: int, warm_up: WarmUp | None = None
-) -> Iterator[Callable[[], Answers]]:
+    saved_model: str,
+    records: Sequence[bytes],
+    *,
+    timeout_seconds: int,
+    warm_up: WarmUp | None = None,
+    requests: Collection[str] = (),
+) -> Iterator[Callable[[], Probed]]:
     """Call every signature in another process while the caller does something else.
 
     Args:
@@ -50,18 +70,21 @@ def probing(
         records: serialized raw tf.Examples.
         timeout_seconds: int, for loading and answering together, from when the caller waits.
         warm_up: warm-up to write and run after the answers; None: none.
+        requests: names of the signatures that are also sent rows that lack columns: each that the columnar signature
+            takes, one at a time, and all of them.
 
     Yields:
-        A function that waits for the process and returns the answers. It raises `ProbeFailed` if the process failed,
-        crashed or did not end in time.
+        A function that waits for the process and returns what the model said. It raises `ProbeFailed` if the process
+        failed, crashed or did not end in time.
     """
     context = process_context()
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_probe, args=(saved_model, list(records), warm_up, sender), daemon=True)
+    arguments = (saved_model, list(records), warm_up, list(requests), sender)
+    process = context.Process(target=_probe, args=arguments, daemon=True)
     process.start()
     sender.close()
 
-    def answers() -> Answers:
+    def probed() -> Probed:
         try:
             if not receiver.poll(timeout_seconds):
                 raise ProbeFailed(f"the export did not load and answer within {timeout_seconds} s")
@@ -74,14 +97,16 @@ def probing(
         return result
 
     try:
-        yield answers
+        yield probed
     finally:
         process.kill()
         process.join()
         receiver.close()
 
 
-def _probe(saved_model: str, records: list[bytes], warm_up: WarmUp | None, sender: Connection) -> None:
+def _probe(
+    saved_model: str, records: list[bytes], warm_up: WarmUp | None, requests: list[str], sender: Connection
+) -> None:
     try:
         model = SavedModel(saved_model)
         answers = {
@@ -90,6 +115,8 @@ def _probe(saved_model: str, records: list[bytes], warm_up: WarmUp | None, sende
         if warm_up:
             warmup.write(prediction_logs(model.signatures, records, names=warm_up.signatures), warm_up.folder)
             warmup.replay(model, warm_up.folder)
-        sender.send(answers)
+        columns = list(model.signatures[COLUMNAR].inputs) if requests and COLUMNAR in model.signatures else []
+        rows = lacking.ask(model, records, columns=columns, signatures=requests)
+        sender.send(Probed(answers=answers, lacking=rows))
     except Exception as error:  # noqa: BLE001 (any error is the verdict)
         sender.send(f"{type(error).__name__}: {' '.join(str(getattr(error, 'message', error)).split())}")

@@ -33,11 +33,19 @@ Row = Mapping[str, object]
 
 
 class Serving(tf.Module):
-    """The signatures of an export, with a transform that only renames."""
+    """The signatures of an export, with a transform that only renames.
 
-    def __init__(self, *, label: Label, model: keras.Model):
+    Args:
+        label: what the model predicts.
+        model: from features to logits.
+        missing: what the columnar signature does with NaN: ``refused`` by name, or a fault: ``nan`` answers NaN,
+            ``zero`` takes it for 0, ``unnamed`` refuses it without the column's name.
+    """
+
+    def __init__(self, *, label: Label, model: keras.Model, missing: str = "refused"):
         super().__init__()
         self.model = model
+        self._missing = missing
         self._label = label
         self._head = head_of(label)
         self._names = [f"z{index}" for index in range(self._head.units)]
@@ -66,8 +74,18 @@ class Serving(tf.Module):
         return self.transform(tf.io.parse_example(examples, self.spec()))
 
     def predict(self, columns: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        features = {name: tf.reshape(columns[name], [-1, 1]) for name in self._names}
+        features = {name: self._present(name, tf.reshape(columns[name], [-1, 1])) for name in self._names}
         return {self._head.output: self._head.predictions(self.model(features, training=False))}
+
+    def _present(self, name: str, values: tf.Tensor) -> tf.Tensor:
+        missing = tf.math.is_nan(values)
+        if self._missing == "nan":
+            return values
+        if self._missing == "zero":
+            return tf.where(missing, 0.0, values)
+        message = f"{name!r} is missing" if self._missing == "refused" else "something is missing"
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(~missing), [message])]):
+            return tf.identity(values)
 
     def predict_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         spec = {name: spec for name, spec in self.spec().items() if name in self._names}
@@ -98,12 +116,14 @@ def keras_model(label: Label, *, scale: float) -> keras.Model:
     return keras.Model(inputs, outputs)
 
 
-def write_model(folder: Path, label: Label, *, scale: float = 1.0, without: Sequence[str] = ()) -> Artifact:
-    """A Model artifact with the export and the Keras file, some signatures left out."""
+def write_model(
+    folder: Path, label: Label, *, scale: float = 1.0, without: Sequence[str] = (), missing: str = "refused"
+) -> Artifact:
+    """A Model artifact with the export and the Keras file, some signatures left out; ``missing`` is as in `Serving`."""
     model = keras_model(label, scale=scale)
     (folder / KERAS_MODEL).parent.mkdir(parents=True, exist_ok=True)
     model.save(folder / KERAS_MODEL)
-    serving = Serving(label=label, model=model)
+    serving = Serving(label=label, model=model, missing=missing)
     examples, inputs = ([tf.TensorSpec([None], tf.string, name=name)] for name in ("examples", "inputs"))
     last = "regress" if label.task == "regression" else "classify"
     archive = keras.export.ExportArchive()

@@ -78,8 +78,15 @@ def wrong(where: str, name: str, value: object, dtype: np.dtype, shape: Sequence
     wanted = (
         f"a list of {kind}s" if shape is None else f"a list of {math.prod(shape)} {kind}s" if shape else f"a {kind}"
     )
-    text = repr(value)
+    text = repr(_readable(value))
     return f"{where}, {name}: {text if len(text) <= _LONGEST else f'{text[: _LONGEST - 3]}...'} is not {wanted}"
+
+
+def _readable(value: object) -> object:
+    """The value with bytes as text."""
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return [_readable(item) for item in value] if isinstance(value, list) else value
 
 
 def convert(value: Any, dtype: np.dtype) -> object:

@@ -14,7 +14,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing
-from components.gates.infra_validator import InfraValidator, compare, trained_answers
+from components.gates.infra_validator import InfraValidator
+from components.gates.trained_model import TrainedModel, compare
 from components.push.pusher import push
 from serving.inference import warmup
 from serving.inference.engine import SavedModel
@@ -96,12 +97,10 @@ def test_an_export_of_other_weights_is_refused(verdict, tmp_path, task):
 @pytest.mark.parametrize("task", TASKS)
 def test_every_output_of_every_signature_is_looked_at(graphs, tmp_path, task):
     stand_ins.write_model(tmp_path, stand_ins.LABELS[task])
-    expected = trained_answers(
-        [serialize(row) for row in rows_of(task)],
-        label=stand_ins.LABELS[task],
-        keras_model=str(tmp_path / KERAS_MODEL),
-        transform_graph=graphs[task].uri,
+    trained = TrainedModel(
+        label=stand_ins.LABELS[task], keras_model=str(tmp_path / KERAS_MODEL), transform_graph=graphs[task].uri
     )
+    expected = trained.answers([serialize(row) for row in rows_of(task)])
     assert compare(expected, expected, tolerance=1e-4) is None
     for signature, outputs in expected.items():
         for name, array in outputs.items():
@@ -117,6 +116,34 @@ def test_every_output_of_every_signature_is_looked_at(graphs, tmp_path, task):
 def test_an_export_without_a_signature_of_its_task_is_refused(verdict, tmp_path, task, lacking):
     model = stand_ins.write_model(tmp_path / "model", stand_ins.LABELS[task], without=[lacking])
     assert verdict(task, model).startswith(f"the export lacks the signature {lacking}; it has ")
+
+
+@pytest.mark.parametrize(
+    ("missing", "reason"),
+    [
+        ("nan", "prediction of signature columnar is nan for a row without 'z0'"),
+        ("zero", "for a row without 'z0', prediction of signature columnar differs from the trained model by nan"),
+        ("unnamed", "signature columnar fails for a row without 'z0': INVALID_ARGUMENT: assertion failed: "),
+    ],
+)
+def test_an_export_that_takes_a_missing_value_for_another_is_refused_by_the_column_s_name(
+    verdict, tmp_path, missing, reason
+):
+    model = stand_ins.write_model(tmp_path / "model", stand_ins.LABELS["regression"], missing=missing)
+    assert verdict("regression", model).startswith(reason)
+
+
+def test_a_column_is_left_out_at_a_time_and_then_all_of_them(graphs, tmp_path):
+    stand_ins.write_model(tmp_path, stand_ins.LABELS["multiclass"], missing="nan")
+    records = [serialize(row) for row in rows_of("multiclass")]
+    with probing(str(tmp_path / "Format-Serving"), records, timeout_seconds=60, requests=["columnar"]) as probed:
+        rows = probed().lacking
+    assert [row.columns for row in rows] == [("z0",), ("z1",), ("z2",), ("z0", "z1", "z2")]
+    lacking = [set(tf.train.Example.FromString(row.record).features.feature) for row in rows]
+    everything = {"z0", "z1", "z2", "y", "weight"}
+    assert lacking == [everything - set(row.columns) for row in rows]
+    for row in rows:
+        assert np.isnan(row.answers["columnar"]["probabilities"]).any()
 
 
 def test_classes_of_other_names_are_refused(verdict, tmp_path):
@@ -135,14 +162,14 @@ def test_without_the_trained_model_nothing_is_blessed(verdict, tmp_path):
     (tmp_path / "model" / KERAS_MODEL).unlink()
     assert verdict("binary", model).startswith(f"the trainer wrote no {KERAS_MODEL} beside the export")
     with pytest.raises(ProbeFailed):
-        trained_answers([], label=stand_ins.LABELS["binary"], keras_model="/nowhere", transform_graph="/nowhere")
+        TrainedModel(label=stand_ins.LABELS["binary"], keras_model="/nowhere", transform_graph="/nowhere")
 
 
 @pytest.mark.slow
 def test_pictures_and_custom_layers_are_validated_in_a_process_that_knows_neither(tmp_path):
     parameters = Parameters(
         label={"column": "y", "task": "multiclass", "classes": 2},
-        features={"image": {"pixels": {"height": 8, "width": 8, "scale": 16.0}}},
+        features={"pixels": {"kind": "image", "height": 8, "width": 8, "scale": 16.0}},
         model={"name": "lenet", "filters": [2], "hidden_units": [4]},
     )
     spec = {"pixels": tf.io.FixedLenFeature([64], tf.float32), "y": tf.io.FixedLenFeature([1], tf.int64)}
@@ -154,22 +181,22 @@ def test_pictures_and_custom_layers_are_validated_in_a_process_that_knows_neithe
     # the cache has not.
     script = f"""
 import pickle, pathlib
-from components.gates.infra_validator import trained_answers
+from components.gates.trained_model import TrainedModel
 from trainer.parameters import Label
 folder = pathlib.Path({str(tmp_path)!r})
-answers = trained_answers(
-    pickle.loads((folder / "records").read_bytes()),
+trained = TrainedModel(
     label=Label.model_validate_json({parameters.label.model_dump_json()!r}),
     keras_model=str(folder / "model.keras"),
     transform_graph=str(folder / "transform"),
 )
+answers = trained.answers(pickle.loads((folder / "records").read_bytes()))
 (folder / "answers").write_bytes(pickle.dumps(answers))
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path.cwd(), timeout=120)
     expected = pickle.loads((tmp_path / "answers").read_bytes())
     assert expected["columnar"]["probabilities"].shape == (8, 2)
-    with probing(str(tmp_path / "saved_model"), records, timeout_seconds=60) as answers:
-        assert compare(answers(), expected, tolerance=1e-4) is None
+    with probing(str(tmp_path / "saved_model"), records, timeout_seconds=60) as probed:
+        assert compare(probed().answers, expected, tolerance=1e-4) is None
 
 
 class Counted:
@@ -227,14 +254,14 @@ def test_warm_up_requests_that_fail_are_found_before_the_push(tmp_path):
     signature.method_name = tf.saved_model.REGRESS_METHOD_NAME
     (model / "saved_model.pb").write_bytes(saved.SerializeToString())
     records = [serialize(row) for row in rows_of("binary")]
-    with probing(str(model), records, timeout_seconds=60) as answers:
-        assert "classify" in answers()
+    with probing(str(model), records, timeout_seconds=60) as probed:
+        assert "classify" in probed().answers
     warm_up = WarmUp(signatures=["classify"], folder=tmp_path / "blessing")
     with (
-        probing(str(model), records, timeout_seconds=60, warm_up=warm_up) as answers,
+        probing(str(model), records, timeout_seconds=60, warm_up=warm_up) as probed,
         pytest.raises(ProbeFailed, match="the export fails as TF Serving would load it: StatusError: "),
     ):
-        answers()
+        probed()
 
 
 def answers_with(**outputs):

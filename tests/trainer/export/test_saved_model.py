@@ -9,8 +9,10 @@ import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from components.gates.infra_validator import InfraValidator, compare, trained_answers
+from components.gates.infra_validator import InfraValidator
+from components.gates.trained_model import TrainedModel, compare
 from serving.client.messages import columns as client_columns
+from serving.client.messages import values as client_values
 from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.inference.probe import ProbeFailed, probing, requests_for
@@ -24,8 +26,8 @@ pytestmark = pytest.mark.tensorflow
 
 
 def answers_of(path, records):
-    with probing(str(path), records, timeout_seconds=60) as answers:
-        return answers()
+    with probing(str(path), records, timeout_seconds=60) as probed:
+        return probed().answers
 
 
 @pytest.fixture(scope="module")
@@ -46,12 +48,12 @@ def test_every_signature_answers_in_a_session_as_the_trained_model_does(small_mo
     records = small_model.records()
     answers = answers_of(small_model.saved_model, records)
     assert set(answers) == {"serving_default", "columnar", "transform_features", "classify"}
-    expected = trained_answers(
-        records,
+    trained = TrainedModel(
         label=PARAMETERS.label,
         keras_model=str(small_model.keras_model),
         transform_graph=str(small_model.transform_graph),
     )
+    expected = trained.answers(records)
     assert compare(answers, expected, tolerance=1e-5) is None
     assert answers["serving_default"]["probability"].shape == (300, 1)
 
@@ -85,9 +87,9 @@ def test_unseen_and_out_of_range_values_are_answered(small_model):
 def test_the_client_spells_missing_as_the_exporter_does():
     by_kind = {np.dtype(dtype.as_numpy_dtype).kind: value for dtype, value in MISSING.items()}
     assert np.isnan(by_kind["f"])
-    assert np.isnan(client_columns.MISSING["f"])
-    assert by_kind["i"] == client_columns.MISSING["i"]
-    assert by_kind["O"].encode() == client_columns.MISSING["O"]
+    assert np.isnan(client_values.MISSING["f"])
+    assert by_kind["i"] == client_values.MISSING["i"]
+    assert by_kind["O"].encode() == client_values.MISSING["O"]
 
 
 def test_an_export_that_only_python_can_run_is_refused(small_model, broken_model):
@@ -104,20 +106,20 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 def test_a_crashing_loader_is_refused(small_model):
     others = set(multiprocessing.active_children())
-    with probing(str(small_model.saved_model), small_model.records(), timeout_seconds=60) as answers:
+    with probing(str(small_model.saved_model), small_model.records(), timeout_seconds=60) as probed:
         for child in set(multiprocessing.active_children()) - others:
             os.kill(child.pid, signal.SIGKILL)
         with pytest.raises(ProbeFailed, match=r"crashes its loader \(exit code"):
-            answers()
+            probed()
 
 
 def test_a_loader_that_hangs_is_refused(small_model):
     others = set(multiprocessing.active_children())
-    with probing(str(small_model.saved_model), small_model.records(), timeout_seconds=0) as answers:
+    with probing(str(small_model.saved_model), small_model.records(), timeout_seconds=0) as probed:
         for child in set(multiprocessing.active_children()) - others:
             os.kill(child.pid, signal.SIGSTOP)
         with pytest.raises(ProbeFailed, match="did not load and answer within 0 s"):
-            answers()
+            probed()
 
 
 def test_the_engine_refuses_in_tf_serving_s_words(small_model):

@@ -1,0 +1,133 @@
+"""A model with a column of every kind, type and presence, as a file would hold them, for tests of missing values."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
+from PIL import Image
+
+from tests.shared import exports
+from trainer.export import saved_model
+from trainer.parameters import Label, Parameters
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One raw column.
+
+    Attributes:
+        feature: its entry in the config; None for one that only a cross reads.
+        spec: how training parses it; of fixed length where the schema calls it complete.
+        value: its value in the row of a number.
+        required: whether a request without it is refused.
+    """
+
+    feature: object
+    spec: tf.io.FixedLenFeature | tf.io.VarLenFeature
+    value: Callable[[int], object]
+    required: bool = False
+
+
+def _complete(dtype: tf.DType, *shape: int) -> tf.io.FixedLenFeature:
+    return tf.io.FixedLenFeature(shape or [1], dtype)
+
+
+def _png(seed: int) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (3, 4), dtype=np.uint8)).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+_OPTIONAL = {each: tf.io.VarLenFeature(each) for each in (tf.float32, tf.int64, tf.string)}
+_WORDS = ["ant", "bee", "cow"]
+_PICTURE = {"kind": "image", "height": 2, "width": 3}
+COLUMNS = {
+    "float": Kept("number", _complete(tf.float32), lambda row: row * 1.5 - 4),
+    "Größe (m²)": Kept(["number", {"kind": "number", "bins": 4}], _OPTIONAL[tf.float32], lambda row: row * 0.3),
+    "int": Kept("number", _complete(tf.int64), lambda row: 7 * row % 5),
+    "int bucket": Kept({"kind": "number", "buckets": 3}, _OPTIONAL[tf.int64], lambda row: row * row),
+    "float bucket": Kept({"kind": "number", "buckets": 4}, _complete(tf.float32), lambda row: row / 3),
+    "text": Kept("category", _complete(tf.string), lambda row: _WORDS[row % 3]),
+    "text opt.": Kept("category", _OPTIONAL[tf.string], lambda row: _WORDS[row // 2 % 3]),
+    "id": Kept("category", _complete(tf.int64), lambda row: 2**40 + row % 3),
+    "pandas id": Kept("category", _complete(tf.float32), lambda row: float(17031 + row % 2)),
+    "yes": Kept("category", _complete(tf.int64), lambda row: row % 2 == 0),
+    "code": Kept({"kind": "category", "codes": 4}, _OPTIONAL[tf.int64], lambda row: row % 4),
+    "hashed": Kept({"kind": "category", "hash": 50}, _complete(tf.string), lambda row: f"user {row}"),
+    "day": Kept("date", _complete(tf.string), lambda row: f"2024-0{row % 9 + 1}-1{row % 7}"),
+    "time": Kept("date", _OPTIONAL[tf.string], lambda row: f"2024-03-0{row % 9 + 1}T{row % 24:02}:30:00Z"),
+    "epoch": Kept("date", _complete(tf.int64), lambda row: 1_700_000_000 + 100_000 * row),
+    "epoch opt.": Kept("date", _OPTIONAL[tf.float32], lambda row: 1.7e9 + 3e6 * row),
+    "note": Kept({"kind": "text", "hash": 40}, _complete(tf.string), lambda row: f"Good {_WORDS[row % 3]}, no {row}"),
+    "comment": Kept({"kind": "text", "hash": 40}, _OPTIONAL[tf.string], lambda row: " ".join(_WORDS[: row % 3 + 1])),
+    "tags": Kept("list", _OPTIONAL[tf.string], lambda row: _WORDS[: row % 3 + 1]),
+    "visits": Kept("list", _OPTIONAL[tf.int64], lambda row: list(range(row % 3 + 1))),
+    "cell": Kept({"kind": "list", "separator": ";"}, _complete(tf.string), lambda row: ";".join(_WORDS[row % 3 :])),
+    "json": Kept({"kind": "list", "json_list": True}, _OPTIONAL[tf.string], lambda row: f'["a, b", "{row % 3}"]'),
+    "place": Kept({"kind": "vector", "length": 3}, _OPTIONAL[tf.float32], lambda row: [row / 2, 1.0, -row / 3]),
+    "counts": Kept({"kind": "vector", "length": 2}, _OPTIONAL[tf.int64], lambda row: [row, row % 3]),
+    "fixed": Kept({"kind": "vector", "length": 2}, _complete(tf.float32, 2), lambda row: [row / 5, 2.0], required=True),
+    "crossed text": Kept(None, _complete(tf.string), lambda row: _WORDS[row % 2]),
+    "crossed int": Kept(None, _OPTIONAL[tf.int64], lambda row: row % 3),
+    "pixels": Kept(_PICTURE, _OPTIONAL[tf.int64], lambda row: [row, 9, 40, 80, 160, 255 - row]),
+    "glyph": Kept(_PICTURE, _complete(tf.float32, 6), lambda row: [row * 1.0, 9.5, 40, 80, 160, 250], required=True),
+    "photo": Kept({**_PICTURE, "channels": 3}, _OPTIONAL[tf.string], _png),
+    "portrait": Kept(_PICTURE, _complete(tf.string), lambda row: _png(row + 50), required=True),
+}
+PARAMETERS = Parameters(
+    label={"column": "row", "task": "regression"},
+    features={
+        **{name: column.feature for name, column in COLUMNS.items() if column.feature},
+        "crossed": {"kind": "cross", "columns": ["crossed text", "crossed int"], "hash": 30},
+    },
+    model={"name": "dnn", "hidden_units": [8]},
+)
+# The same network exported for another task: both have one output.
+BINARY = Label(column="row")
+TRAINED_ROWS = 12
+
+
+def full_row(number: int) -> Row:
+    """A row of the file that lacks nothing."""
+    return {name: column.value(number) for name, column in COLUMNS.items()}
+
+
+def make(folder: Path) -> list[Row]:
+    """Transform, train and export into ``folder``, see `exports.make`, and a binary export into ``binary``.
+
+    Returns:
+        The rows of the training, labelled with their numbers: full ones, and some that lack an optional column.
+    """
+    rows = [full_row(number) for number in range(TRAINED_ROWS)]
+    optional = [name for name, column in COLUMNS.items() if isinstance(column.spec, tf.io.VarLenFeature)]
+    rows += [without(full_row(number % TRAINED_ROWS), name) for number, name in enumerate(optional)]
+    rows = [{**row, "row": float(number)} for number, row in enumerate(rows)]
+    spec = {**{name: column.spec for name, column in COLUMNS.items()}, "row": tf.io.FixedLenFeature([1], tf.float32)}
+    exports.make([_numbers(row) for row in rows], spec, PARAMETERS, folder, steps=10)
+    saved_model.export(
+        model=keras.models.load_model(folder / "model.keras"),
+        transform_output=tft.TFTransformOutput(str(folder / "transform")),
+        label=BINARY,
+        features=PARAMETERS.features,
+        path=str(folder / "binary"),
+    )
+    return rows
+
+
+def without(row: Row, *names: str) -> Row:
+    """The row without some columns."""
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def _numbers(row: Row) -> Row:
+    """Booleans as ingest reads them from a Parquet file."""
+    return {name: int(value) if isinstance(value, bool) else value for name, value in row.items()}

@@ -1,7 +1,7 @@
 """InfraValidator: loads the export as TF Serving does, sends it real examples, compares it with the trained model.
 
-It also sends rows that lack each of the raw columns, as callers will: the answer must be what the trained model makes of
-a missing value, or a refusal that names the column.
+It also sends rows that lack each of the raw columns, as callers will: the answer must be what the trained model makes
+of a missing value, or a refusal that names the column.
 
 The standard InfraValidator needs docker and a TF Serving image. This one starts another process that loads the
 SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard InfraBlessing. That process

@@ -110,7 +110,10 @@ class BatchedServable:
         self._metrics.padding_size.observe(rows - sum(sizes), self._name)
         self._metrics.processed_batch_size.observe(rows, self._name)
         merged = merge(
-            [request.inputs for request in requests], rows=rows, pad_lengths=self._parameters.pad_variable_length_inputs
+            [request.inputs for request in requests],
+            rows=rows,
+            pad_lengths=self._parameters.pad_variable_length_inputs,
+            lists=layout.lists,
         )
         self._metrics.wrapped_run_count.add(self._name)
         outputs = self._servable.run(

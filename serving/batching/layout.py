@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import tensorflow as tf
 
+from serving.client.messages.values import missing_of
 from serving.inference.servable import SignatureDef
 
 # Of the inputs and of the outputs.
@@ -21,6 +23,8 @@ class _Input:
     tensor: str
     dtype: np.dtype
     row: tuple[int | None, ...] | None
+    # Whether it takes lists of any length, of which the exporter says that they may be padded with `MISSING`.
+    lists: bool = False
 
     def fits(self, array: np.ndarray) -> bool:
         """Whether the rows have the declared shape."""
@@ -55,10 +59,18 @@ class SignatureLayout:
         for name, info in signature.inputs.items():
             shape = tf.TensorShape(info.tensor_shape)
             row = None if shape.rank is None else tuple(shape.as_list()[1:])
-            inputs[name] = _Input(info.name, np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype), row)
+            dtype = np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype)
+            raw = bool(info.tensor_shape.dim) and bool(info.tensor_shape.dim[0].name)
+            lists = raw and row == (None,) and missing_of(dtype) is not None
+            inputs[name] = _Input(info.name, dtype, row, lists)
         outputs = {name: info.name for name, info in signature.outputs.items()}
         tensors = (frozenset(entry.tensor for entry in inputs.values()), frozenset(outputs.values()))
         return cls(signature, tensors, inputs, outputs)
+
+    @cached_property
+    def lists(self) -> frozenset[str]:
+        """The tensors of lists of any length that are padded with what stands for a missing value."""
+        return frozenset(entry.tensor for entry in self.inputs.values() if entry.lists)
 
     def names_fit(self, inputs: Mapping[str, np.ndarray], output_filter: Collection[str]) -> bool:
         """Whether names and dtypes of the inputs and names of the outputs match the signature."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from serving.client.messages.values import missing_of
 from serving.errors import failed_precondition, invalid_argument
 
 Tensors = Mapping[str, np.ndarray]
@@ -28,13 +30,16 @@ def rows_of(inputs: Tensors) -> int:
     return sizes.pop()
 
 
-def merge(requests: Sequence[Tensors], *, rows: int, pad_lengths: bool) -> dict[str, np.ndarray]:
+def merge(
+    requests: Sequence[Tensors], *, rows: int, pad_lengths: bool, lists: Collection[str] = ()
+) -> dict[str, np.ndarray]:
     """One array for each input, the requests' rows after one another.
 
     Args:
         requests: inputs by name, with the same names in each.
         rows: int, rows of the result; missing ones repeat the first row of the last request.
         pad_lengths: bool, pad requests of unequal shapes to the largest, with their own first value.
+        lists: inputs that are padded in any case, with what stands for a missing value.
 
     Raises:
         StatusError: FAILED_PRECONDITION if shapes differ without padding; INVALID_ARGUMENT if one cannot be padded.
@@ -42,7 +47,9 @@ def merge(requests: Sequence[Tensors], *, rows: int, pad_lengths: bool) -> dict[
     merged = {}
     for name in requests[0]:
         arrays = [request[name] for request in requests]
-        if pad_lengths:
+        if name in lists:
+            arrays = _of_one_shape(name, arrays, fill=missing_of(arrays[0].dtype))
+        elif pad_lengths:
             arrays = _of_one_shape(name, arrays)
         elif any(array.shape[1:] != arrays[0].shape[1:] for array in arrays):
             raise failed_precondition(
@@ -83,23 +90,23 @@ def split(outputs: Tensors, *, sizes: Sequence[int], rows: int) -> list[dict[str
     return parts
 
 
-def _of_one_shape(name: str, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The arrays, padded at the end of all dimensions but the first to the largest shape."""
+def _of_one_shape(name: str, arrays: Sequence[np.ndarray], *, fill: Any = None) -> list[np.ndarray]:
+    """The arrays, padded at the end of all dimensions but the first to the largest shape; ``fill`` or their own first."""
     if len({array.ndim for array in arrays}) > 1:
         raise failed_precondition(f"Tensors with name '{name}' from different tasks have different ranks")
     if arrays[0].ndim > _LARGEST_PADDED_RANK:
         raise invalid_argument(f"Only tensors with rank from 1 to {_LARGEST_PADDED_RANK} can be padded.")
     longest = tuple(max(lengths) for lengths in zip(*(array.shape[1:] for array in arrays), strict=True))
-    return [_padded(array, (len(array), *longest)) for array in arrays]
+    return [_padded(array, (len(array), *longest), fill) for array in arrays]
 
 
-def _padded(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _padded(array: np.ndarray, shape: tuple[int, ...], fill: Any) -> np.ndarray:
     if array.size == np.prod(shape, dtype=int):
         return array.reshape(shape)
-    if not array.size:
+    if not array.size and fill is None:
         raise invalid_argument("Got empty tensor in batch of non-empty tensors.")
     padded = np.empty(shape, array.dtype)
     # Not np.pad or np.full: both strip trailing zero bytes of strings.
-    padded.fill(array.flat[0])
+    padded.fill(array.flat[0] if fill is None else fill)
     padded[tuple(slice(length) for length in array.shape)] = array
     return padded

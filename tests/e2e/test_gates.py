@@ -228,6 +228,18 @@ def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, firs
     assert outcome.nodes()["ModelGate"] == "✓"
 
 
+def test_infra_validator_finds_an_export_that_answers_nan_to_a_row_without_a_column(project, first):
+    before = project.served()
+    outcome = project.run("--set", "trainer.run_fn=tests.e2e.missing_as_nan.run_fn")
+    assert_refused(
+        project,
+        outcome,
+        node="Pusher",
+        reason="scores of signature classify is nan for a row without 'fare'",
+        before=before,
+    )
+
+
 @pytest.mark.slow
 def test_a_refused_export_does_not_become_the_baseline(project, first):
     outcome = project.run("--set", "trainer.loop.seed=1", "--to", "Evaluator")

@@ -1,4 +1,4 @@
-"""A row without a column gets the same answer from training, signatures, client, REST and TF Lite, or is refused by name."""
+"""Without a column, training, all signatures, the client, REST and TF Lite agree, or refuse the row by name."""
 
 from __future__ import annotations
 

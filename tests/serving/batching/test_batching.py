@@ -11,10 +11,13 @@ from contextlib import contextmanager
 import grpc
 import numpy as np
 import pytest
+from tensorflow.core.protobuf import meta_graph_pb2
 
 from serving.batching.batched import BatchedServable, BatchingParameters
+from serving.batching.layout import SignatureLayout
 from serving.batching.queue import BatchScheduler
 from serving.batching.tensors import merge
+from serving.client.messages.values import MISSING
 from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.metrics import Metrics
@@ -203,6 +206,25 @@ def test_padding_keeps_strings_whole():
     assert merged["s"].tolist() == [[b"a\0", b"a\0"], [b"b", b"c\0"], [b"b", b"c\0"]]
     with pytest.raises(StatusError, match="Got empty tensor in batch of non-empty tensors."):
         merge([{"s": short}, {"s": np.empty((1, 0), dtype=object)}], rows=2, pad_lengths=True)
+
+
+def test_columns_of_lists_are_padded_with_what_is_missing():
+    signature = meta_graph_pb2.SignatureDef()
+    for name, dtype, sizes in (("tags", 7, [-1, -1]), ("codes", 9, [-1, -1]), ("place", 1, [-1, 3]), ("kind", 7, [-1])):
+        signature.inputs[name].name, signature.inputs[name].dtype = f"{name}:0", dtype
+        for size in sizes:
+            signature.inputs[name].tensor_shape.dim.add(size=size)
+        signature.inputs[name].tensor_shape.dim[0].name = "what the exporter says of it"
+    layout = SignatureLayout.of(signature)
+    assert layout.lists == {"tags:0", "codes:0"}
+    first = {"tags:0": np.array([[b"a"]], object), "codes:0": np.array([[5, 6]])}
+    second = {"tags:0": np.array([[b"b", b"c"]], object), "codes:0": np.empty((1, 0), np.int64)}
+    merged = merge([first, second], rows=2, pad_lengths=False, lists=layout.lists)
+    assert merged["tags:0"].tolist() == [[b"a", b""], [b"b", b"c"]]
+    assert merged["codes:0"].tolist() == [[5, 6], [MISSING["i"]] * 2]
+    for info in signature.inputs.values():
+        info.tensor_shape.dim[0].name = ""
+    assert not SignatureLayout.of(signature).lists
 
 
 def test_unequal_shapes_fail_their_batch_and_no_other_queue(batched):

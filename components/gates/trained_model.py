@@ -77,7 +77,7 @@ def _lenient(raw_spec: FeatureSpecs) -> dict[str, Any]:
     """The specs with `MISSING` in place of what a row lacks."""
     return {
         name: tf.io.FixedLenFeature(
-            spec.shape, spec.dtype, np.full(specs.row_shape(spec), MISSING[spec.dtype]).tolist()
+            spec.shape, spec.dtype, np.full(specs.row_shape(spec), MISSING[tf.as_dtype(spec.dtype)]).tolist()
         )
         if isinstance(spec, tf.io.FixedLenFeature)
         else spec

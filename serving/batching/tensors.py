@@ -91,7 +91,7 @@ def split(outputs: Tensors, *, sizes: Sequence[int], rows: int) -> list[dict[str
 
 
 def _of_one_shape(name: str, arrays: Sequence[np.ndarray], *, fill: Any = None) -> list[np.ndarray]:
-    """The arrays, padded at the end of all dimensions but the first to the largest shape; ``fill`` or their own first."""
+    """The arrays, padded at the end of all dimensions but the first to the largest shape."""
     if len({array.ndim for array in arrays}) > 1:
         raise failed_precondition(f"Tensors with name '{name}' from different tasks have different ranks")
     if arrays[0].ndim > _LARGEST_PADDED_RANK:

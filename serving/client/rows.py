@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 # The key of cells beyond the header's, which no column has.
@@ -35,11 +36,11 @@ def _read(source: str) -> list[dict[str, object]]:
     return [_row(source, number, line) for number, line in enumerate(lines, start=1) if line.strip()]
 
 
-def _cells(source: str, row: dict[str, object]) -> dict[str, object]:
+def _cells(source: str, row: Mapping[str, object]) -> dict[str, object]:
     more = row.get(_MORE)
     if isinstance(more, list):
         raise ValueError(f"{source}: a row has {len(more)} more cells than the header, such as {more[0]!r}")
-    return row
+    return dict(row)
 
 
 def _row(source: str, number: int, line: str) -> dict[str, object]:

@@ -79,12 +79,13 @@ class Requests:
         for name in self.names:
             values, spec = tensors[name], self._raw_spec[name]
             shape = self._shape(name)
-            if shape and None not in shape:
-                values = _shaped(values, shape, name)
+            sizes = [size for size in shape if size is not None]
+            if sizes and len(sizes) == len(shape):
+                values = _shaped(values, sizes, name)
             if name in self._scalars:
                 found[name] = tf.reshape(values, [-1, 1])
             elif isinstance(spec, tf.io.FixedLenFeature):
-                found[name] = _complete(tf.reshape(values, [-1, *specs.row_shape(spec)]), name)
+                found[name] = _complete(values, specs.row_shape(spec), name)
             else:
                 found[name] = values if shape else tf.expand_dims(values, 1)
         return found
@@ -145,7 +146,7 @@ def _of_length(column: tf.SparseTensor, length: int, name: str) -> tf.SparseTens
         return tf.SparseTensor(column.indices, column.values, tf.identity(column.dense_shape))
 
 
-def _shaped(values: tf.Tensor, shape: list[int | None], name: str) -> tf.Tensor:
+def _shaped(values: tf.Tensor, shape: list[int], name: str) -> tf.Tensor:
     """The values ``[batch, *shape]``; a later reshape would make other rows of them."""
     sent = tf.shape(values)
     # Ended by -1 like the wanted one, so that shapes of another rank can be compared as well.
@@ -156,10 +157,10 @@ def _shaped(values: tf.Tensor, shape: list[int | None], name: str) -> tf.Tensor:
         return tf.identity(values)
 
 
-def _complete(values: tf.Tensor, name: str) -> tf.Tensor:
-    """The values ``[batch, ...]``; a row may lack some of them, but not all."""
+def _complete(values: tf.Tensor, shape: tuple[int, ...], name: str) -> tf.Tensor:
+    """The values ``[batch, *shape]``; a row may lack some of them, but not all."""
     message = [tf.constant(f"{name!r} is missing in a row")]
-    rows = tf.reshape(is_present(values), [tf.shape(values)[0], math.prod(values.shape[1:])])
+    rows = tf.reshape(is_present(values), [-1, math.prod(shape)])
     complete = tf.reduce_all(tf.reduce_any(rows, axis=1))
     with tf.control_dependencies([tf.raw_ops.Assert(condition=complete, data=message)]):
-        return tf.identity(values)
+        return tf.reshape(values, [-1, *shape])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.client.messages.values import missing_of, values_of, wrong
+from serving.client.messages.values import MISSING, missing_of, values_of, wrong
 
 Row = Mapping[str, object]
 
@@ -44,6 +44,8 @@ def array(
         ValueError: a value has the wrong type or size, or is missing where the dtype cannot express it; the text names
             row and column.
     """
+    if shape is not None and not shape and (plain := _plain(values, dtype)) is not None:
+        return plain
     found = [_row(value, name, dtype, shape, f"row {first + index}") for index, value in enumerate(values)]
     lengths = {len(row) for row in found}
     width = max(lengths, default=0) if shape is None else int(np.prod(shape, dtype=np.int64))
@@ -51,6 +53,25 @@ def array(
         _pad(found, width, missing_of(dtype), name, dtype, first)
     flat = [value for row in found for value in row]
     return np.array(flat, dtype=dtype).reshape([len(found), *([width] if shape is None else shape)])
+
+
+def _plain(values: Sequence[object], dtype: np.dtype) -> np.ndarray | None:
+    """Single values of Python's own types, all at once; None if they are not, or one does not fit."""
+    types = set(map(type, values))
+    if dtype.kind == "O" and types <= {str, type(None)}:
+        texts = np.empty(len(values), object)
+        texts[:] = [value.encode() if isinstance(value, str) else MISSING["O"] for value in values]
+        return texts
+    try:
+        if dtype == np.int64 and types == {int}:
+            return np.array(values, np.int64)
+        if dtype.kind == "f" and types <= {float, int, type(None)}:
+            numbers = np.array(values, np.float64)
+            fits = np.isinf(numbers) | ~(np.abs(numbers) > np.finfo(dtype).max)
+            return numbers.astype(dtype) if fits.all() else None
+    except OverflowError:
+        pass
+    return None
 
 
 def _row(value: object, name: str, dtype: np.dtype, shape: Sequence[int] | None, where: str) -> list[Any]:

@@ -74,11 +74,11 @@ def features_of_signature(signature: Any) -> Features:
     """
     features = {}
     for name, info in signature.inputs.items():
-        batch, *sizes = info.tensor_shape.dim or [None]
-        shape = tuple(dim.size for dim in sizes)
+        dims = info.tensor_shape.dim
+        shape = tuple(dim.size for dim in dims[1:])
         if len(shape) > 1 and min(shape) < 0:
             raise ValueError(f"input {name} takes nested lists of any length, not rows: use predict_arrays")
-        kinds = batch.name if batch is not None else ""
+        kinds = dims[0].name if dims else ""
         features[name] = RowFeature(tensors.numpy_dtype(info.dtype), None if shape == (-1,) else shape, kinds)
     return features
 

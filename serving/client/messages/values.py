@@ -110,14 +110,14 @@ def convert(value: Any, dtype: np.dtype) -> object:
 
 def _whole(value: Any) -> int:
     """An integer without going through float, which rounds beyond 2**53; booleans are 0 and 1, also as text."""
-    if hasattr(value, "__index__"):
-        return operator.index(value)
     if isinstance(value, str):
         text = value.strip()
         if text.lower() in _BOOLEANS:
             return _BOOLEANS[text.lower()]
         if text.lstrip("+-").isdigit():
             return int(text)
+    elif hasattr(value, "__index__"):
+        return operator.index(value)
     if float(value) != int(float(value)):
         raise ValueError
     return int(float(value))

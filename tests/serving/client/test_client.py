@@ -78,7 +78,8 @@ def ask(request, server):
 
 
 def test_columns_and_examples_say_missing_alike(ask, folder):
-    for how in ({}, {"schema": folder / "schema.pbtxt"}, {"schema": folder / "schema.pbtxt", "chunk_rows": 3}):
+    schema = folder / "schema.pbtxt"
+    for how in ({}, {"schema": schema}, {"schema": schema, "chunk_rows": 3}, {"signature": "serving_default"}):
         assert ask("predict", "taxi", ROWS, version=1, **how)["said"].tolist() == SAID, how
     assert ask("predict", "taxi", [])["said"].shape == (0,)
 
@@ -156,7 +157,6 @@ def test_errors_are_sorted_and_carry_code_and_text(ask, method, arguments, how, 
         ("predict", {"fare": 1}, {}, "rows must be a list of dicts"),
         ("classify", [3], {}, "rows must be a list of dicts"),
         ("predict", [{}], {"signature": "nothing"}, "no signature 'nothing'; it has classify, columnar, regress, serv"),
-        ("predict", [{}], {"signature": "serving_default"}, "takes serialized tf.Examples; give a schema"),
         ("predict", [{}], {"chunk_rows": 0}, "chunk_rows must be above 0, not 0"),
         ("predict", [{}], {"timeout": 0}, "timeout must be above 0"),
         ("multi_inference", [{}], {"signature": "regress"}, "name them in classify and regress"),

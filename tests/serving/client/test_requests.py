@@ -29,7 +29,7 @@ from serving.client import (
 from serving.client.__main__ import main
 from serving.client.errors import error_of
 from serving.client.messages import tensors
-from serving.client.messages.columns import column
+from serving.client.messages.columns import array, column
 from serving.client.messages.examples import features_of_schema, serialize
 from serving.client.messages.protos import message, parse_text
 from serving.client.messages.values import MISSING
@@ -142,6 +142,31 @@ def test_a_row_is_counted_from_the_first_of_all_requests():
 def test_a_list_of_another_size_or_type_is_named(value):
     with pytest.raises(ValueError, match=r"row 1, p: .* is not a list of 4 numbers"):
         column([{"p": [1, 2, 3, 4]}, {"p": value}], "p", np.dtype(np.float32), shape=[4])
+
+
+def test_a_row_of_a_csv_file_with_too_many_cells_is_refused(tmp_path):
+    file = tmp_path / "rows.csv"
+    file.write_text("a,b\n1,2\n3\n")
+    assert read_rows(str(file)) == [{"a": "1", "b": "2"}, {"a": "3", "b": None}]
+    file.write_text("a,b\n1,2,3,4\n")
+    with pytest.raises(ValueError, match=r"rows.csv: a row has 2 more cells than the header, such as '3'"):
+        read_rows(str(file))
+
+
+def test_values_of_plain_types_are_as_all_others():
+    """Those of Python's own types are converted at once."""
+    for dtype, values in (
+        (np.float32, [1, 2.5, None, float("inf"), 3e38]),
+        (np.int64, [1, 2**60 + 1, -5]),
+        (object, ["a", "", None, "ä"]),
+    ):
+        together = array(values, "x", np.dtype(dtype))
+        alone = np.concatenate([array([value, np.float64("nan")], "x", np.dtype(dtype))[:1] for value in values])
+        assert together.dtype == alone.dtype
+        np.testing.assert_array_equal(together, alone)
+    for dtype, value in ((np.float32, 10**400), (np.float32, 1e39), (np.int64, 2**63)):
+        with pytest.raises(ValueError, match="row 1, x: "):
+            array([1, value], "x", np.dtype(dtype))
 
 
 def test_json_lines_errors_name_the_line(tmp_path):

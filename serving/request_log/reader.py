@@ -134,8 +134,10 @@ def _columns_to_examples(arrays: Mapping[str, np.ndarray]) -> Iterator[bytes]:
         example = tf.train.Example()
         for name, array in columns.items():
             values = np.ravel(array[index : index + 1])
-            if not _missing(values).all():
-                _fill(example.features.feature[name], values)
+            present = np.flatnonzero(~_missing(values))
+            if len(present):
+                # What follows the last value pads a list to the longest of its request; vectors of numbers keep theirs.
+                _fill(example.features.feature[name], values if values.dtype.kind == "f" else values[: present[-1] + 1])
         yield example.SerializeToString(deterministic=True)
 
 

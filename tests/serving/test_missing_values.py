@@ -15,14 +15,14 @@ import tensorflow_transform as tft
 from components.gates.trained_model import TrainedModel
 from serving.client import Client, InvalidRequest
 from serving.client.__main__ import main
-from serving.client.messages.examples import columns, features_of_signature, serialize
+from serving.client.messages.examples import columns, features_of_signature
 from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from tests.conformance.calls import Rest, error, ok
 from tests.serving.running import RunningServer
 from tests.shared import every_type, exports
 from trainer import models
-from trainer.export import lite
+from trainer.export import lite  # part: lite
 from trainer.features.transformed import model_inputs
 from trainer.models.heads import head_of
 
@@ -51,12 +51,18 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder):
-    with RunningServer("--rest_api_port", 0, "--model_config_file", folder / "models.config") as running:
+    flags = [
+        f"--model_config_file={folder}/models.config",
+        "--rest_api_port=0",  # part: rest
+    ]
+    with RunningServer(*flags) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def rest(server):
+    if not server.rest:
+        pytest.skip("the server has no REST")
     return Rest(server.rest)
 
 
@@ -80,31 +86,10 @@ def trained(folder):
     by_task = {task: TrainedModel(label=label, **files) for task, label in labels.items()}
 
     def answers(rows: list[every_type.Row], task: str = "regression") -> np.ndarray:
-        [predictions] = by_task[task].answers(records(rows))["serving_default"].values()
+        [predictions] = by_task[task].answers(every_type.records(rows))["serving_default"].values()
         return predictions[:, 0]
 
     return answers
-
-
-def records(rows: list[every_type.Row]) -> list[bytes]:
-    """As ingest writes them: with the client's encoder, by the types of the file."""
-    return serialize(rows, features_of_signature(_columnar()))
-
-
-def _columnar():
-    """A signature as the exporter writes it, without an export."""
-    from tensorflow.core.protobuf import meta_graph_pb2
-
-    signature = meta_graph_pb2.SignatureDef()
-    for name, column in every_type.COLUMNS.items():
-        info = signature.inputs[name]
-        info.dtype = column.spec.dtype.as_datatype_enum
-        info.tensor_shape.dim.add(size=-1)
-        value = column.value(1)
-        if isinstance(value, list):
-            entry = column.feature
-            info.tensor_shape.dim.add(size=-1 if entry == "list" else len(value))
-    return signature
 
 
 def assert_alike(got: np.ndarray, expected: np.ndarray, rows: list[every_type.Row]) -> None:
@@ -126,13 +111,18 @@ def test_training_saw_what_a_session_answers(folder, trained):
     expected = head.predictions(model(features, training=False)).numpy()[:, 0]
     assert_alike(trained(rows), expected, rows)
     session = SavedModel(str(folder / "saved_model"))
-    answer = session.run(session.signatures["serving_default"], {"examples": np.array(records(rows), object)})
+    answer = session.run(
+        session.signatures["serving_default"], {"examples": np.array(every_type.records(rows), object)}
+    )
     assert_alike(answer["prediction"][:, 0], expected, rows)
-    specs = {name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for name, tensor in features.items()}
-    inputs = lite.input_specs(model, specs)
-    content = lite.convert(model=model, head=head, inputs=inputs, variant="float32")
-    small = lite.predict(content, {name: features[name].numpy() for name in inputs})[:, 0]
-    np.testing.assert_allclose(small, expected, rtol=1e-4, atol=1e-4)
+    inputs = lite.input_specs(model, specs_of(features))  # part: lite
+    content = lite.convert(model=model, head=head, inputs=inputs, variant="float32")  # part: lite
+    small = lite.predict(content, {name: features[name].numpy() for name in inputs})[:, 0]  # part: lite
+    np.testing.assert_allclose(small, expected, rtol=1e-4, atol=1e-4)  # part: lite
+
+
+def specs_of(features: dict[str, tf.Tensor]) -> dict[str, tf.TensorSpec]:
+    return {name: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for name, tensor in features.items()}
 
 
 def test_every_column_counts_so_that_a_missing_one_can_be_told(trained):
@@ -150,7 +140,7 @@ def test_a_session_answers_as_the_trained_model_does(folder, trained, signature)
     if signature == "columnar":
         inputs = columns(rows, features_of_signature(definition))
     else:
-        inputs = dict.fromkeys(definition.inputs, np.array(records(rows), object))
+        inputs = dict.fromkeys(definition.inputs, np.array(every_type.records(rows), object))
     [predictions] = session.run(definition, inputs).values()
     assert_alike(predictions[:, 0], trained(rows), rows)
 
@@ -195,7 +185,7 @@ def test_rest_gives_the_trained_model_s_answers(rest, trained, form, absent):
     elif form == "instances":
         answer = ok(rest.post(f"{path}:predict", {"signature_name": "columnar", "instances": sent}))["predictions"]
     else:
-        encoded = [{"b64": base64.b64encode(record).decode()} for record in records(rows)]
+        encoded = [{"b64": base64.b64encode(record).decode()} for record in every_type.records(rows)]
         answer = ok(rest.post(f"{path}:predict", {"instances": encoded}))["predictions"]
     assert_alike(np.array(answer).reshape(-1), trained(rows, task), rows)
 
@@ -213,7 +203,7 @@ def test_a_column_that_cannot_be_imputed_is_refused_by_name_everywhere(folder, s
     session = SavedModel(str(folder / "saved_model"))
     examples = session.signatures["serving_default"]
     with pytest.raises(StatusError, match=name):
-        session.run(examples, {"examples": np.array(records([row]), object)})
+        session.run(examples, {"examples": np.array(every_type.records([row]), object)})
     with Client(server.target) as client:
         for method, how in (("predict", {}), ("predict", {"signature": "serving_default"}), ("regress", {})):
             with pytest.raises(InvalidRequest, match=f"INVALID_ARGUMENT: .*{name}"):
@@ -263,7 +253,7 @@ def test_a_vector_of_another_length_is_refused_by_name_without_our_client(folder
             short = np.zeros([3, wrong], good[name].dtype)
             with pytest.raises(StatusError, match=rf"a row does not hold values of shape .* in: \\'{name}"):
                 session.run(definition, {**good, name: short})
-        example = tf.train.Example.FromString(records([every_type.full_row(1)])[0])
+        example = tf.train.Example.FromString(every_type.records([every_type.full_row(1)])[0])
         kind = example.features.feature[name].WhichOneof("kind")
         getattr(example.features.feature[name], kind).value.append(1)
         sent = np.array([example.SerializeToString()], object)

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from PIL import Image
 
+from serving.client.messages.examples import RowFeature, serialize
 from tests.shared import exports
 from trainer.export import saved_model
 from trainer.parameters import Label, Parameters
@@ -126,6 +127,18 @@ def make(folder: Path) -> list[Row]:
 def without(row: Row, *names: str) -> Row:
     """The row without some columns."""
     return {name: value for name, value in row.items() if name not in names}
+
+
+def records(rows: list[Row]) -> list[bytes]:
+    """The rows as ingest writes them, by the types of the file."""
+    features = {}
+    for name, column in COLUMNS.items():
+        value = column.value(1)
+        shape = (len(value),) if isinstance(value, list) else ()
+        features[name] = RowFeature(
+            np.dtype(column.spec.dtype.as_numpy_dtype), None if column.feature == "list" else shape
+        )
+    return serialize(rows, features)
 
 
 def _numbers(row: Row) -> Row:

@@ -86,6 +86,25 @@ def test_rows_come_back_without_their_missing_values(tmp_path):
     assert PredictionLog.FromString(serialized).log_metadata.sampling_config.sampling_rate == 1.0
 
 
+def test_lists_and_vectors_come_back_as_they_were_sent(tmp_path):
+    sent = predict_log()
+    inputs = sent.predict_log.request.inputs
+    tags = [{"tags": ["a", "b"], "place": [1, None]}, {"tags": ["c"]}, {"place": [2, 3]}]
+    tensors.fill(inputs["tags"], column(tags, "tags", np.dtype(object), shape=None))
+    tensors.fill(inputs["place"], column(tags, "place", np.dtype(np.float32), shape=[2]))
+    log = opened(tmp_path)
+    log.write("taxi", sent)
+    log.close()
+    (record,) = read(tmp_path, "taxi")
+    first, second, third = record.rows()
+    assert first["tags"] == [b"a", b"b"]
+    assert first["place"][0] == 1
+    assert np.isnan(first["place"][1])
+    assert second["tags"] == b"c"
+    assert "place" not in second
+    assert (third["place"], "tags" in third) == ([2, 3], False)
+
+
 def test_files_are_rotated_by_size_and_the_oldest_removed(tmp_path):
     size = len(predict_log().SerializeToString())
     log = opened(tmp_path, rotate_bytes=10 * size, max_files=3)

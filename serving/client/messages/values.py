@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import operator
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -94,7 +96,7 @@ def convert(value: Any, dtype: np.dtype) -> object:
     if dtype.kind == "O":
         if isinstance(value, (dict, list, tuple, np.ndarray)):
             raise TypeError
-        return value if isinstance(value, bytes) else str(value).encode()
+        return value if isinstance(value, bytes) else _text(value).encode()
     if isinstance(value, str) and "_" in value:
         # Python reads 1_000 as a number, which no file means.
         raise ValueError
@@ -106,6 +108,17 @@ def convert(value: Any, dtype: np.dtype) -> object:
     if abs(number) > float(np.finfo(dtype).max) and not np.isinf(number):
         raise OverflowError
     return number
+
+
+def _text(value: object) -> str:
+    """A value as text; dates and times as ingest writes those of a Parquet file."""
+    if isinstance(value, np.datetime64):
+        return re.sub(r"\.0+$", "", str(value))
+    if isinstance(value, datetime.datetime):
+        zone = "Z" if value.tzinfo else ""
+        plain = value.astimezone(datetime.UTC).replace(tzinfo=None) if zone else value
+        return plain.isoformat() + zone
+    return str(value)
 
 
 def _whole(value: Any) -> int:

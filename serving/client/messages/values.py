@@ -97,8 +97,9 @@ def convert(value: Any, dtype: np.dtype) -> object:
         if isinstance(value, (dict, list, tuple, np.ndarray)):
             raise TypeError
         return value if isinstance(value, bytes) else _text(value).encode()
-    if isinstance(value, str) and "_" in value:
-        # Python reads 1_000 as a number, which no file means.
+    # Python reads 1_000 as a number, which no file means.
+    text = value if isinstance(value, str) else ""
+    if "_" in text:
         raise ValueError
     if dtype.kind in "iu":
         return dtype.type(_whole(value))

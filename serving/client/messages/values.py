@@ -97,9 +97,7 @@ def convert(value: Any, dtype: np.dtype) -> object:
         if isinstance(value, (dict, list, tuple, np.ndarray)):
             raise TypeError
         return value if isinstance(value, bytes) else _text(value).encode()
-    # Python reads 1_000 as a number, which no file means.
-    text = value if isinstance(value, str) else ""
-    if "_" in text:
+    if _has_underscores(value):
         raise ValueError
     if dtype.kind in "iu":
         return dtype.type(_whole(value))
@@ -109,6 +107,11 @@ def convert(value: Any, dtype: np.dtype) -> object:
     if abs(number) > float(np.finfo(dtype).max) and not np.isinf(number):
         raise OverflowError
     return number
+
+
+def _has_underscores(value: object) -> bool:
+    """Whether Python would read a text such as 1_000 as a number, which no file means."""
+    return isinstance(value, str) and "_" in value
 
 
 def _text(value: object) -> str:

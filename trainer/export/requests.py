@@ -162,5 +162,7 @@ def _complete(values: tf.Tensor, shape: tuple[int, ...], name: str) -> tf.Tensor
     message = [tf.constant(f"{name!r} is missing in a row")]
     rows = tf.reshape(is_present(values), [-1, math.prod(shape)])
     complete = tf.reduce_all(tf.reduce_any(rows, axis=1))
+    rows_of_shape = tf.reshape(values, [-1, *shape])
+    # A reshape would not do: TensorFlow joins it with the next one, and the check is no longer waited for.
     with tf.control_dependencies([tf.raw_ops.Assert(condition=complete, data=message)]):
-        return tf.reshape(values, [-1, *shape])
+        return tf.identity(rows_of_shape)

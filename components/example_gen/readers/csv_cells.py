@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import decimal
 import re
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,7 @@ TYPES = ("INT", "FLOAT", "BYTES")
 # From the narrowest to the one that holds everything.
 ORDER = ("UNKNOWN", *TYPES)
 _ARROW = {"INT": pa.int64(), "FLOAT": pa.float64()}
+_SOME = 64
 _INT64 = range(-(2**63), 2**63)
 _NAN = r"(?i)^\s*[+-]?nan\s*$"
 
@@ -57,22 +59,25 @@ def converted(cells: pa.Array, kind: str, options: CsvOptions, *, integer: bool 
         values = _parsed(plain, kind)
     if values is not None:
         return values
-    # Spaces, signs and underscores: to TFX, a number is what Python parses as one.
-    return pa.array([_number(cell, kind, index, integer) for index, cell in enumerate(plain.to_pylist())], _ARROW[kind])
+    # Spaces, signs and underscores: to TFX, a number is what Python parses as one. Most columns of text end this early.
+    return pa.array([_number(cell, kind, index, integer) for index, cell in enumerate(_each(plain))], _ARROW[kind])
 
 
-def type_of(cells: pa.Array, options: CsvOptions, *, integer: bool = False) -> tuple[str, int | None]:
+def type_of(
+    cells: pa.Array, options: CsvOptions, *, integer: bool = False, known: str = "UNKNOWN"
+) -> tuple[str, int | None]:
     """The narrowest type of all cells, by TFX's rules, and the index of the cell that no narrower type holds.
 
     Args:
         cells: text; null for an empty cell.
         options: how numbers are written.
         integer: as in `converted`.
+        known: the type of earlier cells: narrower ones are not tried.
     """
     if cells.null_count == len(cells):
         return "UNKNOWN", None
     witness = None
-    for kind in ("INT", "FLOAT"):
+    for kind in ("FLOAT",) if known == "FLOAT" else ("INT", "FLOAT"):
         try:
             if kind == "FLOAT" and (long := _long_integer(cells)) is not None:
                 return "BYTES", long
@@ -84,8 +89,8 @@ def type_of(cells: pa.Array, options: CsvOptions, *, integer: bool = False) -> t
     return "BYTES", witness
 
 
-def way_out(cells: pa.Array) -> str | None:
-    """The option under which text cells would all be numbers, if there is one."""
+def way_out(cells: pa.Array) -> CsvOptions | None:
+    """The options under which text cells would all be numbers, if there are some."""
     group = re.compile(r"\s*[+-]?\d{1,3}([,.'\u00a0\u202f ])\d{3}(\1\d{3})*(?P<fraction>[,.]\d+)?\s*")
     texts = [cell for cell in cells.to_pylist() if cell is not None]
     found = next((match for match in map(group.fullmatch, texts) if match), None)
@@ -97,8 +102,7 @@ def way_out(cells: pa.Array) -> str | None:
         )
     for option in options:
         if type_of(cells, option)[0] in ("INT", "FLOAT"):
-            changed = option.model_dump(exclude_defaults=True)
-            return " and ".join(f"data.csv.{key}: {value!r}" for key, value in changed.items())
+            return option
     return None
 
 
@@ -156,6 +160,12 @@ def _whole(cell: str) -> int:
     except decimal.InvalidOperation:
         pass
     raise ValueError(cell)
+
+
+def _each(cells: pa.Array) -> Iterator[str | None]:
+    """The cells, of which only some are made Python's at a time."""
+    for start in range(0, len(cells), _SOME):
+        yield from cells.slice(start, _SOME).to_pylist()
 
 
 def _any_hexadecimal(cells: pa.Array) -> bool:

@@ -14,7 +14,7 @@ from components.example_gen.readers import csv_cells, csv_text
 from components.example_gen.readers.csv_cells import NotOfType
 from components.example_gen.readers.schemas import check_same_names
 from components.example_gen.readers.values import BadValue, finite, not_whole
-from components.example_gen.reading import Reading
+from components.example_gen.reading import CsvOptions, Reading
 from components.messages import shown
 from components.refusal import GateRefused
 
@@ -57,7 +57,8 @@ def column_types(paths: Sequence[str], open_file: csv_text.Open, reading: Readin
                 f"the schema says that {shown(name)} is {wanted}, which a CSV file cannot hold; make it BYTES."
             )
     if unknown := [name for name in names if name not in types]:
-        types |= _inferred_types(paths, open_file, unknown, reading)
+        found = inferred_types(paths, open_file, unknown, reading)
+        types |= {name: _fit_for_use(name, column, reading) for name, column in found.items()}
     return types
 
 
@@ -88,42 +89,46 @@ def _values(name: str, cells: pa.Array, kind: str, reading: Reading) -> pa.Array
 
 
 @dataclass(frozen=True)
-class _Found:
-    """The type of the cells so far.
+class Found:
+    """The type of a column's cells.
 
     Attributes:
         kind: the type.
         place: where the first cell is that no narrower type holds.
         text: that cell.
-        way_out: an option that would make it a number.
+        way_out: options that would make it a number.
     """
 
     kind: str = "UNKNOWN"
     place: str = ""
     text: str = ""
-    way_out: str | None = None
+    way_out: CsvOptions | None = None
 
 
-def _inferred_types(
+def inferred_types(
     paths: Sequence[str], open_file: csv_text.Open, columns: Sequence[str], reading: Reading
-) -> dict[str, str]:
-    """The narrowest types that hold all values of ``columns`` in all files."""
-    found = dict.fromkeys(columns, _Found())
+) -> dict[str, Found]:
+    """The narrowest types that hold all values of ``columns`` in all files.
+
+    Raises:
+        GateRefused: a file cannot be read.
+    """
+    found = dict.fromkeys(columns, Found())
     for path in paths:
         for rows, batch in _text_batches(path, open_file, reading):
             for name in columns:
                 if found[name].kind != "BYTES":
                     found[name] = _widened(found[name], name, batch.column(name), f"{path}, row", rows, reading)
-    return {name: _fit_for_use(name, column, reading) for name, column in found.items()}
+    return found
 
 
-def _widened(before: _Found, name: str, cells: pa.Array, place: str, rows: int, reading: Reading) -> _Found:
-    kind, index = csv_cells.type_of(cells, reading.csv, integer=name in reading.integers)
+def _widened(before: Found, name: str, cells: pa.Array, place: str, rows: int, reading: Reading) -> Found:
+    kind, index = csv_cells.type_of(cells, reading.csv, integer=name in reading.integers, known=before.kind)
     if csv_cells.ORDER.index(kind) <= csv_cells.ORDER.index(before.kind):
         return before
     if index is None:
-        return _Found(kind)
-    return _Found(
+        return Found(kind)
+    return Found(
         kind,
         place=f"{place} {rows + index + 1} after the header",
         text=cells[index].as_py(),
@@ -131,21 +136,26 @@ def _widened(before: _Found, name: str, cells: pa.Array, place: str, rows: int, 
     )
 
 
-def _fit_for_use(name: str, found: _Found, reading: Reading) -> str:
+def _fit_for_use(name: str, found: Found, reading: Reading) -> str:
     """The type that was found, unless the config needs another."""
     if found.kind == "FLOAT" and name in reading.codes:
         raise GateRefused(f"{found.place}: {shown(name)} {not_whole(name, 0, found.text).reason}.")
     if found.kind == "BYTES" and name in reading.numbers:
-        fix = f"set {found.way_out}" if found.way_out else "fix the row, or choose another kind"
+        fix = f"set {_keys(found.way_out)}" if found.way_out else "fix the row, or choose another kind"
         raise GateRefused(
             f"{found.place}: {shown(name)} is {shown(found.text)}, but the config uses it as a number; {fix}."
         )
     if found.way_out and reading.guessed:
         raise GateRefused(
-            f"{found.place}: {shown(name)} is {shown(found.text)}: set {found.way_out} if it is a number, or say under "
+            f"{found.place}: {shown(name)} is {shown(found.text)}: set {_keys(found.way_out)} if it is a number, or say under "
             "features what it is."
         )
     return found.kind
+
+
+def _keys(options: CsvOptions) -> str:
+    changed = options.model_dump(exclude_defaults=True)
+    return " and ".join(f"data.csv.{key}: {value!r}" for key, value in changed.items())
 
 
 def _text_batches(path: str, open_file: csv_text.Open, reading: Reading) -> Iterator[tuple[int, pa.RecordBatch]]:

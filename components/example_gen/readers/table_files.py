@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-from tfx.dsl.io import fileio
 
 from components.example_gen.readers import arrow_files, csv_files
 from components.example_gen.readers.schemas import check_schemas
@@ -46,6 +43,8 @@ def find(pattern: str) -> list[str]:
     Raises:
         GateRefused: no file matches, or one is no file, such as a named pipe, which would wait for ever.
     """
+    from tfx.dsl.io import fileio
+
     paths = data_files(pattern, sorted(map(os.fsdecode, fileio.glob(pattern))))
     if not paths:
         raise GateRefused(f"no file matches {pattern}; check data.path and data.format")
@@ -112,6 +111,10 @@ def open_file(path: str) -> BinaryIO:
     """Open a path or a URI for reading bytes."""
     if "://" not in path:
         return Path(path).open("rb")
+    # Here, so that a table on this machine is read without Beam.
+    from apache_beam.io.filesystem import CompressionTypes
+    from apache_beam.io.filesystems import FileSystems
+
     # Arrow needs a full Python file object, which Beam's streams are and TensorFlow's are not.
     return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
 

@@ -19,7 +19,9 @@ from pipeline.running.interrupts import Terminated
 from trainer.distribution.preemption import RESUMABLE_EXIT_CODE
 
 DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
-# Each command is a module of `pipeline.operate` with ``add_arguments(parser)`` and ``run(config, options)``.
+# What makes a config: its module has ``add_arguments(parser)`` and ``run(options)``.
+_INIT = "init"
+# Each other command is a module of `pipeline.operate` with ``add_arguments(parser)`` and ``run(config, options)``.
 _COMMANDS = {
     "run": "run the pipeline and ask the model it pushed",
     "status": "what the last run did, and which versions are served",
@@ -34,6 +36,9 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
         prog="python -m pipeline", description=(__doc__ or "").partition("\n")[0], epilog=__doc__
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    init = commands.add_parser(_INIT, help="write a config and a schema for your own data")
+    if chosen == _INIT:
+        _module(_INIT).add_arguments(init)
     common = config_arguments(profile="local")
     for name, text in _COMMANDS.items():
         command = commands.add_parser(name, parents=[common], help=text)
@@ -43,7 +48,8 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def _module(command: str) -> ModuleType:
-    return importlib.import_module(f"pipeline.operate.{command.replace('-', '_')}")
+    name = "init.command" if command == _INIT else f"operate.{command.replace('-', '_')}"
+    return importlib.import_module(f"pipeline.{name}")
 
 
 def config_arguments(*, profile: str | None) -> argparse.ArgumentParser:
@@ -72,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     options = _parser(next(iter(words), None)).parse_args(words)
     try:
+        if options.command == _INIT:
+            return _module(_INIT).run(options)
         config = loading.load(config=options.config, profile=options.profile, overrides=options.set)
         return _module(options.command).run(config, options)
     except loading.ConfigError as error:

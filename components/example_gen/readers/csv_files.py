@@ -147,8 +147,8 @@ def _fit_for_use(name: str, found: Found, reading: Reading) -> str:
         )
     if found.way_out and reading.guessed:
         raise GateRefused(
-            f"{found.place}: {shown(name)} is {shown(found.text)}: set {_keys(found.way_out)} if it is a number, or say under "
-            "features what it is."
+            f"{found.place}: {shown(name)} is {shown(found.text)}: set {_keys(found.way_out)} if it is a number, or "
+            "say under features what it is."
         )
     return found.kind
 

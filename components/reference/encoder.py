@@ -1,0 +1,62 @@
+"""All columns that a config names, as one matrix for trees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from components.reference.parts import Part, part_for
+from trainer.features.columns import Features
+from trainer.labels.config import Label
+
+Columns = Mapping[str, pa.Array]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Turns raw columns into a matrix.
+
+    Attributes:
+        parts: a way for each column that features read; kinds that are made of others, such as crosses, have none.
+    """
+
+    parts: Mapping[str, Part]
+
+    @classmethod
+    def fitted(cls, columns: Columns, features: Features) -> Encoder:
+        """Learn from some rows.
+
+        Args:
+            columns: the rows.
+            features: what the columns are.
+        """
+        kinds: dict[str, list] = {}
+        for column in features.columns():
+            for source in column.sources:
+                kinds.setdefault(source, [])
+                if column.sources == (column.name,):
+                    kinds[source].append(column.options.model_dump())
+        parts = {name: part_for(columns[name], kinds[name]) for name in kinds}
+        return cls({name: part for name, part in parts.items() if part is not None})
+
+    def matrix(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of ``columns``.
+
+        Returns:
+            float64 ``[rows, width]``, and bool ``[width]`` that tells which columns are codes of categories.
+        """
+        blocks = [part.numbers(columns[name]) for name, part in self.parts.items()]
+        codes = [
+            np.full(block.shape[1], part.categorical) for block, part in zip(blocks, self.parts.values(), strict=True)
+        ]
+        return np.concatenate(blocks, axis=1), np.concatenate(codes)
+
+
+def labels_of(label: Label, columns: Columns) -> np.ndarray:
+    """The label of each row as the model sees it, float64 ``[rows]``; NaN where it is missing or has no meaning."""
+    rows = zip(*(columns[name].to_pylist() for name in label.columns), strict=True)
+    found = np.array([label.of(dict(zip(label.columns, row, strict=True))) for row in rows], np.float64)
+    return np.where(found < 0, np.nan, found) if label.task == "multiclass" else found

@@ -1,0 +1,224 @@
+"""Raw columns as numbers for trees: each way learns from some rows and turns any rows into columns of numbers."""
+
+from __future__ import annotations
+
+import datetime
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.example_gen.readers.schemas import is_list
+
+# scikit-learn's trees have 255 bins; one is for all other values.
+MOST_CATEGORIES = 254
+_INDICATORS = 50
+_SIDE = 8
+_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+
+
+class Part(ABC):
+    """One raw column as some columns of numbers; a missing value is NaN.
+
+    Args:
+        column: the rows to learn from.
+        options: the options of the column's kind.
+    """
+
+    categorical = False
+
+    def __init__(self, column: pa.Array, options: Mapping[str, Any]):
+        del column, options
+
+    @abstractmethod
+    def numbers(self, column: pa.Array) -> np.ndarray:
+        """The rows of a column, float64 ``[rows, width]``."""
+
+
+class Number(Part):
+    """Numbers as they are."""
+
+    def numbers(self, column: pa.Array) -> np.ndarray:
+        """See `Part`."""
+        return _floats(column)[:, np.newaxis]
+
+
+class Category(Part):
+    """Codes by frequency."""
+
+    categorical = True
+
+    def __init__(self, column: pa.Array, options: Mapping[str, Any]):
+        super().__init__(column, options)
+        self._words = _most_frequent(_words(column), MOST_CATEGORIES)
+
+    def numbers(self, column: pa.Array) -> np.ndarray:
+        """See `Part`."""
+        words = _words(column)
+        places = pc.fill_null(pc.index_in(words, value_set=self._words), len(self._words))
+        codes = pc.if_else(pc.is_null(words), None, places)
+        return codes.cast(pa.float64()).to_numpy(zero_copy_only=False)[:, np.newaxis]
+
+
+class Date(Part):
+    """Days since 1970, month, weekday and hour."""
+
+    def numbers(self, column: pa.Array) -> np.ndarray:
+        """See `Part`."""
+        seconds = _epoch_seconds(column)
+        known = np.where(np.isnan(seconds), 0, seconds).astype("int64").astype("datetime64[s]")
+        days = known.astype("datetime64[D]")
+        months = known.astype("datetime64[M]").astype("int64") % 12
+        weekdays = (days.astype("int64") + 3) % 7
+        hours = (known - days).astype("int64") // 3600
+        found = np.stack([seconds / 86_400, months, weekdays, hours], axis=1).astype(np.float64)
+        found[np.isnan(seconds)] = np.nan
+        return found
+
+
+class Indicators(Part):
+    """Which of the most frequent words or values a row has."""
+
+    def __init__(self, column: pa.Array, options: Mapping[str, Any]):
+        super().__init__(column, options)
+        self._separator, self._json = options.get("separator"), options.get("json_list", False)
+        self._is_text = options["kind"] == "text"
+        values = [value for row in self._rows(column) for value in set(row)]
+        self._values = _most_frequent(pa.array(values, pa.large_string()), _INDICATORS).to_pylist()
+
+    def numbers(self, column: pa.Array) -> np.ndarray:
+        """See `Part`."""
+        places = {value: place for place, value in enumerate(self._values)}
+        found = np.zeros((len(column), len(places) + 1))
+        for index, row in enumerate(self._rows(column)):
+            found[index, -1] = len(row)
+            found[index, [places[value] for value in row if value in places]] = 1
+        return found
+
+    def _rows(self, column: pa.Array) -> list[list[str]]:
+        return [self._split(value) for value in column.to_pylist()]
+
+    def _split(self, value: Any) -> list[str]:
+        if value is None:
+            return []
+        if isinstance(value, list):
+            return [_decoded(each) for each in value]
+        text = _decoded(value)
+        if self._separator:
+            return [part.strip() for part in text.split(self._separator)]
+        return text.lower().split() if self._is_text else text.strip("[] ").split(",")
+
+
+class Vector(Part):
+    """The numbers of a row side by side."""
+
+    def __init__(self, column: pa.Array, options: Mapping[str, Any]):
+        super().__init__(column, options)
+        self._length = options["length"]
+
+    def numbers(self, column: pa.Array) -> np.ndarray:
+        """See `Part`."""
+        rows = [row if row else [np.nan] * self._length for row in column.to_pylist()]
+        return np.array(rows, np.float64).reshape(len(rows), self._length)
+
+
+class Picture(Part):
+    """Grey pictures of 8 x 8 pixels."""
+
+    def __init__(self, column: pa.Array, options: Mapping[str, Any]):
+        super().__init__(column, options)
+        self._shape = (options["height"], options["width"], options["channels"])
+
+    def numbers(self, column: pa.Array) -> np.ndarray:
+        """See `Part`."""
+        return np.stack([self._small(value) for value in column.to_pylist()])
+
+    def _small(self, value: Any) -> np.ndarray:
+        from PIL import Image
+
+        if value is None or not len(value):
+            return np.full(_SIDE * _SIDE, np.nan)
+        if isinstance(value, list):
+            picture = Image.fromarray(np.array(value, np.float32).reshape(self._shape).mean(axis=2))
+        else:
+            picture = Image.open(pa.BufferReader(value)).convert("L")
+        return np.asarray(picture.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR), np.float64).ravel()
+
+
+PARTS: Mapping[str, type[Part]] = {
+    "number": Number,
+    "category": Category,
+    "date": Date,
+    "text": Indicators,
+    "list": Indicators,
+    "vector": Vector,
+    "image": Picture,
+}
+
+
+def part_for(column: pa.Array, kinds: Sequence[Mapping[str, Any]]) -> Part | None:
+    """The way to turn a column into numbers; None for lists of a kind that is not known here.
+
+    Args:
+        column: the rows to learn from.
+        kinds: the options of each of its kinds.
+    """
+    # A number tells trees more than a category of the same column.
+    known = sorted(
+        (options for options in kinds if options["kind"] in PARTS), key=lambda each: each["kind"] != "number"
+    )
+    if known:
+        return PARTS[known[0]["kind"]](column, known[0])
+    if is_list(column.type):
+        return None
+    return (Category if _is_text(column.type) else Number)(column, {})
+
+
+def _floats(column: pa.Array) -> np.ndarray:
+    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+
+
+def _words(column: pa.Array) -> pa.Array:
+    """Text as bytes, whole numbers as digits; an empty text is missing."""
+    if pa.types.is_boolean(column.type) or pa.types.is_floating(column.type):
+        column = column.cast(pa.int64(), safe=False)
+    if pa.types.is_integer(column.type):
+        column = column.cast(pa.string())
+    words = column.cast(pa.large_binary())
+    return pc.if_else(pc.equal(pc.binary_length(words), 0), None, words)
+
+
+def _most_frequent(values: pa.Array, count: int) -> pa.Array:
+    found = pc.value_counts(values.drop_null())
+    order = np.argsort(-found.field(1).to_numpy(), kind="stable")[:count]
+    return found.field(0).take(pa.array(order))
+
+
+def _decoded(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _epoch_seconds(column: pa.Array) -> np.ndarray:
+    if _is_text(column.type):
+        return np.array([_seconds(value) for value in column.to_pylist()], np.float64)
+    numbers = _floats(column)
+    seconds = numbers
+    for least, per_second in reversed(_UNITS):
+        seconds = np.where(np.abs(numbers) >= least, numbers / per_second, seconds)
+    return seconds
+
+
+def _seconds(value: str | bytes | None) -> float:
+    try:
+        time = datetime.datetime.fromisoformat(_decoded(value).replace("UTC", "Z").strip())
+    except ValueError:
+        return np.nan
+    return ((time if time.tzinfo else time.replace(tzinfo=datetime.UTC)) - _EPOCH).total_seconds()

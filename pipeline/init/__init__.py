@@ -1,0 +1,1 @@
+"""``python -m pipeline init``: from a stranger's table to a config and a schema with which ``run`` works."""

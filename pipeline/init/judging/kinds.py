@@ -1,0 +1,179 @@
+"""A kind for each column, or why it is left out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from components.messages import shown
+from pipeline.init.judging.treatment import Treatment
+from pipeline.init.reading import pictures
+from pipeline.init.reading.profile import Column
+
+_ISO = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?\s*")
+_OTHER_DATE = re.compile(r"\s*(\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})|\d{4}[./]\d{1,2}[./]\d{1,2})\b.*")
+_AMOUNT = re.compile(r"\s*[+-]?[$€£¥%]?\s*[+-]?\d[\d.,' ]*\s*[$€£¥%]?\s*|\s*[+-]?\d+(\.\d+)?\s*[a-zA-Z]{1,3}\s*")
+_ID_NAME = re.compile(
+    r"(^|[_\W])(id|ids|uuid|guid|key|index|nr|no|row)($|[_\W])|[a-z](Id|ID|Key)$|^unnamed", re.IGNORECASE
+)
+_TIME_NAME = re.compile(r"time|date|_at$|_ts$|^ts$|epoch|day$", re.IGNORECASE)
+_CODE_NAME = re.compile(r"zone|zip|postal|code|area|tract|district|region|class|type|category|group", re.IGNORECASE)
+# Seconds and milliseconds since 1970, from 1990 to 2050.
+_EPOCHS = ((631_152_000, 2_524_608_000), (631_152_000_000, 2_524_608_000_000))
+_LOOKED_AT = 2_000
+_MOST_OF = 0.95
+_FEWEST = 10
+# Whole numbers of so many values are read as categories, too.
+_FEW_NUMBERS = (3, 30)
+_VOCABULARY = 1_000
+_HASHED = 20_000
+_WORDS = 4
+_FEW_TEXTS = 20
+_SEPARATORS = ";|,/"
+
+
+def treatment_of(column: Column, values: pa.Array) -> Treatment:
+    """The kind of a column.
+
+    Args:
+        column: what is known of it.
+        values: the sample's values.
+    """
+    kind = "BYTES" if column.type == "UNKNOWN" else column.type
+    if reason := _without_information(column):
+        return Treatment(reason=reason, schema_type=kind)
+    some = values.drop_null().slice(0, _LOOKED_AT).to_pylist()
+    if column.is_list:
+        return _several(column, kind)
+    if kind != "BYTES":
+        return _number(column, kind)
+    return _text(column, [value for value in some if value])
+
+
+def _without_information(column: Column) -> str:
+    if not column.present:
+        return "no row has a value"
+    if column.present < _FEWEST and column.share_missing > _MOST_OF:
+        return f"only {column.present} of {column.rows:,} rows have a value"
+    # A value that some rows lack tells these apart.
+    if column.distinct == 1 and not column.missing:
+        return f"constant, {shown(column.counts[0][0])} in every row"
+    return ""
+
+
+def _several(column: Column, kind: str) -> Treatment:
+    fewest, most = column.lengths
+    if kind == "BYTES":
+        return Treatment(entry="list" if most <= 32 else {"kind": "list", "max_values": most}, schema_type=kind)
+    if fewest == most:
+        return Treatment(entry={"kind": "vector", "length": most}, schema_type=kind)
+    if kind == "INT":
+        return Treatment(entry="list", schema_type=kind, warning="taken for codes, several a row")
+    return Treatment(reason=f"lists of {fewest} to {most} numbers; a vector needs one length", schema_type=kind)
+
+
+def _number(column: Column, kind: str) -> Treatment:
+    if column.whole:
+        if any(low <= column.least <= column.most <= high for low, high in _EPOCHS) and _TIME_NAME.search(column.name):
+            return Treatment(entry="date", schema_type=kind)
+        if reason := _identifier(column):
+            return Treatment(reason=reason, schema_type=kind)
+        few, many = _FEW_NUMBERS
+        if _CODE_NAME.search(column.name) and not column.many and column.repeats >= few:
+            return Treatment(entry=_category(column), schema_type="INT")
+        if few <= column.distinct <= many and column.repeats >= few:
+            return Treatment(entry=["number", "category"], schema_type="INT")
+    return Treatment(entry="number", schema_type=kind)
+
+
+def _identifier(column: Column) -> str:
+    """Why a column of whole numbers or short texts tells the rows apart and nothing else; empty if it does not."""
+    named = bool(_ID_NAME.search(column.name))
+    rows = f"each of {column.present:,} rows has its own value"
+    if column.repeats == 1:
+        dense = column.most - column.least < 2 * column.present
+        if named or column.rising or (dense and column.present > _LOOKED_AT) or column.type == "BYTES":
+            return f"an identifier, {rows}"
+    elif named and column.type != "FLOAT" and column.distinct > 50 and column.repeats < 20:
+        return f"an identifier, each value has {column.repeats:.1f} rows in the mean"
+    return ""
+
+
+def _text(column: Column, some: Sequence[Any]) -> Treatment:
+    if not column.is_utf8:
+        return _bytes(some)
+    texts = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in some]
+    if _most(texts, lambda text: bool(_ISO.fullmatch(text))):
+        return Treatment(entry="date", schema_type="BYTES")
+    if listed := _listed(column, texts):
+        return Treatment(entry=listed, schema_type="BYTES")
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    own = column.repeats < 1.5
+    if own and words >= _WORDS:
+        return Treatment(entry="text", schema_type="BYTES")
+    warning = _unreadable(texts)
+    if own and column.distinct > _FEW_TEXTS:
+        reason = "" if warning else _identifier(column)
+        own_text = f"nearly every row has its own text, {warning or 'such as ' + shown(texts[0], limit=30)}"
+        return Treatment(reason=reason or own_text, schema_type="BYTES")
+    if reason := _identifier(column):
+        return Treatment(reason=reason, schema_type="BYTES")
+    return Treatment(entry=_category(column), warning=warning, schema_type="BYTES")
+
+
+def _bytes(some: Sequence[Any]) -> Treatment:
+    if all(pictures.is_picture(value) for value in some):
+        height, width, channels = pictures.shape(some[:200])
+        options = {"kind": "image", "height": height, "width": width, "channels": channels}
+        return Treatment(entry=options, schema_type="BYTES")
+    return Treatment(reason="bytes that are neither text nor pictures", schema_type="BYTES")
+
+
+def _category(column: Column) -> Any:
+    """A vocabulary whose rare values share an id that is trained, or hashes of very many values."""
+    options: dict[str, Any] = {"kind": "category"}
+    if column.many:
+        return {**options, "hash": _HASHED}
+    min_count = min(30, max(2, column.rows // 1_000))
+    if min_count > 2 and column.counts[-1][1] < min_count:
+        options["min_count"] = min_count
+    if sum(count >= min_count for _, count in column.counts) > _VOCABULARY:
+        options["top_k"] = column.distinct
+    return options if len(options) > 1 else "category"
+
+
+def _listed(column: Column, texts: Sequence[str]) -> dict[str, Any] | None:
+    """The options of several values in one cell: their parts are few, and come again in other cells."""
+    if _most(texts, lambda text: isinstance(_json(text), list)):
+        return {"kind": "list", "json_list": True}
+    for separator in _SEPARATORS:
+        cells = [[part.strip() for part in text.split(separator)] for text in texts]
+        parts = [part for cell in cells for part in cell]
+        several = sum(len(cell) > 1 for cell in cells) / len(cells)
+        short = sum(len(part.split()) for part in parts) <= 2 * len(parts)
+        if several >= 0.3 and short and len(set(parts)) * 2 < min(column.distinct, len(texts)) and all(parts):
+            return {"kind": "list", "separator": separator}
+    return None
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text) if text.lstrip().startswith("[") else None
+    except ValueError:
+        return None
+
+
+def _unreadable(texts: Sequence[str]) -> str:
+    if _most(texts, lambda text: bool(_OTHER_DATE.fullmatch(text))):
+        return f"such as {shown(texts[0], limit=20)}, which may be a date: write it as 2024-01-31"
+    if _most(texts, lambda text: bool(_AMOUNT.fullmatch(text))):
+        return f"such as {shown(texts[0], limit=20)}, which may be a number: write it without signs and units"
+    return ""
+
+
+def _most(texts: Sequence[str], matches: Callable[[str], bool]) -> bool:
+    return bool(texts) and sum(map(matches, texts)) >= _MOST_OF * len(texts)

@@ -1,0 +1,141 @@
+"""Finds how a CSV file is written: encoding, delimiter, lines before the header, an index, separators in numbers."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, cast
+
+from components.example_gen.readers import csv_files
+from components.example_gen.readers.csv_files import Found
+from components.example_gen.readers.table_files import open_file
+from components.example_gen.reading import CsvOptions, Reading
+from components.refusal import GateRefused
+
+_BLOCK = 2**20
+_HEAD = 2**18
+_ROWS = 100
+_DELIMITERS = ",;\t|"
+_RARE_DELIMITERS = "~^: "
+_TITLE_LINES = 12
+_NUMBERS = ("INT", "FLOAT")
+
+
+def found_options(path: str) -> CsvOptions:
+    """The options under which a file is a table; the defaults where nothing better is found, which its reader refuses.
+
+    Args:
+        path: a file on this machine; one that ends in ``.gz`` is decompressed.
+    """
+    try:
+        encoding = _encoding(path)
+        with _opened(path) as stream:
+            head = stream.read(_HEAD)
+    except (OSError, EOFError, zlib.error):
+        return CsvOptions()
+    lines = head.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines(keepends=True)
+    options = {} if encoding == "utf-8" else {"encoding": encoding}
+    found = next(_tables(lines[: len(lines) if len(head) < _HEAD else -1]), None)
+    if found is None:
+        return CsvOptions.model_validate(options)
+    where, delimiter, names = found
+    options |= where | ({"index": True} if not names[0] and len(names) > 1 else {})
+    plain = CsvOptions.model_validate(options)
+    return plain if _reads(path, plain, names) else plain.model_copy(update={"delimiter": delimiter})
+
+
+def with_numbers(paths: Sequence[str], options: CsvOptions) -> tuple[CsvOptions, dict[str, Found]]:
+    """The options with separators in numbers, and the types of all columns under them.
+
+    Raises:
+        GateRefused: a file cannot be read.
+    """
+    found = _types(paths, options)
+    for way_out in dict.fromkeys(column.way_out for column in found.values() if column.way_out):
+        changed = options.model_copy(update=way_out.model_dump(exclude_defaults=True))
+        others = _types(paths, changed)
+        numbers = {name for name, column in found.items() if column.kind in _NUMBERS}
+        if numbers < {name for name, column in others.items() if column.kind in _NUMBERS}:
+            options, found = changed, others
+    return options, found
+
+
+def _types(paths: Sequence[str], options: CsvOptions) -> dict[str, Found]:
+    reading = Reading(kind="csv", csv=options)
+    names = csv_files.common_header(paths, open_file, reading)
+    return csv_files.inferred_types(paths, open_file, names, reading)
+
+
+def _opened(path: str) -> BinaryIO:
+    stream = open_file(path)
+    return cast("BinaryIO", gzip.open(stream)) if path.endswith(".gz") else stream
+
+
+def _encoding(path: str) -> str:
+    """UTF-8 if all of the file is; else what Windows writes, or Latin-1, which all bytes are."""
+    decoders = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8", "cp1252")}
+    with _opened(path) as stream:
+        first = True
+        while block := stream.read(_BLOCK):
+            if first and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return "utf-16"
+            first = False
+            for name, decoder in tuple(decoders.items()):
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError:
+                    del decoders[name]
+    if "utf-8" in decoders:
+        try:
+            decoders["utf-8"].decode(b"", final=True)
+        except UnicodeDecodeError:
+            del decoders["utf-8"]
+    return next(iter(decoders), "latin-1")
+
+
+def _tables(lines: Sequence[str]) -> Iterator[tuple[dict[str, Any], str, list[str]]]:
+    """Where a header may be, by options; with a delimiter under which all rows are as long as it, and its names."""
+    filled = [place for place, line in enumerate(lines) if line.strip()][:_TITLE_LINES]
+    starts: list[tuple[int, dict[str, Any]]] = [(place, {"skip_lines": place}) for place in filled]
+    if starts:
+        # Blank lines before the header are always left out.
+        starts[0] = (filled[0], {})
+    comments = [place for place in filled if lines[place].startswith("#")]
+    if comments and (behind := [place for place in filled if place not in comments]):
+        starts.insert(1, (behind[0], {"comment": "#"}))
+    for delimiters in (_DELIMITERS, _RARE_DELIMITERS):
+        for place, where in starts:
+            rows = {delimiter: _rows(lines[place:], delimiter) for delimiter in delimiters}
+            fitting = {delimiter: some for delimiter, some in rows.items() if _is_table(some)}
+            if fitting:
+                delimiter = max(fitting, key=lambda each: len(fitting[each][0]))
+                yield where, delimiter, fitting[delimiter][0]
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    found: list[list[str]] = []
+    try:
+        for row in csv.reader(lines, delimiter=delimiter):
+            if row:
+                found.append(row)
+            if len(found) == _ROWS:
+                break
+    except csv.Error:
+        pass
+    return found
+
+
+def _is_table(rows: list[list[str]]) -> bool:
+    return len(rows) > 1 and len(rows[0]) > 1 and {len(row) for row in rows} == {len(rows[0])}
+
+
+def _reads(path: str, options: CsvOptions, names: Sequence[str]) -> bool:
+    """Whether the reader finds these columns without a delimiter."""
+    try:
+        found = csv_files.header(path, open_file, Reading(kind="csv", csv=options))
+    except GateRefused:
+        return False
+    return len(found) == len(names) - options.index

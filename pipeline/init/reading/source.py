@@ -1,0 +1,172 @@
+"""What ``--data`` names: files of one format, a folder of pictures, or a database; and its rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from components.example_gen.readers import table_files
+from components.example_gen.readers.table_files import Piece
+from components.example_gen.reading import CsvOptions, FileFormat, Reading
+from components.refusal import GateRefused
+from pipeline.config.loading import ConfigError
+from pipeline.init.reading import csv_layout, database, pictures
+
+_ENDINGS: Mapping[FileFormat, str] = {
+    "csv": r"\.csv(\.gz)?$",
+    "parquet": r"\.parquet$",
+    "arrow": r"\.arrow$",
+    "tfrecord": r"\.tfrecord",
+}
+_TRAIN = re.compile(r"train", re.IGNORECASE)
+_EVAL = re.compile(r"eval|test|valid|val\b|holdout", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The data.
+
+    Attributes:
+        section: the config's section ``data``.
+        stem: what the pipeline may be called.
+        batches: reads all rows, as the examples will hold them.
+        notes: what was found about the files, for the user.
+        pictures: the folder of pictures that has to become a file; None for other data.
+    """
+
+    section: Mapping[str, Any]
+    stem: str
+    batches: Callable[[], Iterator[pa.RecordBatch]]
+    notes: tuple[str, ...] = ()
+    pictures: Path | None = None
+
+
+def of(data: str, *, label: str, query: str | None) -> Source:
+    """Find out what ``--data`` is.
+
+    Args:
+        data: a file, a folder, or the URI of a database.
+        label: the label's column, as folders of pictures are to name it.
+        query: the statement whose rows are the examples, for a database.
+
+    Raises:
+        ConfigError: there is no such data, or it cannot be read.
+    """
+    try:
+        if database.is_database(data):
+            section = database.section(data, query)
+            return Source(section, database.stem(data), lambda: database.batches(section))
+        path = Path(data)
+        if not path.exists():
+            raise ConfigError(f"--data: there is no file or folder {data}.")
+        if path.is_dir() and not _data_files(path) and pictures.files_by_class(path):
+            return Source({}, path.resolve().name, lambda: pictures.batches(path, label), pictures=path)
+        return _files(path)
+    except GateRefused as error:
+        raise ConfigError(f"--data: {error.reason}") from None
+
+
+def _files(path: Path) -> Source:
+    files = _data_files(path) if path.is_dir() else [path]
+    kind = _only_format(path, files)
+    folder = path if path.is_dir() else path.parent
+    section: dict[str, Any] = {"path": str(folder), "format": kind}
+    notes: list[str] = []
+    if splits := _splits(files) if path.is_dir() else None:
+        section["splits"] = splits
+        notes.append("the files' names say which split they are")
+    elif pattern := _pattern(path, files, kind):
+        section["files"] = pattern
+    names = list(map(str, files))
+    if kind == "tfrecord":
+        return Source(section, _stem(path), lambda: _records(names), tuple(notes))
+    options, types = CsvOptions(), {}
+    if kind == "csv":
+        options, found = csv_layout.with_numbers(names, csv_layout.found_options(names[0]))
+        types = {name: column.kind for name, column in found.items()}
+        if given := options.model_dump(exclude_defaults=True):
+            section["csv"] = given
+            notes.append("CSV options: " + ", ".join(f"{key} {value!r}" for key, value in given.items()))
+    reading = Reading(kind=kind, csv=options)
+    if kind != "csv":
+        table_files.column_types(names, reading)
+    return Source(section, _stem(path), lambda: _tables(names, reading, types), tuple(notes))
+
+
+def _only_format(path: Path, files: Sequence[Path]) -> FileFormat:
+    """The format of all files."""
+    if not files:
+        raise ConfigError(f"--data: {path} has no CSV, Parquet, Arrow or TFRecord files, and no folders of pictures.")
+    for file in files:
+        if not file.is_file():
+            raise ConfigError(f"--data: {file} is not a regular file; remove it, or name a file.")
+    formats: set[FileFormat] = {_format(file) for file in files}
+    if len(formats) > 1:
+        raise ConfigError(
+            f"--data: {path} has {' and '.join(sorted(formats))} files; name one file, or move the others."
+        )
+    return formats.pop()
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """The files of known formats in a folder, or in its folders."""
+    for pattern in ("*", "*/*"):
+        known = re.compile("|".join(_ENDINGS.values()))
+        if found := sorted(path for path in folder.glob(pattern) if known.search(path.name) and not path.is_dir()):
+            return found
+    return []
+
+
+def _format(file: Path) -> FileFormat:
+    """By the name, and else by the first bytes; anything else is taken for CSV."""
+    for kind, ending in _ENDINGS.items():
+        if re.search(ending, file.name):
+            return kind
+    with file.open("rb") as stream:
+        begin = stream.read(6)
+    return "parquet" if begin.startswith(b"PAR1") else "arrow" if begin == b"ARROW1" else "csv"
+
+
+def _pattern(path: Path, files: Sequence[Path], kind: FileFormat) -> str | None:
+    """``data.files``; None where the default finds these files."""
+    if path.is_dir():
+        ending = {"csv": "*.csv*", "parquet": "*.parquet", "arrow": "*.arrow", "tfrecord": "*.tfrecord*"}[kind]
+        return None if files[0].parent == path else f"*/{ending}"
+    alone = [other for other in _data_files(path.parent) if other.parent == path.parent] == [path]
+    return None if alone else path.name
+
+
+def _splits(files: Sequence[Path]) -> dict[str, str] | None:
+    """Splits by files, if each is called either train or eval."""
+    train = [file.name for file in files if _TRAIN.search(file.name)]
+    others = [file.name for file in files if _EVAL.search(file.name)]
+    if len(train) == len(others) == 1 and len(files) == 2 and train != others:
+        return {"by": "files", "train": train[0], "eval": others[0]}
+    return None
+
+
+def _stem(path: Path) -> str:
+    name = path.resolve().name
+    return name if path.is_dir() else name.partition(".")[0]
+
+
+def _tables(paths: Sequence[str], reading: Reading, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    for path in paths:
+        yield from table_files.record_batches(Piece(path), reading, types)
+
+
+def _records(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    # TensorFlow reads these files.
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    from components.example_gen.readers.record_files import Records
+
+    records, decoder = Records(Reading(kind="tfrecord")), ExamplesToRecordBatchDecoder()
+    for path in paths:
+        for examples in records.examples(path):
+            yield decoder.DecodeBatch(examples)

@@ -1,0 +1,1 @@
+"""``init --update``: what other data would change."""

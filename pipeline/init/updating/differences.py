@@ -1,0 +1,178 @@
+"""How data differ from a config and a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from tensorflow_metadata.proto.v0 import schema_pb2
+
+from pipeline.config.config import Config
+from pipeline.init.judging.treatment import Treatment, missing, said, seen
+from pipeline.init.plan import Decisions
+from pipeline.init.reading.profile import Column
+from pipeline.init.writing.schema_text import feature_of
+from trainer.labels.config import as_text
+
+NEW, GONE, TYPE, KIND, VALUES, RANGE, MISSING = "new", "gone", "type", "kind", "new values", "range", "missing"
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference.
+
+    Attributes:
+        column: its column.
+        what: which kind of difference.
+        was: what config or schema say.
+        now: what the data say.
+        apply: changes a schema so that the data fit.
+    """
+
+    column: str
+    what: str
+    was: str
+    now: str
+    apply: Callable[[schema_pb2.Schema], None]
+
+
+def differences(decisions: Decisions, config: Config, schema: schema_pb2.Schema) -> Iterator[Difference]:
+    """All differences, in the order of the data's columns.
+
+    Args:
+        decisions: what would be decided about the data alone.
+        config: the pipeline's config.
+        schema: its schema.
+    """
+    known = {feature.name: feature for feature in schema.feature}
+    domains = {domain.name: domain for domain in schema.string_domain}
+    for name, column in decisions.table.columns.items():
+        treatment = decisions.treatments[name]
+        if name not in known:
+            yield Difference(name, NEW, "", _described(column, treatment), _replace(column, treatment))
+            continue
+        feature = known[name]
+        if name == config.label.column:
+            yield from _label(column, config)
+        if changed := _type(column, feature):
+            yield Difference(name, TYPE, changed, treatment.schema_type, _replace(column, treatment))
+            continue
+        yield from _kind(name, treatment, config)
+        yield from _outside(column, feature, domains.get(feature.domain))
+    for name in known:
+        if name not in decisions.table.columns:
+            yield Difference(name, GONE, schema_pb2.FeatureType.Name(known[name].type), "no such column", _remove(name))
+
+
+def _described(column: Column, treatment: Treatment) -> str:
+    how = " and ".join(treatment.kinds) or f"left out: {treatment.reason}"
+    return f"{how} ({seen(column)})"
+
+
+def _type(column: Column, feature: schema_pb2.Feature) -> str:
+    """The schema's type, if the data are of one that it cannot hold."""
+    wanted = schema_pb2.FeatureType.Name(feature.type)
+    whole = column.type == "FLOAT" and column.whole
+    fits = {"INT": column.type == "INT" or whole, "FLOAT": column.type in ("INT", "FLOAT"), "BYTES": True}
+    return "" if column.type == "UNKNOWN" or fits.get(wanted, True) else wanted
+
+
+def _kind(name: str, treatment: Treatment, config: Config) -> Iterator[Difference]:
+    entries = config.features.root.get(name, ()) if config.features else ()
+    kinds = [options.kind for options in entries]
+    if kinds and not set(kinds) & set(treatment.kinds):
+        now = " and ".join(treatment.kinds) or f"left out: {treatment.reason}"
+        yield Difference(name, KIND, " and ".join(kinds), f"{now}; the config keeps its kind", _keep)
+
+
+def _label(column: Column, config: Config) -> Iterator[Difference]:
+    values = config.label.values
+    if values is not None:
+        strange = [value for value, _ in column.counts if as_text(value) not in values]
+        if strange:
+            now = f"{', '.join(map(said, strange[:_SHOWN]))}: add them to label.classes by hand"
+            yield Difference(column.name, "classes", f"{len(values)} classes", now, _keep)
+
+
+def _outside(
+    column: Column, feature: schema_pb2.Feature, domain: schema_pb2.StringDomain | None
+) -> Iterator[Difference]:
+    name = column.name
+    closed = domain if domain is not None else feature.string_domain
+    if closed.value:
+        known = set(closed.value)
+        strange = {str(value): count for value, count in column.counts if str(value) not in known}
+        if strange:
+            more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
+            share = sum(strange.values()) / max(1, column.present)
+            now = f"{', '.join(map(said, list(strange)[:_SHOWN]))}{more} ({share:.1%} of the rows)"
+            yield Difference(name, VALUES, f"{len(known)} values", now, _add_values(name, list(strange)))
+    for key in ("int_domain", "float_domain"):
+        limits = getattr(feature, key)
+        if feature.HasField(key) and column.is_number:
+            low = limits.min if limits.HasField("min") else column.least
+            high = limits.max if limits.HasField("max") else column.most
+            if column.least < low or column.most > high:
+                now = f"{column.least:.6g} to {column.most:.6g}"
+                yield Difference(name, RANGE, f"{low:.6g} to {high:.6g}", now, _widen(name, key, column))
+    fewest = feature.presence.min_fraction
+    if 1 - column.absent / column.rows < fewest:
+        yield Difference(name, MISSING, f"at most {1 - fewest:.1%}", missing(column), _optional(column))
+
+
+def _keep(schema: schema_pb2.Schema) -> None:
+    del schema
+
+
+def _replace(column: Column, treatment: Treatment) -> Callable[[schema_pb2.Schema], None]:
+    def apply(schema: schema_pb2.Schema) -> None:
+        _remove(column.name)(schema)
+        schema.feature.append(feature_of(column, treatment))
+
+    return apply
+
+
+def _remove(name: str) -> Callable[[schema_pb2.Schema], None]:
+    def apply(schema: schema_pb2.Schema) -> None:
+        kept = [feature for feature in schema.feature if feature.name != name]
+        del schema.feature[:]
+        schema.feature.extend(kept)
+
+    return apply
+
+
+def _add_values(name: str, values: list[str]) -> Callable[[schema_pb2.Schema], None]:
+    def apply(schema: schema_pb2.Schema) -> None:
+        feature = _feature(schema, name)
+        named = next((domain for domain in schema.string_domain if domain.name == feature.domain), None)
+        (named if named is not None else feature.string_domain).value.extend(sorted(values))
+
+    return apply
+
+
+def _widen(name: str, key: str, column: Column) -> Callable[[schema_pb2.Schema], None]:
+    def apply(schema: schema_pb2.Schema) -> None:
+        limits = getattr(_feature(schema, name), key)
+        number = int if key == "int_domain" else float
+        if limits.HasField("min"):
+            limits.min = min(limits.min, number(column.least))
+        if limits.HasField("max"):
+            limits.max = max(limits.max, number(column.most))
+
+    return apply
+
+
+def _optional(column: Column) -> Callable[[schema_pb2.Schema], None]:
+    def apply(schema: schema_pb2.Schema) -> None:
+        feature = _feature(schema, column.name)
+        feature.presence.min_fraction = round(max(0.0, 1 - column.absent / column.rows - 0.05), 3)
+        if feature.HasField("shape"):
+            feature.ClearField("shape")
+            feature.value_count.max = column.lengths[1]
+
+    return apply
+
+
+def _feature(schema: schema_pb2.Schema, name: str) -> schema_pb2.Feature:
+    return next(feature for feature in schema.feature if feature.name == name)

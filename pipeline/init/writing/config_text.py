@@ -1,0 +1,145 @@
+"""The config as text: one line for each column, with what was seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from components.messages import one_line
+from pipeline.init.judging.treatment import seen
+from pipeline.init.plan import Plan
+from trainer.parameters import Model
+
+# Where the comments begin.
+_COLUMN = 46
+_PICTURES = "lenet"
+
+
+def config_text(plan: Plan, *, schema: str) -> str:
+    """The file.
+
+    Args:
+        plan: what it says.
+        schema: path of the schema.
+    """
+    return "".join(f"{line}\n" for line in _lines(plan, schema))
+
+
+def flow(value: Any) -> str:
+    """A value on one line, as YAML reads it back: in braces, brackets and quotes where it has to be."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{flow(key)}: {flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, str) and not value.isprintable():
+        # JSON's escapes are those of YAML.
+        return json.dumps(value)
+    return yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=2**20).strip()[1:-1]
+
+
+def feature_line(name: str, entry: Any, comment: str) -> str:
+    """A line under ``features``."""
+    return _with_comment(f"  {flow(name)}: {flow(entry)}", comment)
+
+
+def left_out_line(name: str, reason: str, comment: str) -> str:
+    """A comment under ``features``."""
+    return f"  # {one_line(flow(name))}: left out: {one_line(reason)} ({comment})"
+
+
+def _lines(plan: Plan, schema: str) -> Iterator[str]:
+    rows = f"{plan.decisions.table.rows:,}"
+    yield f"# Written by `python -m pipeline init` from {rows} rows: each decision is a line to overrule."
+    yield "# docs/own_data.md says how; docs/reference/configuration.md has all keys."
+    yield f"name: {plan.name}"
+    yield ""
+    yield from _data(plan)
+    yield ""
+    yield f"schema: {flow(schema)}"
+    yield ""
+    yield from _label(plan)
+    yield ""
+    for name in plan.suggestions["example_weight"]:
+        yield f"# {one_line(flow(name))} may be the weight of each row; then it is no feature: drop its line below."
+        yield f"# example_weight: {flow(name)}"
+    yield "features:"
+    for name, treatment in plan.decisions.features.items():
+        comment = seen(plan.decisions.table.columns[name])
+        if treatment.entry is None:
+            yield left_out_line(name, treatment.reason, comment)
+        else:
+            warning = f"; {one_line(treatment.warning)}" if treatment.warning else ""
+            yield feature_line(name, treatment.entry, comment + warning)
+    yield ""
+    yield "trainer:"
+    yield f"  model: {{name: {_model(plan)}}}"
+    yield ""
+    yield from _gates(plan)
+    yield ""
+    yield "serving:"
+    yield f"  model_name: {plan.name}"
+
+
+def _data(plan: Plan) -> Iterator[str]:
+    yield "data:"
+    for key, value in plan.source.section.items():
+        yield f"  {key}: {flow(value)}"
+    if "splits" not in plan.source.section:
+        yield "  splits: {train: 2, eval: 1}"
+    for column in plan.suggestions["column"]:
+        yield f"  # {one_line(flow(column))} comes again in several rows. To have all of them in one split:"
+        yield f"  # splits: {flow({'by': 'column', 'column': column, 'train': 2, 'eval': 1})}"
+    for column in plan.suggestions["time"]:
+        yield f"  # {one_line(flow(column))} is a time. To be judged by the latest rows:"
+        yield f"  # splits: {flow({'by': 'time', 'column': column, 'eval': 0.3})}"
+
+
+def _label(plan: Plan) -> Iterator[str]:
+    yield "label:"
+    column = plan.decisions.table.columns[plan.decisions.label.column]
+    for key, value in plan.decisions.label.model_dump(exclude_defaults=True, mode="json").items():
+        yield _with_comment(f"  {key}: {flow(value)}", seen(column) if key == "column" else "")
+    if plan.decisions.label.task == "binary":
+        yield "  task: binary"
+    if plan.decisions.remark:
+        yield f"  # {one_line(plan.decisions.remark)}"
+
+
+def _gates(plan: Plan) -> Iterator[str]:
+    baseline = plan.baseline
+    yield "gates:"
+    yield "  data:"
+    yield "    fail_on: error"
+    yield "  evaluation:"
+    yield "    first_run: absolute_only"
+    yield f"    slices: {flow(list(baseline.slices))}"
+    for name, reason in list(baseline.left_out.items())[:10]:
+        yield f"    # no slices by {one_line(flow(name))}: {reason}"
+    yield f"    min_slice_size: {baseline.min_slice_size}"
+    yield "    # On rows that were held back, boosted trees and a model that always answers the same reached"
+    yield f"    # {_figures(baseline.reached)}, and {_figures(baseline.trivial)}."
+    if baseline.finds_nothing:
+        yield "    # So nothing was found that tells the label: expect a refusal, or other columns."
+    yield "    thresholds:"
+    for limit in baseline.thresholds:
+        yield f"      - {flow(limit)}"
+
+
+def _figures(metrics: Mapping[str, float]) -> str:
+    return _joined(f"{name} {value:.4g}" for name, value in metrics.items())
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return ", ".join(parts)
+
+
+def _model(plan: Plan) -> str:
+    kinds = [kind for treatment in plan.decisions.features.values() for kind in treatment.kinds]
+    return _PICTURES if kinds == ["image"] else Model().name
+
+
+def _with_comment(line: str, comment: str) -> str:
+    return f"{line:<{_COLUMN}}  # {comment}" if comment else line

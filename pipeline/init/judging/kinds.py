@@ -109,13 +109,13 @@ def _text(column: Column, some: Sequence[Any]) -> Treatment:
     texts = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in some]
     if _most(texts, lambda text: bool(_ISO.fullmatch(text))):
         return Treatment(entry="date", schema_type="BYTES")
-    if listed := _listed(column, texts):
+    warning = _unreadable(texts)
+    if not warning and (listed := _listed(column, texts)):
         return Treatment(entry=listed, schema_type="BYTES")
     words = sum(len(text.split()) for text in texts) / len(texts)
     own = column.repeats < 1.5
     if own and words >= _WORDS:
         return Treatment(entry="text", schema_type="BYTES")
-    warning = _unreadable(texts)
     if own and column.distinct > _FEW_TEXTS:
         reason = "" if warning else _identifier(column)
         own_text = f"nearly every row has its own text, {warning or 'such as ' + shown(texts[0], limit=30)}"

@@ -1,0 +1,213 @@
+"""Data as people have them: each kind ends in a config that passes all checks, or in one line that names the fault."""
+
+import codecs
+import gzip
+import json
+import os
+import sqlite3
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+from pyarrow import parquet
+
+from tests.pipeline.init.tables import ROWS, kinds, people, write_csv
+
+
+@pytest.mark.parametrize(
+    ("write", "csv"),
+    [
+        pytest.param(lambda text: text, {}, id="plain"),
+        pytest.param(lambda text: "\n\n" + text, {}, id="blank lines first"),
+        pytest.param(lambda text: text.replace(",", ";"), {}, id="semicolon"),
+        pytest.param(lambda text: text.replace(",", "\t"), {}, id="tab"),
+        pytest.param(lambda text: text.replace(",", "~"), {"delimiter": "~"}, id="tilde"),
+        pytest.param(lambda text: "Report of May\n\n" + text, {"skip_lines": 2}, id="title"),
+        pytest.param(lambda text: "# by hand\n# twice\n" + text, {"comment": "#"}, id="comments"),
+        pytest.param(lambda text: text.replace(",", ";").replace(".", ","), {"decimal": ","}, id="decimal comma"),
+        pytest.param(lambda text: text.replace("red", "grün").encode("cp1252"), {"encoding": "cp1252"}, id="cp1252"),
+        pytest.param(lambda text: text.encode("utf-16"), {"encoding": "utf-16"}, id="utf-16"),
+        pytest.param(lambda text: codecs.BOM_UTF8 + text.encode(), {}, id="byte-order mark"),
+        pytest.param(
+            lambda text: "".join(
+                f"{'' if place == 0 else place - 1},{line}\n" for place, line in enumerate(text.splitlines())
+            ),
+            {"index": True},
+            id="index",
+        ),
+    ],
+)
+def test_how_a_csv_file_is_written_is_found(project, write, csv):
+    made = write(write_csv(project.folder / "plain.csv", people()).read_text())
+    (project.folder / "data").mkdir()
+    (project.folder / "data" / "d.csv").write_bytes(made if isinstance(made, bytes) else made.encode())
+    config = project.config(project.folder / "data")
+    assert config.data.csv.model_dump(exclude_defaults=True) == csv
+    assert kinds(config) == {"x": ["number"], "k": ["number", "category"], "c": ["category"]}
+
+
+def test_separators_of_thousands_are_found(project):
+    columns = people() | {"amount": [f"{1000 + 3700 * row % 90_001:,}" for row in range(ROWS)]}
+    config = project.config(write_csv(project.folder / "d.csv", columns))
+    assert config.data.csv.thousands == ","
+    assert kinds(config)["amount"] == ["number"]
+
+
+def test_gzip_and_other_endings_are_read(project):
+    text = write_csv(project.folder / "plain.csv", people()).read_bytes()
+    (project.folder / "a").mkdir()
+    (project.folder / "a" / "d.csv.gz").write_bytes(gzip.compress(text))
+    assert project.config(project.folder / "a").data.files is None
+    (project.folder / "adult.data").write_bytes(text)
+    assert project.config(project.folder / "adult.data", "--force").data.files == "adult.data"
+
+
+def test_a_file_beside_others_is_read_alone(project):
+    write_csv(project.folder / "other.csv", {"a": [1]})
+    config = project.config(write_csv(project.folder / "d.csv", people()))
+    assert (config.data.path.resolve(), config.data.files) == (project.folder, "d.csv")
+
+
+def test_files_called_train_and_eval_are_splits(project):
+    write_csv(project.folder / "data" / "train.csv", people())
+    write_csv(project.folder / "data" / "test.csv", people(seed=1))
+    assert project.config(project.folder / "data").data.splits.given == {"train": "train.csv", "eval": "test.csv"}
+
+
+def test_a_column_of_nan_inf_or_overflow(project):
+    nan = people() | {"m": ["nan" if row % 5 == 0 else row / 7 for row in range(ROWS)]}
+    assert kinds(project.config(write_csv(project.folder / "d.csv", nan)))["m"] == ["number"]
+    assert "# 20.0% missing" in project.text
+    for text in ("inf", "1e400", "1e39"):
+        bad = people() | {"m": [text if row == 3 else row / 7 for row in range(ROWS)]}
+        line = project.init("--data", str(write_csv(project.folder / "d.csv", bad)), "--label", "y").refusal()
+        assert "d.csv, row 4 after the header: 'm' is '" + text in line
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"\0" * 200, "NUL bytes"),
+        (b"\n\n\n", "no line names the columns"),
+        (b'"a\nb",y\n1,0\n', "a quote that is not closed"),
+        (b"", "no line names the columns"),
+        (b"x,y\n", "there are no rows"),
+        (b"x,y\n1,0\n2,1\n3,0\n", "'y' has 3 labels in 3 rows; at least 20 are needed"),
+        (b"x,y\n" + b"1,0\n" * 50, "'y' is 0 in every row"),
+        (b"y\n" + b"1\n0\n" * 50, "no column is left to learn from"),
+        (b"x,y\n" + b"7,1\n7,0\n" * 50, "no column is left to learn from ('x': constant"),
+        (b"x,y\n" + b"".join(b"%d,t%d\n" % (row % 3, row) for row in range(50)), "too many for classes"),
+    ],
+)
+def test_hopeless_files_get_one_line(project, content, part):
+    (project.folder / "d.csv").write_bytes(content)
+    assert part in project.init("--data", "d.csv", "--label", "y").refusal()
+    assert not (project.folder / "configs").exists()
+
+
+def test_damaged_parquet_files_get_one_line(project):
+    two = pa.table([pa.array([1.0]), pa.array([2.0]), pa.array([1])], ["x1", "x1", "y"])
+    parquet.write_table(two, project.folder / "twice.parquet")
+    assert "'x1' occurs twice" in project.init("--data", "twice.parquet", "--label", "y").refusal()
+    (project.folder / "cut.parquet").write_bytes((project.folder / "twice.parquet").read_bytes()[:-20])
+    assert "not a complete Parquet file" in project.init("--data", "cut.parquet", "--label", "y").refusal()
+
+
+def test_a_pipe_does_not_wait(project):
+    os.mkfifo(project.folder / "d.csv")
+    assert "not a regular file" in project.init("--data", ".", "--label", "y").refusal()
+
+
+def test_a_wrong_label_names_the_nearest_columns(project):
+    columns = people()
+    columns["Survived"] = columns.pop("y")
+    write_csv(project.folder / "d.csv", columns | {f"pclass{place}": columns["x"] for place in range(30)})
+    line = project.init("--data", "d.csv", "--label", "survivd").refusal()
+    assert "there is no column 'survivd'; there are 'Survived'" in line
+    assert "more" in line
+
+
+def test_lists_vectors_and_dates_of_parquet(project):
+    columns = people()
+    random = np.random.default_rng(0)
+    table = pa.table(
+        {
+            "x": columns["x"],
+            "tags": [["a", "b"][: 1 + row % 2] for row in range(ROWS)],
+            "position": [random.normal(size=3).tolist() for _ in range(ROWS)],
+            "when": pa.array(np.arange(ROWS) * 7_000_000, pa.timestamp("ms")),
+            "known": pa.array([row % 3 > 0 for row in range(ROWS)]),
+            "y": columns["y"],
+        }
+    )
+    parquet.write_table(table, project.folder / "d.parquet")
+    found = kinds(project.config(project.folder / "d.parquet"))
+    assert found == {"x": ["number"], "tags": ["list"], "position": ["vector"], "when": ["date"], "known": ["number"]}
+    assert project.written().features.root["position"][0].length == 3
+
+
+def test_lists_in_cells(project):
+    random = np.random.default_rng(0)
+    some = [random.permutation(["red", "soft", "new", "old"])[: random.integers(0, 4)].tolist() for _ in range(ROWS)]
+    columns = people() | {"tags": list(map(";".join, some)), "more": list(map(json.dumps, some))}
+    config = project.config(write_csv(project.folder / "d.csv", columns))
+    assert config.features.root["tags"][0].separator == ";"
+    assert config.features.root["more"][0].json_list
+
+
+def test_codes_that_pandas_wrote_as_floats_are_codes(project):
+    columns = people() | {"zone": ["" if row % 9 == 0 else f"{17031 + row % 5}.0" for row in range(ROWS)]}
+    config = project.config(write_csv(project.folder / "d.csv", columns))
+    assert kinds(config)["zone"] == ["category"]
+    assert 'name: "zone"\n  value_count {\n    max: 1\n  }\n  type: INT' in project.schema
+
+
+def test_amounts_with_signs_are_left_out_with_advice(project):
+    columns = people() | {"cost": [f"${row * 1.37:.2f}" for row in range(ROWS)]}
+    assert "cost" not in kinds(project.config(write_csv(project.folder / "d.csv", columns)))
+    assert "which may be a number: write it without signs and units" in project.text
+
+
+def test_sqlite(project):
+    columns = people()
+    with sqlite3.connect(project.folder / "shop.db") as opened:
+        opened.execute("create table trips (x real, k integer, c text, y integer)")
+        opened.executemany("insert into trips values (?, ?, ?, ?)", zip(*columns.values(), strict=True))
+    config = project.config(project.folder / "shop.db")
+    assert config.data.query == 'select * from "trips"'
+    assert kinds(config)["x"] == ["number"]
+    outcome = project.init("--data", "shop.db", "--label", "y", "--query", "select nothing from trips")
+    assert "nothing" in outcome.refusal()
+
+
+def test_databases_need_a_query_and_take_no_password(project):
+    words = ("--data", "postgresql://me:geheim@db/shop", "--label", "y")
+    assert "--query" in project.init(*words).refusal()
+    line = project.init(*words, "--query", "select 1").refusal()
+    assert "holds a password" in line
+    assert "geheim" not in line
+
+
+def test_pictures_by_class(project):
+    random = np.random.default_rng(0)
+    for name, light in (("dark", 40), ("light", 200)):
+        (project.folder / "photos" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = random.integers(light - 30, light + 30, (12, 16), np.uint8)
+            Image.fromarray(pixels).save(project.folder / "photos" / name / f"{number}.png")
+    config = project.config(project.folder / "photos", label="kind")
+    assert config.label.values == ("dark", "light")
+    assert config.features.root["picture"][0].shape == (12, 16, 1)
+    assert config.trainer.model.name == "lenet"
+    assert parquet.read_table(project.folder / "data" / "mine" / "pictures.parquet").num_rows == 40
+    (project.folder / "photos" / "dark" / "0.png").write_bytes(b"no picture")
+    line = project.init("--data", "photos", "--label", "kind", "--name", "other").refusal()
+    assert "0.png is no readable picture" in line
+
+
+def test_data_that_are_not_there(project):
+    assert "there is no file or folder nowhere" in project.init("--data", "nowhere", "--label", "y").refusal()
+    (project.folder / "empty").mkdir()
+    assert "has no CSV" in project.init("--data", "empty", "--label", "y").refusal()
+    assert "--data and --label are needed" in project.init("--data", "empty").refusal()

@@ -79,6 +79,11 @@ class EvaluationGate(Strict):
             after the data or the label changed so much that the old model cannot answer.
         slices: features whose values are evaluated one by one.
         min_slice_size: slices with fewer examples are left out.
+        reference: ``hist_gradient_boosting`` trains scikit-learn's boosted trees on the same rows, and the summary says
+            what they reach; None does not.
+        reference_warn: float, share by which the model's error (1 - AUC, 1 - accuracy, or the root of the mean squared
+            error) may be larger than theirs before the summary warns.
+        reference_refuse: float, share by which it may be larger before the model is refused; None never refuses.
         first_run: without a blessed model to compare with, ``absolute_only`` applies only the ``min`` and ``max``
             limits, and ``refuse`` pushes nothing.
     """
@@ -87,6 +92,9 @@ class EvaluationGate(Strict):
     baseline: Literal["latest", "none"] = "latest"
     slices: tuple[str, ...] = ()
     min_slice_size: int = Field(default=1, gt=0)
+    reference: Literal["hist_gradient_boosting"] | None = None
+    reference_warn: float = Field(default=0.1, ge=0, allow_inf_nan=False)
+    reference_refuse: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     first_run: Literal["absolute_only", "refuse"] = "absolute_only"
 
     @model_validator(mode="after")
@@ -100,6 +108,8 @@ class EvaluationGate(Strict):
         overall = [threshold for threshold in self.thresholds if threshold.slice is None]
         if not overall:
             raise ValueError("thresholds: all apply to slices; the Evaluator needs one for all examples to bless")
+        if self.reference is None and self.reference_refuse is not None:
+            raise ValueError("reference_refuse: there is no reference; add reference: hist_gradient_boosting")
         if self.first_run == "absolute_only" and not any(threshold.absolute for threshold in overall):
             raise ValueError(
                 "thresholds: none has a min or max, so a first model would pass unchecked; add one, or set "

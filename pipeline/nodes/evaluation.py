@@ -7,6 +7,8 @@ import json
 from components.gates.evaluator import Evaluator
 from components.gates.infra_validator import InfraValidator
 from components.gates.model_gate import ModelGate
+from components.gates.reference_gate import ReferenceGate
+from components.reference.component import Reference
 from pipeline.nodes import own_gates
 from pipeline.nodes.champion import BASELINE, champion_node
 from pipeline.nodes.eval_config import eval_config
@@ -44,6 +46,31 @@ def add_evaluation(graph: Graph) -> None:
         ),
         gate=True,
     )
+
+
+def add_reference(graph: Graph) -> None:
+    """What boosted trees reach on the same rows, and whether the model may be worse."""
+    config = graph.config
+    gate = config.gates.evaluation
+    if gate.reference is None:
+        return
+    reference = graph.add(
+        Reference(
+            examples=graph.output("ExampleGen.examples"),
+            label=config.label.model_dump_json(),
+            features=config.features.model_dump_json() if config.features else "",
+            example_weight=config.example_weight or "",
+            code=source_digest("components.reference.component"),
+        )
+    )
+    if gate.reference_refuse is not None:
+        reference_gate = ReferenceGate(
+            evaluation=graph.output("Evaluator.evaluation"),
+            reference=reference.outputs["reference"],
+            refuse=gate.reference_refuse,
+        )
+        reference_gate.add_upstream_node(graph["ModelGate"])
+        graph.before_push.append(graph.add(reference_gate, gate=True))
 
 
 def add_infra_validation(graph: Graph) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml_metadata.proto import metadata_store_pb2
@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.example_gen.rows.counts import RowCounts
 from components.gates.data_gate import find_anomalies
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
+from components.reference.component import load as load_reference
 from pipeline.report.hyperparameters import tuned  # part: tuner
 from pipeline.running import metadata
 
@@ -33,6 +34,7 @@ class Results:
         anomalies: all that ExampleValidator found, of any severity.
         candidate: metrics by slice (``""`` is all examples), by name.
         baseline: the same of the last blessed model; empty in a first run.
+        reference: metrics of boosted trees on all eval examples; empty without a reference.
         version: the served version.
         newly_pushed: False where that version already held the same files.
         model_uri: the Model artifact's folder.
@@ -51,6 +53,7 @@ class Results:
     model_run_uri: str
     examples_uri: str
     left_out: str = ""
+    reference: SliceMetrics = field(default_factory=dict)
     notes: tuple[tuple[str, str], ...] = ()
 
 
@@ -74,6 +77,9 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
         model_uri=outputs["Trainer", "model"].uri,
         model_run_uri=outputs["Trainer", "model_run"].uri,
         examples_uri=examples_uri,
+        reference=load_reference(outputs["Reference", "reference"].uri)
+        if ("Reference", "reference") in outputs
+        else {},
         left_out=ingested.left_out() if ingested else "",
         notes=tuple(note for note in (line(outputs) for line in _NOTES) if note),
     )

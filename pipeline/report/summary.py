@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT
+from components.gates.reference_gate import compare
 from pipeline.config.config import Config
 from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
 from pipeline.report.results import Results, SliceMetrics
@@ -41,6 +42,8 @@ def lines(
         count = results.candidate[worst][EXAMPLE_COUNT]
         yield _line("worst slice", f"{_metrics(results.candidate[worst], task)}  where {worst} ({count:,.0f} examples)")
     yield _line("blessed", _comparison(results, task))
+    if results.reference:
+        yield _line("reference", reference_words(config, results))
     for label, text in results.notes:
         yield _line(label, text)
     yield _line("pushed", _push(results))
@@ -86,6 +89,19 @@ def _comparison(results: Results, task: Task) -> str:
         f"{name} {results.candidate[ALL_EXAMPLES][name]:.4f} against {results.baseline[ALL_EXAMPLES][name]:.4f}"
         for name in SHOWN[task]
     )
+
+
+def reference_words(config: Config, results: Results) -> str:
+    """What boosted trees reach, and how the model's error compares with theirs."""
+    figures = "  ".join(
+        f"{name} {results.reference[name]:.4f}" for name in SHOWN[config.label.task] if name in results.reference
+    )
+    found = compare(results.candidate[ALL_EXAMPLES], results.reference)
+    if found is None:
+        return f"{figures}  by boosted trees on the same rows"
+    ratio = found[3]
+    warning = " (!)" if ratio > 1 + config.gates.evaluation.reference_warn else ""
+    return f"{figures}  by boosted trees on the same rows; the model's error is {ratio:.2f} of theirs{warning}"
 
 
 def _push(results: Results) -> str:

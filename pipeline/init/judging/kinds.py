@@ -16,7 +16,7 @@ from pipeline.init.reading.profile import Column
 
 _ISO = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?\s*")
 _OTHER_DATE = re.compile(r"\s*(\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})|\d{4}[./]\d{1,2}[./]\d{1,2})\b.*")
-_AMOUNT = re.compile(r"\s*[+-]?[$€£¥%]?\s*[+-]?\d[\d.,' ]*\s*[$€£¥%]?\s*|\s*[+-]?\d+(\.\d+)?\s*[a-zA-Z]{1,3}\s*")
+_AMOUNT = re.compile(r"\s*([+-]?[$€£¥]\s*[+-]?\d[\d.,' ]*|[+-]?\d[\d.,' ]*([$€£¥%]|[a-zA-Z]{1,3}))\s*")
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|ids|uuid|guid|key|index|nr|no|row)($|[_\W])|[a-z](Id|ID|Key)$|^unnamed", re.IGNORECASE
 )

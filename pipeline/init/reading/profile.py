@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen.readers.schemas import is_list
+from components.reference.sample import Sampler, single_values
 
 # Distinct values that are counted; a column with more has more than can be a category's or a domain's.
 MOST_COUNTED = 20_000
 _SAMPLE_ROWS = 20_000
-_SAMPLE_BYTES = 256 * 2**20
 # Longer texts are told apart by their beginning.
 _CHARACTERS = 200
 
@@ -104,7 +104,7 @@ def profiled(batches: Iterable[pa.RecordBatch]) -> Table:
         GateRefused: by the reader.
     """
     seen: dict[str, _Seen] = {}
-    sampler = _Sampler()
+    sampler = Sampler(_SAMPLE_ROWS)
     rows = 0
     for batch in batches:
         for name in batch.schema.names:
@@ -113,7 +113,7 @@ def profiled(batches: Iterable[pa.RecordBatch]) -> Table:
         rows += batch.num_rows
         sampler.add(batch)
     columns = {name: each.column(rows) for name, each in seen.items()}
-    return Table(rows=rows, columns=columns, sample=_single_values(sampler.table(), columns))
+    return Table(rows=rows, columns=columns, sample=single_values(sampler.table()))
 
 
 class _Counts:
@@ -227,46 +227,3 @@ class _Seen:
                 self.is_utf8 = False
                 self.counts = _Counts()
         return pc.binary_slice(values.cast(pa.large_binary()), 0, _CHARACTERS)
-
-
-class _Sampler:
-    """Keeps rows at random, each with the same probability, which falls as there are more."""
-
-    def __init__(self) -> None:
-        self._random = np.random.default_rng(0)
-        self._share = 1.0
-        self._kept: list[tuple[np.ndarray, pa.RecordBatch]] = []
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        self._keep(self._random.random(batch.num_rows), batch)
-        while self._too_much():
-            self._share /= 2
-            kept, self._kept = self._kept, []
-            for draws, rows in kept:
-                self._keep(draws, rows)
-
-    def table(self) -> pa.Table:
-        tables = [pa.Table.from_batches([rows]) for _, rows in self._kept]
-        return pa.concat_tables(tables, promote_options="permissive").combine_chunks() if tables else pa.table({})
-
-    def _keep(self, draws: np.ndarray, rows: pa.RecordBatch) -> None:
-        if self._share < 1:
-            chosen = draws < self._share
-            draws, rows = draws[chosen], rows.filter(pa.array(chosen))
-        if rows.num_rows:
-            self._kept.append((draws, rows))
-
-    def _too_much(self) -> bool:
-        rows = sum(batch.num_rows for _, batch in self._kept)
-        return rows > _SAMPLE_ROWS or (rows > 1 and sum(batch.nbytes for _, batch in self._kept) > _SAMPLE_BYTES)
-
-
-def _single_values(table: pa.Table, columns: Mapping[str, Column]) -> pa.Table:
-    """Lists as single values, where no row has more than one."""
-    for place, name in enumerate(table.schema.names):
-        column = table.column(name).combine_chunks()
-        if is_list(column.type) and not columns[name].is_list:
-            lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
-            single = column.flatten().take(pa.array(np.cumsum(lengths) - 1, mask=lengths == 0))
-            table = table.set_column(place, name, single)
-    return table

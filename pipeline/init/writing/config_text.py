@@ -123,6 +123,9 @@ def _gates(plan: Plan) -> Iterator[str]:
     yield f"    # {_figures(baseline.reached)}, and {_figures(baseline.trivial)}."
     if baseline.finds_nothing:
         yield "    # So nothing was found that tells the label: expect a refusal, or other columns."
+    yield "    # They are trained in each run, and what they reach is said beside the model; null leaves them out."
+    yield "    # reference_refuse: 0.5 refuses a model whose error is half as large again."
+    yield "    reference: hist_gradient_boosting"
     yield "    thresholds:"
     for limit in baseline.thresholds:
         yield f"      - {flow(limit)}"

@@ -6,17 +6,23 @@ from markupsafe import Markup
 
 from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT
 from pipeline.report.run import ReportedRun, render
+from pipeline.report.summary import reference_words
 
 _TEMPLATE = """\
 <table>
 <tr><th>all eval examples</th><th>candidate</th>
-{% if results.baseline %}<th>last blessed</th><th>change</th>{% endif %}</tr>
+{% if results.baseline %}<th>last blessed</th><th>change</th>{% endif %}
+{% if results.reference %}<th>boosted trees</th>{% endif %}</tr>
 {% for metric in metrics %}
 <tr><td>{{ metric }}</td><td>{{ "%.4f"|format(results.candidate[""][metric]) }}</td>
 {% if results.baseline %}<td>{{ "%.4f"|format(results.baseline[""][metric]) }}</td>
-<td>{{ "%+.4f"|format(results.candidate[""][metric] - results.baseline[""][metric]) }}</td>{% endif %}</tr>
+<td>{{ "%+.4f"|format(results.candidate[""][metric] - results.baseline[""][metric]) }}</td>{% endif %}
+{% if results.reference %}
+<td>{{ "%.4f"|format(results.reference[metric]) if metric in results.reference else "" }}</td>
+{% endif %}</tr>
 {% endfor %}
 </table>
+{% if results.reference %}<p>Reference: {{ reference }}.</p>{% endif %}
 """
 
 
@@ -30,4 +36,5 @@ def title(run: ReportedRun) -> str:
 def body(run: ReportedRun) -> Markup:
     """The section's HTML."""
     metrics = [name for name in run.results.candidate[ALL_EXAMPLES] if name != EXAMPLE_COUNT]
-    return render(_TEMPLATE, results=run.results, metrics=metrics)
+    reference = reference_words(run.config, run.results) if run.results.reference else ""
+    return render(_TEMPLATE, results=run.results, metrics=metrics, reference=reference)

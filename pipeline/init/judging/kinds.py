@@ -58,7 +58,7 @@ def _without_information(column: Column) -> str:
     if not column.present:
         return "no row has a value"
     if column.present < _FEWEST and column.share_missing > _MOST_OF:
-        return f"only {column.present} of {column.rows:,} rows have a value"
+        return f"a value in only {column.present} of {column.rows:,} rows"
     # A value that some rows lack tells these apart.
     if column.distinct == 1 and not column.missing:
         return f"constant, {shown(column.counts[0][0])} in every row"

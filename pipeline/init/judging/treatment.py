@@ -10,6 +10,7 @@ from pipeline.init.reading.profile import MOST_COUNTED, Column
 
 _FREQUENT = 0.05
 _VALUE = 30
+_LONG = 1e15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ def seen(column: Column) -> str:
         fewest, most = column.lengths
         parts.append(f"{most} numbers" if fewest == most and column.type != "BYTES" else f"up to {most} values a row")
     if column.is_number:
-        parts.append(f"{column.least:.6g} to {column.most:.6g}")
+        parts.append(f"{figure(column.least)} to {figure(column.most)}")
     parts.append(distinct(column) + " values" if column.is_utf8 else "bytes")
     if not column.many and column.counts and column.is_utf8:
         value, count = column.counts[0]
@@ -62,7 +63,12 @@ def distinct(column: Column) -> str:
     return f"over {MOST_COUNTED:,}" if column.many else f"{column.distinct:,}"
 
 
+def figure(number: float) -> str:
+    """A number: whole ones with all digits, others with six."""
+    return str(int(number)) if number == int(number) and abs(number) < _LONG else f"{number:.6g}"
+
+
 def said(value: Any) -> str:
     """A value in a comment."""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = figure(value) if isinstance(value, float) else str(value)
     return one_line(text if len(text) <= _VALUE else text[:_VALUE] + "...")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.config.config import Config
-from pipeline.init.judging.treatment import Treatment, missing, said, seen
+from pipeline.init.judging.treatment import Treatment, figure, missing, said, seen
 from pipeline.init.plan import Decisions
 from pipeline.init.reading.profile import Column
 from pipeline.init.writing.schema_text import feature_of
@@ -114,8 +114,8 @@ def _outside(
             low = limits.min if limits.HasField("min") else column.least
             high = limits.max if limits.HasField("max") else column.most
             if column.least < low or column.most > high:
-                now = f"{column.least:.6g} to {column.most:.6g}"
-                yield Difference(name, RANGE, f"{low:.6g} to {high:.6g}", now, _widen(name, key, column))
+                now = f"{figure(column.least)} to {figure(column.most)}"
+                yield Difference(name, RANGE, f"{figure(low)} to {figure(high)}", now, _widen(name, key, column))
     fewest = feature.presence.min_fraction
     if 1 - column.absent / column.rows < fewest:
         yield Difference(name, MISSING, f"at most {1 - fewest:.1%}", missing(column), _optional(column))

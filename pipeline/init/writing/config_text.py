@@ -119,8 +119,9 @@ def _gates(plan: Plan) -> Iterator[str]:
     for name, reason in list(baseline.left_out.items())[:10]:
         yield f"    # no slices by {one_line(flow(name))}: {reason}"
     yield f"    min_slice_size: {baseline.min_slice_size}"
-    yield "    # On rows that were held back, boosted trees and a model that always answers the same reached"
-    yield f"    # {_figures(baseline.reached)}, and {_figures(baseline.trivial)}."
+    yield "    # On rows that were held back,"
+    yield f"    # - boosted trees reached {_figures(baseline.reached)}"
+    yield f"    # - a model that always answers the same {_figures(baseline.trivial)}"
     if baseline.finds_nothing:
         yield "    # So nothing was found that tells the label: expect a refusal, or other columns."
     yield "    # They are trained in each run, and what they reach is said beside the model; null leaves them out."

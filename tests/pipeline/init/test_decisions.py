@@ -74,7 +74,7 @@ def test_rows_without_a_label_are_left_out(project):
         ("customer_id", lambda row: 1000 * (row % 99) + 7, "an identifier, each value has 2.4 rows"),
         ("same", lambda row: "EUR", "constant, 'EUR' in every row"),
         ("empty", lambda row: None, "no row has a value"),
-        ("sparse", lambda row: 3 if row == 8 else None, "only 1 of 240 rows"),
+        ("sparse", lambda row: 3 if row == 8 else None, "a value in only 1 of 240 rows"),
         ("ticket", lambda row: f"A{row * 7919 % 1009}", "an identifier"),
         ("day", lambda row: f"{1 + row % 28}/{1 + row // 28}/2024", "which may be a date: write it as 2024-01-31"),
     ],

@@ -11,7 +11,7 @@ from tfx.orchestration.pipeline import Pipeline
 from pipeline.config.config import Config
 from pipeline.nodes.data import add_transform, add_validated_examples
 from pipeline.nodes.endpoint import add_endpoint  # part: endpoint
-from pipeline.nodes.evaluation import add_evaluation, add_infra_validation, add_reference
+from pipeline.nodes.evaluation import add_evaluation, add_infra_validation
 from pipeline.nodes.graph import Graph
 from pipeline.nodes.lite import add_lite, add_lite_push  # part: lite
 from pipeline.nodes.push import add_push
@@ -23,7 +23,6 @@ _STEPS: tuple[Callable[[Graph], None], ...] = (
     add_transform,
     add_training,
     add_evaluation,
-    add_reference,
     add_infra_validation,
     add_lite,  # part: lite
     add_push,

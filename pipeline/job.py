@@ -104,10 +104,21 @@ class LocalRun:
         # The server starts before the push and finds the new version as TF Serving would: by polling.
         with ModelServer(model_name=config.serving.model_name, base_path=config.serving_folder) as server:
             guard = beam_guard.guarded(config.beam.limit_minutes)
-            with terminal.trainer_messages(progress), memoization.lean_beam(), guard:
-                observed.run(built.pipeline, run_options=options)
+            try:
+                with terminal.trainer_messages(progress), memoization.lean_beam(), guard:
+                    observed.run(built.pipeline, run_options=options)
+            except NodeFailed as failure:
+                self._say_what_was_seen(failure, run_id=observed.run_id)
+                raise
             if to_node in (None, _PUSHER):
                 self._query_and_report(server, run_id=observed.run_id, start=start)
+
+    def _say_what_was_seen(self, failure: NodeFailed, *, run_id: str) -> None:
+        from pipeline.report import hints
+
+        if failure.node in hints.GATES:
+            for hint in hints.hints(self.config, run_id=run_id):
+                self.progress.note(hint)
 
     def _query_and_report(self, server: ModelServer, *, run_id: str, start: float) -> None:
         from pipeline.report import page, results, summary

@@ -20,6 +20,7 @@ from trainer.features.columns import Features
 from trainer.labels.config import Label
 
 FILE = "reference.json"
+_REACHED, _TRIVIAL = "reached", "trivial"
 # Trees of more rows take minutes, and are hardly better.
 _ROWS = 200_000
 _BATCH = 4096
@@ -59,8 +60,8 @@ def Reference(  # noqa: N802 (TFX names components as classes)
 
 def reached(
     folders: Mapping[str, str], *, label: Label, features: Features | None, example_weight: str | None
-) -> dict[str, float]:
-    """The metrics of boosted trees, by name.
+) -> dict[str, dict[str, float]]:
+    """The metrics of boosted trees, and of a model that always answers the same, by name.
 
     Args:
         folders: the folder of each split, with gzipped TFRecord files.
@@ -79,11 +80,23 @@ def reached(
         parts.append((matrix[known], labels[known], _weights(columns, example_weight)[known], codes))
     (matrix, labels, weights, codes), (others, truth, their_weights, _) = parts
     predicted = trees.predictions(matrix, labels, others, codes=codes, label=label, weights=weights)
-    return trees.metrics(truth, predicted, label=label, weights=their_weights)
+    return {
+        _REACHED: trees.metrics(truth, predicted, label=label, weights=their_weights),
+        _TRIVIAL: trees.trivial(labels, truth, label=label),
+    }
 
 
 def load(uri: str) -> dict[str, float]:
-    """The metrics in a `Reference` node's output."""
+    """The metrics of the trees in a `Reference` node's output."""
+    return _load(uri)[_REACHED]
+
+
+def load_trivial(uri: str) -> dict[str, float]:
+    """The metrics of a model that always answers the same."""
+    return _load(uri)[_TRIVIAL]
+
+
+def _load(uri: str) -> dict[str, dict[str, float]]:
     with fileio.open(f"{uri}/{FILE}") as file:
         return json.loads(file.read())
 

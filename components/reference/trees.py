@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -115,7 +114,7 @@ def _mean(values: np.ndarray, weights: np.ndarray | None) -> float:
     return float(np.average(values, weights=weights))
 
 
-def trivial(labels: np.ndarray, held_back: np.ndarray, *, label: Label) -> Mapping[str, float]:
+def trivial(labels: np.ndarray, held_back: np.ndarray, *, label: Label) -> dict[str, float]:
     """What a model reaches that always answers the same."""
     if label.task == "regression":
         same = np.full(len(held_back), labels.mean())

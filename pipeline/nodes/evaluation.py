@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from tfx.dsl.components.base.base_node import BaseNode
+
 from components.gates.evaluator import Evaluator
 from components.gates.infra_validator import InfraValidator
 from components.gates.model_gate import ModelGate
@@ -17,7 +19,7 @@ from pipeline.sources import source_digest
 
 
 def add_evaluation(graph: Graph) -> None:
-    """Baseline, Evaluator and ModelGate."""
+    """Baseline, Evaluator, ModelGate, and what boosted trees reach."""
     config, model = graph.config, graph.output("Trainer.model")
     gate = config.gates.evaluation
     baseline = champion_node(
@@ -33,7 +35,8 @@ def add_evaluation(graph: Graph) -> None:
             schema=graph.output("SchemaGen.schema"),
         )
     )
-    graph.add(
+    reference = _reference(graph)
+    model_gate = graph.add(
         ModelGate(
             evaluation=evaluator.outputs["evaluation"],
             blessing=evaluator.outputs["blessing"],
@@ -46,15 +49,26 @@ def add_evaluation(graph: Graph) -> None:
         ),
         gate=True,
     )
-
-
-def add_reference(graph: Graph) -> None:
-    """What boosted trees reach on the same rows, and whether the model may be worse."""
-    config = graph.config
-    gate = config.gates.evaluation
-    if gate.reference is None:
+    if reference is None:
         return
-    reference = graph.add(
+    # So that a refusal can say what the data allow.
+    model_gate.add_upstream_node(reference)
+    if gate.reference_refuse is not None:
+        reference_gate = ReferenceGate(
+            evaluation=evaluator.outputs["evaluation"],
+            reference=reference.outputs["reference"],
+            refuse=gate.reference_refuse,
+        )
+        reference_gate.add_upstream_node(model_gate)
+        graph.before_push.append(graph.add(reference_gate, gate=True))
+
+
+def _reference(graph: Graph) -> BaseNode | None:
+    """What boosted trees reach on the same rows."""
+    config = graph.config
+    if config.gates.evaluation.reference is None:
+        return None
+    return graph.add(
         Reference(
             examples=graph.output("ExampleGen.examples"),
             label=config.label.model_dump_json(),
@@ -63,14 +77,6 @@ def add_reference(graph: Graph) -> None:
             code=source_digest("components.reference.component"),
         )
     )
-    if gate.reference_refuse is not None:
-        reference_gate = ReferenceGate(
-            evaluation=graph.output("Evaluator.evaluation"),
-            reference=reference.outputs["reference"],
-            refuse=gate.reference_refuse,
-        )
-        reference_gate.add_upstream_node(graph["ModelGate"])
-        graph.before_push.append(graph.add(reference_gate, gate=True))
 
 
 def add_infra_validation(graph: Graph) -> None:

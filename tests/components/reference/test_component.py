@@ -9,7 +9,7 @@ from tfx.types import standard_artifacts
 
 from components.gates.evaluation import ALL_EXAMPLES
 from components.gates.reference_gate import ReferenceGate, compare
-from components.reference.component import Reference, load
+from components.reference.component import Reference, load, load_trivial
 from components.refusal import GateRefused
 from trainer.features.columns import Features
 from trainer.labels.config import Label
@@ -58,6 +58,7 @@ def test_the_trees_learn_from_the_features_of_the_config_or_from_all(examples, t
     found = load(reference.uri)
     assert set(found) == {"auc", "accuracy"}
     assert found["auc"] > 0.98
+    assert load_trivial(reference.uri)["auc"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_without_a_common_metric_nothing_is_compared():
 
 @pytest.mark.parametrize(("theirs", "refused"), [(0.85, False), (0.95, True)])
 def test_a_model_that_is_much_worse_is_refused_with_both_figures(tmp_path, monkeypatch, theirs, refused):
-    (tmp_path / "reference.json").write_text(json.dumps({"auc": theirs}))
+    (tmp_path / "reference.json").write_text(json.dumps({"reached": {"auc": theirs}, "trivial": {}}))
     artifact = standard_artifacts.ModelEvaluation()
     artifact.uri = str(tmp_path)
     # TFMA's files are those of tests/components/gates/test_evaluation.py.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,27 @@ from components.example_gen.sql.database import Database
 from components.example_gen.sql.options import Query
 from components.refusal import GateRefused
 from pipeline.config.loading import ConfigError
+from pipeline.config.sources.sql import Sql
 
 _MAGIC = b"SQLite format 3\0"
+Rows = tuple[dict[str, Any], str, Callable[[], Iterator[pa.RecordBatch]]]
+
+
+def of_database(data: str, query: str | None) -> Rows | None:
+    """The config's section ``data``, a name, and what reads the rows; None if ``--data`` is no database.
+
+    Raises:
+        ConfigError: the database is not known, the address has a password, or there is no query.
+    """
+    if not is_database(data):
+        return None
+    found = section(data, query)
+    return found, stem(data), lambda: batches(found)
+
+
+def asked(source: Any) -> tuple[str, str] | None:
+    """The address and the query of a config's section ``data``; None if it names files."""
+    return (str(source.uri), source.query) if isinstance(source, Sql) else None
 
 
 def is_database(data: str) -> bool:

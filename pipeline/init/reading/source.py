@@ -15,7 +15,8 @@ from components.example_gen.readers.table_files import Piece
 from components.example_gen.reading import CsvOptions, FileFormat, Reading
 from components.refusal import GateRefused
 from pipeline.config.loading import ConfigError
-from pipeline.init.reading import csv_layout, database, pictures
+from pipeline.init.reading import csv_layout, pictures
+from pipeline.init.reading.database import of_database  # part: sql
 
 _ENDINGS: Mapping[FileFormat, str] = {
     "csv": r"\.csv(\.gz)?$",
@@ -23,6 +24,11 @@ _ENDINGS: Mapping[FileFormat, str] = {
     "arrow": r"\.arrow$",
     "tfrecord": r"\.tfrecord",
 }
+# What reads other data than files; each returns None for what is none of its own.
+_Rows = tuple[Mapping[str, Any], str, Callable[[], Iterator[pa.RecordBatch]]]
+_OTHERS: tuple[Callable[[str, str | None], _Rows | None], ...] = (
+    of_database,  # part: sql
+)
 _TRAIN = re.compile(r"train", re.IGNORECASE)
 _EVAL = re.compile(r"eval|test|valid|val\b|holdout", re.IGNORECASE)
 
@@ -58,9 +64,8 @@ def of(data: str, *, label: str, query: str | None) -> Source:
         ConfigError: there is no such data, or it cannot be read.
     """
     try:
-        if database.is_database(data):
-            section = database.section(data, query)
-            return Source(section, database.stem(data), lambda: database.batches(section))
+        for section, stem, batches in filter(None, (of_other(data, query) for of_other in _OTHERS)):
+            return Source(section, stem, batches)
         path = Path(data)
         if not path.exists():
             raise ConfigError(f"--data: there is no file or folder {data}.")

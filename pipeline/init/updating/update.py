@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import text_format
 from rich.console import Console
@@ -15,14 +16,19 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError, load
-from pipeline.config.sources.sql import Sql
 from pipeline.init.plan import decisions_of
 from pipeline.init.reading import source
+from pipeline.init.reading.database import asked  # part: sql
 from pipeline.init.reading.source import Source
 from pipeline.init.updating import config_edits
 from pipeline.init.updating.differences import Difference, differences
 from pipeline.init.writing import schema_text
 from pipeline.init.writing.files import Files, checked_name
+
+# The address and the query of data that are no files.
+_ASKED: tuple[Callable[[Any], tuple[str, str] | None], ...] = (
+    asked,  # part: sql
+)
 
 
 def run(options: argparse.Namespace, console: Console) -> int:
@@ -62,9 +68,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
 def _source(options: argparse.Namespace, config: Config) -> Source:
     """The data that were named, or those of the config."""
     data, query = options.data, options.query
-    if data is None and isinstance(config.data, Sql):
-        data, query = str(config.data.uri), config.data.query
-    elif data is None:
+    for address, statement in filter(None, (asked_of(config.data) for asked_of in _ASKED if data is None)):
+        data, query = address, statement
+    if data is None:
         one = config.data.path / config.data.files if config.data.files else config.data.path
         data = str(one if one.exists() else config.data.path)
     return source.of(data, label=config.label.column, query=query)

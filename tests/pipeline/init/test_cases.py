@@ -4,7 +4,6 @@ import codecs
 import gzip
 import json
 import os
-import sqlite3
 
 import numpy as np
 import pyarrow as pa
@@ -167,26 +166,6 @@ def test_amounts_with_signs_are_left_out_with_advice(project):
     columns = people() | {"cost": [f"${row * 1.37:.2f}" for row in range(ROWS)]}
     assert "cost" not in kinds(project.config(write_csv(project.folder / "d.csv", columns)))
     assert "which may be a number: write it without signs and units" in project.text
-
-
-def test_sqlite(project):
-    columns = people()
-    with sqlite3.connect(project.folder / "shop.db") as opened:
-        opened.execute("create table trips (x real, k integer, c text, y integer)")
-        opened.executemany("insert into trips values (?, ?, ?, ?)", zip(*columns.values(), strict=True))
-    config = project.config(project.folder / "shop.db")
-    assert config.data.query == 'select * from "trips"'
-    assert kinds(config)["x"] == ["number"]
-    outcome = project.init("--data", "shop.db", "--label", "y", "--query", "select nothing from trips")
-    assert "nothing" in outcome.refusal()
-
-
-def test_databases_need_a_query_and_take_no_password(project):
-    words = ("--data", "postgresql://me:geheim@db/shop", "--label", "y")
-    assert "--query" in project.init(*words).refusal()
-    line = project.init(*words, "--query", "select 1").refusal()
-    assert "holds a password" in line
-    assert "geheim" not in line
 
 
 def test_pictures_by_class(project):

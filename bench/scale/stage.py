@@ -59,9 +59,10 @@ def main() -> None:
 
 def _enter_pipeline(config: Config, around: ExitStack) -> None:
     """Enter the contexts that `pipeline.job` opens while nodes run."""
-    from pipeline.beam import guard, memoization
+    from pipeline.beam import guard, histograms, memoization
 
     around.enter_context(memoization.lean_beam())
+    around.enter_context(histograms.quick_histograms())
     around.enter_context(guard.guarded(config.beam.limit_minutes))
 
 

@@ -75,6 +75,7 @@ class Reading(Strict):
         csv: how CSV files are written.
         numbers: columns that are used as one number a row.
         codes: columns that are used as one code a row, such as a category: numbers in them are integers.
+        weight: the column of the example weight, in which NaN is no missing value but a fault; None without weights.
         guessed: whether columns are used by their type, so that a number with a separator would become a category.
     """
 
@@ -83,6 +84,7 @@ class Reading(Strict):
     csv: CsvOptions = CsvOptions()
     numbers: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
+    weight: str | None = None
     guessed: bool = False
 
     @property

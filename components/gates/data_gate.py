@@ -1,26 +1,35 @@
-"""DataGate: stops the run on data anomalies and on a label that no model can learn.
+"""DataGate: stops the run on data anomalies, on drift, and on what the label or a feature cannot be made of.
 
 The standard ExampleValidator only reports: it never fails, and the pipeline trains on bad data. Nor does it know the
-label and the example weights.
+label, the example weights and the kinds of the features, or any earlier data.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
-from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
+from tfx.utils import io_utils
 
-from components.annotations import InputArtifact, Parameter
+from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
+from components.gates.drift_check import drift_findings, type_findings
+from components.gates.feature_check import feature_findings
+from components.gates.findings import Finding, write_notices
 from components.gates.label_check import label_anomalies
 from components.gates.weight_check import weight_anomalies
+from components.notices import notices as notices_logger
 from components.refusal import GateRefused
+from trainer.features.columns import Features
 from trainer.labels.config import Label
 
 _ANOMALIES_FILE = "SchemaDiff.pb"
 _DATASET = "dataset"
 _SEVERITY = {"warning": anomalies_pb2.AnomalyInfo.WARNING, "error": anomalies_pb2.AnomalyInfo.ERROR}
 _SHOWN = 3
+# Instead of features: every column is one, by its type.
+INFERRED = "inferred"
 
 
 @component
@@ -28,36 +37,84 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     anomalies: InputArtifact[standard_artifacts.ExampleAnomalies],
     statistics: InputArtifact[standard_artifacts.ExampleStatistics],
     examples: InputArtifact[standard_artifacts.Examples],
+    schema: InputArtifact[standard_artifacts.Schema],
+    notices: OutputArtifact[standard_artifacts.ExampleAnomalies],
     label: Parameter[str],
     fail_on: Parameter[str],
     allow: Parameter[str] = "",
     example_weight: Parameter[str] = "",
+    features: Parameter[str] = "",
+    served_statistics: OptionalInputArtifact[standard_artifacts.ExampleStatistics] = None,
 ) -> None:
-    """Refuse the data if ExampleValidator found anomalies or no model can learn the label or weights of a split.
+    """Refuse the data if ExampleValidator found anomalies, or no model can learn from a split.
 
     Args:
         anomalies: ExampleValidator's output, one folder per split.
-        statistics: StatisticsGen's output, for the label and the example weight.
-        examples: ExampleGen's output, for a label of which the statistics do not tell enough.
+        statistics: StatisticsGen's output, for the label, the example weight and the features.
+        examples: ExampleGen's output, for what the statistics do not tell.
+        schema: the curated or inferred schema, for its comparators.
+        notices: what is worth knowing about data that pass.
         label: a `trainer.parameters.Label` as JSON.
         fail_on: lowest severity that refuses, ``error`` or ``warning``.
         allow: accepted anomalies, comma-separated ``feature:REASON`` or ``feature`` (any reason).
         example_weight: the column that holds the example weights; empty without weights.
+        features: a `trainer.parameters.Features` as JSON; `INFERRED` for every column by its type.
+        served_statistics: as ``statistics``, of the data that the served model was trained on; None in a first run.
 
     Raises:
-        GateRefused: there are anomalies; names the first ones, each with its split and feature.
+        GateRefused: names the first faults, each with its split and feature.
     """
     splits = artifact_utils.decode_split_names(anomalies.split_names)
     allowed = frozenset(filter(None, allow.split(",")))
     found = find_anomalies(anomalies.uri, splits=splits, fail_on=fail_on, allow=allowed)
-    wanted = Label.model_validate_json(label)
-    more = [*label_anomalies(statistics.uri, examples.uri, splits=splits, label=wanted)]
-    if example_weight:
-        more += weight_anomalies(statistics.uri, splits=splits, column=example_weight)
-    found += [text for text, names in more if not names & allowed]
+    places = {text.partition(": ")[0] for text in found}
+    data, wanted = Data(statistics.uri, examples.uri, splits), Label.model_validate_json(label)
+    served = served_statistics.uri if served_statistics else None
+    more = [
+        *_label_and_weight(data, wanted, example_weight),
+        *_features(data, features, {*wanted.columns, example_weight}, served),
+        *drift_findings(data.statistics, served, splits=splits, schema=_schema(schema.uri)),
+    ]
+    texts: list[str] = []
+    for each in more:
+        if each.names & allowed or each.text.partition(": ")[0] in places:
+            continue
+        (found if each.refuses or fail_on == "warning" and each.names else texts).append(each.text)
     if found:
+        found = list(dict.fromkeys(found))
         others = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
         raise GateRefused("; ".join(found[:_SHOWN]) + others)
+    for text in texts:
+        notices_logger.warning(text)
+    write_notices(notices.uri, texts)
+
+
+class Data(NamedTuple):
+    """The data of a run: folders of their statistics and examples, and the names of the splits."""
+
+    statistics: str
+    examples: str
+    splits: Sequence[str]
+
+
+def _label_and_weight(data: Data, label: Label, example_weight: str) -> Iterator[Finding]:
+    found = [*label_anomalies(data.statistics, data.examples, splits=data.splits, label=label)]
+    if example_weight:
+        found += weight_anomalies(data.statistics, splits=data.splits, column=example_weight)
+    yield from (Finding(text, names) for text, names in found)
+
+
+def _features(data: Data, features: str, others: Collection[str], served: str | None) -> Iterator[Finding]:
+    if not features:
+        return
+    wanted = None if features == INFERRED else Features.model_validate_json(features)
+    yield from feature_findings(data.statistics, data.examples, splits=data.splits, features=wanted, others=others)
+    read = {*wanted.names(), *others} if wanted else None
+    yield from type_findings(data.statistics, served, splits=data.splits, columns=read)
+
+
+def _schema(uri: str) -> schema_pb2.Schema:
+    return io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(uri))
 
 
 def find_anomalies(uri: str, *, splits: Sequence[str], fail_on: str, allow: Collection[str]) -> list[str]:

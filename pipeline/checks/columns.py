@@ -36,6 +36,7 @@ def check_data(config: Config) -> None:
             raise ConfigError(
                 f"{key}: there is no column {shown(column)} in {place}; it has {known_names(columns, like=column)}."
             )
+    _check_cells(config)
 
 
 def check_schema(config: Config) -> None:
@@ -89,6 +90,17 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
         yield f"data.splits (by {config.data.splits.by})", config.data.splits.column
     for column in config.gates.evaluation.slices:
         yield "gates.evaluation.slices", column
+
+
+def _check_cells(config: Config) -> None:
+    """A cell of a CSV file is one value, whatever it looks like."""
+    for column in config.features.columns() if config.features and config.data.file_format == "csv" else ():
+        if column.options.multivalent:
+            kind = column.options.kind
+            fix = "give separator or json_list" if kind == "list" else "store such values in a Parquet file"
+            raise ConfigError(
+                f"{column.key}: a cell of a CSV file is one value, but the kind {kind} reads several; {fix}."
+            )
 
 
 def _file_columns(config: Config) -> tuple[str, set[str]] | None:

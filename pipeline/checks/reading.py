@@ -27,6 +27,7 @@ def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Readin
         csv=config.data.csv,
         numbers=tuple(sorted({*_numbers_beside_features(config), *_columns(config, _NUMBERS)} - set(known))),
         codes=tuple(sorted(set(_columns(config, _CODES)) - set(known))),
+        weight=config.example_weight,
         guessed=config.features is None,
     )
 

@@ -11,18 +11,23 @@ from tfx.components.transform.component import Transform
 from tfx.dsl.components.base.base_component import BaseComponent
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.proto import example_gen_pb2
 from tfx.types.channel import Channel
+from tfx.types.standard_artifacts import ExampleStatistics, PushedModel
 
 from components.example_gen.driver import WindowExampleGen
 from components.example_gen.executor import Executor as ExampleGenExecutor
 from components.example_gen.executor import custom_config as example_gen_config
 from components.example_gen.rows.options import ByColumn, ByFiles, ByRow, Rows, Splits
 from components.example_gen.sql.component import sql_example_gen  # part: sql
-from components.gates.data_gate import DataGate
+from components.gates.data_gate import INFERRED, DataGate
+from components.push.served_statistics import ServedStatisticsStrategy
 from pipeline.checks.columns import schema_features
 from pipeline.checks.reading import reading_of
+from pipeline.config.config import Config
 from pipeline.config.sources.sql import Sql  # part: sql
+from pipeline.config.trainer import Trainer as TrainerConfig
 from pipeline.nodes import own_gates
 from pipeline.nodes.graph import Graph
 from pipeline.nodes.training.trainer import custom_config
@@ -41,6 +46,9 @@ def add_validated_examples(graph: Graph) -> None:
     graph.add(ExampleValidator(statistics=statistics, schema=schema_gen.outputs["schema"]))
     graph.add(
         DataGate(
+            **_served_statistics(graph),
+            schema=schema_gen.outputs["schema"],
+            features=_features(config),
             anomalies=graph.output("ExampleValidator.anomalies"),
             statistics=statistics,
             examples=example_gen.outputs["examples"],
@@ -111,6 +119,27 @@ def _split_config(splits: Splits) -> example_gen_pb2.SplitConfig | None:
         splits=[example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=count) for name, count in buckets.items()],
         partition_feature_name=splits.column if isinstance(splits, ByColumn) else None,
     )
+
+
+def _features(config: Config) -> str:
+    """What the data gate is to know of the features; nothing if a function of one's own decides."""
+    if config.features:
+        return config.features.model_dump_json()
+    return INFERRED if config.trainer.preprocessing_fn == TrainerConfig().preprocessing_fn else ""
+
+
+def _served_statistics(graph: Graph) -> dict[str, Channel]:
+    """What the data gate compares with; a platform has no resolver that could find it."""
+    if graph.config.platform is not None:
+        return {}
+    resolver = Resolver(
+        strategy_class=ServedStatisticsStrategy,
+        config={"enabled": graph.config.gates.evaluation.baseline == "latest"},
+        statistics=Channel(type=ExampleStatistics),
+        pushed_model=Channel(type=PushedModel),
+    ).with_id("ServedData")
+    graph.add(resolver, uncached=True)
+    return {"served_statistics": resolver.outputs["statistics"]}
 
 
 def _schema_gen(graph: Graph, statistics: Channel) -> BaseNode:

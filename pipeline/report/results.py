@@ -12,6 +12,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.example_gen.rows.counts import RowCounts
 from components.gates.data_gate import find_anomalies
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
+from components.gates.findings import read_notices
 from components.reference.component import load as load_reference
 from pipeline.report.hyperparameters import tuned  # part: tuner
 from pipeline.running import metadata
@@ -40,6 +41,7 @@ class Results:
         model_uri: the Model artifact's folder.
         model_run_uri: the ModelRun artifact's folder.
         examples_uri: the Examples artifact's folder.
+        notices: what the data gate found worth knowing.
         notes: lines of optional nodes for the summary, each a label and a text.
     """
 
@@ -54,6 +56,7 @@ class Results:
     examples_uri: str
     left_out: str = ""
     reference: SliceMetrics = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
 
 
@@ -80,6 +83,7 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
         reference=load_reference(outputs["Reference", "reference"].uri)
         if ("Reference", "reference") in outputs
         else {},
+        notices=read_notices(gate.uri) if (gate := outputs.get(("DataGate", "notices"))) else (),
         left_out=ingested.left_out() if ingested else "",
         notes=tuple(note for note in (line(outputs) for line in _NOTES) if note),
     )

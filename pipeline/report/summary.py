@@ -35,6 +35,8 @@ def lines(
     yield _line("data", f"{sum(results.rows.values()):,} rows ({rows}); {_anomalies(results.anomalies)}")
     if results.left_out:
         yield _line("left out", results.left_out)
+    for notice in results.notices:
+        yield _line("notice", notice)
     task = config.label.task
     yield _line("model", _metrics(results.candidate[ALL_EXAMPLES], task) + "  on all eval examples")
     worst = next(iter(worst_first(results.candidate, task, min_size=config.gates.evaluation.min_slice_size)), None)

@@ -21,6 +21,8 @@ _MARKS = {"done": "[green]✓[/]", "cached": "[cyan]=[/]", "not run": "[dim]·[/
 _NOTES = {"done": "", "cached": "from cache", "not run": "not part of this run"}
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _NAME_WIDTH = 18
+# The loggers that nodes use to tell something to the person at the terminal.
+_TELLING = ("trainer.loop.progress", "components.notices")
 
 
 @contextmanager
@@ -119,7 +121,7 @@ class NodeProgress:
 
 
 class DetailHandler(logging.Handler):
-    """Passes the trainer's progress messages on to the line of the running node."""
+    """Passes the messages of nodes on to the line of the running one."""
 
     def __init__(self, progress: NodeProgress):
         super().__init__(logging.INFO)
@@ -132,13 +134,15 @@ class DetailHandler(logging.Handler):
 
 
 @contextmanager
-def trainer_messages(progress: NodeProgress) -> Iterator[None]:
-    """While open, what ``trainer.loop.progress`` logs appears on the running node's line."""
-    logger = logging.getLogger("trainer.loop.progress")
+def node_messages(progress: NodeProgress) -> Iterator[None]:
+    """While open, what the trainer and the gates have to tell appears on the running node's line, or below it."""
+    loggers = [logging.getLogger(name) for name in _TELLING]
     handler = DetailHandler(progress)
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
+        for logger in loggers:
+            logger.removeHandler(handler)

@@ -29,6 +29,7 @@ NODES = [
     "ExampleGen",
     "SchemaGen",
     "StatisticsGen",
+    "ServedData",
     "ExampleValidator",
     "DataGate",
     "Transform",
@@ -128,6 +129,7 @@ def test_second_run_takes_everything_from_the_cache_and_pushes_nothing(project, 
     outcome = project.run()
     assert outcome.code == 0, outcome.err
     assert {node for node, mark in outcome.nodes().items() if mark == "✓" and node in NODES} == {
+        "ServedData",
         "DataGate",
         "Baseline",
         "ModelGate",

@@ -10,6 +10,11 @@ _ISO = (
     r"^\s*(\d{4})-(\d{2})-(\d{2})"
     r"(?:[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*(?:Z|UTC|([+-]\d{2}):?(\d{2}))?)?\s*$"
 )
+# What no calendar or clock has; a leap day may stand in any year.
+_READABLE = (
+    r"^\s*\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|[12]\d))"
+    r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?\s*(?:Z|UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?\s*$"
+)
 _YEAR, _MONTH, _DAY, _HOUR, _MINUTE, _SECOND, _ZONE_HOUR, _ZONE_MINUTE = range(1, 9)
 _SECONDS_PER_DAY = 86400.0
 # An epoch number of at least so many is in milli-, micro- or nanoseconds; seconds reach 1e11 in the year 5138.
@@ -30,7 +35,7 @@ def days_of_text(text: tf.Tensor) -> tf.Tensor:
 
     Source of the calendar: days_from_civil in Hinnant, "chrono-Compatible Low-Level Date Algorithms".
     """
-    readable = tf.strings.regex_full_match(text, _ISO)
+    readable = tf.strings.regex_full_match(text, _READABLE)
     iso = tf.where(readable, text, "1970-01-01")
 
     def field(group: int, *, prefix: str = "0") -> tf.Tensor:
@@ -49,8 +54,7 @@ def days_of_text(text: tf.Tensor) -> tf.Tensor:
     offset = tf.strings.to_number(digits, tf.float64)
     minutes = field(_HOUR) * 60 + field(_MINUTE) - (1 - 2 * west) * (offset * 60 + field(_ZONE_MINUTE))
     days += (minutes * 60 + field(_SECOND)) / _SECONDS_PER_DAY
-    valid = readable & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
-    return tf.where(valid, days, tf.constant(math.nan, tf.float64))
+    return tf.where(readable, days, tf.constant(math.nan, tf.float64))
 
 
 def cycles(days: tf.Tensor) -> tf.Tensor:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field
 
+from trainer.features.faults import Fault, RowTest, Seen
 from trainer.options import Strict
 
 _MOST_IDS = 1_000_000
@@ -40,6 +42,23 @@ class Kind(Strict):
     def sources(self, name: str) -> tuple[str, ...]:
         """The raw columns that the feature ``name`` reads."""
         return (name,)
+
+    def faults(self, seen: Seen) -> Iterator[Fault]:
+        """What is wrong with a column's values, as far as their statistics tell."""
+        limit = self.values_per_row(text=seen.kind == "BYTES")
+        if seen.kind not in self.SCHEMA_TYPES:
+            is_what = f"text, such as {seen.sample}" if seen.kind == "BYTES" else f"numbers, such as {seen.sample}"
+            yield Fault("KIND_TYPE", f"holds {is_what}, which the kind {self.kind} does not read")
+        elif limit is not None and seen.most > limit:
+            wanted = "one" if limit == 1 else f"{limit:,}"
+            yield Fault("KIND_VALUES", f"holds up to {seen.most:,} values in a row, but the kind {self.kind} {wanted}")
+        elif limit is not None and 0 < seen.fewest < limit:
+            yield Fault("KIND_VALUES", f"holds {seen.fewest:,} values in a row, but the kind {self.kind} {limit:,}")
+
+    def row_test(self, seen: Seen) -> RowTest | None:
+        """The question about single rows that the statistics leave open, if there is one; there are no `faults`."""
+        del seen
+        return None
 
 
 class Typed(Protocol):

@@ -15,6 +15,7 @@ import tensorflow_transform as tft
 from trainer.data import specs
 from trainer.features import meaning, names
 from trainer.features.columns import Features
+from trainer.refusal import TrainingRefused
 
 Value = TypeVar("Value")
 
@@ -67,8 +68,8 @@ class TransformedFeatures:
             output: Transform's output.
 
         Raises:
-            ValueError: an output is no input of a model: it is text, has no fixed length, or is an integer whose range
-                is not known.
+            TrainingRefused: an output is no input of a model: it is text, has no fixed length, or is an integer whose
+                range is not known.
         """
         numbers, ids, bags, images = {}, {}, {}, {}
         for name, spec in sorted(model_inputs(output.transformed_feature_spec()).items()):
@@ -80,7 +81,7 @@ class TransformedFeatures:
             elif spec.dtype == tf.int64 and len(shape) == 1:
                 size = meaning.size_of(name, output)
                 if size == 1:
-                    raise ValueError(
+                    raise TrainingRefused(
                         f"preprocessing_fn: {name!r} is an integer whose range is not known: look it up with "
                         "tft.compute_and_apply_vocabulary, or cast it to float32 if it is a number."
                     )
@@ -89,7 +90,7 @@ class TransformedFeatures:
                 found[name] = Ids(width=shape[0], size=size, untrained=untrained)
             else:
                 dtype = tf.as_dtype(spec.dtype).name
-                raise ValueError(
+                raise TrainingRefused(
                     f"preprocessing_fn: {name!r} is {dtype} of shape {list(shape)}; a model reads float32 [n], int64 "
                     "[n] and pictures, float32 [height, width, channels]."
                 )
@@ -98,7 +99,7 @@ class TransformedFeatures:
 
 def _shape(name: str, spec: object) -> tuple[int, ...]:
     if not isinstance(spec, tf.io.FixedLenFeature):
-        raise ValueError(
+        raise TrainingRefused(
             f"preprocessing_fn: {name!r} has no fixed length; make it dense, such as with tf.sparse.to_dense."
         )
     shape = specs.row_shape(spec)

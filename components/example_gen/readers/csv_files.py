@@ -13,7 +13,7 @@ from pyarrow import csv as arrow_csv
 from components.example_gen.readers import csv_cells, csv_text
 from components.example_gen.readers.csv_cells import NotOfType
 from components.example_gen.readers.schemas import check_same_names
-from components.example_gen.readers.values import BadValue, finite, not_whole
+from components.example_gen.readers.values import BadValue, check_weight, finite, not_whole
 from components.example_gen.reading import CsvOptions, Reading
 from components.messages import shown
 from components.refusal import GateRefused
@@ -85,6 +85,8 @@ def _values(name: str, cells: pa.Array, kind: str, reading: Reading) -> pa.Array
         raise BadValue(
             name, error.index, f"is {shown(error.text)}, but the schema says {kind}; fix the row or the schema"
         ) from None
+    if name == reading.weight:
+        check_weight(name, values)
     return finite(name, values, written=cells) if kind == "FLOAT" else values
 
 

@@ -27,6 +27,7 @@ class FeatureChecks:
 
     def __init__(self, reading: Reading):
         self._numbers, self._codes = frozenset(reading.numbers), frozenset(reading.codes)
+        self._weight = reading.weight
         self._types: dict[str, str] = {}
         self._decoder = ExamplesToRecordBatchDecoder()
 
@@ -82,6 +83,8 @@ class FeatureChecks:
             return (
                 f"holds {len(values)} values, but the config uses it as a single one; choose a kind for several values"
             )
+        if name == self._weight and any(map(math.isnan, values)):
+            return "is NaN, which no example weight can be; write a number, or nothing to mean 1"
         return self._not_finite(feature) if kind == "float" else None
 
     def _misused(self, name: str, kind: str) -> str | None:

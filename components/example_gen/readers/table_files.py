@@ -80,7 +80,7 @@ def record_batches(piece: Piece, reading: Reading, types: Mapping[str, str]) -> 
     rows = 0
     try:
         for batch in _raw_batches(piece, reading, types):
-            yield cleaned(batch, reading.integers)
+            yield cleaned(batch, reading.integers, weight=reading.weight)
             rows += batch.num_rows
     except BadValue as error:
         row = _rows_before(piece, reading) + rows + error.index + 1

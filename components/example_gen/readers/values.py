@@ -30,12 +30,13 @@ class BadValue(Exception):
         self.column, self.index, self.reason = column, index, reason
 
 
-def cleaned(batch: pa.RecordBatch, integers: Collection[str]) -> pa.RecordBatch:
+def cleaned(batch: pa.RecordBatch, integers: Collection[str], *, weight: str | None = None) -> pa.RecordBatch:
     """A batch in which NaN is null, numbers are finite as float32, codes are int64, and dates are ISO text.
 
     Args:
         batch: rows with any types that `schemas.feature_type` takes.
         integers: columns whose numbers are codes: floats that are whole become int64, exactly.
+        weight: the column of the example weight, which is never NaN.
 
     Raises:
         BadValue: a number is infinite or beyond float32, a code is not whole, or a list has a missing value.
@@ -46,6 +47,8 @@ def cleaned(batch: pa.RecordBatch, integers: Collection[str]) -> pa.RecordBatch:
         column = batch.column(index)
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
+        if name == weight:
+            check_weight(name, column)
         columns.append(
             _cleaned_list(name, column) if is_list(column.type) else _cleaned(name, column, name in integers)
         )
@@ -105,6 +108,18 @@ def finite(name: str, column: pa.Array, *, written: pa.Array | None = None) -> p
             name, index, f"is {shown(value)}, which is infinite as a float32; correct it, or leave it empty if unknown"
         )
     return pa.array(numbers, column.type, from_pandas=True)
+
+
+def check_weight(name: str, column: pa.Array) -> None:
+    """Refuse NaN where it would count as a missing weight, which means 1.
+
+    Raises:
+        BadValue: a weight is NaN.
+    """
+    if pa.types.is_floating(column.type):
+        index = pc.index(pc.is_nan(column.cast(pa.float64())), True).as_py()
+        if index >= 0:
+            raise BadValue(name, index, "is NaN, which no example weight can be; write a number, or nothing to mean 1")
 
 
 def not_whole(column: str, index: int, value: str) -> BadValue:

@@ -11,6 +11,7 @@ _TEMPLATE = """\
 {% for split, count in results.rows.items() %}
 {{ "{:,}".format(count) }} rows in <b>{{ split }}</b>{{ ", " if not loop.last }}{% endfor %}.
 {{ "Left out: " + results.left_out + "." if results.left_out }}
+{% for notice in results.notices %}<br>Notice: {{ notice }}.{% endfor %}
 {% if results.anomalies %}Anomalies that the configuration allows:</p>
 <ul>{% for anomaly in results.anomalies %}<li>{{ anomaly }}</li>{% endfor %}</ul>
 {% else %}No anomalies against the schema.</p>{% endif %}

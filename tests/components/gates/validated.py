@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import tensorflow_data_validation as tfdv
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
 
@@ -23,10 +24,15 @@ def write_artifacts(folder: Path, schema: schema_pb2.Schema, splits: dict[str, p
         "anomalies": standard_artifacts.ExampleAnomalies(),
         "statistics": standard_artifacts.ExampleStatistics(),
         "examples": standard_artifacts.Examples(),
+        "schema": standard_artifacts.Schema(),
+        "notices": standard_artifacts.ExampleAnomalies(),
     }
+    (folder / "schema").mkdir(parents=True, exist_ok=True)
+    (folder / "schema" / "schema.pbtxt").write_text(text_format.MessageToString(schema))
     for name, artifact in artifacts.items():
         artifact.uri = str(folder / name)
-        artifact.split_names = json.dumps(list(splits))
+        if name != "schema":
+            artifact.split_names = json.dumps(list(splits))
     for split, frame in splits.items():
         found = tfdv.generate_statistics_from_dataframe(frame)
         for name, file, content in (

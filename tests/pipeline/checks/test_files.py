@@ -83,6 +83,29 @@ def test_parquet_files_are_checked_by_their_schema(tmp_path):
         check_data(config)
 
 
+@pytest.mark.parametrize(
+    ("kind", "fix"),
+    [
+        ("list", "give separator or json_list"),
+        ("{kind: vector, length: 3}", "store such values in a Parquet file"),
+        ("{kind: image, height: 2, width: 2}", "store such values in a Parquet file"),
+    ],
+)
+def test_a_cell_of_a_csv_file_is_one_value(tmp_path, kind, fix):
+    def config(kind: str):
+        (tmp_path / "c.yaml").write_text(
+            f"name: c\ndata: {{path: {tmp_path}}}\nlabel: {{column: y}}\nfeatures: {{x: {kind}}}\n"
+            "serving: {model_name: c}\n"
+            "gates: {evaluation: {thresholds: [{metric: auc, min: 0.5}]}}\n"
+        )
+        return load(config=tmp_path / "c.yaml", profile=None, overrides=[])
+
+    (tmp_path / "d.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(ConfigError, match=rf"features\.x: a cell of a CSV file is one value, .* reads several; {fix}"):
+        check_data(config(kind))
+    check_data(config('{kind: list, separator: ";"}'))
+
+
 def test_options_of_csv_files_need_csv_files(tmp_path):
     with pytest.raises(ConfigError, match=r"csv: data\.format is parquet; drop these options"):
         taxi(tmp_path, "data.format=parquet", "data.csv.index=true")

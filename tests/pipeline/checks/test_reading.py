@@ -13,6 +13,7 @@ def test_the_use_of_columns_is_known_to_the_reader():
     assert {"tips", "fare", "trip_miles", "trip_seconds", "weight"} == set(reading.numbers)
     assert {"payment_type", "company", "trip_start_hour"} < set(reading.codes)
     assert reading.csv.encoding == "cp1252"
+    assert reading.weight == "weight"
     assert not reading.guessed
     assert reading_of(taxi("features=null")).guessed
 

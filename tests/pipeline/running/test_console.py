@@ -7,7 +7,7 @@ import sys
 
 from rich.console import Console
 
-from pipeline.running.console import NodeProgress, trainer_messages
+from pipeline.running.console import NodeProgress, node_messages
 from pipeline.running.events import NodeEnd
 
 NOISE = """
@@ -43,7 +43,7 @@ def test_verbose_shows_everything(tmp_path):
 def test_a_line_per_node_with_what_the_trainer_reports():
     out = io.StringIO()
     progress = NodeProgress(Console(file=out, width=100))
-    with trainer_messages(progress):
+    with node_messages(progress):
         progress.start("Trainer")
         logging.getLogger("trainer.loop.progress").info("epoch %d [bold]", 3)
         progress.end(NodeEnd(node="Trainer", state="done", seconds=4.25))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from trainer.features.faults import Fault, RowTest, Seen
 from trainer.features.kind import CODES, HASH, WORDS, Column, IdColumn, Kind, Size
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class Options(Kind):
         hash: int, ids that all values share by hash, for very many values; no vocabulary is learnt.
     """
 
-    SCHEMA_TYPES: ClassVar = ("BYTES", "INT", "FLOAT")
+    SCHEMA_TYPES: ClassVar = ("BYTES", "INT")
 
     kind: Literal["category"] = "category"
     top_k: int = Field(default=1000, gt=0)
@@ -38,6 +39,35 @@ class Options(Kind):
         if self.codes is not None and self.hash is not None:
             raise ValueError("give codes or hash, not both")
         return self
+
+    def faults(self, seen: Seen) -> Iterator[Fault]:
+        """Codes are numbers, and some of them are in their range."""
+        found = list(super().faults(seen))
+        yield from found
+        if self.codes is None or found:
+            return
+        if seen.span is None:
+            yield Fault(
+                "KIND_TYPE", f"holds text, such as {seen.sample}, but codes are integers; drop codes: {self.codes}"
+            )
+        elif seen.span[1] < 0 or seen.span[0] >= self.codes:
+            yield Fault(
+                "CODE_OUT_OF_RANGE",
+                f"ranges from {seen.span[0]:.0f} to {seen.span[1]:.0f}, but codes: {self.codes} means 0 to "
+                f"{self.codes - 1}",
+            )
+
+    def row_test(self, seen: Seen) -> RowTest | None:
+        """Codes out of range share an id of their own, so that they are only counted."""
+        size = self.codes
+        if size is None or seen.span is None or 0 <= seen.span[0] <= seen.span[1] < size:
+            return None
+        return RowTest(
+            "CODE_OUT_OF_RANGE",
+            f"have a code that is not in 0 to {size - 1}, so that they share the id of unseen values",
+            fails=lambda values: (values < 0) | (values >= size),
+            refuses=False,
+        )
 
 
 def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:

@@ -22,7 +22,7 @@ class Options(Kind):
         hash: int, ids that all combinations share by hash.
     """
 
-    SCHEMA_TYPES: ClassVar = ("BYTES", "INT", "FLOAT")
+    SCHEMA_TYPES: ClassVar = ("BYTES", "INT")
 
     kind: Literal["cross"] = "cross"
     columns: tuple[str, ...] = Field(min_length=2)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from trainer.features.faults import Fault, RowTest, Seen
 from trainer.features.kind import CODES, Column, IdColumn, Kind
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 # The parts of the calendar that have ids, and how many.
 _PARTS = (("month", 12), ("weekday", 7), ("hour", 24))
+# Numbers that people write for a year or a day, which as seconds since 1970 would all be in 1970.
+_WRITTEN = ((1000, 3000, "years"), (10000101, 30001231, "days such as 20240131"))
 
 
 class Options(Kind):
@@ -26,6 +29,25 @@ class Options(Kind):
 
     kind: Literal["date"] = "date"
 
+    def faults(self, seen: Seen) -> Iterator[Fault]:
+        """Numbers are seconds since 1970, or parts of them."""
+        yield from super().faults(seen)
+        if seen.span is None:
+            return
+        for least, most, written in _WRITTEN:
+            if least <= seen.span[0] <= seen.span[1] <= most:
+                yield Fault(
+                    "DATE_UNREADABLE",
+                    f"ranges from {seen.span[0]:.0f} to {seen.span[1]:.0f}, which look like {written} but are read as "
+                    "seconds since 1970; write 2024-01-31",
+                )
+
+    def row_test(self, seen: Seen) -> RowTest | None:
+        """Text may be no date."""
+        return (
+            RowTest("DATE_UNREADABLE", "hold no date; write 2024-01-31", _unreadable) if seen.kind == "BYTES" else None
+        )
+
 
 def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """All dates together."""
@@ -36,6 +58,15 @@ def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outp
     outputs.numbers(days)
     outputs.scaled(calendar.cycles(days))
     outputs.codes(calendar.parts(days), ids(columns))
+
+
+def _unreadable(values: Any) -> Any:
+    """Which texts are no dates; an empty one is a missing date."""
+    import tensorflow as tf
+
+    from trainer.features import calendar
+
+    return tf.math.is_nan(calendar.days_of_text(values)) & (values != "")
 
 
 def ids(columns: Sequence[Column[Options]]) -> list[IdColumn]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from trainer.features.faults import RowTest, Seen
 from trainer.features.kind import Column, Kind
 
 if TYPE_CHECKING:
@@ -42,10 +43,27 @@ class Options(Kind):
         """One encoded picture, or all its pixels."""
         return 1 if text else math.prod(self.shape)
 
+    def row_test(self, seen: Seen) -> RowTest | None:
+        """Bytes may be no picture, such as the path of one."""
+        if seen.kind != "BYTES":
+            return None
+        return RowTest(
+            "IMAGE_UNREADABLE", "hold no picture: its bytes are not those of PNG, JPEG, GIF or BMP", _no_picture
+        )
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels."""
         return self.height, self.width, self.channels
+
+
+def _no_picture(values: Any) -> Any:
+    """Which values do not begin as a picture's file does; an empty one is a missing picture."""
+    import tensorflow as tf
+
+    starts = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
+    known = [tf.strings.substr(values, 0, len(start)) == start for start in starts]
+    return ~tf.reduce_any(tf.stack([*known, values == b""]), axis=0)
 
 
 def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
+from trainer.features.faults import RowTest, Seen
 from trainer.features.kind import Column, Kind
 
 if TYPE_CHECKING:
@@ -42,11 +43,24 @@ class Options(Kind):
         del text
         return None if self.multivalent else 1
 
+    def row_test(self, seen: Seen) -> RowTest | None:
+        """A cell may be no JSON list."""
+        if not self.json_list or seen.kind != "BYTES":
+            return None
+        return RowTest("LIST_UNREADABLE", 'hold no JSON list, such as ["a", "b"]; or give separator', _no_json)
+
     @model_validator(mode="after")
     def _one_form(self) -> Options:
         if self.separator is not None and self.json_list:
             raise ValueError("give separator or json_list, not both")
         return self
+
+
+def _no_json(values: Any) -> Any:
+    """Which cells are no list; an empty one is a missing list."""
+    import tensorflow as tf
+
+    return ~tf.strings.regex_full_match(values, r"\s*(\[(?s:.*)\])?\s*")
 
 
 def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:

@@ -131,6 +131,14 @@ def test_infinity_and_what_overflows_float32_are_refused(file, cell):
     assert bad.value.reason.startswith(f"is '{cell}', which is infinite as a float32")
 
 
+@pytest.mark.parametrize("cell", ["nan", "NaN", "-nan"])
+def test_a_weight_may_be_left_out_but_is_never_nan(file, cell):
+    assert [row["w"] for row in read(file("x,w\n1,2.5\n2,\n"), weight="w")] == [2.5, None]
+    with pytest.raises(BadValue, match="is NaN, which no example weight can be") as bad:
+        read(file(f"x,w\n1,2.5\n2,\n3,{cell}\n"), weight="w")
+    assert (bad.value.column, bad.value.index) == ("w", 2)
+
+
 def test_the_largest_float32_is_a_number_and_a_text_may_be_called_inf(file):
     assert read(file("x,t\n3.4028235e38,inf\n1,x\n"))[0] == {"x": 3.4028235e38, "t": "inf"}
 

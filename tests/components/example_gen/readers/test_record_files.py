@@ -95,3 +95,10 @@ def test_features_that_do_not_fit_their_use_are_refused(tmp_path):
     ):
         with pytest.raises(GateRefused, match=f"record 1: {reason}"):
             read(path, **use)
+
+
+def test_a_weight_is_never_nan(tmp_path):
+    path = write(tmp_path / "d.tfrecord", [example(w=[1.5]), example(x=[1]), example(w=[float("nan")])])
+    assert len(read(path)) == 3
+    with pytest.raises(GateRefused, match="record 3: feature 'w' is NaN, which no example weight can be"):
+        read(path, weight="w")

@@ -20,6 +20,17 @@ def test_nan_is_null_and_other_numbers_stay(kind):
     assert clean(pa.array([], kind)) == []
 
 
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_a_weight_is_never_nan_but_may_be_missing(kind):
+    weights = np.array([1.5, 2.0, np.nan], kind.to_pandas_dtype())
+    batch = pa.record_batch({"w": pa.array(weights, kind), "x": pa.array(weights, kind)})
+    with pytest.raises(BadValue, match="is NaN, which no example weight can be") as bad:
+        cleaned(batch, [], weight="w")
+    assert (bad.value.column, bad.value.index) == ("w", 2)
+    missing = pa.record_batch({"w": pa.array(weights, kind, from_pandas=True)})
+    assert cleaned(missing, [], weight="w").column(0).to_pylist() == [1.5, 2.0, None]
+
+
 @pytest.mark.parametrize("value", [1e39, -1e39, float("inf"), float("-inf"), 3.4028235677973366e38])
 def test_what_is_infinite_as_a_float32_is_refused(value):
     with pytest.raises(BadValue) as bad:

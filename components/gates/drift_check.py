@@ -1,0 +1,111 @@
+"""What has changed since the data that the served model was trained on.
+
+The schema's drift comparators decide how far a distribution may move. The served model has to answer about the new data
+once more, as the baseline of the evaluation, so that its columns must have kept their types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import tensorflow_data_validation as tfdv
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from tfx.dsl.io import fileio
+
+from components.gates.findings import Finding, finding
+from components.gates.label_check import Statistics
+
+_REASON = anomalies_pb2.AnomalyInfo.Type
+_DRIFTS = {_REASON.COMPARATOR_L_INFTY_HIGH, _REASON.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH}
+_KINDS: Mapping[int, str] = {Statistics.INT: "integers", Statistics.FLOAT: "numbers with fractions"}
+_SHOWN = 5
+
+
+def drift_findings(
+    statistics: str, served: str | None, *, splits: Sequence[str], schema: schema_pb2.Schema
+) -> Iterator[Finding]:
+    """Where the data have drifted, and what could not be compared.
+
+    Args:
+        statistics: folder of an ExampleStatistics artifact.
+        served: the same of the data that the served model was trained on; None if there is none.
+        splits: names of the splits to compare, each with its namesake.
+        schema: the curated schema.
+    """
+    skews = [feature.name for feature in schema.feature if feature.HasField("skew_comparator")]
+    if skews:
+        yield _nothing_to_compare(skews, "skew_comparator", "are no statistics of requests")
+    drifts = [feature.name for feature in schema.feature if feature.HasField("drift_comparator")]
+    if drifts and served is None:
+        yield _nothing_to_compare(drifts, "drift_comparator", "are no earlier data that a served model was trained on")
+    elif drifts:
+        for split in splits:
+            yield from _drifts(statistics, str(served), split, schema, drifts)
+
+
+def type_findings(
+    statistics: str, served: str | None, *, splits: Sequence[str], columns: Collection[str] | None
+) -> Iterator[Finding]:
+    """Which columns have another type than in the data that the served model was trained on.
+
+    Args:
+        statistics: as `drift_findings`.
+        served: as `drift_findings`.
+        splits: as `drift_findings`.
+        columns: the columns that the model reads; None if it reads all.
+    """
+    for split in splits if served else ():
+        before = _types(f"{served}/Split-{split}")
+        for name, kind in _types(f"{statistics}/Split-{split}").items():
+            if (columns is None or name in columns) and before.get(name, kind) != kind:
+                text = (
+                    f"holds {_words(kind)}, but {_words(before[name])} in the data of the served model, which cannot "
+                    "be compared on them; correct it, or start anew with gates.evaluation.baseline=none"
+                )
+                yield finding(split, name, "TYPE_CHANGED", text)
+
+
+def _drifts(
+    statistics: str, served: str, split: str, schema: schema_pb2.Schema, columns: Collection[str]
+) -> Iterator[Finding]:
+    path = f"Split-{split}/FeatureStats.pb"
+    if not fileio.exists(f"{served}/{path}"):
+        yield _nothing_to_compare(columns, "drift_comparator", f"is no {split} split in the data of the served model")
+        return
+    found = tfdv.validate_statistics(
+        _read(f"{statistics}/{path}"), schema, previous_statistics=_read(f"{served}/{path}")
+    )
+    for name, info in sorted(found.anomaly_info.items()):
+        for reason in info.reason:
+            if reason.type in _DRIFTS:
+                text = f"has drifted from the data of the served model: {reason.description.rstrip('. ')}"
+                yield finding(split, name, _REASON.Name(reason.type), text)
+
+
+def _nothing_to_compare(columns: Collection[str], comparator: str, what: str) -> Finding:
+    names = sorted(columns)
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    text = f"the schema has a {comparator} for {shown}, but there {what} to compare with"
+    return Finding(text, frozenset(), refuses=False)
+
+
+def _types(folder: str) -> dict[str, int]:
+    """The types of the columns that have values, INT, FLOAT or STRING."""
+    if not fileio.exists(f"{folder}/FeatureStats.pb"):
+        return {}
+    [dataset] = _read(f"{folder}/FeatureStats.pb").datasets
+    found = {}
+    for feature in dataset.features:
+        stats = feature.num_stats if feature.type in _KINDS else feature.string_stats
+        if stats.common_stats.tot_num_values:
+            found[feature.path.step[0]] = feature.type if feature.type in _KINDS else Statistics.STRING
+    return found
+
+
+def _words(kind: int) -> str:
+    return _KINDS.get(kind, "text")
+
+
+def _read(path: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+    with fileio.open(path, "rb") as file:
+        return statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read())

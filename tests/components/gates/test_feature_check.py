@@ -1,0 +1,114 @@
+"""What each kind of feature cannot read is refused by name before Transform, and what it can is counted."""
+
+import pandas as pd
+import pytest
+import tensorflow_data_validation as tfdv
+
+from components.gates.data_gate import INFERRED
+from components.gates.findings import read_notices
+from components.refusal import GateRefused
+from tests.components.gates.validated import GOOD, gate, write_artifacts
+from trainer.parameters import Features
+
+pytestmark = pytest.mark.tensorflow
+
+
+def checked(folder, values, features: dict | None, **parameters) -> tuple[str, ...]:
+    """Run the gate on a column ``x`` of these values; returns the notices."""
+    frame = pd.DataFrame({"x": values, "y": [0, 1] * (len(values) // 2)})
+    schema = tfdv.infer_schema(tfdv.generate_statistics_from_dataframe(frame))
+    artifacts = write_artifacts(folder, schema, {"train": frame})
+    given = Features.model_validate(features).model_dump_json() if features else INFERRED
+    gate(artifacts, features=given, **parameters)
+    return read_notices(artifacts["notices"].uri)
+
+
+CODES = {"kind": "category", "codes": 5}
+VECTOR = {"kind": "vector", "length": 3}
+JSON_LIST = {"kind": "list", "json_list": True}
+PICTURE = {"kind": "image", "height": 2, "width": 2}
+NO_DATES = ["2024-02-01", "1.2.2024"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "message"),
+    [
+        ("number", ["$1.20", "$1.20", "$3", "$4"], r"train/x: holds text, such as '\$1\.20', which the kind number"),
+        ("text", [1, 2, 3, 4], r"x: holds numbers, such as 4, which the kind text does not read"),
+        ("category", [1.5, 2.5, 3.5, 4.5], r"x: holds numbers, such as 4\.5, which the kind category does not read"),
+        (CODES, ["a", "b", "a", "b"], r"x: holds text, such as '[ab]', but codes are integers; drop codes: 5"),
+        (CODES, [-2, -1, -2, -1], r"x: ranges from -2 to -1, but codes: 5 means 0 to 4 \(CODE_OUT_OF_RANGE\)"),
+        (CODES, [17031, 17032, 17031, 5], r"x: ranges from 5 to 17032, but codes: 5 means 0 to 4"),
+        (
+            "category",
+            [["a"], ["a", "b"]],
+            r"x: holds up to 2 values in a row, but the kind category one \(KIND_VALUES\)",
+        ),
+        ("date", [["2024-02-01"], NO_DATES], r"x: holds up to 2 values in a row, but the kind date one"),
+        (None, [[1.0, 2.0], [1.0, 2.0]], r"x: holds up to 2 values in a row, but the kind number one"),
+        (VECTOR, [[1.0, 2.0, 3.0], [1.0, 2.0]], r"x: holds 2 values in a row, but the kind vector 3"),
+        (VECTOR, [[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0]], r"x: holds up to 4 values in a row, but the kind vector 3"),
+        (VECTOR, ["[1, 2, 3]"] * 2, r"x: holds text, such as '\[1, 2, 3\]', which the kind vector does not read"),
+        ("date", NO_DATES * 2, r"x: 2 of 4 rows \(50\.00%\), such as '1\.2\.2024', hold no date; write 2024-01-31"),
+        ("date", ["2024-02-31", "2024-02-01"], r"x: 1 of 2 rows \(50\.00%\), such as '2024-02-31', hold no date"),
+        ("date", [20240131, 20240201], r"x: ranges from 20240131 to 20240201, which look like days such as 20240131"),
+        (
+            "date",
+            [1999, 2024],
+            r"x: ranges from 1999 to 2024, which look like years but are read as seconds since 1970",
+        ),
+        (JSON_LIST, ['["a"]', "a;b"], r"x: 1 of 2 rows \(50\.00%\), such as 'a;b', hold no JSON list"),
+        (PICTURE, ["photos/1.png", "photos/2.png"], r"x: 2 of 2 rows .*such as 'photos/1\.png', hold no picture"),
+        (PICTURE, [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]], r"x: holds 3 values in a row, but the kind image 4"),
+    ],
+)
+def test_what_a_kind_cannot_read_is_refused_by_name(tmp_path, kind, values, message):
+    with pytest.raises(GateRefused, match=message) as error:
+        checked(tmp_path, values, kind and {"x": kind})
+    assert len(str(error.value)) <= 300
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (CODES, [0, 4, 0, 4]),
+        (VECTOR, [[1.0, 2.0, 3.0], None]),
+        ("list", [["a"], ["a", "b"]]),
+        ({"kind": "list", "separator": ";"}, ["a", "a;b"]),
+        (JSON_LIST, ['["a"]', " [1, 2]\n"]),
+        ("date", ["2024-02-01", "2024-02-01T12:00:00Z"]),
+        ("date", [1706659200, 1706745600]),
+        ("date", ["", "2024-02-01"]),
+        ("text", ["", "a b"]),
+        (PICTURE, [b"\x89PNG", b"BM...."]),
+        (PICTURE, [[1.0] * 4, [1.0] * 4]),
+        (None, ["a", "b"]),
+        (None, [1.5, 2.5]),
+    ],
+)
+def test_what_a_kind_can_read_passes_without_a_word(tmp_path, kind, values):
+    assert checked(tmp_path, values, kind and {"x": kind}) == ()
+
+
+def test_codes_out_of_range_are_counted_and_refuse_only_when_asked_for(tmp_path):
+    values = [-1, 0, 1, 99]
+    [notice] = checked(tmp_path / "1", values, {"x": CODES})
+    assert notice == (
+        "train/x: 2 of 4 rows (50.00%), such as -1, have a code that is not in 0 to 4, so that they share the id of "
+        "unseen values (CODE_OUT_OF_RANGE)"
+    )
+    with pytest.raises(GateRefused, match="CODE_OUT_OF_RANGE"):
+        checked(tmp_path / "2", values, {"x": CODES}, fail_on="warning")
+    assert checked(tmp_path / "3", values, {"x": CODES}, fail_on="warning", allow="x:CODE_OUT_OF_RANGE") == ()
+
+
+def test_a_column_that_no_row_has_is_refused_with_the_nearest_name(tmp_path):
+    schema = tfdv.infer_schema(tfdv.generate_statistics_from_dataframe(GOOD))
+    artifacts = write_artifacts(tmp_path, schema, {"train": GOOD})
+    features = Features.model_validate({"fares": "number"}).model_dump_json()
+    with pytest.raises(GateRefused, match=r"train/fares: is in no row, but features names it; there are 'fare', "):
+        gate(artifacts, features=features)
+
+
+def test_dates_that_are_no_dates_can_be_allowed(tmp_path):
+    assert checked(tmp_path, NO_DATES, {"x": "date"}, allow="x:DATE_UNREADABLE") == ()

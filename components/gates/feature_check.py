@@ -67,7 +67,7 @@ def _missing(split: str, rows: int, features: Features, seen: Mapping[str, Stati
             text = f"is in no row, but features names it; there are {known_names(present, like=name)}"
             yield finding(split, name, "COLUMN_MISSING", text)
         elif name not in present:
-            yield finding(split, name, "COLUMN_EMPTY", f"has no value in any of {rows:,} rows; drop it under features")
+            yield finding(split, name, "COLUMN_EMPTY", f"has no value in any of {rows:,} rows", refuses=False)
 
 
 def _sources(features: Features, seen: Mapping[str, Statistics]) -> Iterator[tuple[Column[Any], str]]:

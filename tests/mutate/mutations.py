@@ -33,6 +33,20 @@ MUTATIONS = (
         _DATA_GATE,
     ),
     Mutation(
+        "DataGate lets everything pass that a kind cannot read",
+        "components/gates/feature_check.py",
+        "faults = list(column.options.faults(found))",
+        "faults = []",
+        (f"{_GATES}/test_feature_check.py",),
+    ),
+    Mutation(
+        "DataGate ignores drift",
+        "components/gates/drift_check.py",
+        "if reason.type in _DRIFTS:",
+        "if False:",
+        (f"{_GATES}/test_drift_check.py",),
+    ),
+    Mutation(
         "ModelGate ignores the Evaluator",
         "components/gates/model_gate.py",
         "failures = [] if blessed else evaluator_failures",

@@ -65,6 +65,7 @@ def results(task: str, tmp_path: Path) -> Results:
         model_run_uri=str(tmp_path),
         examples_uri=str(tmp_path),
         left_out="1,203 of 4,203 rows by data.where",
+        notices=("train/zone: 12 codes out of range",),
     )
 
 
@@ -101,11 +102,13 @@ def test_summary_and_report_speak_of_the_task_s_own_metrics(tmp_path, task, wors
     text = "\n".join(summary.lines(settings, found, answers, seconds=1.0, log_file=tmp_path / "log"))
     assert f"where kind={worst} (" in text
     assert "  left out    1,203 of 4,203 rows by data.where\n" in text
+    assert "  notice      train/zone: 12 codes out of range\n" in text
     words = "  ".join(f"{what} {value}" for what, value in said.items())
     assert text.count(f"{words}  truth {truth}") == 3
     page = report.write(settings, found, answers).read_text()
     assert page.count("<svg") == 2
     assert "Left out: 1,203 of 4,203 rows by data.where." in page
+    assert "Notice: train/zone: 12 codes out of range." in page
     assert "mean absolute error by slice" in page.lower() if task == "regression" else "Accuracy by slice" in page
     for word in (*said, *said.values(), truth, "(8 bytes)", "0.125"):
         assert word in page

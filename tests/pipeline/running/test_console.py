@@ -47,11 +47,14 @@ def test_a_line_per_node_with_what_the_trainer_reports():
         progress.start("Trainer")
         logging.getLogger("trainer.loop.progress").info("epoch %d [bold]", 3)
         progress.end(NodeEnd(node="Trainer", state="done", seconds=4.25))
+        progress.start("DataGate")
+        logging.getLogger("components.notices").warning("train/zone: codes [0]")
     progress.end(NodeEnd(node="Pusher", state="not run"))
     progress.end(NodeEnd(node="Evaluator", state="cached", seconds=0.01))
     progress.end(NodeEnd(node="DataGate", state="refused", seconds=0.01, reason="why"))
     assert out.getvalue().splitlines() == [
         "✓ Trainer              4.2 s  epoch 3 [bold]",
+        "  ! DataGate: train/zone: codes [0]",
         "· Pusher                      not part of this run",
         "= Evaluator            0.0 s  from cache",
         "✗ DataGate             0.0 s",

@@ -14,10 +14,11 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
-from components.gates.drift_check import drift_findings, type_findings
+from components.gates.drift_check import Before, drift_findings, drifting, served_data, type_findings
 from components.gates.feature_check import feature_findings
 from components.gates.findings import Finding, write_notices
 from components.gates.label_check import label_anomalies
+from components.gates.previous_span import Spans, previous_statistics
 from components.gates.weight_check import weight_anomalies
 from components.notices import notices as notices_logger
 from components.refusal import GateRefused
@@ -44,6 +45,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     allow: Parameter[str] = "",
     example_weight: Parameter[str] = "",
     features: Parameter[str] = "",
+    previous_span: Parameter[str] = "",
     served_statistics: OptionalInputArtifact[standard_artifacts.ExampleStatistics] = None,
 ) -> None:
     """Refuse the data if ExampleValidator found anomalies, or no model can learn from a split.
@@ -59,6 +61,8 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
         allow: accepted anomalies, comma-separated ``feature:REASON`` or ``feature`` (any reason).
         example_weight: the column that holds the example weights; empty without weights.
         features: a `trainer.parameters.Features` as JSON; `INFERRED` for every column by its type.
+        previous_span: `components.gates.previous_span.Spans` as JSON, to compare with before anything is served; empty
+            without spans.
         served_statistics: as ``statistics``, of the data that the served model was trained on; None in a first run.
 
     Raises:
@@ -73,7 +77,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     more = [
         *_label_and_weight(data, wanted, example_weight),
         *_features(data, features, {*wanted.columns, example_weight}, served),
-        *drift_findings(data.statistics, served, splits=splits, schema=_schema(schema.uri)),
+        *_drift(data, _schema(schema.uri), served, previous_span),
     ]
     texts: list[str] = []
     for each in more:
@@ -111,6 +115,14 @@ def _features(data: Data, features: str, others: Collection[str], served: str | 
     yield from feature_findings(data.statistics, data.examples, splits=data.splits, features=wanted, others=others)
     read = {*wanted.names(), *others} if wanted else None
     yield from type_findings(data.statistics, served, splits=data.splits, columns=read)
+
+
+def _drift(data: Data, schema: schema_pb2.Schema, served: str | None, previous_span: str) -> Iterator[Finding]:
+    before = served_data(served) if served else None
+    if before is None and previous_span and drifting(schema):
+        earlier = previous_statistics(Spans.model_validate_json(previous_span))
+        before = Before("the span before", lambda _: earlier) if earlier else None
+    yield from drift_findings(data.statistics, before, splits=data.splits, schema=schema)
 
 
 def _schema(uri: str) -> schema_pb2.Schema:

@@ -6,7 +6,8 @@ once more, as the baseline of the evaluation, so that its columns must have kept
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
@@ -15,32 +16,65 @@ from tfx.dsl.io import fileio
 from components.gates.findings import Finding, finding
 from components.gates.label_check import Statistics
 
-_REASON = anomalies_pb2.AnomalyInfo.Type
-_DRIFTS = {_REASON.COMPARATOR_L_INFTY_HIGH, _REASON.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH}
+_Statistics = statistics_pb2.DatasetFeatureStatisticsList
+_Measured = anomalies_pb2.DriftSkewInfo.Measurement
+# As TFDV names the anomalies.
+_DRIFTS: Mapping[int, str] = {
+    _Measured.L_INFTY: "COMPARATOR_L_INFTY_HIGH",
+    _Measured.JENSEN_SHANNON_DIVERGENCE: "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH",
+    _Measured.NORMALIZED_ABSOLUTE_DIFFERENCE: "COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH",
+}
 _KINDS: Mapping[int, str] = {Statistics.INT: "integers", Statistics.FLOAT: "numbers with fractions"}
 _SHOWN = 5
 
 
+class Before(NamedTuple):
+    """Data to compare with.
+
+    Attributes:
+        words: what they are, for messages.
+        statistics: the statistics for a split; None if there are none.
+    """
+
+    words: str
+    statistics: Callable[[str], _Statistics | None]
+
+
+def served_data(folder: str) -> Before:
+    """The data that the served model was trained on, given the folder of their statistics."""
+
+    def of_split(split: str) -> _Statistics | None:
+        path = f"{folder}/Split-{split}/FeatureStats.pb"
+        return _read(path) if fileio.exists(path) else None
+
+    return Before("the data of the served model", of_split)
+
+
 def drift_findings(
-    statistics: str, served: str | None, *, splits: Sequence[str], schema: schema_pb2.Schema
+    statistics: str, before: Before | None, *, splits: Sequence[str], schema: schema_pb2.Schema
 ) -> Iterator[Finding]:
     """Where the data have drifted, and what could not be compared.
 
     Args:
         statistics: folder of an ExampleStatistics artifact.
-        served: the same of the data that the served model was trained on; None if there is none.
-        splits: names of the splits to compare, each with its namesake.
+        before: what to compare with; None if there is nothing.
+        splits: names of the splits to compare.
         schema: the curated schema.
     """
     skews = [feature.name for feature in schema.feature if feature.HasField("skew_comparator")]
     if skews:
         yield _nothing_to_compare(skews, "skew_comparator", "are no statistics of requests")
-    drifts = [feature.name for feature in schema.feature if feature.HasField("drift_comparator")]
-    if drifts and served is None:
+    drifts = drifting(schema)
+    if drifts and before is None:
         yield _nothing_to_compare(drifts, "drift_comparator", "are no earlier data that a served model was trained on")
-    elif drifts:
+    elif drifts and before:
         for split in splits:
-            yield from _drifts(statistics, str(served), split, schema, drifts)
+            yield from _drifts(statistics, before, split, schema, drifts)
+
+
+def drifting(schema: schema_pb2.Schema) -> list[str]:
+    """The features that have a drift comparator."""
+    return [feature.name for feature in schema.feature if feature.HasField("drift_comparator")]
 
 
 def type_findings(
@@ -50,8 +84,8 @@ def type_findings(
 
     Args:
         statistics: as `drift_findings`.
-        served: as `drift_findings`.
-        splits: as `drift_findings`.
+        served: the same of the data that the served model was trained on; None if there is none.
+        splits: names of the splits to compare, each with its namesake.
         columns: the columns that the model reads; None if it reads all.
     """
     for split in splits if served else ():
@@ -66,20 +100,19 @@ def type_findings(
 
 
 def _drifts(
-    statistics: str, served: str, split: str, schema: schema_pb2.Schema, columns: Collection[str]
+    statistics: str, before: Before, split: str, schema: schema_pb2.Schema, columns: Collection[str]
 ) -> Iterator[Finding]:
-    path = f"Split-{split}/FeatureStats.pb"
-    if not fileio.exists(f"{served}/{path}"):
-        yield _nothing_to_compare(columns, "drift_comparator", f"is no {split} split in the data of the served model")
+    earlier = before.statistics(split)
+    if earlier is None:
+        yield _nothing_to_compare(columns, "drift_comparator", f"is no {split} split in {before.words}")
         return
-    found = tfdv.validate_statistics(
-        _read(f"{statistics}/{path}"), schema, previous_statistics=_read(f"{served}/{path}")
-    )
-    for name, info in sorted(found.anomaly_info.items()):
-        for reason in info.reason:
-            if reason.type in _DRIFTS:
-                text = f"has drifted from the data of the served model: {reason.description.rstrip('. ')}"
-                yield finding(split, name, _REASON.Name(reason.type), text)
+    now = _read(f"{statistics}/Split-{split}/FeatureStats.pb")
+    found = tfdv.validate_statistics(now, schema, previous_statistics=earlier)
+    for info in found.drift_skew_info:
+        for moved in info.drift_measurements:
+            if moved.type in _DRIFTS and moved.value > moved.threshold:
+                text = f"has moved by {moved.value:.3g} from {before.words}, more than {moved.threshold:g}"
+                yield finding(split, info.path.step[0], _DRIFTS[moved.type], text)
 
 
 def _nothing_to_compare(columns: Collection[str], comparator: str, what: str) -> Finding:
@@ -106,6 +139,6 @@ def _words(kind: int) -> str:
     return _KINDS.get(kind, "text")
 
 
-def _read(path: str) -> statistics_pb2.DatasetFeatureStatisticsList:
+def _read(path: str) -> _Statistics:
     with fileio.open(path, "rb") as file:
-        return statistics_pb2.DatasetFeatureStatisticsList.FromString(file.read())
+        return _Statistics.FromString(file.read())

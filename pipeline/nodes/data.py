@@ -16,12 +16,15 @@ from tfx.proto import example_gen_pb2
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import ExampleStatistics, PushedModel
 
+from components.example_gen import spans
 from components.example_gen.driver import WindowExampleGen
 from components.example_gen.executor import Executor as ExampleGenExecutor
 from components.example_gen.executor import custom_config as example_gen_config
+from components.example_gen.reading import Reading
 from components.example_gen.rows.options import ByColumn, ByFiles, ByRow, Rows, Splits
 from components.example_gen.sql.component import sql_example_gen  # part: sql
 from components.gates.data_gate import INFERRED, DataGate
+from components.gates.previous_span import Spans
 from components.push.served_statistics import ServedStatisticsStrategy
 from pipeline.checks.columns import schema_features
 from pipeline.checks.reading import reading_of
@@ -49,6 +52,7 @@ def add_validated_examples(graph: Graph) -> None:
             **_served_statistics(graph),
             schema=schema_gen.outputs["schema"],
             features=_features(config),
+            previous_span=_previous_span(graph),
             anomalies=graph.output("ExampleValidator.anomalies"),
             statistics=statistics,
             examples=example_gen.outputs["examples"],
@@ -92,8 +96,7 @@ def _example_gen(graph: Graph) -> BaseComponent:
         window=data.window,
         patterns=tuple(data.patterns.values()),
     )
-    types = schema_features(config.schema_path) if config.schema_path else {}
-    reading = reading_of(config, types)
+    reading = _reading(config)
     arguments = {
         "input_config": example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name=name, pattern=glob) for name, glob in data.patterns.items()]
@@ -126,6 +129,20 @@ def _features(config: Config) -> str:
     if config.features:
         return config.features.model_dump_json()
     return INFERRED if config.trainer.preprocessing_fn == TrainerConfig().preprocessing_fn else ""
+
+
+def _previous_span(graph: Graph) -> str:
+    """What the data gate compares with before anything is served."""
+    data = graph.config.data
+    patterns = [pattern for pattern in data.patterns.values() if spans.has_spans(pattern)]
+    if graph.config.platform is not None or len(patterns) != 1:
+        return ""
+    given = Spans(base=graph.places.data, pattern=patterns[0], window=data.window, reading=_reading(graph.config))
+    return given.model_dump_json()
+
+
+def _reading(config: Config) -> Reading:
+    return reading_of(config, schema_features(config.schema_path) if config.schema_path else {})
 
 
 def _served_statistics(graph: Graph) -> dict[str, Channel]:

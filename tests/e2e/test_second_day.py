@@ -75,8 +75,8 @@ def test_drift_from_the_served_model_s_data_refuses(days):
     before = versions(days)
     write_day(days, 2, shift=5.0, towns=TOWNS[:1])
     outcome = run(days, "--set", "schema=schema/days.pbtxt")
-    assert_refused(outcome, "train/Home Town: has drifted from the data of the served model")
-    assert "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH" in outcome.err
+    assert_refused(outcome, "train/Home Town: has moved by 0.")
+    assert "train/x: has moved by 0." in outcome.err
     assert versions(days) == before
 
 
@@ -86,6 +86,19 @@ def test_a_column_of_another_type_is_one_line(days):
     outcome = run(days)
     assert_refused(outcome, "train/age: holds text, but integers in the data of the served model")
     assert versions(days) == before
+
+
+def test_an_own_function_s_output_that_no_network_reads_is_refused_before_the_training(days):
+    (days.folder / "own.py").write_text(
+        "import tensorflow as tf\n\nfrom trainer import preprocessing\n\n\n"
+        "def preprocessing_fn(inputs, custom_config):\n"
+        "    outputs = preprocessing.preprocessing_fn(inputs, custom_config)\n"
+        "    return outputs | {'decade': outputs['ids'][:, :1] // 10}\n"
+    )
+    outcome = run(days, "--set", "trainer.preprocessing_fn=own.preprocessing_fn", "--set", "data.files=day-1.csv")
+    assert outcome.code == 3, outcome.out + outcome.err
+    [line] = outcome.err.splitlines()
+    assert line.startswith("Trainer refused: preprocessing_fn: 'decade' is an integer whose range is not known")
 
 
 def test_new_rows_a_new_value_and_a_new_column_are_pushed(days):

@@ -42,8 +42,8 @@ MUTATIONS = (
     Mutation(
         "DataGate ignores drift",
         "components/gates/drift_check.py",
-        "if reason.type in _DRIFTS:",
-        "if False:",
+        "moved.value > moved.threshold",
+        "False",
         (f"{_GATES}/test_drift_check.py",),
     ),
     Mutation(

@@ -1,5 +1,7 @@
 """The data are compared with those of the served model, by the comparators of the schema and by type."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -44,8 +46,14 @@ def test_a_span_like_the_one_before_passes_without_a_word(spans):
 @pytest.mark.parametrize(
     ("new", "message"),
     [
-        (span(shift=3.0), r"train/x: has drifted from the data of the served model: .*JENSEN_SHANNON_DIVERGENCE_HIGH"),
-        (span(colours="r"), r"train/c: has drifted from the data of the served model: .*COMPARATOR_L_INFTY_HIGH"),
+        (
+            span(shift=3.0),
+            r"train/x: has moved by 0\.\d+ from the data of the served model, more than 0\.1 \(COMPARATOR_JENSEN_",
+        ),
+        (
+            span(colours="r"),
+            r"train/c: has moved by 0\.\d+ from the data of the served model, more than 0\.1 \(COMPARATOR_L_INFTY_",
+        ),
     ],
 )
 def test_drift_refuses_by_name_unless_allowed(spans, new, message):
@@ -86,3 +94,16 @@ def test_a_column_of_another_type_than_the_served_model_s_refuses(spans, before,
         return
     with pytest.raises(GateRefused, match=r"train/x: holds numbers with fractions, but .* in the data of the served"):
         gate(artifacts, served_statistics=served, features=features)
+
+
+def test_before_anything_is_served_the_span_before_is_compared(spans, tmp_path):
+    artifacts, _ = spans(span(shift=3.0), span())
+    given = {"base": str(tmp_path / "data"), "pattern": "day-{SPAN}.csv", "window": 1, "reading": {"kind": "csv"}}
+    (tmp_path / "data").mkdir()
+    for day, shift in ((1, 3.0), (2, 0.0), (3, 3.0)):
+        span(shift=shift).to_csv(tmp_path / "data" / f"day-{day}.csv", index=False)
+    with pytest.raises(GateRefused, match=r"train/x: has moved by 0\.\d+ from the span before, more than 0\.1 \("):
+        gate(artifacts, previous_span=json.dumps(given))
+    gate(artifacts, previous_span=json.dumps(given | {"window": 2}))
+    gate(artifacts, previous_span=json.dumps(given | {"window": 3}))
+    assert "but there are no earlier data" in read_notices(artifacts["notices"].uri)[0]

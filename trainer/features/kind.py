@@ -50,10 +50,14 @@ class Kind(Strict):
             is_what = f"text, such as {seen.sample}" if seen.kind == "BYTES" else f"numbers, such as {seen.sample}"
             yield Fault("KIND_TYPE", f"holds {is_what}, which the kind {self.kind} does not read")
         elif limit is not None and seen.most > limit:
-            wanted = "one" if limit == 1 else f"{limit:,}"
-            yield Fault("KIND_VALUES", f"holds up to {seen.most:,} values in a row, but the kind {self.kind} {wanted}")
+            wanted = "one; choose list or vector" if limit == 1 else f"{limit:,}"
+            yield Fault(
+                "KIND_VALUES", f"holds up to {seen.most:,} values in a row, but the kind {self.kind} reads {wanted}"
+            )
         elif limit is not None and 0 < seen.fewest < limit:
-            yield Fault("KIND_VALUES", f"holds {seen.fewest:,} values in a row, but the kind {self.kind} {limit:,}")
+            yield Fault(
+                "KIND_VALUES", f"holds {seen.fewest:,} values in a row, but the kind {self.kind} reads {limit:,}"
+            )
 
     def row_test(self, seen: Seen) -> RowTest | None:
         """The question about single rows that the statistics leave open, if there is one; there are no `faults`."""

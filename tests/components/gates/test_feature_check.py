@@ -42,12 +42,16 @@ NO_DATES = ["2024-02-01", "1.2.2024"]
         (
             "category",
             [["a"], ["a", "b"]],
-            r"x: holds up to 2 values in a row, but the kind category one \(KIND_VALUES\)",
+            r"x: holds up to 2 values in a row, but the kind category reads one; choose list or vector \(KIND",
         ),
-        ("date", [["2024-02-01"], NO_DATES], r"x: holds up to 2 values in a row, but the kind date one"),
-        (None, [[1.0, 2.0], [1.0, 2.0]], r"x: holds up to 2 values in a row, but the kind number one"),
-        (VECTOR, [[1.0, 2.0, 3.0], [1.0, 2.0]], r"x: holds 2 values in a row, but the kind vector 3"),
-        (VECTOR, [[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0]], r"x: holds up to 4 values in a row, but the kind vector 3"),
+        ("date", [["2024-02-01"], NO_DATES], r"x: holds up to 2 values in a row, but the kind date reads one"),
+        (None, [[1.0, 2.0], [1.0, 2.0]], r"x: holds up to 2 values in a row, but the kind number reads one"),
+        (VECTOR, [[1.0, 2.0, 3.0], [1.0, 2.0]], r"x: holds 2 values in a row, but the kind vector reads 3"),
+        (
+            VECTOR,
+            [[1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0]],
+            r"x: holds up to 4 values in a row, but the kind vector reads 3",
+        ),
         (VECTOR, ["[1, 2, 3]"] * 2, r"x: holds text, such as '\[1, 2, 3\]', which the kind vector does not read"),
         ("date", NO_DATES * 2, r"x: 2 of 4 rows \(50\.00%\), such as '1\.2\.2024', hold no date; write 2024-01-31"),
         ("date", ["2024-02-31", "2024-02-01"], r"x: 1 of 2 rows \(50\.00%\), such as '2024-02-31', hold no date"),
@@ -59,7 +63,7 @@ NO_DATES = ["2024-02-01", "1.2.2024"]
         ),
         (JSON_LIST, ['["a"]', "a;b"], r"x: 1 of 2 rows \(50\.00%\), such as 'a;b', hold no JSON list"),
         (PICTURE, ["photos/1.png", "photos/2.png"], r"x: 2 of 2 rows .*such as 'photos/1\.png', hold no picture"),
-        (PICTURE, [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]], r"x: holds 3 values in a row, but the kind image 4"),
+        (PICTURE, [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]], r"x: holds 3 values in a row, but the kind image reads 4"),
     ],
 )
 def test_what_a_kind_cannot_read_is_refused_by_name(tmp_path, kind, values, message):

@@ -38,7 +38,8 @@ def feature_findings(
         if not rows:
             continue
         wanted = features or _inferred(seen, others)
-        yield from _missing(split, rows, wanted, seen)
+        names = wanted.names() if features else sorted(set(seen) - set(others))
+        yield from _missing(split, rows, names, seen)
         tests: dict[tuple[str, int], RowTest] = {}
         for column, source in _sources(wanted, seen):
             found = _seen(seen[source])
@@ -60,9 +61,9 @@ def _inferred(seen: Mapping[str, Statistics], others: Collection[str]) -> Featur
     )
 
 
-def _missing(split: str, rows: int, features: Features, seen: Mapping[str, Statistics]) -> Iterator[Finding]:
+def _missing(split: str, rows: int, names: Sequence[str], seen: Mapping[str, Statistics]) -> Iterator[Finding]:
     present = {name for name, feature in seen.items() if _common(feature).tot_num_values}
-    for name in features.names():
+    for name in names:
         if name not in seen:
             text = f"is in no row, but features names it; there are {known_names(present, like=name)}"
             yield finding(split, name, "COLUMN_MISSING", text)

@@ -114,5 +114,10 @@ def test_a_column_that_no_row_has_is_refused_with_the_nearest_name(tmp_path):
         gate(artifacts, features=features)
 
 
+@pytest.mark.parametrize("features", [None, {"x": "number"}])
+def test_a_column_without_any_value_is_told(tmp_path, features):
+    assert checked(tmp_path, [float("nan")] * 4, features) == ("train/x: has no value in any of 4 rows (COLUMN_EMPTY)",)
+
+
 def test_dates_that_are_no_dates_can_be_allowed(tmp_path):
     assert checked(tmp_path, NO_DATES, {"x": "date"}, allow="x:DATE_UNREADABLE") == ()

@@ -16,7 +16,9 @@ import bootstrap
 
 # Runs the set-up offline: the tools and glibc come from this environment, and pip, which only they need, is left out.
 _DRIVER = """
-import shutil, sys
+import shutil, signal, sys
+# As in a terminal: a shell starts background jobs with Ctrl-C ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 import bootstrap
 lock, venv, prefix, version = sys.argv[1:]
@@ -72,8 +74,6 @@ class SetUp:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # As in a terminal: a shell starts background jobs with Ctrl-C ignored, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     def run(self, version: str = "") -> tuple[int, list[str], str]:

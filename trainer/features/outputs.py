@@ -33,6 +33,7 @@ class Outputs:
     def __init__(self) -> None:
         self._numbers: list[tf.Tensor] = []
         self._scaled: list[tf.Tensor] = []
+        self._binned: dict[int, tf.Tensor] = {}
         self._ids: list[tf.Tensor] = []
         self._columns: list[IdColumn] = []
         self._words: list[tuple[tf.Tensor, int, int]] = []
@@ -47,7 +48,11 @@ class Outputs:
         self._scaled.append(values)
 
     def piecewise(self, values: tf.Tensor, bins: int) -> None:
-        """Numbers, float64 ``[batch, n]``, as their place in each of ``bins`` quantile bins, from 0 to 1."""
+        """Numbers, float64 ``[batch, n]``, and beside them their places on an axis of ``bins`` quantile bins.
+
+        A place is a float32 from 0 to ``bins``: its whole part is the bin, its fraction where in the bin the number
+        lies. So one value carries what the network spreads over all bins. The place of a missing number is 0.
+        """
         self.numbers(values)
         edges = _quantiles(values, bins + 2)
         lower, length = edges[:, :-1], edges[:, 1:] - edges[:, :-1]
@@ -55,7 +60,7 @@ class Outputs:
         # A bin without width is a step.
         place = tf.where(length > 0, above / tf.where(length > 0, length, 1.0), tf.cast(above >= 0, tf.float32))
         place = tf.where(tf.math.is_nan(place), 0.0, tf.clip_by_value(place, 0.0, 1.0))
-        self.scaled(tf.reshape(place, [-1, width(values) * bins]))
+        self._binned[bins] = tf.reduce_sum(place, axis=2)
 
     def buckets(self, values: tf.Tensor, columns: Sequence[IdColumn]) -> None:
         """Numbers, float64 ``[batch, n]``, as the ids of quantile buckets, equally many of each column."""
@@ -101,8 +106,9 @@ class Outputs:
         self._others[f"image_{index}"] = pixels
 
     def finish(self) -> dict[str, tf.Tensor]:
-        """All outputs by name: `NUMBERS` float32, `IDS` int64, and bags and pictures."""
+        """All outputs by name: `NUMBERS` float32, `IDS` int64, and places in bins, bags and pictures."""
         outputs = dict(self._others)
+        outputs.update((names.bins_name(bins), places) for bins, places in self._binned.items())
         if self._numbers or self._scaled:
             standard = [_standardised(tf.concat(self._numbers, axis=1))] if self._numbers else []
             outputs[NUMBERS] = tf.concat([*standard, *self._scaled], axis=1)

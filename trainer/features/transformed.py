@@ -44,17 +44,32 @@ class Ids:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Places:
+    """Numbers as places on axes of quantile bins, float32 ``[batch, width]`` from 0 to ``bins``.
+
+    Attributes:
+        width: int, numbers a row of data.
+        bins: int, bins of each number.
+    """
+
+    width: int
+    bins: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TransformedFeatures:
     """The inputs that a model is built for, by name.
 
     Attributes:
         numbers: width of float32 inputs ``[batch, width]``.
+        places: float32 inputs that a network spreads over quantile bins.
         ids: int64 inputs, each column of which has a meaning of its own.
         bags: int64 inputs whose ids all mean the same kind of thing; 0 is padding.
         images: height, width and channels of float32 pictures.
     """
 
     numbers: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, Places] = field(default_factory=dict)
     ids: Mapping[str, Ids] = field(default_factory=dict)
     bags: Mapping[str, Ids] = field(default_factory=dict)
     images: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -71,13 +86,17 @@ class TransformedFeatures:
             TrainingRefused: an output is no input of a model: it is text, has no fixed length, or is an integer whose
                 range is not known.
         """
-        numbers, ids, bags, images = {}, {}, {}, {}
+        numbers, places, ids, bags, images = {}, {}, {}, {}, {}
         for name, spec in sorted(model_inputs(output.transformed_feature_spec()).items()):
             shape = _shape(name, spec)
             if spec.dtype == tf.float32 and len(shape) == 3:
                 images[name] = shape
             elif spec.dtype == tf.float32 and len(shape) == 1:
-                numbers[name] = shape[0]
+                bins = names.bins_of(name)
+                if bins is None:
+                    numbers[name] = shape[0]
+                else:
+                    places[name] = Places(width=shape[0], bins=bins)
             elif spec.dtype == tf.int64 and len(shape) == 1:
                 size = meaning.size_of(name, output)
                 if size == 1:
@@ -94,7 +113,7 @@ class TransformedFeatures:
                     f"preprocessing_fn: {name!r} is {dtype} of shape {list(shape)}; a model reads float32 [n], int64 "
                     "[n] and pictures, float32 [height, width, channels]."
                 )
-        return cls(numbers=numbers, ids=ids, bags=bags, images=images)
+        return cls(numbers=numbers, places=places, ids=ids, bags=bags, images=images)
 
 
 def _shape(name: str, spec: object) -> tuple[int, ...]:

@@ -21,6 +21,8 @@ _CLASSES = {
     "lamb": keras.optimizers.Lamb,
     "ftrl": keras.optimizers.Ftrl,
 }
+# Patterns of the names of weights that a decay would only pull away from what they are for.
+_NOT_DECAYED = ("bias", "scale")
 WITH_MOMENTUM = frozenset({"sgd", "rmsprop"})
 
 
@@ -83,6 +85,8 @@ def build(options: Loop, *, steps: int) -> keras.optimizers.Optimizer:
     # AdamW has a default decay unless it gets 0; the others take None for no decay.
     decay = chosen.weight_decay if chosen.name == "adamw" else chosen.weight_decay or None
     optimizer = _CLASSES[chosen.name](rate, weight_decay=decay, **momentum)
+    if decay:
+        optimizer.exclude_from_weight_decay(var_names=list(_NOT_DECAYED))
     if options.precision == "float16":
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer

@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.embeddings import BagEmbedding, IdEmbedding
-from trainer.models.layers import HashDropout
+from trainer.models.layers import HashDropout, spread
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops
@@ -25,6 +25,7 @@ class FeatureVector(keras.layers.Layer):
 
     Args:
         numbers: names of float32 inputs ``[batch, n]``, with n.
+        places: names of float32 inputs ``[batch, n]`` that are places in quantile bins, with n and the number of bins.
         ids: names of int64 inputs ``[batch, n]``, with the options of their `IdEmbedding`.
         bags: names of int64 inputs ``[batch, n]``, with the options of their `BagEmbedding`.
         images: height, width and channels of each picture, by name.
@@ -34,13 +35,20 @@ class FeatureVector(keras.layers.Layer):
         self,
         *,
         numbers: Mapping[str, int],
+        places: Mapping[str, Sequence[int]],
         ids: Mapping[str, Mapping[str, Any]],
         bags: Mapping[str, Mapping[str, Any]],
         images: Mapping[str, Sequence[int]],
         **options: Any,
     ):
         super().__init__(**options)
-        self.settings = {"numbers": dict(numbers), "ids": dict(ids), "bags": dict(bags), "images": dict(images)}
+        self.settings = {
+            "numbers": dict(numbers),
+            "places": dict(places),
+            "ids": dict(ids),
+            "bags": dict(bags),
+            "images": dict(images),
+        }
         policy = self.dtype_policy
         self.embeddings = {
             **{name: IdEmbedding(**each, dtype=policy, name=f"{name}_embedding") for name, each in ids.items()},
@@ -55,6 +63,10 @@ class FeatureVector(keras.layers.Layer):
     def call(self, features: Mapping[str, Any]) -> Any:
         """Features by name to ``[batch, width]``."""
         parts = [features[name] for name in self.settings["numbers"]]
+        parts += [
+            ops.reshape(spread(features[name], bins), (-1, width * bins))
+            for name, (width, bins) in self.settings["places"].items()
+        ]
         parts += [self.embeddings[name](features[name])[0] for name in self.settings["ids"]]
         parts += [self.embeddings[name](features[name]) for name in self.settings["bags"]]
         parts += [
@@ -65,6 +77,7 @@ class FeatureVector(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shapes) -> tuple[int | None, int]:
         """The shape of `call`'s result."""
         width = sum(self.settings["numbers"].values())
+        width += sum(math.prod(each) for each in self.settings["places"].values())
         width += sum(each["width"] * each["dim"] for each in self.settings["ids"].values())
         width += sum(each["dim"] for each in self.settings["bags"].values())
         return (None, width + sum(math.prod(shape) for shape in self.settings["images"].values()))
@@ -100,11 +113,12 @@ def build(
     Raises:
         ValueError: there are no features.
     """
-    if not (features.numbers or features.ids or features.bags or features.images):
+    if not (features.numbers or features.places or features.ids or features.bags or features.images):
         raise ValueError("dnn needs at least one feature; name some under features.")
     layers: list[keras.layers.Layer] = [
         FeatureVector(
             numbers=features.numbers,
+            places={name: (places.width, places.bins) for name, places in features.places.items()},
             ids={
                 name: {"width": ids.width, "size": ids.size, "dim": embedding_dim, "untrained": list(ids.untrained)}
                 for name, ids in features.ids.items()

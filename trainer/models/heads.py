@@ -1,11 +1,11 @@
 """The heads of the three tasks: loss, served outputs, and metrics while training.
 
-A model yields logits ``[batch, units]``; the head of its task turns them into a loss and into predictions.
+A model yields logits ``[batch, units]``; the head of its task turns them into a loss and into predictions. An ensemble
+yields ``[batch, members, units]``: its loss is the mean of its members' losses, its prediction the mean of theirs.
 """
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -40,19 +40,33 @@ class Head(ABC):
     score_name: str
     higher_is_better: bool = True
 
-    @abstractmethod
     def losses(self, label: tf.Tensor, logits: tf.Tensor, *, smoothing: float = 0.0) -> tf.Tensor:
         """The loss of each example, float32 ``[batch]``.
 
         Args:
             label: float32 or int64 ``[batch, 1]`` from preprocessing.
-            logits: float ``[batch, units]``.
+            logits: float ``[batch, units]``, or ``[batch, members, units]``.
             smoothing: share of a label, in [0, 1), that is spread evenly over all classes.
         """
+        logits = tf.cast(logits, tf.float32)
+        if logits.shape.rank == 2:
+            return self._losses(label, logits, smoothing)
+        members = logits.shape[1]
+        of_members = self._losses(tf.repeat(label, members, axis=0), tf.reshape(logits, [-1, self.units]), smoothing)
+        return tf.reduce_mean(tf.reshape(of_members, [-1, members]), axis=1)
 
-    @abstractmethod
     def predictions(self, logits: tf.Tensor) -> tf.Tensor:
         """The served output, float32 ``[batch, units]``, from logits."""
+        predictions = self._predictions(tf.cast(logits, tf.float32))
+        return predictions if logits.shape.rank == 2 else tf.reduce_mean(predictions, axis=1)
+
+    @abstractmethod
+    def _losses(self, label: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
+        """The loss of each example, float32 ``[batch]``, of float32 logits ``[batch, units]``."""
+
+    @abstractmethod
+    def _predictions(self, logits: tf.Tensor) -> tf.Tensor:
+        """Predictions of float32 logits, of the same shape."""
 
     def outputs(self, predictions: tf.Tensor) -> dict[str, tf.Tensor]:
         """Everything that is served, by name, from `predictions`."""
@@ -83,14 +97,14 @@ class BinaryHead(Head):
     threshold: float = 0.5
     names: tuple[str, ...] | None = None
 
-    def losses(self, label: tf.Tensor, logits: tf.Tensor, *, smoothing: float = 0.0) -> tf.Tensor:
+    def _losses(self, label: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
         """Sigmoid cross-entropy."""
         target = tf.cast(label, tf.float32) * (1 - smoothing) + smoothing / 2
-        return tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=tf.cast(logits, tf.float32))[:, 0]
+        return tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logits)[:, 0]
 
-    def predictions(self, logits: tf.Tensor) -> tf.Tensor:
+    def _predictions(self, logits: tf.Tensor) -> tf.Tensor:
         """The probability of label 1."""
-        return tf.sigmoid(tf.cast(logits, tf.float32))
+        return tf.sigmoid(logits)
 
     def outputs(self, predictions: tf.Tensor) -> dict[str, tf.Tensor]:
         """The probability, and the name of the predicted class, string ``[batch, 1]``, where a threshold is set."""
@@ -103,8 +117,8 @@ class BinaryHead(Head):
 
     def score(self, label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """1 where the predicted class is the label."""
-        limit = math.log(self.threshold / (1 - self.threshold))
-        return tf.cast(tf.equal(logits[:, 0] > limit, tf.cast(label[:, 0], tf.float32) > 0.5), tf.float32)
+        positive = self.predictions(logits)[:, 0] > self.threshold
+        return tf.cast(tf.equal(positive, tf.cast(label[:, 0], tf.float32) > 0.5), tf.float32)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Area under the ROC curve, and accuracy at the threshold."""
@@ -122,18 +136,18 @@ class MulticlassHead(Head):
     monitor: str = "accuracy"
     score_name: str = "accuracy"
 
-    def losses(self, label: tf.Tensor, logits: tf.Tensor, *, smoothing: float = 0.0) -> tf.Tensor:
+    def _losses(self, label: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
         """Softmax cross-entropy."""
         target = tf.one_hot(tf.cast(label[:, 0], tf.int32), self.units) * (1 - smoothing) + smoothing / self.units
-        return tf.nn.softmax_cross_entropy_with_logits(labels=target, logits=tf.cast(logits, tf.float32))
+        return tf.nn.softmax_cross_entropy_with_logits(labels=target, logits=logits)
 
-    def predictions(self, logits: tf.Tensor) -> tf.Tensor:
+    def _predictions(self, logits: tf.Tensor) -> tf.Tensor:
         """The probability of each class."""
-        return tf.nn.softmax(tf.cast(logits, tf.float32))
+        return tf.nn.softmax(logits)
 
     def score(self, label: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
         """1 where the most probable class is the label."""
-        best = tf.argmax(logits, axis=-1, output_type=tf.int32)
+        best = tf.argmax(self.predictions(logits), axis=-1, output_type=tf.int32)
         return tf.cast(tf.equal(best, tf.cast(label[:, 0], tf.int32)), tf.float32)
 
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -160,16 +174,15 @@ class RegressionHead(Head):
     log: bool = False
     std: float = 1.0
 
-    def losses(self, label: tf.Tensor, logits: tf.Tensor, *, smoothing: float = 0.0) -> tf.Tensor:
+    def _losses(self, label: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf.Tensor:
         """The squared error in standard deviations; there are no classes to smooth over."""
         del smoothing
         label = tf.cast(label, tf.float32)
         target = tf.math.log1p(label) if self.log else label
-        return tf.square((tf.cast(logits, tf.float32) - target) / self.std)[:, 0]
+        return tf.square((logits - target) / self.std)[:, 0]
 
-    def predictions(self, logits: tf.Tensor) -> tf.Tensor:
+    def _predictions(self, logits: tf.Tensor) -> tf.Tensor:
         """The number in the label's own unit."""
-        logits = tf.cast(logits, tf.float32)
         # Not expm1, which TF Lite does not have.
         return tf.exp(logits) - 1.0 if self.log else logits
 

@@ -157,7 +157,7 @@ def build(
     Raises:
         ValueError: the features are not exactly one picture, or it is too small.
     """
-    others = [*features.numbers, *features.ids, *features.bags]
+    others = [*features.numbers, *features.places, *features.ids, *features.bags]
     if len(features.images) != 1 or others:
         found = ", ".join([*features.images, *others]) or "nothing"
         raise ValueError(

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.embeddings import BagEmbedding, IdEmbedding
-from trainer.models.layers import HashDropout
+from trainer.models.layers import HashDropout, PiecewiseLinear
 
 
 def build(
@@ -36,7 +36,7 @@ def build(
     Raises:
         ValueError: there are pictures, or no features.
     """
-    if features.images or not (features.numbers or features.ids or features.bags):
+    if features.images or not (features.numbers or features.places or features.ids or features.bags):
         found = f"the picture {next(iter(features.images))}" if features.images else "no features at all"
         raise ValueError(
             f"wide_and_deep reads numbers and ids; there is {found}: drop it or choose another trainer.model.name "
@@ -44,6 +44,9 @@ def build(
         )
     numbers = {name: keras.Input((width,), name=name, dtype="float32") for name, width in features.numbers.items()}
     deep: list[Any] = list(numbers.values())
+    for name, places in features.places.items():
+        numbers[name] = keras.Input((places.width,), name=name, dtype="float32")
+        deep.append(PiecewiseLinear(bins=places.bins, name=f"{name}_piecewise")(numbers[name]))
     wide: list[Any] = []
     integers = {}
     for name, ids in features.ids.items():

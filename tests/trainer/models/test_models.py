@@ -5,21 +5,29 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from trainer import models
-from trainer.features.transformed import Ids, TransformedFeatures
+from trainer.features.transformed import Ids, Places, TransformedFeatures
 from trainer.models import dnn, lenet
 from trainer.models.embeddings import BagEmbedding, IdEmbedding
-from trainer.models.layers import HashDropout
+from trainer.models.heads import BinaryHead, MulticlassHead, RegressionHead
+from trainer.models.layers import HashDropout, PiecewiseLinear
 from trainer.parameters import Model
 
 pytestmark = pytest.mark.tensorflow
 
 TABLE = TransformedFeatures(numbers={"numbers": 2}, ids={"ids": Ids(width=2, size=10)})
 BAGS = TransformedFeatures(bags={"bag_text_0": Ids(width=4, size=9)})
+BINNED = TransformedFeatures(numbers={"numbers": 2}, places={"bins_5": Places(width=3, bins=5)})
 PICTURE = TransformedFeatures(images={"image_0": (9, 12, 3)})
-BOTH = TransformedFeatures(numbers=TABLE.numbers, ids=TABLE.ids, bags=BAGS.bags, images=PICTURE.images)
+BOTH = TransformedFeatures(
+    numbers=TABLE.numbers, places=BINNED.places, ids=TABLE.ids, bags=BAGS.bags, images=PICTURE.images
+)
 CASES = [
     ("wide_and_deep", TABLE),
     ("wide_and_deep", BAGS),
+    ("wide_and_deep", BINNED),
+    ("tabm", TABLE),
+    ("tabm", BAGS),
+    ("tabm", BINNED),
     ("dnn", TABLE),
     ("dnn", PICTURE),
     ("dnn", BOTH),
@@ -33,6 +41,8 @@ def batch(features: TransformedFeatures, rows: int = 7) -> dict[str, tf.Tensor]:
     inputs = {
         name: tf.constant(generator.normal(size=(rows, width)), tf.float32) for name, width in features.numbers.items()
     }
+    for name, places in features.places.items():
+        inputs[name] = tf.constant(generator.uniform(0, places.bins, (rows, places.width)), tf.float32)
     for name, ids in {**features.ids, **features.bags}.items():
         inputs[name] = tf.constant(generator.integers(0, ids.size, (rows, ids.width)))
     for name, shape in features.images.items():
@@ -57,7 +67,8 @@ def test_weights_exist_before_the_first_call_and_logits_have_the_units(name, fea
     model = build(name, features, units=3)
     assert model.trainable_variables
     before = len(model.variables)
-    assert model(batch(features), training=True).shape == (7, 3)
+    shape = (7, 16, 3) if name == "tabm" else (7, 3)
+    assert model(batch(features), training=True).shape == shape
     assert len(model.variables) == before
 
 
@@ -77,11 +88,12 @@ def test_a_saved_model_answers_as_before(name, features, tmp_path):
 @every_model
 def test_a_compiled_training_step_learns_and_equals_the_plain_one(name, features):
     model = build(name, features, dropout=0.0)
-    inputs, target = batch(features), tf.one_hot([0, 1, 2, 0, 1, 2, 0], 3)
+    inputs, label = batch(features), tf.constant([[0], [1], [2], [0], [1], [2], [0]], tf.int64)
+    head = MulticlassHead(units=3)
 
     def loss_and_gradients():
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(target, model(inputs, training=True)))
+            loss = tf.reduce_mean(head.losses(label, model(inputs, training=True)))
         return loss, tape.gradient(loss, model.trainable_variables)
 
     compiled = tf.function(loss_and_gradients, jit_compile=True, autograph=False)
@@ -94,7 +106,8 @@ def test_a_compiled_training_step_learns_and_equals_the_plain_one(name, features
     for _ in range(100):
         _, gradients = compiled()
         for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-            variable.assign_sub(0.05 * tf.convert_to_tensor(gradient))
+            # Each member has its own share of the loss, and so of the gradient.
+            variable.assign_sub((0.3 if name == "tabm" else 0.05) * tf.convert_to_tensor(gradient))
     assert compiled()[0] < 0.8 * loss
 
 
@@ -123,6 +136,7 @@ def test_dropout_acts_in_training_alone(name, features):
 def test_the_vector_holds_each_feature_in_its_place():
     layer = dnn.FeatureVector(
         numbers={"x": 1},
+        places={"u": (1, 3)},
         ids={"k": {"width": 2, "size": 4, "dim": 1}},
         bags={"b": {"size": 3, "dim": 1}},
         images={"p": (1, 2, 1)},
@@ -133,13 +147,14 @@ def test_the_vector_holds_each_feature_in_its_place():
     vector = layer(
         {
             "x": tf.constant([[0.5]]),
+            "u": tf.constant([[1.25]]),
             "k": tf.constant([[1, 2]], tf.int64),
             "b": tf.constant([[1, 2, 2, 0]], tf.int64),
             "p": tf.constant([[[[3.0], [4.0]]]]),
         }
     )
-    np.testing.assert_allclose(vector, [[0.5, 11.0, 20.0, 11 / 3, 3.0, 4.0]], rtol=1e-6)
-    assert layer.compute_output_shape({}) == (None, 6)
+    np.testing.assert_allclose(vector, [[0.5, 1.0, 0.25, 0.0, 11.0, 20.0, 11 / 3, 3.0, 4.0]], rtol=1e-6)
+    assert layer.compute_output_shape({}) == (None, 9)
 
 
 @pytest.mark.parametrize(("pooling", "expected"), [("mean", 6.5), ("max", 12.5)])
@@ -165,6 +180,7 @@ def test_lenet_takes_any_size_from_eight_on(shape, filters):
     [
         ("wide_and_deep", BOTH, "wide_and_deep reads numbers and ids; there is the picture image_0"),
         ("wide_and_deep", TransformedFeatures(), "there is no features at all"),
+        ("tabm", BOTH, "tabm reads numbers and ids; there is the picture image_0"),
         ("dnn", TransformedFeatures(), "dnn needs at least one feature"),
         ("lenet", TABLE, "lenet reads one picture .* the features are numbers, ids"),
         ("lenet", BOTH, "lenet reads one picture .* and nothing else"),
@@ -244,3 +260,32 @@ def test_hash_dropout_leaves_out_its_share_and_never_the_same_twice():
     np.testing.assert_array_equal(layer(ones, training=True), first)
     compiled = tf.function(lambda values: layer(values, training=True), jit_compile=True)
     np.testing.assert_array_equal(compiled(ones), second)
+
+
+def test_an_ensemble_s_loss_is_the_mean_of_its_members_and_so_is_its_prediction():
+    logits = tf.constant([[[0.0], [2.0]], [[-1.0], [1.0]]])
+    label = tf.constant([[1.0], [0.0]])
+    head = BinaryHead()
+    members = [head.losses(label, logits[:, member]) for member in range(2)]
+    np.testing.assert_allclose(head.losses(label, logits), np.mean(members, axis=0), rtol=1e-6)
+    probabilities = 1 / (1 + np.exp(-logits.numpy()[..., 0]))
+    np.testing.assert_allclose(head.predictions(logits)[:, 0], probabilities.mean(axis=1), rtol=1e-6)
+    assert head.score(label, logits).numpy().tolist() == [1.0, 0.0]
+    classes = tf.constant([[[0.0, 1.0], [3.0, 0.0]]])
+    expected = tf.reduce_mean(tf.nn.softmax(classes), axis=1)
+    np.testing.assert_allclose(MulticlassHead(units=2).predictions(classes), expected, rtol=1e-6)
+    assert RegressionHead().losses(tf.constant([[2.0]]), tf.constant([[[1.0], [5.0]]])).numpy().tolist() == [5.0]
+
+
+def test_members_differ_and_a_feature_is_scaled_as_one():
+    model = build("tabm", BINNED, units=1, members=4, embedding_dim=2)
+    scale = model.get_layer("members").scale.numpy()
+    assert scale.shape == (4, 2 + 3 * 2)
+    np.testing.assert_array_equal(scale[:, 2::2], scale[:, 3::2])
+    assert len(np.unique(scale[:, 0])) == 4
+    assert np.ptp(model(batch(BINNED)).numpy()[:, :, 0], axis=1).min() > 0
+
+
+def test_places_are_spread_over_their_bins():
+    spread = PiecewiseLinear(bins=3)(tf.constant([[0.0, 3.0], [1.5, 2.25]]))
+    assert spread.numpy().tolist() == [[0, 0, 0, 1, 1, 1], [1, 0.5, 0, 1, 1, 0.25]]

@@ -1,0 +1,182 @@
+"""An ensemble in one network for tables: TabM (Gorishniy et al., ICLR 2025, arXiv:2410.24210), its "mini" form.
+
+Members share all weights but a scale of every input, which is what makes them differ (BatchEnsemble, Wen et al., ICLR
+2020, arXiv:2002.06715), and their last layer. Each is trained on its own; their predictions are averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import keras
+import numpy as np
+from pydantic import Field, PositiveInt
+
+from trainer.features.transformed import TransformedFeatures
+from trainer.models.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.layers import HashDropout, spread
+
+# Keras does not annotate what its operations return.
+ops: Any = keras.ops
+
+
+@keras.saving.register_keras_serializable(package="trainer")
+class PlaceEmbedding(keras.layers.Layer):
+    """Embeddings of places on axes of quantile bins: linear within a bin, and zero before the training.
+
+    Args:
+        bins: int, bins of each number.
+        dim: int, length of an embedding.
+    """
+
+    def __init__(self, *, bins: int, dim: int, **options: Any):
+        super().__init__(**options)
+        self.bins = bins
+        self.dim = dim
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the table, float32 ``[n, bins, dim]``."""
+        self.table = self.add_weight(shape=(input_shape[1], self.bins, self.dim), initializer="zeros", name="table")
+
+    def call(self, places: Any) -> Any:
+        """Float places ``[batch, n]`` from 0 to ``bins`` to ``[batch, n * dim]``."""
+        embedded = ops.einsum("bnt,ntd->bnd", spread(places, self.bins), self.table)
+        return ops.reshape(embedded, (-1, places.shape[1] * self.dim))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
+        """The shape of `call`'s result."""
+        return (input_shape[0], (input_shape[1] or 0) * self.dim)
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration with which a saved model rebuilds the layer."""
+        return {**super().get_config(), "bins": self.bins, "dim": self.dim}
+
+
+@keras.saving.register_keras_serializable(package="trainer")
+class MemberScale(keras.layers.Layer):
+    """A scale of every input for each member, drawn once for all inputs of a feature.
+
+    Args:
+        members: int, members of the ensemble.
+        chunks: how many inputs each feature has; they add up to the inputs' width.
+    """
+
+    def __init__(self, *, members: int, chunks: Sequence[int], **options: Any):
+        super().__init__(**options)
+        self.members = members
+        self.chunks = tuple(chunks)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the scales, float32 ``[members, width]``."""
+
+        def per_feature(shape: tuple[int, int], dtype: str) -> Any:
+            drawn = keras.random.normal((shape[0], len(self.chunks)), dtype=dtype)
+            return ops.take(drawn, np.repeat(np.arange(len(self.chunks)), self.chunks), axis=1)
+
+        shape = (self.members, sum(self.chunks))
+        self.scale = self.add_weight(shape=shape, initializer=per_feature, name="member_scale")
+
+    def call(self, inputs: Any) -> Any:
+        """Floats ``[batch, width]`` to ``[batch, members, width]``."""
+        return ops.expand_dims(inputs, 1) * self.scale
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of `call`'s result."""
+        return (input_shape[0], self.members, input_shape[1])
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration with which a saved model rebuilds the layer."""
+        return {**super().get_config(), "members": self.members, "chunks": self.chunks}
+
+
+@keras.saving.register_keras_serializable(package="trainer")
+class MemberDense(keras.layers.Layer):
+    """A dense layer of its own for each member.
+
+    Args:
+        units: int, width of the result.
+    """
+
+    def __init__(self, units: int, **options: Any):
+        super().__init__(**options)
+        self.units = units
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the kernels, float32 ``[members, width, units]``, and biases."""
+        members, width = input_shape[1] or 0, input_shape[2] or 1
+        uniform = keras.initializers.RandomUniform(-(width**-0.5), width**-0.5)
+        self.kernel = self.add_weight(shape=(members, width, self.units), initializer=uniform, name="kernel")
+        self.bias = self.add_weight(shape=(members, self.units), initializer="zeros", name="bias")
+
+    def call(self, inputs: Any) -> Any:
+        """Floats ``[batch, members, width]`` to ``[batch, members, units]``."""
+        return ops.einsum("bkd,kdu->bku", inputs, self.kernel) + self.bias
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of `call`'s result."""
+        return (input_shape[0], input_shape[1], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration with which a saved model rebuilds the layer."""
+        return {**super().get_config(), "units": self.units}
+
+
+def build(
+    *,
+    features: TransformedFeatures,
+    units: int,
+    members: PositiveInt = 16,
+    embedding_dim: PositiveInt = 8,
+    hidden_units: tuple[PositiveInt, ...] = (64, 64),
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+) -> keras.Model:
+    """Build the network.
+
+    Args:
+        features: names and sizes of the transformed features.
+        units: int, width of the logits.
+        members: int, members of the ensemble.
+        embedding_dim: int, length of an embedding of an id, or of a number that has bins.
+        hidden_units: widths of the dense layers, which all members share.
+        dropout: share of hidden values that a training step drops, in [0, 1).
+
+    Returns:
+        A model from a dict of float32 numbers ``[batch, n]`` and int64 ids ``[batch, n]`` to the members' logits
+        ``[batch, members, units]``.
+
+    Raises:
+        ValueError: there are pictures, or no features.
+    """
+    if features.images or not (features.numbers or features.places or features.ids or features.bags):
+        found = f"the picture {next(iter(features.images))}" if features.images else "no features at all"
+        raise ValueError(
+            f"tabm reads numbers and ids; there is {found}: drop it or choose another trainer.model.name (lenet and "
+            "dnn read pictures)."
+        )
+    inputs, parts, chunks = {}, [], []
+    for name, width in features.numbers.items():
+        inputs[name] = keras.Input((width,), name=name, dtype="float32")
+        parts.append(inputs[name])
+        chunks += [1] * width
+    for name, places in features.places.items():
+        inputs[name] = keras.Input((places.width,), name=name, dtype="float32")
+        parts.append(PlaceEmbedding(bins=places.bins, dim=embedding_dim, name=f"{name}_embedding")(inputs[name]))
+        chunks += [embedding_dim] * places.width
+    for name, ids in features.ids.items():
+        inputs[name] = keras.Input((ids.width,), name=name, dtype="int64")
+        embedding = IdEmbedding(
+            width=ids.width, size=ids.size, dim=embedding_dim, untrained=ids.untrained, name=f"{name}_embedding"
+        )
+        parts.append(embedding(inputs[name])[0])
+        chunks += [embedding_dim] * ids.width
+    for name, bag in features.bags.items():
+        inputs[name] = keras.Input((bag.width,), name=name, dtype="int64")
+        parts.append(BagEmbedding(size=bag.size, dim=embedding_dim, name=f"{name}_embedding")(inputs[name]))
+        chunks.append(embedding_dim)
+    hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    hidden = MemberScale(members=members, chunks=chunks, name="members")(hidden)
+    for index, width in enumerate(hidden_units):
+        hidden = keras.layers.Dense(width, activation="relu", name=f"hidden_{index}")(hidden)
+        hidden = HashDropout(dropout)(hidden)
+    return keras.Model(inputs, MemberDense(units, name="logits")(hidden), name="tabm")

@@ -1,7 +1,7 @@
 """Quality on real tables: `init` and a training, nothing by hand, against boosted trees and a linear model.
 
-Per table and in the mean: the error (1 - AUC, 1 - accuracy or RMSE) over that of each peer on the same rows and columns,
-and everyone's CPU seconds. Some tables chose the network's defaults; the headline is of the others.
+Per table and in the mean: the error (1 - AUC, 1 - accuracy or RMSE) over that of each peer on the same rows and
+columns, and everyone's CPU seconds. Some tables chose the network's defaults; the headline is of the others.
 """
 
 from __future__ import annotations

@@ -208,7 +208,7 @@ def test_pictures_of_other_sizes_are_resized():
 def test_words_alone_and_many_columns_of_them(tmp_path):
     rows = [{"y": 1.0, "a": "x", "b": "x"}, {"y": 0.0, "a": "x"}, {"y": 0.0, "a": "x", "b": "y"}]
     spec = LABEL_SPEC | {name: tf.io.VarLenFeature(tf.string) for name in "ab"}
-    features = {"a": "category", "b": {"kind": "category", "min_count": 1}}
+    features = dict.fromkeys("ab", {"kind": "category", "min_count": 1})
     output = exports.transform(rows, spec, Parameters(label={"column": "y"}, features=features), tmp_path)
     ids = exports.transformed_columns(output, tmp_path)["ids"].numpy()
     # The same word is another id in another column; columns of one minimum stand together, the lowest first.

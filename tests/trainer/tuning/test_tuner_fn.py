@@ -57,7 +57,7 @@ def scores(tuner):
 
 
 def evaluate(data, tmp_path, parameters):
-    """The eval split's figures of a training as the Trainer runs it."""
+    """The figures of a training as the Tuner runs it, on the rows of train that are held back."""
     fn_args = attr.evolve(make_fn_args(data, tmp_path, {}), transform_output=str(data / "transform"))
     training = Training.read(fn_args, parameters, scratch=str(tmp_path))
     trained = training.fit(
@@ -65,6 +65,7 @@ def evaluate(data, tmp_path, parameters):
         replicas=replicas.choose("auto"),
         checkpoints=str(tmp_path / "alone"),
         report=lambda progress: None,
+        compared=True,
     )
     return trained.evaluation
 

@@ -43,7 +43,7 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
-    name: str = "wide_and_deep"
+    name: str = "tabm"
 
     @property
     def options(self) -> dict[str, Any]:

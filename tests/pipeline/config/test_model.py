@@ -17,7 +17,7 @@ NAMED = [
 
 
 def test_the_models_are_the_modules_that_build():
-    assert known_models() == ["dnn", "lenet", "wide_and_deep"]
+    assert known_models() == ["dnn", "lenet", "tabm", "wide_and_deep"]
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_options_that_fit_pass(model):
             {"name": "lenett"},
             "trainer.model.name: there is no model 'lenett'; did you mean lenet? known here: dnn, lenet",
         ),
-        ({"name": "../x"}, "trainer.model.name: there is no model '../x'; known here: dnn, lenet, wide_and_deep."),
+        ({"name": "../x"}, "trainer.model.name: there is no model '../x'; known here: dnn, lenet, tabm, wide_and_deep."),
         ({"name": "__init__"}, "trainer.model.name: there is no model '__init__'"),
         (
             {"hidden_unit": [4]},
-            "trainer.model.hidden_unit: wide_and_deep has no such option; did you mean hidden_units? "
-            "known here: dropout, embedding_dim, hidden_units.",
+            "trainer.model.hidden_unit: tabm has no such option; did you mean hidden_units? "
+            "known here: dropout, embedding_dim, hidden_units, members.",
         ),
         ({"name": "lenet", "features": 1}, "trainer.model.features: lenet has no such option"),
         ({"name": "lenet", "zzz": 1}, "trainer.model.zzz: lenet has no such option; known here: activation, dropout,"),

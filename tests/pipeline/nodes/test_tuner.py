@@ -43,5 +43,5 @@ def test_the_tuner_feeds_the_trainer(config):
     carried = json.loads(by_id["Tuner"].exec_properties["custom_config"])
     assert Search.model_validate_json(carried[SEARCH_KEY]) == Search(**search)
     assert carried["source_digest"] == source_digest(
-        "trainer.tuner_fn", "trainer.models.wide_and_deep", *kind_modules(None)
+        "trainer.tuner_fn", "trainer.models.tabm", *kind_modules(None)
     )

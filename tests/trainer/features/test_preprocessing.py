@@ -11,7 +11,7 @@ from tests.shared import exports
 from tests.shared.small_model import serialize
 from trainer.features.columns import Features
 from trainer.features.meaning import meanings
-from trainer.features.transformed import Ids, TransformedFeatures, model_inputs
+from trainer.features.transformed import Ids, Places, TransformedFeatures, model_inputs
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.preprocessing import preprocessing_fn
 
@@ -215,3 +215,22 @@ def test_words_alone_and_many_columns_of_them(tmp_path):
     assert len(set(ids[:, 0])) == 3
     assert len(set(ids[:, 1])) == 1
     assert not set(ids[:, 0]) & set(ids[:, 1])
+
+
+def test_a_number_with_bins_is_a_place_among_its_quantiles(tmp_path):
+    sizes = [*range(101), *[50] * 99, None]
+    rows = [{"y": 0.0} if size is None else {"y": 0.0, "size": float(size)} for size in sizes]
+    spec = LABEL_SPEC | {"size": tf.io.VarLenFeature(tf.float32)}
+    features = {"size": {"kind": "number", "bins": 4}}
+    output = exports.transform(rows, spec, Parameters(label={"column": "y"}, features=features), tmp_path)
+    assert TransformedFeatures.read(Features.model_validate(features), output).places == {
+        "bins_4": Places(width=1, bins=4)
+    }
+    places = exports.transformed_columns(output, tmp_path)["bins_4"].numpy()[:, 0]
+    assert places.dtype == np.float32
+    assert places[-1] == places[0] == 0
+    assert places[100] == 4
+    assert np.all(np.diff(places[:101]) >= 0)
+    # Half of the rows are 50, so that a quantile stands there twice: a bin without width, which is a step.
+    assert places[50] - places[49] >= 1
+    assert 0 < places[20] < 1

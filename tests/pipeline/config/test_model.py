@@ -40,7 +40,7 @@ def test_options_that_fit_pass(model):
             {"name": "lenett"},
             "trainer.model.name: there is no model 'lenett'; did you mean lenet? known here: dnn, lenet",
         ),
-        ({"name": "../x"}, "trainer.model.name: there is no model '../x'; known here: dnn, lenet, tabm, wide_and_deep."),
+        ({"name": "../x"}, "trainer.model.name: there is no model '../x'; known here: dnn, lenet, tabm, wide"),
         ({"name": "__init__"}, "trainer.model.name: there is no model '__init__'"),
         (
             {"hidden_unit": [4]},

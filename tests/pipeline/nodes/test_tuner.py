@@ -42,6 +42,4 @@ def test_the_tuner_feeds_the_trainer(config):
     assert by_id["Trainer"].inputs["hyperparameters"] is channel
     carried = json.loads(by_id["Tuner"].exec_properties["custom_config"])
     assert Search.model_validate_json(carried[SEARCH_KEY]) == Search(**search)
-    assert carried["source_digest"] == source_digest(
-        "trainer.tuner_fn", "trainer.models.tabm", *kind_modules(None)
-    )
+    assert carried["source_digest"] == source_digest("trainer.tuner_fn", "trainer.models.tabm", *kind_modules(None))

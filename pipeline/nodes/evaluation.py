@@ -68,15 +68,17 @@ def _reference(graph: Graph) -> BaseNode | None:
     config = graph.config
     if config.gates.evaluation.reference is None:
         return None
-    return graph.add(
-        Reference(
-            examples=graph.output("ExampleGen.examples"),
-            label=config.label.model_dump_json(),
-            features=config.features.model_dump_json() if config.features else "",
-            example_weight=config.example_weight or "",
-            code=source_digest("components.reference.component"),
-        )
+    reference = Reference(
+        examples=graph.output("ExampleGen.examples"),
+        label=config.label.model_dump_json(),
+        features=config.features.model_dump_json() if config.features else "",
+        example_weight=config.example_weight or "",
+        code=source_digest("components.reference.component"),
     )
+    # Trees learn no better from bad data.
+    for gate in graph.gates:
+        reference.add_upstream_node(graph[gate])
+    return graph.add(reference)
 
 
 def add_infra_validation(graph: Graph) -> None:

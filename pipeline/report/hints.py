@@ -60,10 +60,13 @@ def of_training(history: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             f"it still became better on held-back rows when it ended at step {last['step']:,}; raise "
             "trainer.loop.epochs or steps, or leave both out"
         )
-    elif 0 < last["loss"] * _OVERFITTED < losses[-1]:
+        return
+    # A training that stops early goes back to its best weights.
+    kept = last if last["step"] >= last["steps"] else evaluated[losses.index(min(losses))]
+    if 0 < kept["loss"] * _OVERFITTED < kept["eval"]["loss"]:
         yield (
-            f"its loss is {last['loss']:.3g} in training and {losses[-1]:.3g} on held-back rows; more rows, dropout, "
-            "weight decay, fewer epochs or fewer columns may help"
+            f"its loss is {kept['loss']:.3g} in training and {kept['eval']['loss']:.3g} on held-back rows; more rows, "
+            "dropout, weight decay, fewer epochs or fewer columns may help"
         )
 
 

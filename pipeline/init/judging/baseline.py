@@ -20,6 +20,7 @@ from trainer.labels.config import Label
 _ROWS = 12_000
 # Of the way from a model that always answers the same to the trees.
 _SHARE = 0.5
+_NOTHING = 0.03
 _METRICS = {"binary": ("auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("root_mean_squared_error",)}
 _MOST_SLICES, _MOST_VALUES = 3, 20
 _SMALLEST_SLICE = 30
@@ -47,10 +48,10 @@ class Baseline:
 
     @property
     def finds_nothing(self) -> bool:
-        """Whether the trees are no better than a model that always answers the same."""
-        return any(limit.get("min") == 0.5 for limit in self.thresholds if limit["metric"] == "auc") or (
-            self.reached.get("root_mean_squared_error", 0.0) >= self.trivial.get("root_mean_squared_error", 1.0)
-        )
+        """Whether the trees are hardly better than a model that always answers the same."""
+        metric = next(name for name in ("root_mean_squared_error", "auc", "accuracy") if name in self.reached)
+        reached, trivial = self.reached[metric], self.trivial[metric]
+        return reached > 0.98 * trivial if metric == "root_mean_squared_error" else reached < trivial + _NOTHING
 
 
 def baseline_of(

@@ -34,6 +34,15 @@ def test_without_an_exit_handler_the_tasks_are_the_roots(compile_pipeline):
     }
 
 
+def test_the_reference_and_its_gate_are_tasks_in_their_order(compile_pipeline):
+    words = ("gates.evaluation.reference=hist_gradient_boosting", "gates.evaluation.reference_refuse=0.5")
+    tasks = compile_pipeline(config_of("kubeflow", *words)).tasks()
+    assert {"DataGate", "ExampleGen"} <= set(tasks["Reference"]["dependentTasks"])
+    assert "Reference" in tasks["ModelGate"]["dependentTasks"]
+    assert {"ModelGate", "Reference", "Evaluator"} <= set(tasks["ReferenceGate"]["dependentTasks"])
+    assert "ReferenceGate" in tasks["Pusher"]["dependentTasks"]
+
+
 def test_compiling_writes_nothing_below_the_run_folder(compile_pipeline, tmp_path):
     compile_pipeline(config_of("kubeflow", f"runs={tmp_path}/runs"))
     assert not list(tmp_path.iterdir())

@@ -23,6 +23,8 @@ def _history(*losses: tuple[float, float], steps: int = 30):
         ),
         (_history((0.9, 0.9), (0.3, 0.6), (0.1, 0.7)), "its loss is 0.1 in training and 0.7 on held-back rows"),
         (_history((0.9, 0.9), (0.5, 0.6), (0.5, 0.61)), None),
+        (_history((0.9, 0.9), (0.5, 0.6), (0.1, 0.7), steps=500), None),
+        (_history((0.2, 0.9), (0.1, 1.2), steps=500), "its loss is 0.2 in training and 0.9 on held-back rows"),
         (_history((0.9, 0.9), (0.7, 0.8), (0.6, 0.7), steps=500), None),
         ([{"step": 1, "steps": 1, "loss": 1.0, "eval": None}], None),
     ],

@@ -1,5 +1,6 @@
 """What a run tells the person: answers in words, the worst slice, and the report's page and plots."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -112,6 +113,29 @@ def test_summary_and_report_speak_of_the_task_s_own_metrics(tmp_path, task, wors
     assert "mean absolute error by slice" in page.lower() if task == "regression" else "Accuracy by slice" in page
     for word in (*said, *said.values(), truth, "(8 bytes)", "0.125"):
         assert word in page
+
+
+@pytest.mark.parametrize(
+    ("task", "theirs", "words"),
+    [
+        ("binary", {"auc": 0.8, "accuracy": 0.6}, "the model's error is 1.25 of theirs (!)"),
+        ("binary", {"auc": 0.74}, "the model's error is 0.96 of theirs"),
+        ("named", {"accuracy": 0.5}, "the model's error is 1.00 of theirs"),
+        ("regression", {"root_mean_squared_error": 3.0}, "the model's error is 0.50 of theirs"),
+    ],
+)
+def test_summary_and_report_compare_with_boosted_trees(tmp_path, task, theirs, words):
+    settings, found = config(task, tmp_path), dataclasses.replace(results(task, tmp_path), reference=theirs)
+    (tmp_path / HISTORY).write_text(json.dumps(history("auc")[0]) + "\n")
+    [line] = [
+        line
+        for line in summary.lines(settings, found, [], seconds=1.0, log_file=tmp_path / "log")
+        if line.startswith("  reference   ")
+    ]
+    assert line.endswith(words)
+    page = report.write(settings, found, []).read_text()
+    assert "<th>boosted trees</th>" in page
+    assert f"<td>{next(iter(theirs.values())):.4f}</td>" in page
 
 
 def history(monitor: str) -> list[dict]:

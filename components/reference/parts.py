@@ -216,6 +216,11 @@ def _epoch_seconds(column: pa.Array) -> np.ndarray:
     return seconds
 
 
+def is_iso(text: str) -> bool:
+    """Whether a text is a date that exists, or a time of one."""
+    return not np.isnan(_seconds(text))
+
+
 def _seconds(value: str | bytes | None) -> float:
     try:
         time = datetime.datetime.fromisoformat(_decoded(value).replace("UTC", "Z").strip())

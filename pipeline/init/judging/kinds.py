@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 
 from components.messages import shown
+from components.reference.parts import is_iso
 from pipeline.init.judging.treatment import Treatment
 from pipeline.init.reading import pictures
 from pipeline.init.reading.profile import Column
 
-_ISO = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?\s*")
 _OTHER_DATE = re.compile(r"\s*(\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})|\d{4}[./]\d{1,2}[./]\d{1,2})\b.*")
 _AMOUNT = re.compile(r"\s*([+-]?[$€£¥]\s*[+-]?\d[\d.,' ]*|[+-]?\d[\d.,' ]*([$€£¥%]|[a-zA-Z]{1,3}))\s*")
 _ID_NAME = re.compile(
@@ -107,8 +107,13 @@ def _text(column: Column, some: Sequence[Any]) -> Treatment:
     if not column.is_utf8:
         return _bytes(some)
     texts = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in some]
-    if _most(texts, lambda text: bool(_ISO.fullmatch(text))):
-        return Treatment(entry="date", schema_type="BYTES")
+    if column.undated <= (1 - _MOST_OF) * column.present:
+        # One row without a date would be refused.
+        wrong = [text for text, _ in column.counts if not is_iso(text)]
+        if not wrong:
+            return Treatment(entry="date", schema_type="BYTES")
+        reason = f"some dates are none, such as {shown(wrong[0], limit=20)}: write 2024-01-31, or leave them empty"
+        return Treatment(reason=reason, schema_type="BYTES")
     warning = _unreadable(texts)
     if not warning and (listed := _listed(column, texts)):
         return Treatment(entry=listed, schema_type="BYTES")
@@ -148,7 +153,8 @@ def _category(column: Column) -> Any:
 
 def _listed(column: Column, texts: Sequence[str]) -> dict[str, Any] | None:
     """The options of several values in one cell: their parts are few, and come again in other cells."""
-    if _most(texts, lambda text: isinstance(_json(text), list)):
+    # One cell that is none would be refused.
+    if all(isinstance(_json(text), list) for text in texts):
         return {"kind": "list", "json_list": True}
     for separator in _SEPARATORS:
         cells = [[part.strip() for part in text.split(separator)] for text in texts]

@@ -21,6 +21,7 @@ MOST_COUNTED = 20_000
 _SAMPLE_ROWS = 20_000
 # Longer texts are told apart by their beginning.
 _CHARACTERS = 200
+_ISO = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?\s*$"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,7 @@ class Column:
         lengths: the fewest and most values of a row, where it has some.
         is_list: whether a row may hold several values.
         is_utf8: whether all texts are text.
+        undated: how many texts have not the form of an ISO date; only some are counted where most have not.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Column:
     lengths: tuple[int, int]
     is_list: bool
     is_utf8: bool
+    undated: int
 
     @property
     def present(self) -> int:
@@ -141,7 +144,7 @@ class _Seen:
     def __init__(self, name: str):
         self.name = name
         self.type = "UNKNOWN"
-        self.rows = self.absent = self.empty = 0
+        self.rows = self.absent = self.empty = self.undated = 0
         self.counts = _Counts()
         self.least: float | None = None
         self.most: float | None = None
@@ -184,6 +187,7 @@ class _Seen:
             lengths=lengths,
             is_list=self.is_list and lengths[1] > 1,
             is_utf8=self.is_utf8,
+            undated=self.undated,
         )
 
     def _add_lengths(self, lengths: np.ndarray) -> None:
@@ -203,6 +207,8 @@ class _Seen:
             empty = int(pc.sum(pc.equal(pc.binary_length(values), 0)).as_py() or 0)
             self.empty += empty
             values = values.filter(pc.greater(pc.binary_length(values), 0)) if empty else values
+            if self.undated * 2 <= self.rows and self.is_utf8:
+                self.undated += int(pc.sum(pc.invert(pc.match_substring_regex(values, _ISO))).as_py() or 0)
         # Of many fractions, the number says nothing.
         if not (self.counts.halvings and self.type == "FLOAT" and not self.whole):
             self.counts.add(values)

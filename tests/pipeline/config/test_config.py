@@ -67,6 +67,7 @@ def test_config_is_frozen(taxi_config):
         ),
         ("gates.evaluation.thresholds=[{metric: auc}]", "without them it cannot refuse a model"),
         ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min or max"),
+        ("gates.evaluation.reference_refuse=0.5", "reference_refuse: there is no reference; add reference"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
         ("features.trip_start_hour.codes=1", "trip_start_hour.codes: Input should be greater than or equal to 2"),
         ("serving.model_name=a/b", "serving.model_name: 'a/b' may contain only letters"),

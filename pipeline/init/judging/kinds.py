@@ -29,6 +29,8 @@ _MOST_OF = 0.95
 _FEWEST = 10
 # Whole numbers of so many values are read as categories, too.
 _FEW_NUMBERS = (3, 30)
+# As the default network wants them; one number for all columns of a table, so that they are analysed together.
+_BINS, _ROWS_PER_BIN = (8, 48), 30
 _VOCABULARY = 1_000
 _HASHED = 20_000
 _WORDS = 4
@@ -86,8 +88,16 @@ def _number(column: Column, kind: str) -> Treatment:
         if _CODE_NAME.search(column.name) and not column.many and column.repeats >= few:
             return Treatment(entry=_category(column), schema_type="INT")
         if few <= column.distinct <= many and column.repeats >= few:
-            return Treatment(entry=["number", "category"], schema_type="INT")
-    return Treatment(entry="number", schema_type=kind)
+            return Treatment(entry=[_binned(column), "category"], schema_type="INT")
+    return Treatment(entry=_binned(column), schema_type=kind)
+
+
+def _binned(column: Column) -> Any:
+    """A number with its place among quantile bins, of which few rows fill few."""
+    fewest, most = _BINS
+    if column.distinct <= _FEW_NUMBERS[0]:
+        return "number"
+    return {"kind": "number", "bins": min(most, max(fewest, column.rows // _ROWS_PER_BIN))}
 
 
 def _identifier(column: Column) -> str:

@@ -19,9 +19,9 @@ from trainer.features.kind import WORDS, IdColumn
 from trainer.features.names import IDS, MARK, NUMBERS
 from trainer.features.raw import width
 
-# From 3 standard deviations on a number hardly counts more: x / sqrt(1 + (x / 3)^2) (Holzmueller et al. 2024,
+# From 8 standard deviations on a number hardly counts more: x / sqrt(1 + (x / 8)^2) (Holzmueller et al. 2024,
 # arXiv:2407.04491).
-_SOFT_LIMIT = 3.0
+_SOFT_LIMIT = 8.0
 # Columns whose quantiles are analysed together; one accumulator takes 182 KB a column.
 _QUANTILE_COLUMNS = 100
 _QUANTILE_EPSILON = 0.01

@@ -174,12 +174,9 @@ def build(
         inputs[name] = keras.Input((bag.width,), name=name, dtype="int64")
         parts.append(BagEmbedding(size=bag.size, dim=embedding_dim, name=f"{name}_embedding")(inputs[name]))
         chunks.append(embedding_dim)
-    vector = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
-    # What is linear need not be pieced together from ReLUs.
-    linear = keras.layers.Dense(units, use_bias=False, kernel_initializer="zeros", name="linear")(vector)
-    hidden = MemberScale(members=members, chunks=chunks, name="members")(vector)
+    hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
+    hidden = MemberScale(members=members, chunks=chunks, name="members")(hidden)
     for index, width in enumerate(hidden_units):
         hidden = keras.layers.Dense(width, activation="relu", name=f"hidden_{index}")(hidden)
         hidden = HashDropout(dropout)(hidden)
-    logits = MemberDense(units, name="logits")(hidden)
-    return keras.Model(inputs, logits + keras.layers.Reshape((1, units))(linear), name="tabm")
+    return keras.Model(inputs, MemberDense(units, name="logits")(hidden), name="tabm")

@@ -16,6 +16,8 @@ from trainer.parameters import Model
 # Where the comments begin.
 _COLUMN = 46
 _PICTURES = "lenet"
+# What suits tables of any size best, in `python -m bench.tables`; the length follows from the rows.
+_LOOP = {"optimizer": {"schedule": {"decay": "constant"}, "weight_decay": 3e-4, "clip_norm": 1.0}}
 
 
 def config_text(plan: Plan, *, schema: str) -> str:
@@ -76,6 +78,8 @@ def _lines(plan: Plan, schema: str) -> Iterator[str]:
     yield ""
     yield "trainer:"
     yield f"  model: {{name: {_model(plan)}}}"
+    if _model(plan) != _PICTURES:
+        yield f"  loop: {flow(_LOOP)}"
     yield ""
     yield from _gates(plan)
     yield ""

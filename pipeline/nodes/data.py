@@ -23,8 +23,8 @@ from components.example_gen.executor import custom_config as example_gen_config
 from components.example_gen.reading import Reading
 from components.example_gen.rows.options import ByColumn, ByFiles, ByRow, Rows, Splits
 from components.example_gen.sql.component import sql_example_gen  # part: sql
-from components.gates.data_gate import INFERRED, DataGate
-from components.gates.previous_span import Spans
+from components.gates.data.data_gate import INFERRED, DataGate
+from components.gates.data.previous_span import Spans
 from components.push.served_statistics import ServedStatisticsStrategy
 from pipeline.checks.columns import schema_features
 from pipeline.checks.reading import reading_of

@@ -10,9 +10,9 @@ from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.example_gen.rows.counts import RowCounts
-from components.gates.data_gate import find_anomalies
+from components.gates.data.data_gate import find_anomalies
+from components.gates.data.findings import read_notices
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
-from components.gates.findings import read_notices
 from components.reference.component import load as load_reference
 from pipeline.report.hyperparameters import tuned  # part: tuner
 from pipeline.running import metadata

@@ -16,32 +16,32 @@ _CODEC = ("tests/serving/client/test_tensors.py",)
 
 MUTATIONS = (
     Mutation(
-        "DataGate never refuses", "components/gates/data_gate.py", "    if found:\n", "    if False:\n", _DATA_GATE
+        "DataGate never refuses", "components/gates/data/data_gate.py", "    if found:\n", "    if False:\n", _DATA_GATE
     ),
     Mutation(
         "DataGate lets errors pass",
-        "components/gates/data_gate.py",
+        "components/gates/data/data_gate.py",
         "info.severity >= _SEVERITY[fail_on]",
         "info.severity > _SEVERITY[fail_on]",
         _DATA_GATE,
     ),
     Mutation(
         "DataGate allows everything",
-        "components/gates/data_gate.py",
+        "components/gates/data/data_gate.py",
         'if f"{feature}:{name}" not in allow',
         'if f"{feature}:{name}" in allow',
         _DATA_GATE,
     ),
     Mutation(
         "DataGate lets everything pass that a kind cannot read",
-        "components/gates/feature_check.py",
+        "components/gates/data/feature_check.py",
         "faults = list(column.options.faults(found))",
         "faults = []",
         (f"{_GATES}/test_feature_check.py",),
     ),
     Mutation(
         "DataGate ignores drift",
-        "components/gates/drift_check.py",
+        "components/gates/data/drift_check.py",
         "moved.value > moved.threshold",
         "False",
         (f"{_GATES}/test_drift_check.py",),

@@ -38,7 +38,7 @@ _PRELOADED = [
     "components.gates.evaluator",
     "components.gates.infra_validator",
     "components.gates.model_gate",
-    "components.gates.data_gate",
+    "components.gates.data.data_gate",
     "components.push.pusher",
     "components.push.champion_folder",
     "components.exit_notice",

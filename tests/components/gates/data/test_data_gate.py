@@ -2,9 +2,9 @@ import pytest
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 
-from components.gates.data_gate import find_anomalies
+from components.gates.data.data_gate import find_anomalies
 from components.refusal import GateRefused
-from tests.components.gates.validated import GOOD, gate, write_artifacts
+from tests.components.gates.data.validated import GOOD, gate, write_artifacts
 from tests.components.platform_artifacts import on_a_platform
 
 pytestmark = pytest.mark.tensorflow

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
 
-from components.gates.findings import read_notices
+from components.gates.data.findings import read_notices
 from components.refusal import GateRefused
-from tests.components.gates.validated import gate, write_artifacts
+from tests.components.gates.data.validated import gate, write_artifacts
 
 pytestmark = pytest.mark.tensorflow
 

@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
 
 from components.example_gen.shards import ShardWriter
-from components.gates.data_gate import DataGate
+from components.gates.data.data_gate import DataGate
 from tests.shared.small_model import serialize
 from trainer.parameters import Label
 

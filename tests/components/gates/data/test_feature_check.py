@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 import tensorflow_data_validation as tfdv
 
-from components.gates.data_gate import INFERRED
-from components.gates.findings import read_notices
+from components.gates.data.data_gate import INFERRED
+from components.gates.data.findings import read_notices
 from components.refusal import GateRefused
-from tests.components.gates.validated import GOOD, gate, write_artifacts
+from tests.components.gates.data.validated import GOOD, gate, write_artifacts
 from trainer.parameters import Features
 
 pytestmark = pytest.mark.tensorflow

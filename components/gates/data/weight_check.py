@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from components.gates.label_check import NUMERIC, Problem, Statistics, split_statistics
+from components.gates.data.label_check import NUMERIC, Problem, Statistics, split_statistics
 
 
 def weight_anomalies(statistics: str, *, splits: Sequence[str], column: str) -> Iterator[tuple[str, frozenset[str]]]:

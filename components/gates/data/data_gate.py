@@ -14,12 +14,12 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
-from components.gates.drift_check import Before, drift_findings, drifting, served_data, type_findings
-from components.gates.feature_check import feature_findings
-from components.gates.findings import Finding, write_notices
-from components.gates.label_check import label_anomalies
-from components.gates.previous_span import Spans, previous_statistics
-from components.gates.weight_check import weight_anomalies
+from components.gates.data.drift_check import Before, drift_findings, drifting, served_data, type_findings
+from components.gates.data.feature_check import feature_findings
+from components.gates.data.findings import Finding, write_notices
+from components.gates.data.label_check import label_anomalies
+from components.gates.data.previous_span import Spans, previous_statistics
+from components.gates.data.weight_check import weight_anomalies
 from components.notices import notices as notices_logger
 from components.refusal import GateRefused
 from trainer.features.columns import Features
@@ -61,8 +61,8 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
         allow: accepted anomalies, comma-separated ``feature:REASON`` or ``feature`` (any reason).
         example_weight: the column that holds the example weights; empty without weights.
         features: a `trainer.parameters.Features` as JSON; `INFERRED` for every column by its type.
-        previous_span: `components.gates.previous_span.Spans` as JSON, to compare with before anything is served; empty
-            without spans.
+        previous_span: `components.gates.data.previous_span.Spans` as JSON, to compare with before anything is served;
+            empty without spans.
         served_statistics: as ``statistics``, of the data that the served model was trained on; None in a first run.
 
     Raises:

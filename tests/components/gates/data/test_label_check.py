@@ -8,10 +8,10 @@ import pytest
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from components.gates.label_check import label_anomalies
-from components.gates.weight_check import weight_anomalies
+from components.gates.data.label_check import label_anomalies
+from components.gates.data.weight_check import weight_anomalies
 from components.refusal import GateRefused
-from tests.components.gates.validated import GOOD, LABEL, gate, write_artifacts
+from tests.components.gates.data.validated import GOOD, LABEL, gate, write_artifacts
 from trainer.labels.config import Label
 
 pytestmark = pytest.mark.tensorflow

@@ -13,8 +13,8 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 from tfx.dsl.io import fileio
 
-from components.gates.findings import Finding, finding
-from components.gates.label_check import Statistics
+from components.gates.data.findings import Finding, finding
+from components.gates.data.label_check import Statistics
 
 _Statistics = statistics_pb2.DatasetFeatureStatisticsList
 _Measured = anomalies_pb2.DriftSkewInfo.Measurement

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 
-from components.gates.label_rows import Found, scan
+from components.gates.data.label_rows import Found, scan
 from trainer.labels.config import FALSE_WORDS, TRUE_WORDS, Above, Label
 
 Statistics = statistics_pb2.FeatureNameStatistics

@@ -100,7 +100,9 @@ def wide(folder: Path, *, columns: int, rows: int, values: int = 30) -> Table:
     return Table(
         files=str(file),
         schema=schema,
-        parameters=Parameters.model_validate({"label": {"column": "label"}, "features": kinds}),
+        parameters=Parameters.model_validate(
+            {"label": {"column": "label"}, "features": kinds, "model": {"name": "wide_and_deep"}}
+        ),
     )
 
 

@@ -9,6 +9,7 @@ import apache_beam as beam
 import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from bench.forms import by_column
@@ -47,4 +48,6 @@ def run(table: Table, form: str, folder: Path) -> tft.TFTransformOutput:
             | "Encode" >> beam.FlatMapTuple(lambda batch, _: encoder.encode(batch))
             | "Write" >> beam.io.WriteToTFRecord(str(folder / "examples"), file_name_suffix=".gz")
         )
+    raw = dataset_metadata.DatasetMetadata(table.schema)
+    metadata_io.write_metadata(raw, str(folder / tft.TFTransformOutput.RAW_METADATA_DIR))
     return tft.TFTransformOutput(str(folder))

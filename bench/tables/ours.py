@@ -42,12 +42,27 @@ def run(table: Table, folder: Path) -> Outcome:
     """Let ``init`` look at ``train.csv``, train with what it wrote, and ask the export about ``eval.csv``."""
     from pipeline.config.loading import load
 
+    (folder / "configs").mkdir()
+    (folder / "configs" / "profiles").symlink_to(_ROOT / "configs" / "profiles")
     start = time.perf_counter()
     data = str(folder / "train.csv")
     _pipeline(folder, "init", "--data", data, "--label", table.label, "--task", table.task, "--name", "table")
     config = folder / "configs" / "table.yaml"
     splits = json.dumps({"by": "files", "train": "train.csv", "eval": "eval.csv"})
-    words = ["run", "--config", str(config), "--set", f"data.path={folder}", "--set", f"data.splits={splits}"]
+    words = [
+        "run",
+        "--config",
+        str(config),
+        "--set",
+        f"data.path={folder}",
+        "--set",
+        f"data.splits={splits}",
+        "--set",
+        "data.files=null",
+        # The peers are trained elsewhere.
+        "--set",
+        "gates.evaluation.reference=null",
+    ]
     _pipeline(folder, *words, "--to", "Transform")
     cpu = _pipeline(folder, *words, "--from", "Trainer", "--to", "Trainer")
     seconds = time.perf_counter() - start

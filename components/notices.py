@@ -1,4 +1,4 @@
-"""What a node has to tell the person at the terminal while the run goes on."""
+"""Warnings of a running node, shown on the terminal."""
 
 import logging
 

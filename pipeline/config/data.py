@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -29,9 +30,9 @@ class Examples(Strict):
     splits: Splits = ByRow.model_validate({"train": 2, "eval": 1})
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """Where the examples come from, in a few words."""
-        raise NotImplementedError
 
     def where_columns(self) -> Iterator[str]:
         """The columns that ``where`` names."""

@@ -79,7 +79,7 @@ def decisions_of(
         source: the data.
         label: the label's column, or all that is known of the label.
         task: the label's task; None decides by the values.
-        progress: is told what is done next.
+        progress: called with a few words before each step.
 
     Raises:
         ConfigError: nothing can be learnt from the data; one line.
@@ -121,7 +121,7 @@ def plan_of(source: Source, *, name: str, label: str, task: Task | None, progres
         name: the pipeline's name.
         label: the label's column.
         task: the label's task; None decides by the values.
-        progress: is told what is done next.
+        progress: called with a few words before each step.
 
     Raises:
         ConfigError: nothing can be learnt from the data; one line.

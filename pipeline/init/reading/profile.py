@@ -19,7 +19,7 @@ from components.reference.sample import Sampler, single_values
 # Distinct values that are counted; a column with more has more than can be a category's or a domain's.
 MOST_COUNTED = 20_000
 _SAMPLE_ROWS = 20_000
-# Longer texts are told apart by their beginning.
+# Longer texts are compared by their first characters.
 _CHARACTERS = 200
 _ISO = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?\s*$"
 

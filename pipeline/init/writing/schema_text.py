@@ -55,7 +55,7 @@ def feature_of(column: Column, treatment: Treatment) -> schema_pb2.Feature:
         return feature
     noise = 3 / math.sqrt(max(1, column.present / 3))
     if treatment.kinds == ["date"]:
-        # A time goes on.
+        # Later data have later times, so neither a range nor a distribution is a limit.
         return feature
     if treatment.schema_type != "BYTES":
         _range(feature, column)

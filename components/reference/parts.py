@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen.readers.schemas import is_list
+from trainer.features.dates import UNITS
 
 # scikit-learn's trees have 255 bins; one is for all other values.
 MOST_CATEGORIES = 254
 _INDICATORS = 50
 _SIDE = 8
-_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -85,7 +86,7 @@ class Indicators(Part):
 
     def __init__(self, column: pa.Array, options: Mapping[str, Any]):
         super().__init__(column, options)
-        self._separator, self._json = options.get("separator"), options.get("json_list", False)
+        self._separator = options.get("separator")
         self._is_text = options["kind"] == "text"
         values = [value for row in self._rows(column) for value in set(row)]
         self._values = _most_frequent(pa.array(values, pa.large_string()), _INDICATORS).to_pylist()
@@ -110,7 +111,13 @@ class Indicators(Part):
         text = _decoded(value)
         if self._separator:
             return [part.strip() for part in text.split(self._separator)]
-        return text.lower().split() if self._is_text else text.strip("[] ").split(",")
+        if self._is_text:
+            return text.lower().split()
+        try:
+            found = json.loads(text)
+        except ValueError:
+            return []
+        return list(map(str, found)) if isinstance(found, list) else [str(found)]
 
 
 class Vector(Part):
@@ -211,7 +218,7 @@ def _epoch_seconds(column: pa.Array) -> np.ndarray:
         return np.array([_seconds(value) for value in column.to_pylist()], np.float64)
     numbers = _floats(column)
     seconds = numbers
-    for least, per_second in reversed(_UNITS):
+    for least, per_second in reversed(UNITS):
         seconds = np.where(np.abs(numbers) >= least, numbers / per_second, seconds)
     return seconds
 

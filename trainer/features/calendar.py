@@ -6,26 +6,17 @@ import math
 
 import tensorflow as tf
 
-_ISO = (
-    r"^\s*(\d{4})-(\d{2})-(\d{2})"
-    r"(?:[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*(?:Z|UTC|([+-]\d{2}):?(\d{2}))?)?\s*$"
-)
-# What no calendar or clock has; a leap day may stand in any year.
-_READABLE = (
-    r"^\s*\d{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|[12]\d))"
-    r"(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?\s*(?:Z|UTC|[+-](?:0\d|1[0-4]):?[0-5]\d)?)?\s*$"
-)
+from trainer.features.dates import ISO, READABLE, UNITS
+
 _YEAR, _MONTH, _DAY, _HOUR, _MINUTE, _SECOND, _ZONE_HOUR, _ZONE_MINUTE = range(1, 9)
 _SECONDS_PER_DAY = 86400.0
-# An epoch number of at least so many is in milli-, micro- or nanoseconds; seconds reach 1e11 in the year 5138.
-_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))
 
 
 def days_of_epoch(numbers: tf.Tensor) -> tf.Tensor:
     """Days since 1970 of seconds, milli-, micro- or nanoseconds, float64 of any shape; NaN stays."""
     size = tf.abs(numbers)
     seconds = numbers
-    for least, per_second in reversed(_UNITS):
+    for least, per_second in reversed(UNITS):
         seconds = tf.where(size >= least, numbers / per_second, seconds)
     return seconds / _SECONDS_PER_DAY
 
@@ -35,12 +26,12 @@ def days_of_text(text: tf.Tensor) -> tf.Tensor:
 
     Source of the calendar: days_from_civil in Hinnant, "chrono-Compatible Low-Level Date Algorithms".
     """
-    readable = tf.strings.regex_full_match(text, _READABLE)
+    readable = tf.strings.regex_full_match(text, READABLE)
     iso = tf.where(readable, text, "1970-01-01")
 
     def field(group: int, *, prefix: str = "0") -> tf.Tensor:
         # A group that is not there is empty; the prefix makes it 0.
-        return tf.strings.to_number(tf.strings.regex_replace(iso, _ISO, rf"{prefix}\{group}"), tf.float64)
+        return tf.strings.to_number(tf.strings.regex_replace(iso, ISO, rf"{prefix}\{group}"), tf.float64)
 
     year, month, day = field(_YEAR), field(_MONTH), field(_DAY)
     shifted = year - tf.cast(month <= 2, tf.float64)
@@ -48,7 +39,7 @@ def days_of_text(text: tf.Tensor) -> tf.Tensor:
     of_era = shifted - era * 400
     of_year = tf.floor((153 * tf.math.floormod(month - 3, 12) + 2) / 5) + day - 1
     days = era * 146097 + of_era * 365 + tf.floor(of_era / 4) - tf.floor(of_era / 100) + of_year - 719468
-    zone = tf.strings.regex_replace(iso, _ISO, rf"\{_ZONE_HOUR}")
+    zone = tf.strings.regex_replace(iso, ISO, rf"\{_ZONE_HOUR}")
     west = tf.cast(tf.strings.regex_full_match(zone, "-.*"), tf.float64)
     digits = tf.strings.join(["0", tf.strings.substr(tf.strings.join([zone, "+00"]), 1, 2)])
     offset = tf.strings.to_number(digits, tf.float64)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from trainer.features import tensors
-from trainer.features.tensors import Raw
+from trainer.labels import tensors
 from trainer.labels.config import FALSE_WORDS, FRACTION, TRUE_WORDS, Above, Label
+from trainer.labels.tensors import Raw
 
 
 def label_of(label: Label, inputs: Mapping[str, Raw]) -> tf.Tensor:

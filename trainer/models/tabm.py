@@ -15,6 +15,7 @@ from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.inputs import table_inputs
 from trainer.models.layers import HashDropout, spread
 
 # Keras does not annotate what its operations return.
@@ -148,30 +149,21 @@ def build(
     Raises:
         ValueError: there are pictures, or no features.
     """
-    if features.images or not (features.numbers or features.places or features.ids or features.bags):
-        found = f"the picture {next(iter(features.images))}" if features.images else "no features at all"
-        raise ValueError(
-            f"tabm reads numbers and ids; there is {found}: drop it or choose another trainer.model.name (lenet and "
-            "dnn read pictures)."
-        )
-    inputs, parts, chunks = {}, [], []
+    inputs = table_inputs(features, network="tabm")
+    parts, chunks = [], []
     for name, width in features.numbers.items():
-        inputs[name] = keras.Input((width,), name=name, dtype="float32")
         parts.append(inputs[name])
         chunks += [1] * width
     for name, places in features.places.items():
-        inputs[name] = keras.Input((places.width,), name=name, dtype="float32")
         parts.append(PlaceEmbedding(bins=places.bins, dim=embedding_dim, name=f"{name}_embedding")(inputs[name]))
         chunks += [embedding_dim] * places.width
     for name, ids in features.ids.items():
-        inputs[name] = keras.Input((ids.width,), name=name, dtype="int64")
         embedding = IdEmbedding(
             width=ids.width, size=ids.size, dim=embedding_dim, untrained=ids.untrained, name=f"{name}_embedding"
         )
         parts.append(embedding(inputs[name])[0])
         chunks += [embedding_dim] * ids.width
     for name, bag in features.bags.items():
-        inputs[name] = keras.Input((bag.width,), name=name, dtype="int64")
         parts.append(BagEmbedding(size=bag.size, dim=embedding_dim, name=f"{name}_embedding")(inputs[name]))
         chunks.append(embedding_dim)
     hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]

@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.inputs import table_inputs
 from trainer.models.layers import HashDropout, PiecewiseLinear
 
 
@@ -36,21 +37,12 @@ def build(
     Raises:
         ValueError: there are pictures, or no features.
     """
-    if features.images or not (features.numbers or features.places or features.ids or features.bags):
-        found = f"the picture {next(iter(features.images))}" if features.images else "no features at all"
-        raise ValueError(
-            f"wide_and_deep reads numbers and ids; there is {found}: drop it or choose another trainer.model.name "
-            "(lenet and dnn read pictures)."
-        )
-    numbers = {name: keras.Input((width,), name=name, dtype="float32") for name, width in features.numbers.items()}
-    deep: list[Any] = list(numbers.values())
-    for name, places in features.places.items():
-        numbers[name] = keras.Input((places.width,), name=name, dtype="float32")
-        deep.append(PiecewiseLinear(bins=places.bins, name=f"{name}_piecewise")(numbers[name]))
+    inputs = table_inputs(features, network="wide_and_deep")
+    deep: list[Any] = [inputs[name] for name in features.numbers]
     wide: list[Any] = []
-    integers = {}
+    for name, places in features.places.items():
+        deep.append(PiecewiseLinear(bins=places.bins, name=f"{name}_piecewise")(inputs[name]))
     for name, ids in features.ids.items():
-        integers[name] = keras.Input((ids.width,), name=name, dtype="int64")
         embedding = IdEmbedding(
             width=ids.width,
             size=ids.size,
@@ -59,15 +51,14 @@ def build(
             untrained=ids.untrained,
             name=f"{name}_embedding",
         )
-        embedded, weighted = embedding(integers[name])
+        embedded, weighted = embedding(inputs[name])
         deep.append(embedded)
         wide.append(weighted)
     for name, bag in features.bags.items():
-        integers[name] = keras.Input((bag.width,), name=name, dtype="int64")
-        deep.append(BagEmbedding(size=bag.size, dim=embedding_dim, name=f"{name}_embedding")(integers[name]))
+        deep.append(BagEmbedding(size=bag.size, dim=embedding_dim, name=f"{name}_embedding")(inputs[name]))
     hidden = keras.layers.Concatenate()(deep) if len(deep) > 1 else deep[0]
     for index, width in enumerate(hidden_units):
         hidden = keras.layers.Dense(width, activation="relu", name=f"hidden_{index}")(hidden)
         hidden = HashDropout(dropout)(hidden)
     logits = keras.layers.Dense(units, name="logits")(hidden)
-    return keras.Model({**numbers, **integers}, sum(wide, logits), name="wide_and_deep")
+    return keras.Model(inputs, sum(wide, logits), name="wide_and_deep")

@@ -22,6 +22,7 @@ _ROWS = 12_000
 _SHARE = 0.5
 _NOTHING = 0.03
 _METRICS = {"binary": ("auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("root_mean_squared_error",)}
+_HIGHER_IS_BETTER = {name: metric.higher_is_better for table in METRICS.values() for name, metric in table.items()}
 _MOST_SLICES, _MOST_VALUES = 3, 20
 _SMALLEST_SLICE = 30
 
@@ -109,7 +110,7 @@ def _limited(reached: Mapping[str, float], trivial: Mapping[str, float], label: 
 
 
 def _limit(name: str, reached: float, trivial: float, truth: np.ndarray, rows: int) -> dict[str, Any]:
-    if not METRICS_BY_NAME[name]:
+    if not _HIGHER_IS_BETTER[name]:
         # Lower is better; errors spread with the square root of the rows.
         noise = 2 / np.sqrt(max(rows, 1))
         best = min(reached, trivial)
@@ -162,7 +163,3 @@ def _slices(
 def _rounded(value: float) -> float:
     """Three significant digits."""
     return float(f"{value:.3g}")
-
-
-# Whether higher is better.
-METRICS_BY_NAME = {name: metric.higher_is_better for table in METRICS.values() for name, metric in table.items()}

@@ -15,13 +15,13 @@ import pyarrow.compute as pc
 
 from components.example_gen.readers.schemas import is_list
 from components.reference.sample import Sampler, single_values
+from trainer.features.dates import READABLE
 
 # Distinct values that are counted; a column with more has more than can be a category's or a domain's.
 MOST_COUNTED = 20_000
 _SAMPLE_ROWS = 20_000
 # Longer texts are compared by their first characters.
 _CHARACTERS = 200
-_ISO = r"^\s*\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?)?\s*$"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class Column:
         lengths: the fewest and most values of a row, where it has some.
         is_list: whether a row may hold several values.
         is_utf8: whether all texts are text.
-        undated: how many texts have not the form of an ISO date; only some are counted where most have not.
+        undated: how many texts are no ISO date; only some are counted where most are none.
     """
 
     name: str
@@ -208,7 +208,7 @@ class _Seen:
             self.empty += empty
             values = values.filter(pc.greater(pc.binary_length(values), 0)) if empty else values
             if self.undated * 2 <= self.rows and self.is_utf8:
-                self.undated += int(pc.sum(pc.invert(pc.match_substring_regex(values, _ISO))).as_py() or 0)
+                self.undated += int(pc.sum(pc.invert(pc.match_substring_regex(values, READABLE))).as_py() or 0)
         # Of many fractions, the number says nothing.
         if not (self.counts.halvings and self.type == "FLOAT" and not self.whole):
             self.counts.add(values)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from trainer.features.transformed import TransformedFeatures
 
 
-def table_inputs(features: TransformedFeatures, *, network: str) -> dict[str, keras.KerasTensor]:
+def table_inputs(features: TransformedFeatures, *, network: str) -> dict[str, Any]:
     """A Keras input for each transformed feature, float32 or int64 ``[batch, width]``.
 
     Args:

@@ -33,7 +33,7 @@ class Requests:
     ):
         self._raw_spec = raw_spec
         self.names = tuple(sorted(served))
-        self._scalars = frozenset(scalars)
+        self.scalars = frozenset(scalars)
         self._kinds = _kinds(columns)
         self._lengths = {
             name: column.options.values_per_row(text=raw_spec[name].dtype == tf.string)
@@ -45,7 +45,7 @@ class Requests:
         """Columns of serialized tf.Examples, string ``[batch]``; ``more`` names columns beyond those of a request."""
         names = [*self.names, *(name for name in more if name not in self.names)]
         columns = specs.parse(examples, {name: self._spec(name) for name in names})
-        columns.update(_single_valued({name: columns[name] for name in names if name in self._scalars}))
+        columns.update(_single_valued({name: columns[name] for name in names if name in self.scalars}))
         for name in names:
             length = self._lengths.get(name) or 1
             if length > 1 and isinstance(columns[name], tf.SparseTensor):
@@ -67,7 +67,7 @@ class Requests:
         required = {
             name
             for name in self.names
-            if name not in self._scalars and isinstance(self._raw_spec[name], tf.io.FixedLenFeature)
+            if name not in self.scalars and isinstance(self._raw_spec[name], tf.io.FixedLenFeature)
         }
         return {
             name: f"{self._kinds.get(name, 'column')}{', required' if name in required else ''}" for name in self.names
@@ -82,7 +82,7 @@ class Requests:
             sizes = [size for size in shape if size is not None]
             if sizes and len(sizes) == len(shape):
                 values = _shaped(values, sizes, name)
-            if name in self._scalars:
+            if name in self.scalars:
                 found[name] = tf.reshape(values, [-1, 1])
             elif isinstance(spec, tf.io.FixedLenFeature):
                 found[name] = _complete(values, specs.row_shape(spec), name)
@@ -92,7 +92,7 @@ class Requests:
 
     def _spec(self, name: str) -> Any:
         spec = self._raw_spec[name]
-        if name not in self._scalars:
+        if name not in self.scalars:
             return spec
         # Not of fixed length with a default: that refuses a feature that is there but empty.
         return tf.io.VarLenFeature(spec.dtype)
@@ -100,7 +100,7 @@ class Requests:
     def _shape(self, name: str) -> list[int | None]:
         """The shape of a row."""
         spec = self._raw_spec[name]
-        if name in self._scalars:
+        if name in self.scalars:
             return []
         if isinstance(spec, tf.io.FixedLenFeature):
             shape = specs.row_shape(spec)
@@ -122,18 +122,14 @@ def _single_valued(columns: Mapping[str, tf.SparseTensor]) -> dict[str, tf.Spars
     """The columns, none of which may hold more than one value in a row."""
     if not columns:
         return {}
-    widths = tf.stack([column.dense_shape for column in columns.values()])[:, 1]
-    several = tf.boolean_mask(tf.constant(list(columns)), widths > 1)
+    shapes = tf.stack([column.dense_shape for column in columns.values()])
+    widths = shapes[:, 1]
+    widest = tf.gather(tf.constant(list(columns)), tf.argmax(widths))
     message = tf.constant("a row holds more than one value in:")
-    single = tf.raw_ops.Assert(condition=tf.equal(tf.size(several), 0), data=[message, several], summarize=5)
-    # Columns of a dtype are joined by their shapes, so that one that waits for the check is enough.
-    firsts = {column.dtype: name for name, column in reversed(list(columns.items()))}
+    single = tf.raw_ops.Assert(condition=tf.reduce_max(widths) <= 1, data=[message, widest])
     with tf.control_dependencies([single]):
-        shapes = {name: tf.identity(columns[name].dense_shape) for name in firsts.values()}
-    return {
-        name: tf.SparseTensor(column.indices, column.values, shapes.get(name, column.dense_shape))
-        for name, column in columns.items()
-    }
+        shape = tf.stack([shapes[0, 0], 1])
+    return {name: tf.SparseTensor(column.indices, column.values, shape) for name, column in columns.items()}
 
 
 def _of_length(column: tf.SparseTensor, length: int, name: str) -> tf.SparseTensor:

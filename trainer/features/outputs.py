@@ -7,8 +7,9 @@ graph, hardly grow with the columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 import tensorflow_transform.schema_inference as schema_inference
@@ -25,6 +26,17 @@ _SOFT_LIMIT = 8.0
 # Columns whose quantiles are analysed together; one accumulator takes 182 KB a column.
 _QUANTILE_COLUMNS = 100
 _QUANTILE_EPSILON = 0.01
+# The id of a missing value among those of its column.
+_MISSING = np.int64(0)
+
+
+class _Words(NamedTuple):
+    """Columns of words with vocabularies of the same options."""
+
+    words: tf.Tensor
+    columns: int
+    top_k: int
+    min_count: int
 
 
 class Outputs:
@@ -36,7 +48,7 @@ class Outputs:
         self._binned: dict[int, tf.Tensor] = {}
         self._ids: list[tf.Tensor] = []
         self._columns: list[IdColumn] = []
-        self._words: list[tuple[tf.Tensor, int, int]] = []
+        self._words: list[_Words] = []
         self._others: dict[str, tf.Tensor] = {}
 
     def numbers(self, values: tf.Tensor) -> None:
@@ -66,26 +78,24 @@ class Outputs:
         """Numbers, float64 ``[batch, n]``, as the ids of quantile buckets, equally many of each column."""
         above = tf.cast(values, tf.float32)[:, :, tf.newaxis] >= _quantiles(values, columns[0].size - 1)
         bucket = tf.reduce_sum(tf.cast(above, tf.int64), axis=2) + 1
-        self._add(tf.where(tf.math.is_nan(values), tf.zeros_like(bucket), bucket), columns)
+        self._add(tf.where(tf.math.is_nan(values), _MISSING, bucket), columns)
 
     def codes(self, values: tf.Tensor, columns: Sequence[IdColumn]) -> None:
         """Codes from 0 on, float64 ``[batch, n]``; NaN is missing, and others share the id of unseen ones."""
         inside = (values >= 0) & (values < tf.constant([column.size - 2 for column in columns], tf.float64))
-        ids = tf.cast(tf.where(inside, values + 2, tf.ones_like(values)), tf.int64)
-        self._add(tf.where(tf.math.is_nan(values), tf.zeros_like(ids), ids), columns)
+        ids = tf.cast(tf.where(inside, values + 2, tf.constant(1, tf.float64)), tf.int64)
+        self._add(tf.where(tf.math.is_nan(values), _MISSING, ids), columns)
 
     def hashed(self, words: tf.Tensor, columns: Sequence[IdColumn]) -> None:
         """Words, string ``[batch, n]`` and empty where missing, as ids by hash."""
         sizes = tf.constant([column.size - 1 for column in columns], tf.int64)
         hashes = tf.strings.to_hash_bucket_fast(words, 2**62) % sizes + 1
-        self._add(tf.where(words == "", tf.zeros_like(hashes), hashes), columns)
+        self._add(tf.where(words == "", _MISSING, hashes), columns)
 
     def words(self, words: tf.Tensor, columns: Sequence[IdColumn], *, top_k: int, min_count: int) -> None:
         """Words, string ``[batch, n]`` and empty where missing, as ids of the most frequent ones of each column."""
-        first = sum(column.form == WORDS for column in self._columns)
-        marked = tf.constant([f"{first + index}{MARK}" for index in range(len(columns))]) + words
-        self._words.append((tf.where(words == "", "", marked), top_k, min_count))
-        self._add(tf.cast(words != "", tf.int64), columns)
+        self._words.append(_Words(words=words, columns=len(columns), top_k=top_k, min_count=min_count))
+        self._columns += columns
 
     def bag(self, kind: str, index: int, ids: tf.Tensor, *, size: int) -> None:
         """Several ids a row, int64 ``[batch, length]``: 0 is padding, and all are below ``size``."""
@@ -110,9 +120,9 @@ class Outputs:
         outputs = dict(self._others)
         outputs.update((names.bins_name(bins), places) for bins, places in self._binned.items())
         if self._numbers or self._scaled:
-            standard = [_standardised(tf.concat(self._numbers, axis=1))] if self._numbers else []
-            outputs[NUMBERS] = tf.concat([*standard, *self._scaled], axis=1)
-        if self._ids:
+            standard = [_standardised(_joined(self._numbers))] if self._numbers else []
+            outputs[NUMBERS] = _joined([*standard, *self._scaled])
+        if self._columns:
             outputs[IDS] = self._joint_ids()
         return outputs
 
@@ -121,36 +131,54 @@ class Outputs:
         self._columns += columns
 
     def _joint_ids(self) -> tf.Tensor:
-        """Ids as rows of one table: first the columns' own ids, column by column, then the words of all."""
+        """Ids as rows of one table: first the columns' own ids, column by column, then the words of all.
+
+        In the matrix, the columns of words come last.
+        """
         sizes = [column.size for column in self._columns]
         starts = [sum(sizes[:index]) for index in range(len(sizes))]
-        ids = tf.concat(self._ids, axis=1) + tf.constant(starts, tf.int64)
+        learnt = [column.form == WORDS for column in self._columns]
         rows = tf.constant(sum(sizes), tf.int64)
-        found = []
-        for index, (words, top_k, min_count) in enumerate(self._words):
+        parts = []
+        if self._ids:
+            own = tf.constant([start for start, words in zip(starts, learnt, strict=True) if not words], tf.int64)
+            parts.append(_joined(self._ids) + own)
+        if self._words:
+            own = tf.constant([start for start, words in zip(starts, learnt, strict=True) if words], tf.int64)
+            ids, rows = self._word_ids(own, rows)
+            parts.append(ids)
+        ids = _joined(parts)
+        _declare_range(ids, rows - 1)
+        return ids
+
+    def _word_ids(self, own: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """The ids of all words, int64 ``[batch, columns]``, and the rows of the table behind them.
+
+        Args:
+            own: the first of each column's two own ids, int64 ``[columns]``: a missing word, and one that is unseen.
+            rows: rows of the table before them.
+        """
+        places, starts, first = [], [], 0
+        for index, group in enumerate(self._words):
+            marked = tf.constant([f"{first + column}{MARK}" for column in range(group.columns)]) + group.words
             file = tft.vocabulary(
-                words,
+                tf.where(group.words == "", "", marked),
                 top_k=1,
-                coverage_top_k=top_k,
-                frequency_threshold=min_count,
-                coverage_frequency_threshold=min_count,
+                coverage_top_k=group.top_k,
+                frequency_threshold=group.min_count,
+                coverage_frequency_threshold=group.min_count,
                 key_fn=_column_of,
                 vocab_filename=names.vocabulary_name(IDS, index),
             )
-            places, size = _lookup(words, file)
-            found.append(tf.where(places >= 0, places + rows, places))
+            # A missing word is in no vocabulary, marked or not.
+            found, size = _lookup(marked, file)
+            places.append(found)
+            starts.append(tf.fill([group.columns], rows))
             rows += size
-        if found:
-            learnt = [index for index, column in enumerate(self._columns) if column.form == WORDS]
-            others = [index for index in range(len(sizes)) if index not in learnt]
-            places = tf.concat(found, axis=1)
-            known = tf.where(places >= 0, places, tf.gather(ids, learnt, axis=1))
-            order = [(others + learnt).index(index) for index in range(len(sizes))]
-            ids = tf.gather(
-                tf.concat([tf.gather(ids, tf.constant(others, tf.int32), axis=1), known], axis=1), order, axis=1
-            )
-        _declare_range(ids, rows - 1)
-        return ids
+            first += group.columns
+        there = tf.cast(_joined([group.words for group in self._words]) != "", tf.int64)
+        found = _joined(places)
+        return tf.where(found >= 0, found + tf.concat(starts, axis=0), there + own), rows
 
 
 def _column_of(word: Any) -> Any:
@@ -158,16 +186,26 @@ def _column_of(word: Any) -> Any:
     return word.split(MARK.encode() if isinstance(word, bytes) else MARK)[0]
 
 
+def _joined(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Matrices side by side."""
+    return tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+
+
 def _standardised(values: tf.Tensor) -> tf.Tensor:
     """Standardised numbers, and after them a flag for each that is missing; float32 ``[batch, 2 * n]``.
 
     The flag of a column without a missing value in training stays 0: nothing was learnt about it.
     """
-    missing = tf.cast(tf.math.is_nan(values), tf.float32)
-    scaled = tft.scale_to_z_score(values, elementwise=True)
-    scaled = tf.cast(tf.where(tf.math.is_nan(scaled), tf.zeros_like(scaled), scaled), tf.float32)
-    known = tf.cast(tft.max(missing, reduce_instance_dims=False) > 0, tf.float32)
-    return tf.concat([scaled * tf.math.rsqrt(1 + tf.square(scaled / _SOFT_LIMIT)), missing * known], axis=1)
+    # Not tft.scale_to_z_score, whose nine nodes every request would run: these become constants.
+    mean, variance = (learnt(values, reduce_instance_dims=False) for learnt in (tft.mean, tft.var))
+    scale = tf.where(variance > 0, tf.math.rsqrt(variance), tf.constant(1, variance.dtype))
+    known = tft.max(tf.cast(tf.math.is_nan(values), tf.float32), reduce_instance_dims=False)
+    scaled = tf.cast((values - mean) * scale, tf.float32)
+    # Of a column without any value in training, all are.
+    missing = tf.math.is_nan(scaled)
+    scaled = tf.where(missing, tf.constant(0.0), scaled)
+    clipped = scaled * tf.math.rsqrt(1 + tf.square(scaled * (1 / _SOFT_LIMIT)))
+    return tf.concat([clipped, tf.cast(missing, tf.float32) * known], axis=1)
 
 
 def _quantiles(values: tf.Tensor, buckets: int) -> tf.Tensor:

@@ -38,6 +38,7 @@ class RawColumns:
         self._tensors = tensors
         self._places: dict[str, tuple[tf.DType, int]] = {}
         self._matrices: dict[tf.DType, tf.Tensor] = {}
+        self._floats: dict[tf.DType, tf.Tensor] = {}
         for dtype, names in matrix_columns({name: tensors[name] for name in scalars}).items():
             self._matrices[dtype] = tf.identity(stack(tensors, names), name=f"{MATRIX}_{dtype.name}")
             self._places.update({name: (dtype, index) for index, name in enumerate(names)})
@@ -48,22 +49,21 @@ class RawColumns:
         Raises:
             ValueError: a column holds text.
         """
-        return self._joined(names, {tf.float32: _as_floats, tf.int64: _ints_as_floats, tf.string: _refuse_text})
+        return self._joined(names, lambda dtype, places: _columns(self._floats_of(dtype), places))
 
     def words(self, names: Sequence[str]) -> tf.Tensor:
         """Text, string ``[batch, len(names)]`` and empty where missing; whole numbers in decimal digits."""
-        return self._joined(names, {tf.float32: _floats_as_words, tf.int64: _ints_as_words, tf.string: tf.identity})
+        return self._joined(names, lambda dtype, places: _WORDS[dtype](_columns(self._matrices[dtype], places)))
 
     def days(self, names: Sequence[str]) -> tf.Tensor:
         """Dates as days since 1970, float64 ``[batch, len(names)]`` and NaN where missing or unreadable."""
-        return self._joined(
-            names,
-            {
-                tf.float32: lambda values: calendar.days_of_epoch(_as_floats(values)),
-                tf.int64: lambda values: calendar.days_of_epoch(_ints_as_floats(values)),
-                tf.string: calendar.days_of_text,
-            },
-        )
+
+        def days(dtype: tf.DType, places: Sequence[int]) -> tf.Tensor:
+            if dtype == tf.string:
+                return calendar.days_of_text(_columns(self._matrices[dtype], places))
+            return calendar.days_of_epoch(_columns(self._floats_of(dtype), places))
+
+        return self._joined(names, days)
 
     def vector(self, name: str, length: int) -> tf.Tensor:
         """A column of ``length`` numbers a row, float64 ``[batch, length]`` and NaN where missing."""
@@ -88,15 +88,26 @@ class RawColumns:
         """A column as it is."""
         return self._tensors[name]
 
-    def _joined(self, names: Sequence[str], convert: Mapping[tf.DType, Callable[[tf.Tensor], tf.Tensor]]) -> tf.Tensor:
-        """The columns in the order of ``names``, each dtype's converted at once."""
+    def _floats_of(self, dtype: tf.DType) -> tf.Tensor:
+        """All columns of a dtype as numbers, converted once for all that read some of them."""
+        if dtype == tf.string:
+            raise ValueError(
+                "a column configured as a number holds text; make it a category, or text, or correct the data."
+            )
+        if dtype not in self._floats:
+            convert = _as_floats if dtype == tf.float32 else _ints_as_floats
+            self._floats[dtype] = convert(self._matrices[dtype])
+        return self._floats[dtype]
+
+    def _joined(self, names: Sequence[str], part: Callable[[tf.DType, Sequence[int]], tf.Tensor]) -> tf.Tensor:
+        """The columns in the order of ``names``; ``part`` yields those of a dtype by their places in its matrix."""
         order: list[int] = []
         parts = []
-        for dtype, matrix in self._matrices.items():
+        for dtype in self._matrices:
             wanted = [(place, self._places[name][1]) for place, name in enumerate(names) if self._is(name, dtype)]
             if wanted:
                 order += [place for place, _ in wanted]
-                parts.append(convert[dtype](_columns(matrix, [index for _, index in wanted])))
+                parts.append(part(dtype, [index for _, index in wanted]))
         joined = tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
         return _columns(joined, [int(index) for index in np.argsort(order)])
 
@@ -128,12 +139,13 @@ def matrix_columns(columns: Mapping[str, T]) -> dict[tf.DType, list[str]]:
     return found
 
 
-def stack(columns: Mapping[str, Raw], names: Sequence[str]) -> tf.Tensor:
+def stack(columns: Mapping[str, Raw], names: Sequence[str], *, single_valued: Collection[str] = ()) -> tf.Tensor:
     """Columns of one dtype as a matrix ``[batch, len(names)]``: a join of all dense and one of all sparse columns.
 
     Args:
         columns: dense ``[batch, 1]`` or sparse ``[batch, ?]``.
         names: the columns to join.
+        single_valued: sparse columns of one shape, ``[batch, 1]``, so that nothing is left to check.
 
     Raises:
         tf.errors.InvalidArgumentError: a row holds more than one value in a sparse column.
@@ -146,22 +158,30 @@ def stack(columns: Mapping[str, Raw], names: Sequence[str]) -> tf.Tensor:
             sparse[name] = column
         else:
             dense[name] = tf.reshape(column, [-1, 1])
-    parts = [*dense.values(), *([_stack_sparse(sparse)] if sparse else [])]
+    checked = sparse.keys() <= set(single_valued)
+    parts = [*dense.values(), *([_stack_sparse(sparse, checked=checked)] if sparse else [])]
     matrix = tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
     places = {name: place for place, name in enumerate([*dense, *sparse])}
     order = [places[name] for name in names]
-    return tf.ensure_shape(_columns(matrix, order), [None, len(names)])
+    return _columns(matrix, order)
 
 
-def _stack_sparse(columns: Mapping[str, tf.SparseTensor]) -> tf.Tensor:
-    shapes = tf.stack([column.dense_shape for column in columns.values()])
+def _stack_sparse(columns: Mapping[str, tf.SparseTensor], *, checked: bool) -> tf.Tensor:
+    parts = list(columns.values()) if checked else _single_valued(columns.values())
+    joined = tf.sparse.concat(axis=1, sp_inputs=parts) if len(parts) > 1 else parts[0]
+    matrix = tf.sparse.to_dense(joined, default_value=MISSING[joined.dtype], validate_indices=False)
+    matrix.set_shape([None, len(parts)])
+    return matrix
+
+
+def _single_valued(columns: Collection[tf.SparseTensor]) -> list[tf.SparseTensor]:
+    """The columns in one shape, ``[batch, 1]``."""
+    shapes = tf.stack([column.dense_shape for column in columns])
     # A second value of a row would silently become the value of the next column. So a width of 2 has no entry here;
     # an assertion would be a dependency of all lookups, which TensorFlow keeps in order.
     width = tf.gather(tf.constant([1, 1], tf.int64), tf.reduce_max(shapes[:, 1]))
     shape = tf.stack([shapes[0, 0], width])
-    parts = [tf.SparseTensor(column.indices, column.values, shape) for column in columns.values()]
-    joined = tf.sparse.concat(axis=1, sp_inputs=parts) if len(parts) > 1 else parts[0]
-    return tf.sparse.to_dense(joined, default_value=MISSING[joined.dtype], validate_indices=False)
+    return [tf.SparseTensor(column.indices, column.values, shape) for column in columns]
 
 
 def _columns(matrix: tf.Tensor, indices: Sequence[int]) -> tf.Tensor:
@@ -180,10 +200,6 @@ def _ints_as_floats(values: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.equal(values, MISSING[tf.int64]), missing, tf.cast(values, tf.float64))
 
 
-def _refuse_text(values: tf.Tensor) -> tf.Tensor:
-    raise ValueError("a column configured as a number holds text; make it a category, or text, or correct the data.")
-
-
 def _ints_as_words(values: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.equal(values, MISSING[tf.int64]), "", tf.strings.as_string(values))
 
@@ -191,3 +207,6 @@ def _ints_as_words(values: tf.Tensor) -> tf.Tensor:
 def _floats_as_words(values: tf.Tensor) -> tf.Tensor:
     whole = tf.strings.as_string(tf.cast(tf.where(tf.math.is_nan(values), 0.0, values), tf.int64))
     return tf.where(tf.math.is_nan(values), "", whole)
+
+
+_WORDS = {tf.float32: _floats_as_words, tf.int64: _ints_as_words, tf.string: tf.identity}

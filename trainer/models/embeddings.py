@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops
@@ -48,10 +49,11 @@ class IdEmbedding(keras.layers.Layer):
     def call(self, ids: Any) -> tuple[Any, Any]:
         """Int ids ``[batch, width]`` to embeddings ``[batch, width * dim]`` and sums ``[batch, units]``."""
         rows = ops.cast(ops.clip(ids, 0, self.size - 1), "int32")
-        deep = ops.reshape(ops.take(self.table, rows, axis=0), (-1, self.width * self.dim))
+        # Not ops.take, which first looks for negative ids.
+        deep = ops.reshape(tf.gather(ops.convert_to_tensor(self.table), rows), (-1, self.width * self.dim))
         if self.wide is None:
             return deep, ops.zeros((ops.shape(ids)[0], 0), deep.dtype)
-        return deep, ops.sum(ops.take(self.wide, rows, axis=0), axis=1)
+        return deep, ops.sum(tf.gather(ops.convert_to_tensor(self.wide), rows), axis=1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[tuple[int | None, int], ...]:
         """The shapes of `call`'s results."""
@@ -84,7 +86,7 @@ class BagEmbedding(keras.layers.Layer):
     def call(self, ids: Any) -> Any:
         """Int ids ``[batch, length]`` to ``[batch, dim]``."""
         rows = ops.cast(ops.clip(ids, 0, self.size - 1), "int32")
-        vectors = ops.take(self.table, rows, axis=0)
+        vectors = tf.gather(ops.convert_to_tensor(self.table), rows)
         there = ops.cast(ops.expand_dims(rows > 0, -1), vectors.dtype)
         return ops.sum(vectors * there, axis=1) / ops.maximum(ops.sum(there, axis=1), 1.0)
 

@@ -122,7 +122,9 @@ def _text(column: Column, some: Sequence[Any]) -> Treatment:
         wrong = [text for text, _ in column.counts if not is_iso(text)]
         if not wrong:
             return Treatment(entry="date", schema_type="BYTES")
-        reason = f"some dates are none, such as {shown(wrong[0], limit=20)}: write 2024-01-31, or leave them empty"
+        reason = (
+            f"some values are not dates, such as {shown(wrong[0], limit=20)}: write 2024-01-31, or leave them empty"
+        )
         return Treatment(reason=reason, schema_type="BYTES")
     warning = _unreadable(texts)
     if not warning and (listed := _listed(column, texts)):

@@ -125,7 +125,7 @@ def test_dates_some_of_which_are_none_are_left_out_with_advice(project, wrong):
     days = [wrong if row == 200 else f"2024-01-{1 + row % 31:02} 12:{row % 60:02}" for row in range(ROWS)]
     config = project.config(write_csv(project.folder / "d.csv", people() | {"paid": days}))
     assert "paid" not in kinds(config)
-    assert f"paid: left out: some dates are none, such as '{wrong}'" in project.text
+    assert f"paid: left out: some values are not dates, such as '{wrong}'" in project.text
 
 
 def test_a_date_may_decide_by_its_hour(project):

@@ -45,7 +45,9 @@ class Options(Kind):
     def row_test(self, seen: Seen) -> RowTest | None:
         """Text may be no date."""
         return (
-            RowTest("DATE_UNREADABLE", "hold no date; write 2024-01-31", _unreadable) if seen.kind == "BYTES" else None
+            RowTest("DATE_UNREADABLE", "do not hold a date; write 2024-01-31", _unreadable)
+            if seen.kind == "BYTES"
+            else None
         )
 
 

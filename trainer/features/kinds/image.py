@@ -48,7 +48,7 @@ class Options(Kind):
         if seen.kind != "BYTES":
             return None
         return RowTest(
-            "IMAGE_UNREADABLE", "hold no picture: its bytes are not those of PNG, JPEG, GIF or BMP", _no_picture
+            "IMAGE_UNREADABLE", "do not hold a picture: the bytes are not those of PNG, JPEG, GIF or BMP", _no_picture
         )
 
     @property

@@ -47,7 +47,7 @@ class Options(Kind):
         """A cell may be no JSON list."""
         if not self.json_list or seen.kind != "BYTES":
             return None
-        return RowTest("LIST_UNREADABLE", 'hold no JSON list, such as ["a", "b"]; or give separator', _no_json)
+        return RowTest("LIST_UNREADABLE", 'do not hold a JSON list, such as ["a", "b"]; or give separator', _no_json)
 
     @model_validator(mode="after")
     def _one_form(self) -> Options:

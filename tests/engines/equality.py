@@ -137,7 +137,8 @@ def assert_same_transform(one: Path, other: Path, *, rows: int = 100) -> None:
     assert ours.keys() == theirs.keys()
     for name, values in ours.items():
         if name == IDS:
-            # Buckets are among the ids. A boundary that moves by the sketch's error takes a row into the next bucket, no further.
+            # Buckets are among the ids. A boundary that moves by the sketch's error takes a row
+            # into the next bucket, no further.
             assert np.abs(values - theirs[name]).max() <= 1, name
             assert np.mean(values != theirs[name]) <= 0.1, name
         else:

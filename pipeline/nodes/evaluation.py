@@ -6,7 +6,7 @@ import json
 
 from tfx.dsl.components.base.base_node import BaseNode
 
-from components.gates.evaluator import Evaluator
+from components.evaluator.component import Evaluator
 from components.gates.infra_validator import InfraValidator
 from components.gates.model_gate import ModelGate
 from components.gates.reference_gate import ReferenceGate

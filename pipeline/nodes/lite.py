@@ -10,7 +10,7 @@ from google.protobuf import json_format
 from tensorflow_model_analysis.proto import config_pb2
 from tfx.types import standard_component_specs
 
-from components.gates.evaluator import Evaluator
+from components.evaluator.component import Evaluator
 from components.lite.export import LiteExport
 from components.lite.gate import LiteGate
 from components.lite.pusher import LitePusher

@@ -84,6 +84,7 @@ def test_without_a_change_nothing_is_pushed_again(with_lite, project):
     assert digest(lite_folder(project)) == before
 
 
+@pytest.mark.slow
 def test_a_variant_that_loses_too_much_stops_the_push_of_everything(with_lite, project):
     before = project.served(), digest(lite_folder(project))
     # One example shows int8 nothing of the range of the values: all others are cut off.

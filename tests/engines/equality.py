@@ -28,8 +28,8 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tensorflow_transform.saved import saved_transform_io_v2
 from tfx.types import standard_artifacts
 
+from components.evaluator.component import Executor
 from components.gates.evaluation import CANDIDATE, Table, metrics_by_slice
-from components.gates.evaluator import Executor
 from pipeline.beam.guard import guarded
 from pipeline.config.config import Config
 from pipeline.nodes.eval_config import eval_config

@@ -6,7 +6,7 @@ from tests.mutate.lite import LITE_GATE  # part: lite
 from tests.mutate.mutation import Mutation
 
 _GATES = "tests/components/gates"
-_DATA_GATE = (f"{_GATES}/test_data_gate.py",)
+_DATA_GATE = (f"{_GATES}/data/test_data_gate.py",)
 _MODEL_GATE = (f"{_GATES}/test_model_gate.py",)
 _EVALUATION = (f"{_GATES}/test_evaluation.py",)
 _INFRA = (f"{_GATES}/test_infra_validator.py",)
@@ -37,14 +37,14 @@ MUTATIONS = (
         "components/gates/data/feature_check.py",
         "faults = list(column.options.faults(found))",
         "faults = []",
-        (f"{_GATES}/test_feature_check.py",),
+        (f"{_GATES}/data/test_feature_check.py",),
     ),
     Mutation(
         "DataGate ignores drift",
         "components/gates/data/drift_check.py",
         "moved.value > moved.threshold",
         "False",
-        (f"{_GATES}/test_drift_check.py",),
+        (f"{_GATES}/data/test_drift_check.py",),
     ),
     Mutation(
         "ModelGate ignores the Evaluator",

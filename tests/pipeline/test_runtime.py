@@ -16,8 +16,8 @@ pytestmark = pytest.mark.tensorflow
 @pytest.mark.parametrize(
     ("module", "before"),
     [
-        ("trainer.run_fn", ""),
-        ("trainer.preprocessing", "import tensorflow_transform\n"),
+        pytest.param("trainer.run_fn", "", marks=pytest.mark.slow),
+        pytest.param("trainer.preprocessing", "import tensorflow_transform\n", marks=pytest.mark.slow),
         ("components.gates.infra_validator", "import tensorflow_transform\n"),
         ("pipeline.dag", ""),
     ],

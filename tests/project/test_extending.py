@@ -131,6 +131,7 @@ print(type(config.beam).__name__, *config.beam.arguments())
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_a_gate_a_network_and_a_kind_of_feature_in_a_run(project):
     words = [
         "features={fare: {kind: clipped, low: 0, high: 50}}",

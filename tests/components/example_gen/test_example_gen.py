@@ -61,7 +61,7 @@ CELLS = """whole,real,text,spaced,long,none,hex,mixed,lines,digits
 """
 
 
-@pytest.mark.parametrize("runner", ["FnApiRunner", THROUGH_BEAM])
+@pytest.mark.parametrize("runner", ["FnApiRunner", _SLOW_BEAM])
 def test_odd_cells_are_read_as_stock_reads_them(tmp_path, runner):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "odd.csv").write_text(CELLS)
@@ -191,7 +191,7 @@ def write_table(kind: str, path: Path) -> None:
             writer.write_table(TABLE, max_chunksize=700)
 
 
-@pytest.mark.parametrize("runner", ["FnApiRunner", THROUGH_BEAM])
+@pytest.mark.parametrize("runner", ["FnApiRunner", _SLOW_BEAM])
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
 def test_row_groups_and_record_batches_are_all_read_once(tmp_path, kind, runner):
     write_table(kind, tmp_path / f"1.{kind}")

@@ -64,8 +64,9 @@ WANTED = [row for row in range(9, 100) if row % 10 != 3 and row % 25 != 4]
 @pytest.mark.parametrize(
     ("kind", "runner"),
     [
-        *((kind, "FnApiRunner") for kind in ("csv", "parquet", "tfrecord")),
+        ("csv", "FnApiRunner"),
         ("parquet", THROUGH_BEAM),
+        *(pytest.param(kind, "FnApiRunner", marks=pytest.mark.slow) for kind in ("parquet", "tfrecord")),
         *(pytest.param(kind, THROUGH_BEAM, marks=pytest.mark.slow) for kind in ("csv", "tfrecord")),
     ],
 )

@@ -10,8 +10,8 @@ import pytest
 from google.protobuf import json_format
 from tfx.types import Artifact, standard_artifacts
 
+from components.evaluator.component import Executor
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
-from components.gates.evaluator import Executor
 from components.gates.model_gate import ModelGate
 from components.refusal import GateRefused
 from pipeline.config.gates import EvaluationGate

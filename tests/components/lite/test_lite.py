@@ -261,7 +261,10 @@ def write_transformed(folder: Path, columns: dict[str, np.ndarray]) -> None:
                 writer.write(example.SerializeToString())
 
 
-@pytest.fixture(scope="module", params=list(CASES))
+@pytest.fixture(
+    scope="module",
+    params=["binary", *(pytest.param(name, marks=pytest.mark.slow) for name in ("multiclass", "regression"))],
+)
 def world(request, tmp_path_factory) -> World:
     case = CASES[request.param]
     head = head_of(case.label)

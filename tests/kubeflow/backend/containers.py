@@ -35,7 +35,7 @@ _PRELOADED = [
     "tfx.components.example_validator.executor",
     "tfx.components.transform.executor",
     "tfx.components.trainer.executor",
-    "components.gates.evaluator",
+    "components.evaluator.component",
     "components.gates.infra_validator",
     "components.gates.model_gate",
     "components.gates.data.data_gate",

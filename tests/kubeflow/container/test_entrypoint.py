@@ -109,7 +109,16 @@ def test_a_new_process_runs_an_executor_with_keras_3(task):
     assert task.told()["keras"].startswith("3.")
 
 
-@pytest.mark.parametrize("kind", [{}, {"instanceSchema": ""}, {"schemaTitle": "TYPE_UNSPECIFIED"}])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {},
+        *(
+            pytest.param(kind, marks=pytest.mark.slow)
+            for kind in ({"instanceSchema": ""}, {"schemaTitle": "TYPE_UNSPECIFIED"})
+        ),
+    ],
+)
 def test_a_type_that_the_backend_left_out_comes_from_the_component(task, kind):
     assert task.run(task.invocation(kind=kind)) == 0, task.log.read_text()
     assert task.told()["type"] == "Examples"
@@ -120,14 +129,14 @@ def test_a_type_that_the_backend_left_out_comes_from_the_component(task, kind):
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, ["a", 1, 0.5]),
-        ({"text": "", "whole": 0, "fraction": 0}, ["", 0, 0.0]),
+        pytest.param({}, ["a", 1, 0.5], marks=pytest.mark.slow),
+        pytest.param({"text": "", "whole": 0, "fraction": 0}, ["", 0, 0.0], marks=pytest.mark.slow),
         # As the submitter of a runtime parameter wrote them.
         ({"text": 3, "whole": "12", "fraction": "0.25"}, ["3", 12, 0.25]),
-        ({"text": True}, ["true", 1, 0.5]),
+        pytest.param({"text": True}, ["true", 1, 0.5], marks=pytest.mark.slow),
         # As Kubeflow tells an exit handler how the run ended.
         ({"text": {"state": "FAILED", "error": {"code": 9}}}, ['{"state": "FAILED", "error": {"code": 9}}', 1, 0.5]),
-        ({"text": ["x", 1.5]}, ['["x", 1.5]', 1, 0.5]),
+        pytest.param({"text": ["x", 1.5]}, ['["x", 1.5]', 1, 0.5], marks=pytest.mark.slow),
     ],
 )
 def test_parameters_come_in_the_types_that_the_component_declares(task, given, expected):
@@ -139,7 +148,7 @@ def test_parameters_come_in_the_types_that_the_component_declares(task, given, e
     assert [type(value) for value in told] == [type(value) for value in expected]
 
 
-@pytest.mark.parametrize("scheme", ["gs", "minio", "s3"])
+@pytest.mark.parametrize("scheme", ["gs", *(pytest.param(name, marks=pytest.mark.slow) for name in ("minio", "s3"))])
 def test_outputs_are_moved_to_the_mount_and_told_by_their_uris(tmp_path, scheme):
     task = Task(tmp_path, scheme=scheme)
     assert task.run(task.invocation()) == 0, task.log.read_text()

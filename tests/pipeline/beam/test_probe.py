@@ -90,6 +90,7 @@ def test_good_workers_pass_and_say_where_they_are(job_server, pool, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_worker_without_the_project_is_one_line_for_each_package(job_server, pool, tmp_path):
     (tmp_path / "pool").mkdir()
     (tmp_path / "pool" / "sitecustomize.py").write_text(WITHOUT_PROJECT)
@@ -114,6 +115,7 @@ def test_old_code_on_a_worker_is_named(job_server, pool, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_another_version_on_a_worker_is_named(job_server, pool, tmp_path):
     project = copy_of_the_project(tmp_path / "project")
     # The first on the path with the name is the one that an import's version is taken from.
@@ -127,6 +129,7 @@ def test_another_version_on_a_worker_is_named(job_server, pool, tmp_path):
     assert "has tensorflow 2.20.0, and this machine has 2." in str(error.value).splitlines()[1]
 
 
+@pytest.mark.slow
 def test_data_that_a_worker_does_not_see_is_named(job_server, pool, tmp_path):
     with pytest.raises(
         ConfigError, match=r"^beam: the worker on \S+ does not see the data in /nowhere/else; it must be"
@@ -138,6 +141,7 @@ def test_data_that_a_worker_does_not_see_is_named(job_server, pool, tmp_path):
     subprocess.run(["unshare", "--mount", "true"], stderr=subprocess.DEVNULL).returncode != 0,
     reason="mounting in a namespace is not allowed here",
 )
+@pytest.mark.slow
 def test_a_run_folder_that_a_worker_does_not_see_is_named(job_server, pool, tmp_path):
     runs = tmp_path / "runs"
     runs.mkdir()

@@ -74,7 +74,7 @@ def one(tmp_path_factory) -> Path:
     [
         pytest.param({}, marks=pytest.mark.slow),
         pytest.param({"jit_compile": True}, marks=pytest.mark.slow),
-        {"accumulation": 4},
+        pytest.param({"accumulation": 4}, marks=pytest.mark.slow),
     ],
     ids=str,
 )

@@ -36,7 +36,7 @@ def with_dense_gradients(optimizer):
     return optimizer
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", pytest.param("sgd", marks=pytest.mark.slow)])
 def test_the_loss_of_each_step_is_that_of_model_fit(tmp_path, optimizer):
     columns, steps = make_columns(100), 200
     options = {"name": optimizer, "learning_rate": 0.02, "weight_decay": 0.01, "schedule": {"warmup_steps": 10}}
@@ -86,6 +86,7 @@ def test_a_seed_fixes_the_result(tmp_path):
     assert weights_differ(first, other) > 0.01
 
 
+@pytest.mark.slow
 def test_accumulation_is_a_larger_batch(tmp_path):
     columns = make_columns(100)
     whole, _ = fit(columns, tmp_path)
@@ -95,6 +96,7 @@ def test_accumulation_is_a_larger_batch(tmp_path):
     assert weights_differ(whole, uneven) < 1e-6
 
 
+@pytest.mark.slow
 def test_eager_and_uncompiled_steps_compute_the_same(tmp_path):
     columns = make_columns(100)
     compiled, _ = fit(columns, tmp_path, dropout=0.3)
@@ -114,6 +116,7 @@ def test_clipping_bounds_the_step(tmp_path):
     assert change == pytest.approx(0.01, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_averages_are_what_is_evaluated_and_returned(tmp_path):
     columns = make_columns(32)
     sgd = {"name": "sgd", "learning_rate": 0.5, "schedule": {"decay": "constant"}}
@@ -161,7 +164,7 @@ def test_label_smoothing_in_numbers():
     np.testing.assert_allclose(head.losses(label, logits, smoothing=0.2), [-np.sum(target * log_softmax)], rtol=1e-6)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("precision", [pytest.param("bfloat16", marks=pytest.mark.slow), "float16"])
 def test_half_precision_trains_as_well(tmp_path, precision):
     columns = make_columns(300)
     full, _ = fit(columns, tmp_path)

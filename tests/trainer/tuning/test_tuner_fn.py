@@ -136,6 +136,7 @@ def test_the_same_seed_gives_the_same_search(data, tmp_path):
     assert len({values[RATE] for values, _ in first.values()}) == 3
 
 
+@pytest.mark.slow
 def test_more_trials_reuse_those_that_are_done(data, tmp_path, messages):
     search = {"trials": 2, "space": {RATE: {"min": 1e-3, "max": 0.1}}}
     few = scores(run(data, tmp_path, search))
@@ -181,6 +182,7 @@ def test_a_preempted_search_says_so_and_resumes(data, whole, tmp_path, messages)
     assert scores(run(data, tmp_path / "preempted", RATES)) == whole[1]
 
 
+@pytest.mark.slow
 def test_a_diverging_trial_fails_alone(data, tmp_path, messages):
     search = {**RATES, "space": {RATE: {"choices": [DIVERGING, 0.05]}}}
     for _ in range(2):

@@ -1,0 +1,1 @@
+"""The Evaluator: TFMA's configuration, metrics, files and verdicts, computed on arrays of rows."""

@@ -1,0 +1,162 @@
+"""TFMA's evaluator for metrics, plots and validations, on statistics of whole blocks of rows instead of single rows.
+
+The config, the derived metrics (AUC, precision, differences from the baseline), the intervals' arithmetic, the files
+and the verdicts are TFMA's; several of its functions that this calls are private, so it is for one version.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import PCollection
+from tensorflow_metadata.proto.v0 import schema_pb2
+from tensorflow_model_analysis import constants, version
+from tensorflow_model_analysis.evaluators import evaluator, metrics_validator, poisson_bootstrap
+from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator as tfma_evaluator
+from tensorflow_model_analysis.metrics import metric_specs, metric_types
+from tensorflow_model_analysis.proto import config_pb2
+from tensorflow_model_analysis.slicer import slicer_lib
+from tensorflow_model_analysis.utils import model_util
+
+from components.evaluator import replicates
+from components.evaluator.statistics import Computations, ComputeMetrics, ExtractStatistics, MergeStatistics
+
+_TFMA_VERSION = "0.52"
+
+_BOOTSTRAP = config_pb2.ConfidenceIntervalOptions.POISSON_BOOTSTRAP
+
+
+def batch_evaluator(config: config_pb2.EvalConfig, *, run_after: str, schema: schema_pb2.Schema | None) -> Any:
+    """The evaluator.
+
+    Args:
+        config: with TFMA's defaults filled in.
+        run_after: stage of the extractor that adds the predictions; the rows are still in batches there.
+        schema: of the data, for metrics that ask for it.
+
+    Raises:
+        RuntimeError: TFMA is of another version.
+        ValueError: the config asks for what this cannot compute.
+    """
+    if not version.VERSION.startswith(f"{_TFMA_VERSION}."):
+        raise RuntimeError(
+            f"components/evaluator is written for tensorflow-model-analysis {_TFMA_VERSION}, not {version.VERSION}"
+        )
+    refuse(config)
+    return evaluator.Evaluator(
+        stage_name="EvaluateByBatch", run_after=run_after, ptransform=_Evaluate(config=config, schema=schema)
+    )
+
+
+def refuse(config: config_pb2.EvalConfig) -> None:
+    """Refuse what would be computed otherwise than the config says.
+
+    Raises:
+        ValueError: it asks for query keys, SQL slices or the jackknife.
+    """
+    for spec in config.metrics_specs:
+        if spec.query_key:
+            raise ValueError(f"metrics_specs: query_key {spec.query_key!r} is not supported")
+    for spec in config.slicing_specs:
+        if spec.slice_keys_sql:
+            raise ValueError(f"slicing_specs: SQL is not supported: {spec.slice_keys_sql}")
+    options = config.options
+    if options.compute_confidence_intervals.value and options.confidence_intervals.method != _BOOTSTRAP:
+        raise ValueError("options.confidence_intervals: the only supported method is POISSON_BOOTSTRAP")
+
+
+class _Evaluate(beam.PTransform):
+    """Batches of extracts in, TFMA's evaluation out: metrics, plots, attributions and validations by slice."""
+
+    def __init__(self, *, config: config_pb2.EvalConfig, schema: schema_pb2.Schema | None):
+        super().__init__()
+        self._config = config
+        self._schema = schema
+
+    def expand(self, input_or_inputs: PCollection) -> Any:
+        """See Beam."""
+        config = self._config
+        specs = list(config.metrics_specs)
+        separated = tfma_evaluator._filter_and_separate_computations(
+            metric_specs.to_computations(specs, eval_config=config, schema=self._schema)
+        )
+        computations = Computations.of(separated.non_derived_computations)
+        baseline = model_util.get_baseline_model_spec(config)
+        derived = tfma_evaluator._AddDerivedCrossSliceAndDiffMetrics(
+            separated.derived_computations,
+            separated.cross_slice_computations,
+            list(config.cross_slicing_specs),
+            baseline.name if baseline else None,
+        )
+        replicated = config.options.compute_confidence_intervals.value
+        statistics = (
+            input_or_inputs
+            | "ExtractStatistics" >> beam.ParDo(ExtractStatistics(computations, config, replicated=replicated))
+            | "MergeStatistics" >> beam.CombinePerKey(MergeStatistics(computations))
+        )
+        if replicated:
+            skipped = metric_specs.metric_keys_to_skip_for_confidence_intervals(specs, eval_config=config)
+            metrics = statistics | "Intervals" >> _Intervals(computations, derived, skipped)
+        else:
+            metrics = (
+                statistics
+                | "ComputeMetrics" >> beam.ParDo(ComputeMetrics(computations, 0))
+                | "AddDerivedMetrics" >> derived
+            )
+        metrics = (
+            metrics
+            | "AddDerivedOfIntervals"
+            >> beam.Map(tfma_evaluator._add_ci_derived_metrics, separated.ci_derived_computations)
+            | "RemovePrivateMetrics" >> beam.MapTuple(tfma_evaluator._remove_private_metrics)
+        )
+        if config.options.min_slice_size.value > 1:
+            sizes = statistics | "CountRows" >> beam.MapTuple(lambda key, found: (key, found.rows))
+            metrics = metrics | "FilterSmallSlices" >> slicer_lib.FilterOutSlices(
+                sizes, config.options.min_slice_size.value
+            )
+        kinds = {
+            constants.METRICS_KEY: metric_types.MetricKey,
+            constants.PLOTS_KEY: metric_types.PlotKey,
+            constants.ATTRIBUTIONS_KEY: metric_types.AttributionsKey,
+        }
+        evaluation = {
+            name: metrics | f"Filter_{name}" >> beam.Map(tfma_evaluator._filter_by_key_type, kind)
+            for name, kind in kinds.items()
+        }
+        evaluation[constants.VALIDATIONS_KEY] = evaluation[constants.METRICS_KEY] | "Validate" >> beam.Map(
+            metrics_validator.validate_metrics, config
+        )
+        return evaluation
+
+
+class _Intervals(beam.PTransform):
+    """TFMA's metrics of all rows and of each replicate, combined to values with a t-distribution."""
+
+    def __init__(self, computations: Computations, derived: beam.PTransform, skipped: Any):
+        super().__init__()
+        self._computations = computations
+        self._derived = derived
+        self._skipped = skipped
+
+    def expand(self, input_or_inputs: PCollection) -> Any:
+        """See Beam."""
+        samples = []
+        for sample in range(1 + replicates.REPLICATES):
+            number = sample - 1 if sample else poisson_bootstrap._FULL_SAMPLE_ID
+            samples.append(
+                input_or_inputs
+                | f"ComputeMetrics_{sample}" >> beam.ParDo(ComputeMetrics(self._computations, sample))
+                | f"AddDerivedMetrics_{sample}" >> self._derived
+                | f"AddSampleId_{sample}" >> beam.MapTuple(poisson_bootstrap._add_sample_id, number)
+            )
+        return (
+            samples
+            | "FlattenSamples" >> beam.Flatten()
+            | "CombineSamples"
+            >> beam.CombinePerKey(
+                poisson_bootstrap._BootstrapSampleCombineFn(
+                    num_bootstrap_samples=replicates.REPLICATES, skip_ci_metric_keys=self._skipped
+                )
+            )
+        )

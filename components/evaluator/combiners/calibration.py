@@ -1,0 +1,38 @@
+"""Weighted sums of labels, predictions and examples: TFMA's Calibration, MeanLabel and MeanPrediction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tensorflow_model_analysis.metrics import calibration, metric_types
+
+from components.evaluator.combiners.combiner import SumsCombiner, binary
+from components.evaluator.rows import Rows
+
+
+class WeightedMeans(SumsCombiner):
+    """What TFMA divides to a mean label, a mean prediction or their ratio."""
+
+    TFMA_COMBINER = calibration._WeightedLabelsPredictionsExamplesCombiner
+
+    @classmethod
+    def fits(cls, computation: metric_types.MetricComputation) -> bool:
+        """See the base."""
+        combiner: Any = computation.combiner
+        return super().fits(computation) and binary(combiner._key, combiner)
+
+    def of_rows(self, rows: Rows) -> np.ndarray:
+        """See the base. Returns `[rows, 3]`."""
+        entries = rows.entries_of(self.tfma._key)
+        weights = entries.weights
+        columns = (weights * entries.labels, weights * entries.predictions, weights + 0 * entries.labels)
+        return np.stack([column.sum(axis=1) for column in columns], axis=1)
+
+    def of_sums(self, sums: np.ndarray) -> Any:
+        """See the base."""
+        accumulator = self.tfma.create_accumulator()
+        accumulator.total_weighted_labels = sums[0]
+        accumulator.total_weighted_predictions = sums[1]
+        accumulator.total_weighted_examples = sums[2]
+        return accumulator

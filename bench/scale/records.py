@@ -11,8 +11,8 @@ _HEADER, _FOOTER = 12, 4
 
 
 def count_records(folder: Path) -> int:
-    """The number of records in all files below ``folder``; checksums are not verified."""
-    return sum(_count(path) for path in folder.rglob("*") if path.is_file())
+    """The number of records in all TFRecord files below ``folder``; checksums are not verified."""
+    return sum(_count(path) for path in folder.rglob("*tfrecord*") if path.is_file())
 
 
 def _count(path: Path) -> int:

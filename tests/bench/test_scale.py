@@ -127,11 +127,11 @@ def test_rows_are_the_same_at_each_call_and_like_the_real_ones(tmp_path):
 def test_records_are_counted(tmp_path):
     record = struct.pack("<QI", 3, 0) + b"abc" + bytes(4)
     (tmp_path / "Split-train").mkdir()
-    with gzip.open(tmp_path / "Split-train" / "data.gz", "wb") as file:
+    with gzip.open(tmp_path / "Split-train" / "data_tfrecord.gz", "wb") as file:
         file.write(record * 5)
-    (tmp_path / "plain").write_bytes(record * 2)
+    (tmp_path / "data_tfrecord").write_bytes(record * 2)
     assert count_records(tmp_path) == 7
-    (tmp_path / "plain").write_bytes(record[:-1])
+    (tmp_path / "data_tfrecord").write_bytes(record[:-1])
     with pytest.raises(EOFError):
         count_records(tmp_path)
 

@@ -73,8 +73,17 @@ class TransformGraph:
         pruned = tf.compat.v1.GraphDef(versions=self._definition.versions, library=self._definition.library)
         pruned.node.extend(node for node in self._definition.node if node.name in nodes - fed)
         names = [self._outputs[name].name for name in wanted]
-        found = tf.graph_util.import_graph_def(pruned, input_map=feeds, return_elements=names, name="transform")
-        return dict(zip(wanted, found, strict=True))
+        found = dict(
+            zip(
+                wanted,
+                tf.graph_util.import_graph_def(pruned, input_map=feeds, return_elements=names, name="transform"),
+                strict=True,
+            )
+        )
+        for name, tensor in found.items():
+            # The import does not know what a lookup in a table yields, so a matrix of words alone would have no shape.
+            tensor.set_shape(self._outputs[name].shape)
+        return found
 
     def _matrices(self, raw: Mapping[str, Raw], single_valued: Collection[str]) -> dict[str, tf.Tensor]:
         """The matrices of the columns that hold one value a row, by the name of the tensor that they replace."""

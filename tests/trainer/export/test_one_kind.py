@@ -34,8 +34,6 @@ _TYPES = {"size": tf.float32, "count": tf.int64, "hour": tf.int64, "vector": tf.
     "case", ["category", *(pytest.param(name, marks=pytest.mark.slow) for name in _ALONE if name != "category")]
 )
 def test_a_table_of_one_kind_is_answered_as_the_trained_model_does(tmp_path, case, network):
-    if network == "wide_and_deep" and case in ("text", "list"):
-        pytest.skip("it takes no bags of words")
     features = _ALONE[case]
     parameters = Parameters(
         label={"column": "animal", "task": "multiclass", "classes": ["ant", "bee", "cow"]},

@@ -40,6 +40,7 @@ class CsvOptions(Strict):
         index: whether the first column has no name, as pandas writes its index, and is left out.
         thousands: the character between groups of three digits; None for none.
         decimal: the character before a number's fraction, ``.`` or ``,``.
+        missing: what stands in a cell without a value, such as ``NA`` or ``?``, in whatever column.
     """
 
     delimiter: _Delimiter | None = None
@@ -49,6 +50,7 @@ class CsvOptions(Strict):
     index: bool = False
     thousands: _Thousands | None = None
     decimal: Literal[".", ","] = "."
+    missing: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
     @field_validator("encoding")
     @classmethod

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen.reading import CsvOptions
+from trainer.features.dates import READABLE
 
 TYPES = ("INT", "FLOAT", "BYTES")
 # From the narrowest to the one that holds everything.
@@ -20,6 +21,8 @@ ORDER = ("UNKNOWN", *TYPES)
 _ARROW = {"INT": pa.int64(), "FLOAT": pa.float64()}
 _SOME = 64
 _INT64 = range(-(2**63), 2**63)
+# What R, spreadsheets, databases and the tables of the UCI archive write.
+_MARKS = ("na", "n/a", "#n/a", "<na>", "null", "none", "?", "-", "--", ".")
 _NAN = r"(?i)^\s*[+-]?nan\s*$"
 
 
@@ -89,7 +92,24 @@ def type_of(
     return "BYTES", witness
 
 
+def marks_missing(text: str) -> bool:
+    """Whether programs write this text where a value is missing."""
+    return text.strip().lower() in _MARKS
+
+
 def way_out(cells: pa.Array) -> CsvOptions | None:
+    """The options under which text cells would all be numbers, or dates, if there are some."""
+    marks = tuple(text for text in sorted(set(cells.drop_null().to_pylist())) if marks_missing(text))
+    rest = cells.filter(pc.invert(pc.is_in(cells, pa.array(marks, cells.type))))
+    if rest.null_count == len(rest):
+        return None
+    dates = pc.index(pc.match_substring_regex(rest, READABLE), False).as_py() < 0
+    readable = dates or type_of(rest, CsvOptions())[0] != "BYTES"
+    separators = CsvOptions() if marks and readable else _separators(rest)
+    return separators.model_copy(update={"missing": marks}) if separators else None
+
+
+def _separators(cells: pa.Array) -> CsvOptions | None:
     """The options under which text cells would all be numbers, if there are some."""
     group = re.compile(r"\s*[+-]?\d{1,3}([,.'\u00a0\u202f ])\d{3}(\1\d{3})*(?P<fraction>[,.]\d+)?\s*")
     texts = [cell for cell in cells.to_pylist() if cell is not None]

@@ -82,8 +82,9 @@ def _values(name: str, cells: pa.Array, kind: str, reading: Reading) -> pa.Array
     try:
         values = csv_cells.converted(cells, kind, reading.csv, integer=name in reading.integers)
     except NotOfType as error:
+        fix = f"set data.csv.missing: [{error.text}]" if csv_cells.marks_missing(error.text) else "fix the row"
         raise BadValue(
-            name, error.index, f"is {shown(error.text)}, but the schema says {kind}; fix the row or the schema"
+            name, error.index, f"is {shown(error.text)}, but the schema says {kind}; {fix} or the schema"
         ) from None
     if name == reading.weight:
         check_weight(name, values)
@@ -98,7 +99,7 @@ class Found:
         kind: the type.
         place: where the first cell is that no narrower type holds.
         text: that cell.
-        way_out: options that would make it a number.
+        way_out: options under which all of its cells would be numbers, or dates.
     """
 
     kind: str = "UNKNOWN"
@@ -130,12 +131,11 @@ def _widened(before: Found, name: str, cells: pa.Array, place: str, rows: int, r
         return before
     if index is None:
         return Found(kind)
-    return Found(
-        kind,
-        place=f"{place} {rows + index + 1} after the header",
-        text=cells[index].as_py(),
-        way_out=csv_cells.way_out(cells) if kind == "BYTES" else None,
-    )
+    way_out = csv_cells.way_out(cells) if kind == "BYTES" else None
+    if way_out and way_out.missing:
+        index = cells.index(way_out.missing[0]).as_py()
+    text = cells[index].as_py()
+    return Found(kind, place=f"{place} {rows + index + 1} after the header", text=text, way_out=way_out)
 
 
 def _fit_for_use(name: str, found: Found, reading: Reading) -> str:
@@ -148,15 +148,16 @@ def _fit_for_use(name: str, found: Found, reading: Reading) -> str:
             f"{found.place}: {shown(name)} is {shown(found.text)}, but the config uses it as a number; {fix}."
         )
     if found.way_out and reading.guessed:
+        what = "a value is missing there" if found.way_out.missing else "it is a number"
         raise GateRefused(
-            f"{found.place}: {shown(name)} is {shown(found.text)}: set {_keys(found.way_out)} if it is a number, or "
+            f"{found.place}: {shown(name)} is {shown(found.text)}: set {_keys(found.way_out)} if {what}, or "
             "say under features what it is."
         )
     return found.kind
 
 
 def _keys(options: CsvOptions) -> str:
-    changed = options.model_dump(exclude_defaults=True)
+    changed = options.model_dump(mode="json", exclude_defaults=True)
     return " and ".join(f"data.csv.{key}: {value!r}" for key, value in changed.items())
 
 
@@ -182,7 +183,7 @@ def _text_batches(path: str, open_file: csv_text.Open, reading: Reading) -> Iter
                 convert_options=arrow_csv.ConvertOptions(
                     include_columns=layout.names,
                     column_types=dict.fromkeys(layout.names, pa.string()),
-                    null_values=[""],
+                    null_values=["", *reading.csv.missing],
                     strings_can_be_null=True,
                 ),
             ):

@@ -48,17 +48,24 @@ def found_options(path: str) -> CsvOptions:
 
 
 def with_numbers(paths: Sequence[str], options: CsvOptions) -> tuple[CsvOptions, dict[str, Found]]:
-    """The options with separators in numbers, and the types of all columns under them.
+    """The options with separators in numbers and marks of missing values, and the types of all columns under them.
 
     Raises:
         GateRefused: a file cannot be read.
     """
-    found = _types(paths, options)
-    for way_out in dict.fromkeys(column.way_out for column in found.values() if column.way_out):
-        changed = options.model_copy(update=way_out.model_dump(exclude_defaults=True))
+    found, tried = _types(paths, options), set[CsvOptions]()
+    while way_out := next(
+        (each.way_out for each in found.values() if each.way_out and each.way_out not in tried), None
+    ):
+        tried.add(way_out)
+        missing = tuple(dict.fromkeys((*options.missing, *way_out.missing)))
+        changed = options.model_copy(update={**way_out.model_dump(exclude_defaults=True), "missing": missing})
         others = _types(paths, changed)
-        numbers = {name for name, column in found.items() if column.kind in _NUMBERS}
-        if numbers < {name for name, column in others.items() if column.kind in _NUMBERS}:
+        before, after = (
+            {name for name, column in types.items() if column.kind in _NUMBERS} for types in (found, others)
+        )
+        # A date with a mark between becomes no number.
+        if before < after or (way_out.missing and before == after):
             options, found = changed, others
     return options, found
 

@@ -94,7 +94,7 @@ def _files(path: Path) -> Source:
     if kind == "csv":
         options, found = csv_layout.with_numbers(names, csv_layout.found_options(names[0]))
         types = {name: column.kind for name, column in found.items()}
-        if given := options.model_dump(exclude_defaults=True):
+        if given := options.model_dump(mode="json", exclude_defaults=True):
             section["csv"] = given
             notes.append("CSV options: " + ", ".join(f"{key} {value!r}" for key, value in given.items()))
     reading = Reading(kind=kind, csv=options)

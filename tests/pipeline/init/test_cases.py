@@ -53,6 +53,17 @@ def test_separators_of_thousands_are_found(project):
     assert kinds(config)["amount"] == ["number"]
 
 
+def test_marks_of_missing_values_are_found(project):
+    columns = people() | {
+        "amount": ["NA" if row % 9 == 0 else row * 1.5 for row in range(ROWS)],
+        "age": ["?" if row % 7 == 0 else row % 80 for row in range(ROWS)],
+        "day": ["NA" if row % 5 == 0 else f"2024-01-{row % 28 + 1:02}" for row in range(ROWS)],
+    }
+    config = project.config(write_csv(project.folder / "d.csv", columns))
+    assert set(config.data.csv.missing) == {"NA", "?"}
+    assert (kinds(config)["amount"], kinds(config)["day"]) == (["number"], ["date"])
+
+
 def test_gzip_and_other_endings_are_read(project):
     text = write_csv(project.folder / "plain.csv", people()).read_bytes()
     (project.folder / "a").mkdir()

@@ -120,7 +120,7 @@ def test_columns_that_give_the_label_away_are_left_out(project, label, leak):
     assert "later: left out: gives the label away: alone it reaches" in project.text
 
 
-@pytest.mark.parametrize("wrong", ["n/a", "31.1.2024", "2024-02-31"])
+@pytest.mark.parametrize("wrong", ["not yet", "31.1.2024", "2024-02-31"])
 def test_dates_some_of_which_are_none_are_left_out_with_advice(project, wrong):
     days = [wrong if row == 200 else f"2024-01-{1 + row % 31:02} 12:{row % 60:02}" for row in range(ROWS)]
     config = project.config(write_csv(project.folder / "d.csv", people() | {"paid": days}))

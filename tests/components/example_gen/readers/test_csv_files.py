@@ -190,6 +190,30 @@ def test_separators_in_numbers_are_options_which_a_refusal_names(file, cell, opt
     assert read(path, codes=["x"])[0]["x"] == cell
 
 
+def test_marks_of_missing_values_are_an_option_which_a_refusal_names(file):
+    path = file("x,day,t\n1,2024-02-29,NA\nNA,?,b\n2.5,2024-03-01,?\n")
+    rows = [
+        {"x": 1.0, "day": "2024-02-29", "t": None},
+        {"x": None, "day": None, "t": "b"},
+        {"x": 2.5, "day": "2024-03-01", "t": None},
+    ]
+    assert read(path, csv=CsvOptions(missing=("NA", "?"))) == rows
+    named = r"row 2 after the header: 'x' is 'NA'.*data\.csv\.missing: \['NA'\]"
+    for use in ({"numbers": ["x"]}, {"guessed": True}):
+        with pytest.raises(GateRefused, match=named):
+            read(path, **use)
+    with pytest.raises(
+        GateRefused, match=r"'day' is '\?': set data\.csv\.missing: \['\?'\] if a value is missing there"
+    ):
+        read(path, guessed=True, csv=CsvOptions(missing=("NA",)))
+    with pytest.raises(
+        BadValue, match=r"'NA', but the schema says FLOAT; set data\.csv\.missing: \[NA\] or the schema"
+    ):
+        read(path, types={"x": "FLOAT"})
+    # Among other texts it may be one: in Namibia's column of countries it is.
+    assert read(file("country\nNA\nDE\n"), guessed=True) == [{"country": "NA"}, {"country": "DE"}]
+
+
 def test_with_a_decimal_comma_a_point_is_no_number(file):
     with pytest.raises(
         GateRefused, match=r"'x' is '1\.234'.*set data\.csv\.thousands: '\.' and data\.csv\.decimal: ','"

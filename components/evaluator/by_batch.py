@@ -81,10 +81,10 @@ class _Evaluate(beam.PTransform):
         separated = tfma_evaluator._filter_and_separate_computations(
             metric_specs.to_computations(specs, eval_config=config, schema=self._schema)
         )
-        computations = Computations.of(separated.non_derived_computations)
+        computations = Computations.of(separated.non_derived_computations, separated.derived_computations)
         baseline = model_util.get_baseline_model_spec(config)
-        derived = tfma_evaluator._AddDerivedCrossSliceAndDiffMetrics(
-            separated.derived_computations,
+        compared = tfma_evaluator._AddDerivedCrossSliceAndDiffMetrics(
+            [],
             separated.cross_slice_computations,
             list(config.cross_slicing_specs),
             baseline.name if baseline else None,
@@ -95,15 +95,27 @@ class _Evaluate(beam.PTransform):
             | "ExtractStatistics" >> beam.ParDo(ExtractStatistics(computations, config, replicated=replicated))
             | "MergeStatistics" >> beam.CombinePerKey(MergeStatistics(computations))
         )
+        samples = [
+            statistics
+            | f"ComputeMetrics_{sample}" >> beam.ParDo(ComputeMetrics(computations, sample))
+            | f"CompareMetrics_{sample}" >> compared
+            | f"AddSampleId_{sample}" >> beam.MapTuple(poisson_bootstrap._add_sample_id, _tfmas_number(sample))
+            for sample in range(1 + (replicates.REPLICATES if replicated else 0))
+        ]
         if replicated:
             skipped = metric_specs.metric_keys_to_skip_for_confidence_intervals(specs, eval_config=config)
-            metrics = statistics | "Intervals" >> _Intervals(computations, derived, skipped)
-        else:
             metrics = (
-                statistics
-                | "ComputeMetrics" >> beam.ParDo(ComputeMetrics(computations, 0))
-                | "AddDerivedMetrics" >> derived
+                samples
+                | "FlattenSamples" >> beam.Flatten()
+                | "CombineSamples"
+                >> beam.CombinePerKey(
+                    poisson_bootstrap._BootstrapSampleCombineFn(
+                        num_bootstrap_samples=replicates.REPLICATES, skip_ci_metric_keys=set(skipped)
+                    )
+                )
             )
+        else:
+            metrics = samples[0] | "DropSampleId" >> beam.MapTuple(lambda key, sample: (key, sample.metrics))
         metrics = (
             metrics
             | "AddDerivedOfIntervals"
@@ -130,33 +142,6 @@ class _Evaluate(beam.PTransform):
         return evaluation
 
 
-class _Intervals(beam.PTransform):
-    """TFMA's metrics of all rows and of each replicate, combined to values with a t-distribution."""
-
-    def __init__(self, computations: Computations, derived: beam.PTransform, skipped: Any):
-        super().__init__()
-        self._computations = computations
-        self._derived = derived
-        self._skipped = skipped
-
-    def expand(self, input_or_inputs: PCollection) -> Any:
-        """See Beam."""
-        samples = []
-        for sample in range(1 + replicates.REPLICATES):
-            number = sample - 1 if sample else poisson_bootstrap._FULL_SAMPLE_ID
-            samples.append(
-                input_or_inputs
-                | f"ComputeMetrics_{sample}" >> beam.ParDo(ComputeMetrics(self._computations, sample))
-                | f"AddDerivedMetrics_{sample}" >> self._derived
-                | f"AddSampleId_{sample}" >> beam.MapTuple(poisson_bootstrap._add_sample_id, number)
-            )
-        return (
-            samples
-            | "FlattenSamples" >> beam.Flatten()
-            | "CombineSamples"
-            >> beam.CombinePerKey(
-                poisson_bootstrap._BootstrapSampleCombineFn(
-                    num_bootstrap_samples=replicates.REPLICATES, skip_ci_metric_keys=self._skipped
-                )
-            )
-        )
+def _tfmas_number(sample: int) -> int:
+    """TFMA numbers the replicates from 0."""
+    return sample - 1 if sample else poisson_bootstrap._FULL_SAMPLE_ID

@@ -34,13 +34,13 @@ def counts(hashes: np.ndarray | None, rows: int) -> np.ndarray:
 
 
 def _draw(hashes: np.ndarray, replicate: int) -> np.ndarray:
-    uniform = (_mix(hashes ^ _mix(np.uint64(replicate + 1) * _GOLDEN)) >> np.uint64(11)) * 2.0**-53
+    key = _mix(np.array([replicate + 1], np.uint64) * _GOLDEN)
+    uniform = (_mix(hashes ^ key) >> np.uint64(11)) * 2.0**-53
     return np.searchsorted(_CUMULATIVE, uniform, side="right").astype(np.float64)
 
 
-def _mix(values: np.ndarray | np.uint64) -> np.ndarray:
+def _mix(values: np.ndarray) -> np.ndarray:
     """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014), in arithmetic modulo 2^64."""
-    with np.errstate(over="ignore"):
-        values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(values ^ (values >> np.uint64(31)))
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

@@ -10,6 +10,7 @@ import apache_beam as beam
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 from tensorflow_model_analysis import constants
+from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_evaluator as tfma_evaluator
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -45,16 +46,23 @@ class Computations:
 
     Attributes:
         combiners: in an order that `SliceStatistics.statistics` follows.
+        derived: what follows from their outputs, each from those before it.
     """
 
     combiners: tuple[BatchCombiner, ...]
+    derived: tuple[metric_types.DerivedMetricComputation, ...]
 
     @classmethod
-    def of(cls, computations: Sequence[metric_types.MetricComputation]) -> Computations:
+    def of(
+        cls,
+        computations: Sequence[metric_types.MetricComputation],
+        derived: Sequence[metric_types.DerivedMetricComputation],
+    ) -> Computations:
         """Choose for each computation.
 
         Args:
             computations: those with combiners, as TFMA makes them of the config.
+            derived: the others.
         """
         batched, others = [], []
         for computation in computations:
@@ -63,7 +71,7 @@ class Computations:
                 others.append(computation)
             else:
                 batched.append(kind(computation))
-        return cls((*batched, RowByRow(others)) if others else tuple(batched))
+        return cls((*batched, RowByRow(others)) if others else tuple(batched), tuple(derived))
 
     @property
     def row_by_row(self) -> bool:
@@ -96,11 +104,18 @@ class Computations:
         return SliceStatistics(first.rows + second.rows, first.samples, tuple(merged))
 
     def metrics(self, statistics: SliceStatistics, sample: int) -> metric_types.MetricsDict:
-        """TFMA's outputs of all computations for one of the samples."""
+        """TFMA's outputs of all computations for one of the samples.
+
+        Intermediate ones are there for the rows themselves only: those of the replicates would fill Beam's shuffle.
+        """
         outputs: dict[metric_types.MetricKey, Any] = {}
         for combiner, statistic in zip(self.combiners, statistics.statistics, strict=True):
             outputs.update(combiner.tfma.extract_output(combiner.accumulator(statistic, sample)))
-        return outputs
+        for computation in self.derived:
+            outputs.update(computation.result(outputs))
+        return {
+            key: value for key, value in outputs.items() if not (sample and tfma_evaluator._is_private_metrics(key))
+        }
 
 
 class ExtractStatistics(beam.DoFn):

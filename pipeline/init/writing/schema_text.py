@@ -19,6 +19,8 @@ _MOST_VALUES, _ROWS_PER_VALUE = 100, 10
 _OTHER_VALUES = 0.05
 _PRESENCE_TOLERANCE = 0.1
 _CATEGORY_DRIFT, _NUMBER_DRIFT = 0.1, 0.1
+# A range of integers has at least this tolerance.
+_INTEGERS = 10
 
 
 def schema_of(table: Table, treatments: Mapping[str, Treatment], label: Label) -> schema_pb2.Schema:
@@ -87,10 +89,13 @@ def _presence(feature: schema_pb2.Feature, column: Column, *, used: bool) -> Non
 
 
 def _range(feature: schema_pb2.Feature, column: Column) -> None:
-    """From the least to the most, and once more as far; what has no negative numbers is to have none."""
+    """From the least to the most, and once more as far, or 10; what has no negative numbers is to have none."""
     if not column.is_number:
         return
     span = column.most - column.least or abs(column.most) or 1
+    if feature.type == schema_pb2.INT:
+        # A count that was at most 1 may be 3 tomorrow.
+        span = max(span, _INTEGERS)
     low, high = column.least - span, column.most + span
     if column.least >= 0:
         low = 0.0

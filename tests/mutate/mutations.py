@@ -47,6 +47,27 @@ MUTATIONS = (
         (f"{_GATES}/data/test_drift_check.py",),
     ),
     Mutation(
+        "Evaluator blesses everything",
+        "components/evaluator/component.py",
+        "blessed = tfma.load_validation_result(evaluation).validation_ok",
+        "blessed = True",
+        _EVALUATION,
+    ),
+    Mutation(
+        "Evaluator ignores example weights",
+        "components/evaluator/rows.py",
+        "weights = _of(self.weights, model) if weighted else None",
+        "weights = None",
+        ("tests/components/evaluator/test_by_batch.py",),
+    ),
+    Mutation(
+        "Evaluator merges only the first of several bundles",
+        "components/evaluator/combiners/combiner.py",
+        "return first + second",
+        "return first",
+        ("tests/components/evaluator/test_by_batch.py",),
+    ),
+    Mutation(
         "ModelGate ignores the Evaluator",
         "components/gates/model_gate.py",
         "failures = [] if blessed else evaluator_failures",

@@ -86,7 +86,7 @@ class LocalRun:
             from pipeline import dag
             from pipeline.beam import engine as beam_engine
             from pipeline.beam import guard as beam_guard
-            from pipeline.beam import histograms, memoization
+            from pipeline.beam import histograms, memoization, source_columns
             from pipeline.running import runner
 
         built = dag.build(config)
@@ -105,7 +105,13 @@ class LocalRun:
         with ModelServer(model_name=config.serving.model_name, base_path=config.serving_folder) as server:
             guard = beam_guard.guarded(config.beam.limit_minutes)
             try:
-                with terminal.node_messages(progress), memoization.lean_beam(), histograms.quick_histograms(), guard:
+                with (
+                    terminal.node_messages(progress),
+                    memoization.lean_beam(),
+                    histograms.quick_histograms(),
+                    source_columns.quick_source_columns(),
+                    guard,
+                ):
                     observed.run(built.pipeline, run_options=options)
             except NodeFailed as failure:
                 self._say_what_was_seen(failure, run_id=observed.run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import nullcontext
 from pathlib import Path
 
 import apache_beam as beam
@@ -14,6 +15,7 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from bench.forms import by_column
 from bench.forms.tables import Table
+from pipeline.beam import source_columns
 from trainer import preprocessing
 from trainer.parameters import CUSTOM_CONFIG_KEY
 
@@ -31,6 +33,7 @@ def run(table: Table, form: str, folder: Path) -> tft.TFTransformOutput:
     config = {CUSTOM_CONFIG_KEY: table.parameters.model_dump_json()}
     source = table.source()
     with (
+        source_columns.quick_source_columns() if form == "by kind" else nullcontext(),
         tft_beam.Context(temp_dir=str(folder / "temporary")),
         beam.Pipeline(runner="FnApiRunner", options=PipelineOptions(["--direct_num_workers=1"])) as pipeline,
     ):

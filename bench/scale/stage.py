@@ -59,10 +59,11 @@ def main() -> None:
 
 def _enter_pipeline(config: Config, around: ExitStack) -> None:
     """Enter the contexts that `pipeline.job` opens while nodes run."""
-    from pipeline.beam import guard, histograms, memoization
+    from pipeline.beam import guard, histograms, memoization, source_columns
 
     around.enter_context(memoization.lean_beam())
     around.enter_context(histograms.quick_histograms())
+    around.enter_context(source_columns.quick_source_columns())
     around.enter_context(guard.guarded(config.beam.limit_minutes))
 
 

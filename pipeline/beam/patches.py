@@ -1,17 +1,16 @@
-"""Replaces functions of Beam for the time of a run, after checking that the installed version has them."""
+"""Replaces functions of Beam, TFDV and TFT for a run, after checking that the installed versions have them."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from typing import Any
-
-import apache_beam
 
 
 class UnknownBeam(Exception):
-    """The installed Beam does not have the function that is replaced."""
+    """The installed package does not have the function that is replaced."""
 
 
 @contextmanager
@@ -19,7 +18,7 @@ def replaced(owner: Any, name: str, replacement: Callable[..., Any], *, paramete
     """While open, ``owner.name`` is ``replacement``.
 
     Args:
-        owner: a class or module of Beam.
+        owner: a class or module of the package.
         name: a function or class in it.
         replacement: is called in its place.
         parameters: the names of the original's parameters.
@@ -32,7 +31,7 @@ def replaced(owner: Any, name: str, replacement: Callable[..., Any], *, paramete
     if found != parameters:
         what = f"{owner.__name__}.{name}"
         raise UnknownBeam(
-            f"Beam {apache_beam.__version__}: {what} takes {_shown(found)}, and pipeline/beam was written for "
+            f"{_distribution(owner)}: {what} takes {_shown(found)}, and pipeline/beam was written for "
             f"{_shown(parameters)}; install the version in requirements.lock, or adapt pipeline/beam."
         )
     setattr(owner, name, replacement)
@@ -40,6 +39,12 @@ def replaced(owner: Any, name: str, replacement: Callable[..., Any], *, paramete
         yield
     finally:
         setattr(owner, name, original)
+
+
+def _distribution(owner: Any) -> str:
+    package = (owner.__name__ if inspect.ismodule(owner) else owner.__module__).partition(".")[0]
+    [name, *_] = metadata.packages_distributions().get(package, [package])
+    return f"{name} {metadata.version(name)}"
 
 
 def _shown(parameters: tuple[str, ...] | None) -> str:

@@ -1,0 +1,41 @@
+"""Which columns an analyzer of Transform reads, found in time that is linear in the number of columns.
+
+TFT compares every tensor that an analyzer depends on with every column, for every analyzer: at 1,000 columns that takes
+longer than the analysis. Here the tensors are a set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow_transform.graph_tools as graph_tools
+import tensorflow_transform.tf_utils as tf_utils
+
+from pipeline.beam.patches import replaced
+
+
+@contextmanager
+def quick_source_columns() -> Iterator[None]:
+    """While open, TFT looks columns up."""
+    with replaced(
+        graph_tools, "_retrieve_source_keys", source_columns, parameters=("sourced_tensors", "structured_inputs")
+    ):
+        yield
+
+
+def source_columns(sourced_tensors: Iterable[Any], structured_inputs: Mapping[str, Any]) -> set[str]:
+    """The names of the columns that some tensors are computed from.
+
+    Args:
+        sourced_tensors: what an analyzer reads.
+        structured_inputs: the columns' tensors by name.
+    """
+    read = graph_tools.retrieve_sources([tensor.op for tensor in sourced_tensors], ignore_control_dependencies=True)
+    sources = {tf_utils.hashable_tensor_or_op(source) for source in read}
+    return {
+        name
+        for name, column in structured_inputs.items()
+        if any(tf_utils.hashable_tensor_or_op(part) in sources for part in graph_tools._decompose_tensor_or_op(column))
+    }

@@ -154,7 +154,8 @@ def _fill(feature: tf.train.Feature, values: np.ndarray) -> None:
     elif values.dtype.hasobject:
         feature.bytes_list.value.extend(values.tolist())
     else:
-        feature.int64_list.value.extend(values.tolist())
+        # Protobuf deprecates booleans as integers.
+        feature.int64_list.value.extend(values.astype(np.int64).tolist())
 
 
 def _input_examples(asked: Any) -> Iterator[bytes]:

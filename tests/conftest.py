@@ -54,8 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def taxi_config() -> Path:
-    """The configuration that ships with the project."""
-    return ROOT / "configs" / "taxi.yaml"
+    """The configuration that ships with the project, as people name it: messages, which are short, begin with it."""
+    return Path("configs/taxi.yaml")
 
 
 @pytest.fixture(autouse=True)

@@ -71,13 +71,15 @@ def _init(options: argparse.Namespace, console: Console) -> int:
         return 0
     files.write(plan, text)
     for path in (files.config, files.schema):
-        console.print(f"wrote {path}", markup=False)
+        console.print(f"wrote {path}", markup=False, soft_wrap=True)
     _say_next(files, console)
     return 0
 
 
 def _say_next(files: Files, console: Console) -> None:
-    console.print(f"next: {shlex.quote(_short(sys.executable))} -m pipeline run --config {files.config}", markup=False)
+    # A command must be one line to be copied.
+    command = f"{shlex.quote(_short(sys.executable))} -m pipeline run --config {files.config}"
+    console.print(f"next: {command}", markup=False, soft_wrap=True)
 
 
 def describe(plan: Plan, console: Console) -> None:
@@ -86,7 +88,7 @@ def describe(plan: Plan, console: Console) -> None:
     sample = f"; leaks, limits and texts by a sample of {sampled:,}" if sampled < rows else ""
     console.print(f"{rows:,} rows, {len(plan.decisions.table.columns):,} columns{sample}")
     for note in plan.source.notes:
-        console.print(one_line(note), markup=False)
+        console.print(one_line(note), markup=False, soft_wrap=True)
     console.print()
     table.show(plan.decisions, console)
     console.print()

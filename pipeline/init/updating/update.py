@@ -48,7 +48,9 @@ def run(options: argparse.Namespace, console: Console) -> int:
         decisions = decisions_of(found, label=config.label, task=None, progress=status.update)
     changes = list(differences(decisions, config, schema))
     if not changes:
-        console.print(f"{decisions.table.rows:,} rows fit {files.config} and {schema_path}; nothing would change.")
+        console.print(
+            f"{decisions.table.rows:,} rows fit {files.config} and {schema_path}; nothing would change.", soft_wrap=True
+        )
         return 0
     _show(changes, console)
     if not options.force or options.dry_run:
@@ -61,7 +63,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     files.config.write_text(text, encoding="utf-8")
     load(config=files.config, profile=None)
     for path in (files.config, schema_path):
-        console.print(f"changed {path}", markup=False)
+        console.print(f"changed {path}", markup=False, soft_wrap=True)
     return 0
 
 

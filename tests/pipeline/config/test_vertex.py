@@ -10,7 +10,7 @@ from tests.kubeflow.ir.golden_ir import config_of
     ("override", "message"),
     [
         ("platform.training.workers=0", "greater than 0"),
-        ("platform.exit_handler.webhook_env=URL", "read the files in exit_handler.folder"),
+        ("platform.exit_handler.webhook_env=URL", "the files in exit_handler.folder, for example"),
     ],
 )
 def test_a_wrong_option_is_named(override, message):

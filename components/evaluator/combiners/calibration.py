@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tensorflow_model_analysis.metrics import calibration, metric_types
+from tensorflow_model_analysis.metrics import calibration
 
-from components.evaluator.combiners.combiner import SumsCombiner, binary
+from components.evaluator.combiners.combiner import SumsCombiner
 from components.evaluator.rows import Rows
 
 
@@ -16,15 +16,9 @@ class WeightedMeans(SumsCombiner):
 
     TFMA_COMBINER = calibration._WeightedLabelsPredictionsExamplesCombiner
 
-    @classmethod
-    def fits(cls, computation: metric_types.MetricComputation) -> bool:
-        """See the base."""
-        combiner: Any = computation.combiner
-        return super().fits(computation) and binary(combiner._key, combiner)
-
     def of_rows(self, rows: Rows) -> np.ndarray:
         """See the base. Returns `[rows, 3]`."""
-        entries = rows.entries_of(self.tfma._key)
+        entries = self.entries(rows)
         weights = entries.weights
         columns = (weights * entries.labels, weights * entries.predictions, weights + 0 * entries.labels)
         return np.stack([column.sum(axis=1) for column in columns], axis=1)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from tensorflow_model_analysis.metrics import metric_types
 
-from components.evaluator.rows import Rows
+from components.evaluator.rows import Entries, Rows
 
 
 class BatchCombiner(ABC):
@@ -20,16 +20,31 @@ class BatchCombiner(ABC):
         computation: what TFMA made of the config, with its combiner.
     """
 
-    # The combiner that this stands in for.
+    # The combiner that this stands in for, and its attribute with the key of what it computes.
     TFMA_COMBINER: ClassVar[type]
+    KEY: ClassVar[str] = "_key"
 
     def __init__(self, computation: metric_types.MetricComputation):
         self.tfma: Any = computation.combiner
 
     @classmethod
     def fits(cls, computation: metric_types.MetricComputation) -> bool:
-        """Whether the combiner, with the options it has here, can be computed on arrays."""
-        return isinstance(computation.combiner, cls.TFMA_COMBINER) and not computation.preprocessors
+        """Whether the combiner, with the options it has here, can be computed on arrays.
+
+        Here: if it sees a row as one entry, or as one per class, all with the row's weight.
+        """
+        combiner: Any = computation.combiner
+        if not isinstance(combiner, cls.TFMA_COMBINER) or computation.preprocessors:
+            return False
+        key = getattr(combiner, cls.KEY)
+        whole = key.sub_key is None or (
+            key.sub_key.class_id is not None and key.sub_key.k is None and key.sub_key.top_k is None
+        )
+        return whole and not key.output_name and combiner._aggregation_type is None and not combiner._class_weights
+
+    def entries(self, rows: Rows) -> Entries:
+        """What the combiner sees of each row."""
+        return rows.entries_of(getattr(self.tfma, self.KEY))
 
     def setup(self) -> None:
         """Prepare for work in this process."""
@@ -84,10 +99,3 @@ class SumsCombiner(BatchCombiner):
         Args:
             sums: float64 `[values]`.
         """
-
-
-def binary(key: metric_types.MetricKey, tfma: Any) -> bool:
-    """Whether a metric sees each row as one entry, or as one per class, with one weight."""
-    sub_key = key.sub_key
-    plain = sub_key is None or (sub_key.class_id is not None and sub_key.k is None and sub_key.top_k is None)
-    return plain and not key.output_name and tfma._aggregation_type is None and not tfma._class_weights

@@ -8,7 +8,7 @@ import numpy as np
 from tensorflow_model_analysis.contrib.aggregates import binary_confusion_matrices as aggregates
 from tensorflow_model_analysis.metrics import binary_confusion_matrices, metric_types
 
-from components.evaluator.combiners.combiner import SumsCombiner, binary
+from components.evaluator.combiners.combiner import SumsCombiner
 from components.evaluator.combiners.labels import require_shares
 from components.evaluator.rows import Rows
 
@@ -24,7 +24,6 @@ class ConfusionMatrices(SumsCombiner):
         combiner: Any = computation.combiner
         return (
             super().fits(computation)
-            and binary(combiner._key, combiner)
             and not combiner._example_id_key
             and combiner._extract_label_prediction_and_weight
             is binary_confusion_matrices.metric_util.to_label_prediction_example_weight
@@ -32,7 +31,7 @@ class ConfusionMatrices(SumsCombiner):
 
     def of_rows(self, rows: Rows) -> np.ndarray:
         """See the base. Returns `[rows, 4 * thresholds]`."""
-        entries = rows.entries_of(self.tfma._key)
+        entries = self.entries(rows)
         shares = self.tfma._enable_fractional_labels
         if shares:
             require_shares(entries.labels)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tensorflow_model_analysis.metrics import metric_types, squared_pearson_correlation
+from tensorflow_model_analysis.metrics import squared_pearson_correlation
 
-from components.evaluator.combiners.combiner import SumsCombiner, binary
+from components.evaluator.combiners.combiner import SumsCombiner
 from components.evaluator.rows import Rows
 
 _SUMS = (
@@ -25,15 +25,9 @@ class SquaredCorrelation(SumsCombiner):
 
     TFMA_COMBINER = squared_pearson_correlation._SquaredPearsonCorrelationCombiner
 
-    @classmethod
-    def fits(cls, computation: metric_types.MetricComputation) -> bool:
-        """See the base."""
-        combiner: Any = computation.combiner
-        return super().fits(computation) and binary(combiner._key, combiner)
-
     def of_rows(self, rows: Rows) -> np.ndarray:
         """See the base. Returns `[rows, 6]`."""
-        entries = rows.entries_of(self.tfma._key)
+        entries = self.entries(rows)
         x, y = entries.labels, entries.predictions
         moments = (x, y, x**2, y**2, x * y, np.ones_like(x))
         return np.stack([(entries.weights * moment).sum(axis=1) for moment in moments], axis=1)

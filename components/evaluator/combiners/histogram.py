@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tensorflow_model_analysis.metrics import calibration_histogram, metric_types
+from tensorflow_model_analysis.metrics import calibration_histogram
 
-from components.evaluator.combiners.combiner import BatchCombiner, binary
+from components.evaluator.combiners.combiner import BatchCombiner
 from components.evaluator.combiners.labels import require_shares
 from components.evaluator.rows import Rows
 
@@ -31,15 +31,9 @@ class CalibrationHistogram(BatchCombiner):
 
     TFMA_COMBINER = calibration_histogram._CalibrationHistogramCombiner
 
-    @classmethod
-    def fits(cls, computation: metric_types.MetricComputation) -> bool:
-        """See the base."""
-        combiner: Any = computation.combiner
-        return super().fits(computation) and binary(combiner._key, combiner)
-
     def of_rows(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
         """See the base. Returns the buckets, int64 `[rows, entries]`, and the values, `[rows, entries, 3]`."""
-        tfma, entries = self.tfma, rows.entries_of(self.tfma._key)
+        tfma, entries = self.tfma, self.entries(rows)
         if tfma._fractional_labels:
             require_shares(entries.labels)
         position = entries.predictions if tfma._prediction_based_bucketing else entries.labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,16 @@ class KerasMeans(SumsCombiner):
     def fits(cls, computation: metric_types.MetricComputation) -> bool:
         """See the base. Losses, several outputs, top k and metrics with more state need TFMA's own way."""
         combiner: Any = computation.combiner
-        if not super().fits(computation) or combiner._output_names != [""] or any(combiner._loss_configs):
+        if not isinstance(combiner, cls.TFMA_COMBINER) or computation.preprocessors:
+            return False
+        if combiner._output_names != [""] or any(combiner._loss_configs):
             return False
         if combiner._sub_key is not None or combiner._aggregation_type is not None or combiner._class_weights:
             return False
-        combiner.setup()
-        return all(isinstance(metric, _KINDS) for metric in combiner._metrics[""])
+        # A copy: Keras' metrics are made anew in each worker, and are not sent there.
+        looked_at = copy.copy(combiner)
+        looked_at.setup()
+        return all(isinstance(metric, _KINDS) for metric in looked_at._metrics[""])
 
     def of_rows(self, rows: Rows) -> np.ndarray:
         """See the base. Returns `[rows, 1 + metrics]`: the weights, then each metric's weighted values."""

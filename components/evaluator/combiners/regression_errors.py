@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tensorflow_model_analysis.metrics import mean_regression_error, metric_types
 
-from components.evaluator.combiners.combiner import SumsCombiner, binary
+from components.evaluator.combiners.combiner import SumsCombiner
 from components.evaluator.rows import Rows
 
 _Error = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -35,16 +35,16 @@ class RegressionError(SumsCombiner):
     """
 
     TFMA_COMBINER = mean_regression_error._MeanRegressionErrorCombiner
+    KEY = "_metric_key"
 
     @classmethod
     def fits(cls, computation: metric_types.MetricComputation) -> bool:
         """See the base."""
-        combiner: Any = computation.combiner
-        return super().fits(computation) and type(combiner) in _ERRORS and binary(combiner._metric_key, combiner)
+        return super().fits(computation) and type(computation.combiner) in _ERRORS
 
     def of_rows(self, rows: Rows) -> np.ndarray:
         """See the base. Returns `[rows, 2]`."""
-        entries = rows.entries_of(self.tfma._metric_key)
+        entries = self.entries(rows)
         with np.errstate(invalid="ignore", divide="ignore"):
             errors = _ERRORS[type(self.tfma)](entries.labels, entries.predictions)
         counted = ~np.isnan(errors) * entries.weights

@@ -23,6 +23,7 @@ from components.refusal import GateRefused
 # A header's line may be longer than any name; a file without line ends is none.
 _LINE = 4 * 2**20
 _DELIMITERS = ",;\t|"
+DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 
 Open = Callable[[str], BinaryIO]
 
@@ -76,10 +77,15 @@ def opened(path: str, open_file: Open, options: CsvOptions) -> Iterator[tuple[Bi
                 f"{path} is not text in {options.encoding} (byte 0x{byte}); set data.csv.encoding to the right one, "
                 f"such as {hint}."
             ) from None
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise GateRefused(f"{path} is not a complete gzip file ({error}); write it again.") from None
+        except DAMAGED_GZIP as error:
+            raise damaged_gzip(path, error) from None
         except _NoText as error:
             raise GateRefused(f"{path}: {error}.") from None
+
+
+def damaged_gzip(path: str, error: Exception) -> GateRefused:
+    """What to say of a file whose compressed bytes are cut off or changed."""
+    return GateRefused(f"{path} is not a complete gzip file ({error}); write it again.")
 
 
 class _NoText(Exception):

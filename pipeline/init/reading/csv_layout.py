@@ -5,11 +5,10 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, cast
 
-from components.example_gen.readers import csv_files
+from components.example_gen.readers import csv_files, csv_text
 from components.example_gen.readers.csv_files import Found
 from components.example_gen.readers.table_files import open_file
 from components.example_gen.reading import CsvOptions, Reading
@@ -29,12 +28,17 @@ def found_options(path: str) -> CsvOptions:
 
     Args:
         path: a file on this machine; one that ends in ``.gz`` is decompressed.
+
+    Raises:
+        GateRefused: the compressed bytes are damaged, so that nothing can be said of the text.
     """
     try:
         encoding = _encoding(path)
         with _opened(path) as stream:
             head = stream.read(_HEAD)
-    except (OSError, EOFError, zlib.error):
+    except csv_text.DAMAGED_GZIP as error:
+        raise csv_text.damaged_gzip(path, error) from None
+    except OSError:
         return CsvOptions()
     lines = head.decode(encoding, errors="replace").removeprefix("\ufeff").splitlines(keepends=True)
     options = {} if encoding == "utf-8" else {"encoding": encoding}

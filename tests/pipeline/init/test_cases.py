@@ -73,6 +73,14 @@ def test_gzip_and_other_endings_are_read(project):
     assert project.config(project.folder / "adult.data", "--force").data.files == "adult.data"
 
 
+def test_a_damaged_file_is_called_so_whatever_its_encoding(project):
+    packed = gzip.compress(("Größe,y\n" + "".join(f"{row},{row % 2}\n" for row in range(ROWS))).encode("latin-1"))
+    (project.folder / "d.csv.gz").write_bytes(packed[: len(packed) // 2])
+    outcome = project.init("--data", str(project.folder / "d.csv.gz"), "--label", "y")
+    assert outcome.code == 2
+    assert "d.csv.gz is not a complete gzip file" in outcome.err
+
+
 def test_a_file_beside_others_is_read_alone(project):
     write_csv(project.folder / "other.csv", {"a": [1]})
     config = project.config(write_csv(project.folder / "d.csv", people()))

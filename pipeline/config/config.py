@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pipeline.config.beam.engines import Beam, runner_problem
 from pipeline.config.beam.in_process import InProcess
 from pipeline.config.fields import Name
-from pipeline.config.gates import Gates
+from pipeline.config.gates.gates import Gates
 from pipeline.config.lite import WithLite  # part: lite
 from pipeline.config.platform.platforms import AnyPlatform
 from pipeline.config.section import Section

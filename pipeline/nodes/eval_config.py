@@ -9,7 +9,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.gates.evaluation import at_least, at_most
-from pipeline.config.gates import EvaluationGate, Threshold
+from pipeline.config.gates.evaluation import EvaluationGate, Threshold
 from pipeline.config.metrics import METRICS, SHOWN
 from trainer.export.saved_model import TRANSFORM_FEATURES
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY

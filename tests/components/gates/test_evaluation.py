@@ -14,7 +14,7 @@ from components.evaluator.component import Executor
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
 from components.gates.model_gate import ModelGate
 from components.refusal import GateRefused
-from pipeline.config.gates import EvaluationGate
+from pipeline.config.gates.evaluation import EvaluationGate
 from pipeline.nodes.eval_config import eval_config
 from tests.components.platform_artifacts import on_a_platform
 from tests.shared import stand_ins

@@ -1,27 +1,13 @@
-"""What data, model and export must reach."""
+"""What a trained model must reach."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from pipeline.config.metrics import METRICS
-from pipeline.config.section import Section
-from trainer.parameters import Label, Parameters, Strict
-
-
-class DataGate(Strict):
-    """Which data anomalies stop a run.
-
-    Attributes:
-        fail_on: the lowest severity that stops it.
-        allow: anomalies that never stop it: ``feature`` or ``feature:REASON``, as the refusal prints them.
-    """
-
-    fail_on: Literal["error", "warning"] = "error"
-    allow: tuple[str, ...] = ()
+from trainer.parameters import Label, Strict
 
 
 class Threshold(Strict):
@@ -116,34 +102,3 @@ class EvaluationGate(Strict):
                 "first_run: refuse"
             )
         return self
-
-
-class InfraGate(Strict):
-    """How the export is validated.
-
-    Attributes:
-        num_examples: number of eval examples that are sent.
-        tolerance: largest difference of an output from the trained model's, relative for values above 1.
-        timeout_seconds: time limit, in seconds.
-        warmup: whether one example is pushed with the model, for the server's warm-up.
-    """
-
-    num_examples: int = Field(default=64, gt=0)
-    tolerance: float = Field(default=1e-4, gt=0, lt=0.1)
-    timeout_seconds: int = Field(default=120, gt=0)
-    warmup: bool = True
-
-
-class Gates(Section):
-    """The three gates between data and serving."""
-
-    data: DataGate = DataGate()
-    evaluation: EvaluationGate
-    infra: InfraGate = InfraGate()
-
-    def problems(self, parameters: Parameters) -> Iterator[str]:
-        """See `Section`."""
-        for index, threshold in enumerate(self.evaluation.thresholds):
-            problem = threshold.problem(parameters.label)
-            if problem:
-                yield f"evaluation.thresholds.{index}.{problem}"

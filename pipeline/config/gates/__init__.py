@@ -1,0 +1,1 @@
+"""What data, model and export must reach: one module per gate."""

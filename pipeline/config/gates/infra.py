@@ -1,0 +1,23 @@
+"""What an export must do."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from trainer.parameters import Strict
+
+
+class InfraGate(Strict):
+    """How the export is validated.
+
+    Attributes:
+        num_examples: number of eval examples that are sent.
+        tolerance: largest difference of an output from the trained model's, relative for values above 1.
+        timeout_seconds: time limit, in seconds.
+        warmup: whether one example is pushed with the model, for the server's warm-up.
+    """
+
+    num_examples: int = Field(default=64, gt=0)
+    tolerance: float = Field(default=1e-4, gt=0, lt=0.1)
+    timeout_seconds: int = Field(default=120, gt=0)
+    warmup: bool = True

@@ -87,12 +87,15 @@ class LocalRun:
             from pipeline.beam import engine as beam_engine
             from pipeline.beam import guard as beam_guard
             from pipeline.beam import histograms, memoization, source_columns
-            from pipeline.running import runner
+            from pipeline.running import artifact_files, runner, served_model
 
         built = dag.build(config)
         engine = beam_engine.EngineCheck(config, nodes=built.pipeline.components, progress=progress)
         nodes = [node.id for node in built.pipeline.components]
         options = node_range.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
+        connection = built.pipeline.metadata_connection_config
+        with terminal.node_messages(progress):
+            served_model.prepare(config, connection)
         progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))
 
         def start_node(node: str) -> None:
@@ -107,6 +110,7 @@ class LocalRun:
             try:
                 with (
                     terminal.node_messages(progress),
+                    artifact_files.checked_cache(),
                     memoization.lean_beam(),
                     histograms.quick_histograms(),
                     source_columns.quick_source_columns(),

@@ -24,6 +24,10 @@ CHECKPOINTS_KEY = "checkpoints"
 # the attempts of one `EXECUTION`.
 CHECKPOINTS_OF_KEY = "checkpoints_of"
 EXECUTION = "execution"
+# In a Model artifact: the Keras file that the training wrote, beside the export.
+KERAS_FOLDER = "Format-Keras"
+KERAS_FILE = "model.keras"
+KERAS_MODEL = f"{KERAS_FOLDER}/{KERAS_FILE}"
 
 
 # The metrics while training, by task; the first is the default. The heads compute them.

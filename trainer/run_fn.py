@@ -15,13 +15,10 @@ from trainer.export import saved_model
 from trainer.export.model_artifact import is_empty
 from trainer.loop.precision import in_float32
 from trainer.loop.progress import Journal, progress_logger
-from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
-from trainer.training import KERAS_FILE, Training, checkpoint_folder
+from trainer.parameters import CUSTOM_CONFIG_KEY, KERAS_FOLDER, Parameters
+from trainer.training import Training, checkpoint_folder
 from trainer.tuning import hyperparameters  # part: tuner
 
-# Inside the Model artifact, beside the export's Format-Serving.
-KERAS_FOLDER = "Format-Keras"
-KERAS_MODEL = f"{KERAS_FOLDER}/{KERAS_FILE}"
 # Inside the ModelRun artifact: TensorBoard's events, and the progress reports.
 TENSORBOARD = "tensorboard"
 HISTORY = "history.jsonl"

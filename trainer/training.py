@@ -31,10 +31,9 @@ from trainer.loop.warm_start import Meanings
 from trainer.models.heads import head_of
 from trainer.models.outcome import TargetScale, Threshold, followed_by
 from trainer.options import Loop
-from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, EXECUTION, Parameters
+from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, EXECUTION, KERAS_FILE, Parameters
 
-# The trained model before any export, and the meaning of its ids, in the same folder.
-KERAS_FILE = "model.keras"
+# The meaning of the ids, beside the Keras file.
 MEANINGS_FILE = "ids.json"
 
 _ROWS_PER_READ = 65536

@@ -25,6 +25,7 @@ from tfx.utils import io_utils, json_utils, path_utils
 from tfx_bsl.tfxio import tensor_adapter
 
 from components.evaluator.by_batch import batch_evaluator
+from components.gates import judged
 from trainer.export.model_artifact import is_empty
 
 # Rows that the model answers at once.
@@ -56,10 +57,12 @@ class Executor(BaseBeamExecutor):
         )
         tfma.utils.verify_eval_config(config)
         evaluation = artifact_utils.get_single_uri(output_dict[keys.EVALUATION_KEY])
-        judged = {spec.name: baseline if spec.is_baseline and baseline else model for spec in config.model_specs}
+        blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
+        judged.record(blessing, model=model)
+        models = {spec.name: baseline if spec.is_baseline and baseline else model for spec in config.model_specs}
         self._evaluate(
             config,
-            models=[_shared_model(config, name, artifact) for name, artifact in judged.items()],
+            models=[_shared_model(config, name, artifact) for name, artifact in models.items()],
             examples=input_dict[keys.EXAMPLES_KEY],
             splits=json_utils.loads(exec_properties.get(keys.EXAMPLE_SPLITS_KEY) or "null") or ["eval"],
             schema=_schema(input_dict.get(keys.SCHEMA_KEY)),
@@ -67,7 +70,6 @@ class Executor(BaseBeamExecutor):
         )
         # Nothing to judge by is no reason to bless.
         if tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config):
-            blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])
             _bless(blessing, evaluation=evaluation, model=model, baseline=baseline)
             blessing.set_string_custom_property("component_id", exec_properties.get("current_component_id", ""))
 

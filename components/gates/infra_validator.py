@@ -16,13 +16,12 @@ from tfx.utils import path_utils
 
 from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.example_gen.shards import read_records
-from components.gates import infra_blessing
+from components.gates import infra_blessing, judged
 from components.gates.lacking_rows import judge
 from components.gates.trained_model import SERVING_DEFAULT, TrainedModel, compare
 from serving.inference.probe import ProbeFailed, WarmUp, probing
 from trainer.export.saved_model import CLASSIFY, COLUMNAR, REGRESS
-from trainer.parameters import Label
-from trainer.run_fn import KERAS_MODEL
+from trainer.parameters import KERAS_MODEL, Label
 
 # The signatures that clients call; only the evaluation calls the one for transformed features.
 _REQUESTED = (SERVING_DEFAULT, COLUMNAR, CLASSIFY, REGRESS)
@@ -63,6 +62,7 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     if not records:
         infra_blessing.write(blessing, model_id=model.id, reason=f"split {split} has no examples to send")
         return
+    judged.record(blessing, model=model)
     saved_model = path_utils.serving_model_path(model.uri)
     warm_up = WarmUp(signatures=_REQUESTED, folder=Path(blessing.uri)) if warmup else None
     try:

@@ -18,8 +18,7 @@ from trainer.export.saved_model import CLASSIFY, COLUMNAR, REGRESS, TRANSFORM_FE
 from trainer.features.raw import MISSING
 from trainer.models.heads import head_of
 from trainer.models.outcome import outcome_of
-from trainer.parameters import Label
-from trainer.run_fn import KERAS_MODEL
+from trainer.parameters import KERAS_MODEL, Label
 
 if TYPE_CHECKING:
     from trainer.data.specs import FeatureSpecs

@@ -18,8 +18,7 @@ from trainer.export.lite_variants import Variant
 from trainer.features.transformed import model_inputs
 from trainer.models.heads import BinaryHead, head_of
 from trainer.models.outcome import outcome_of
-from trainer.parameters import Label
-from trainer.run_fn import KERAS_MODEL
+from trainer.parameters import KERAS_MODEL, Label
 
 # The description beside the model's folder: variant, size, time per row, inputs and output.
 DESCRIPTION = "lite.json"

@@ -12,10 +12,13 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from components.push.bucket_lease import leased
-from components.storage.buckets import BucketFailed, BucketFolder, ObjectChanged, StoredObject, hashes
+from components.refusal import GateRefused
+from components.storage.buckets import BucketFailed, BucketFolder, ObjectChanged, StoredObject
+from components.storage.files import digest, hashes
 from serving.versions import version_folders
 
 Objects = dict[str, StoredObject]
+CHANGED = "the export is not what the gates judged: its files have changed since; run it again to train it anew"
 
 
 def push(
@@ -24,6 +27,7 @@ def push(
     folder: BucketFolder,
     last: str,
     uncounted: Collection[str],
+    judged: str | None,
     then: Callable[[int, Callable[[], None]], None],
     lease_seconds: float = 30.0,
 ) -> tuple[int, bool]:
@@ -37,6 +41,7 @@ def push(
         folder: the serving folder, with a child per version.
         last: name of the file that completes a version.
         uncounted: names of files that do not make another model.
+        judged: digest that the counted files must have (`components.gates.judged`); None: any.
         then: called with the version before another push can begin, and with a check to call before each write, which
             raises `BucketFailed` if another push has begun nevertheless.
         lease_seconds: seconds until the next push takes over from one that was killed.
@@ -46,11 +51,14 @@ def push(
 
     Raises:
         ValueError: ``last`` is not among the files.
+        GateRefused: the files are not those that were judged; nothing is uploaded.
         BucketFailed: the version cannot be written; earlier versions are unchanged.
     """
     if last not in files:
         raise ValueError(f"the files to push to {folder.uri} include no {last}.")
     ours = hashes(files)
+    if judged is not None and digest(_counted(ours, uncounted)) != judged:
+        raise GateRefused(CHANGED)
     try:
         with leased(folder, seconds=lease_seconds) as check_lease:
             versions = _versions(folder.list())

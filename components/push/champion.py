@@ -8,16 +8,13 @@ the Evaluator fails.
 
 from __future__ import annotations
 
-import logging
-
 from ml_metadata import MetadataStore
 from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
+from components.notices import notices
 from components.push.pusher import MODEL_ID_PROPERTY
-
-logger = logging.getLogger(__name__)
 
 
 class LatestPushedModelStrategy(ResolverStrategy):
@@ -28,10 +25,13 @@ class LatestPushedModelStrategy(ResolverStrategy):
 
     Args:
         enabled: False for no baseline, regardless of earlier pushes.
+        file: path of a file that the model must have, from its folder; empty: any model. A copy of what is served lacks
+            what only the training reads.
     """
 
-    def __init__(self, enabled: bool = True):
+    def __init__(self, enabled: bool = True, file: str = ""):
         self._enabled = enabled
+        self._file = file
 
     def resolve_artifacts(
         self, store: MetadataStore, input_dict: dict[str, list[Artifact]]
@@ -45,7 +45,7 @@ class LatestPushedModelStrategy(ResolverStrategy):
             model = models.get(push.get_int_custom_property(MODEL_ID_PROPERTY))
             if model is None or model.id in candidates:
                 continue
-            if fileio.isdir(model.uri):
+            if fileio.exists(f"{model.uri}/{self._file}".rstrip("/")):
                 return {**input_dict, "model": [model]}
-            logger.warning("The pushed model %s is gone from %s: looking for an older one.", model.id, model.uri)
+            notices.warning("the pushed model is gone from %s: looking for an older one", model.uri)
         return {**input_dict, "model": []}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from components.storage.buckets import digest, files_below, hashes
+from components.storage.files import digest, files_below, hashes
 from components.storage.shared_folders import SharedFolder, shared_folder
 
 POINTER = "champion.json"

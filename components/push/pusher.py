@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,11 +21,13 @@ from tfx.utils import path_utils
 
 from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.gates import infra_blessing as infra
+from components.gates.judged import judged_digest, model_digest
 from components.push import bucket_push
+from components.push.bucket_push import CHANGED
 from components.push.champion_store import keep
 from components.refusal import GateRefused
-from components.storage import buckets
-from components.storage.buckets import SCHEME, BucketFolder, files_below, hashes
+from components.storage.buckets import SCHEME, BucketFolder
+from components.storage.files import files_below
 from components.storage.shared_folders import STAGE_PREFIX, sync
 from serving.inference.warmup import WARMUP_FILE
 from serving.versions import version_folders
@@ -34,8 +36,10 @@ from serving.versions import version_folders
 SAVED_MODEL = "saved_model.pb"
 # In the serving folder; model servers ignore names that are not numbers.
 LOCK = ".push-lock"
-# Property of a PushedModel artifact: the id of the model.
+# Properties of a PushedModel artifact: the id of the model, the version, and the digest of what was pushed.
 MODEL_ID_PROPERTY = "model_id"
+VERSION_PROPERTY = "pushed_version"
+DIGEST_PROPERTY = "model_digest"
 
 
 @component
@@ -47,7 +51,7 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     base_directory: Parameter[str],
     champion: Parameter[str] = "",
 ) -> None:
-    """Push the model if both gates blessed it.
+    """Push the model if both gates blessed it, and its bytes are those that they judged.
 
     Args:
         model: the Trainer's output.
@@ -60,13 +64,14 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
             empty for none.
 
     Raises:
-        GateRefused: a blessing is missing; the serving folder and the champion are unchanged.
+        GateRefused: a blessing is missing, or is about other bytes; the serving folder and the champion are unchanged.
         BucketFailed: the bucket cannot be used.
     """
     if model_blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) != constants.BLESSED_VALUE:
         raise GateRefused("the Evaluator did not bless the model")
     if not infra.is_blessed(infra_blessing):
         raise GateRefused(infra.reason(infra_blessing))
+    judged = judged_digest(model_blessing=model_blessing, infra_blessing=infra_blessing)
     source = Path(path_utils.serving_model_path(model.uri))
     warmup = Path(infra_blessing.uri) / WARMUP_FILE
 
@@ -75,19 +80,25 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
             keep(model=Path(model.uri), version=version, folder=champion, check=check)
 
     version, new = push(
-        source=source, base_directory=base_directory, warmup=warmup if warmup.exists() else None, then=crown
+        source=source,
+        base_directory=base_directory,
+        judged=judged,
+        warmup=warmup if warmup.exists() else None,
+        then=crown,
     )
     pushed_model.set_int_custom_property("pushed", 1)
     pushed_model.set_int_custom_property(MODEL_ID_PROPERTY, model.id)
+    pushed_model.set_string_custom_property(DIGEST_PROPERTY, judged)
     pushed_model.set_int_custom_property("newly_pushed", int(new))
     pushed_model.set_string_custom_property("pushed_destination", destination(base_directory, version))
-    pushed_model.set_string_custom_property("pushed_version", str(version))
+    pushed_model.set_string_custom_property(VERSION_PROPERTY, str(version))
 
 
 def push(
     *,
     source: Path,
     base_directory: str,
+    judged: str | None = None,
     warmup: Path | None = None,
     last: str = SAVED_MODEL,
     then: Callable[[int, Callable[[], None]], None] = lambda version, check: None,
@@ -101,6 +112,7 @@ def push(
     Args:
         source: folder of a SavedModel.
         base_directory: serving folder, a path or ``gs://bucket/folder``; created if it does not exist.
+        judged: digest that the copy must have to become a version (`components.gates.judged`); None: any.
         warmup: warm-up file for the version; a model with its own keeps that.
         last: name of the file that completes a version for its readers; it is uploaded last.
         then: called with the version before another push can begin, and with a check to call before each write, which
@@ -109,6 +121,9 @@ def push(
     Returns:
         The version, and whether it is new: a model equal to the newest version is not pushed again. The warm-up file
         does not count: other examples do not make another model.
+
+    Raises:
+        GateRefused: the copy is not what was judged; it is removed.
     """
     if base_directory.startswith(SCHEME):
         files = {WARMUP_FILE: warmup} if warmup else {}
@@ -117,9 +132,10 @@ def push(
             folder=BucketFolder(base_directory),
             last=last,
             uncounted=[WARMUP_FILE],
+            judged=judged,
             then=then,
         )
-    return _push_to_folder(source=source, base_directory=Path(base_directory), warmup=warmup, then=then)
+    return _push_to_folder(source=source, base_directory=Path(base_directory), judged=judged, warmup=warmup, then=then)
 
 
 def destination(base_directory: str, version: int) -> str:
@@ -130,7 +146,12 @@ def destination(base_directory: str, version: int) -> str:
 
 
 def _push_to_folder(
-    *, source: Path, base_directory: Path, warmup: Path | None, then: Callable[[int, Callable[[], None]], None]
+    *,
+    source: Path,
+    base_directory: Path,
+    judged: str | None,
+    warmup: Path | None,
+    then: Callable[[int, Callable[[], None]], None],
 ) -> tuple[int, bool]:
     base_directory.mkdir(parents=True, exist_ok=True)
     with _locked(base_directory):
@@ -138,12 +159,15 @@ def _push_to_folder(
             shutil.rmtree(stale)
         folders = version_folders.find(base_directory)
         newest = max(folders, default=0)
-        if newest and _model_digest(folders[newest]) == _model_digest(source):
+        if newest and model_digest(folders[newest]) == (judged or model_digest(source)):
             version, new = newest, False
         else:
             version, new = max(int(time.time()), newest + 1), True
             stage = base_directory / f"{STAGE_PREFIX}{uuid.uuid4().hex}"
             shutil.copytree(source, stage)
+            if judged is not None and model_digest(stage) != judged:
+                shutil.rmtree(stage)
+                raise GateRefused(CHANGED)
             if warmup and not (stage / WARMUP_FILE).exists():
                 (stage / WARMUP_FILE).parent.mkdir(exist_ok=True)
                 shutil.copyfile(warmup, stage / WARMUP_FILE)
@@ -154,16 +178,6 @@ def _push_to_folder(
         # The lock cannot be lost while this process lives.
         then(version, lambda: None)
     return version, new
-
-
-def digest(folder: Path, *, without: Collection[str] = ()) -> str:
-    """A hash of the names and bytes of all files below ``folder``, except the lock and those named in ``without``."""
-    left_out = {LOCK, *without}
-    return buckets.digest(hashes({name: path for name, path in files_below(folder).items() if name not in left_out}))
-
-
-def _model_digest(version: Path) -> str:
-    return digest(version, without=[WARMUP_FILE])
 
 
 @contextmanager

@@ -5,12 +5,9 @@ Needs no TensorFlow. ``STORAGE_EMULATOR_HOST`` redirects it to an emulator, as i
 
 from __future__ import annotations
 
-import base64
 import copy
-import hashlib
-import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +19,8 @@ from google.auth import exceptions as auth_exceptions
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
+
+from components.storage.files import md5, md5_of
 
 SCHEME = "gs://"
 _WRITER = "writer"
@@ -133,7 +132,7 @@ class BucketFolder:
 
     def write(self, name: str, content: bytes, *, generation: int = 0) -> int:
         """Like `upload`, from memory."""
-        noted = _base64(hashlib.md5(content, usedforsecurity=False).digest())
+        noted = md5_of(content)
         return self._put(name, generation, noted, lambda blob, **options: blob.upload_from_string(content, **options))
 
     def read(self, name: str) -> tuple[bytes, int] | None:
@@ -232,34 +231,6 @@ class BucketFolder:
                 f"{self.uri}: the bucket failed, in spite of retries for {self._retry_seconds:g} s ({_reason(error)}); "
                 "check the network, and run it again."
             ) from None
-
-
-def md5(file: Path) -> str:
-    """The MD5 of a file in the store's notation."""
-    total = hashlib.md5(usedforsecurity=False)
-    with file.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            total.update(block)
-    return _base64(total.digest())
-
-
-def files_below(folder: Path) -> dict[str, Path]:
-    """All files below ``folder``, by relative path."""
-    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def hashes(files: Mapping[str, Path]) -> dict[str, str]:
-    """The MD5 of each file."""
-    return {name: md5(file) for name, file in files.items()}
-
-
-def digest(md5s: Mapping[str, str]) -> str:
-    """One hash of all names and contents, from the result of `hashes`."""
-    return hashlib.sha256(json.dumps(md5s, sort_keys=True).encode()).hexdigest()
-
-
-def _base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode()
 
 
 def _reason(error: Exception) -> str:

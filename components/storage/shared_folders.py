@@ -8,7 +8,8 @@ import uuid
 from pathlib import Path
 from typing import Protocol
 
-from components.storage.buckets import SCHEME, BucketFolder, ObjectChanged, files_below, hashes
+from components.storage.buckets import SCHEME, BucketFolder, ObjectChanged
+from components.storage.files import files_below, hashes
 
 # Prefix of the names of incomplete trees and files.
 STAGE_PREFIX = ".stage-"

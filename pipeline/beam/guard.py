@@ -18,8 +18,8 @@ from apache_beam import Pipeline
 from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 from apache_beam.runners.portability.portable_runner import JobServiceHandle
 
-from pipeline.beam.patches import replaced
 from pipeline.beam.workers import Workers
+from pipeline.patches import replaced
 
 _BeamJob = Callable[[], Any]
 

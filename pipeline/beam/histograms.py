@@ -14,7 +14,7 @@ import numpy as np
 from tensorflow_data_validation.utils import quantiles_util
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from pipeline.beam.patches import replaced
+from pipeline.patches import replaced
 
 _PARAMETERS = ("quantiles", "cumulative_counts", "finite_min", "finite_max", "num_buckets", "num_pos_inf")
 

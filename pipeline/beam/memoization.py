@@ -21,7 +21,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.transforms import core
 from apache_beam.typehints.decorators import get_signature
 
-from pipeline.beam.patches import replaced
+from pipeline.patches import replaced
 
 _REMEMBERED = 8192
 

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow_transform.graph_tools as graph_tools
 import tensorflow_transform.tf_utils as tf_utils
 
-from pipeline.beam.patches import replaced
+from pipeline.patches import replaced
 
 
 @contextmanager

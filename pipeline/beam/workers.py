@@ -22,7 +22,7 @@ from apache_beam.portability.api import beam_fn_api_pb2, endpoints_pb2
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 from google.protobuf import json_format, text_format
 
-from pipeline.beam.patches import replaced
+from pipeline.patches import replaced
 
 # What all workers of a job together have to end by themselves once there is nothing more to do.
 _GRACE_SECONDS = 5

@@ -20,7 +20,7 @@ WARM_START = "WarmStart"
 
 
 def champion_node(
-    node: str, *, champion: str | None, enabled: bool = True, candidate: Channel | None = None
+    node: str, *, champion: str | None, enabled: bool = True, candidate: Channel | None = None, file: str = ""
 ) -> BaseNode:
     """A node whose output ``model`` is the model that was pushed last.
 
@@ -29,13 +29,14 @@ def champion_node(
         champion: folder of the champion; None looks it up in ML Metadata.
         enabled: False outputs no model.
         candidate: a model that is never returned, even if it was pushed last.
+        file: path of a file that the model must have, from its folder.
     """
     if champion is not None:
         return Champion(folder=champion, enabled=int(enabled)).with_id(node)
     inputs = {"candidate": candidate} if candidate else {}
     return Resolver(
         strategy_class=LatestPushedModelStrategy,
-        config={"enabled": enabled},
+        config={"enabled": enabled, "file": file},
         model=Channel(type=ModelArtifact),
         pushed_model=Channel(type=PushedModel),
         **inputs,

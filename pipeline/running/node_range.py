@@ -28,9 +28,11 @@ def run_options(
         to_node: the last node to run.
 
     Raises:
-        ConfigError: there is no such node, or the last run did not reach the part's first node.
+        ConfigError: there is no such node, the last run did not reach the part's first node, or what it made is damaged.
     """
     from tfx.orchestration.pipeline import RunOptions
+
+    from pipeline.running.artifact_files import damage
 
     for node in filter(None, (from_node, to_node)):
         if node not in nodes:
@@ -44,7 +46,11 @@ def run_options(
     if last is None:
         raise ConfigError(f"--from {from_node}: there is no earlier run to start from; run once without --from.")
     store, run = last
-    missing = metadata.first_not_done(store, run, nodes[: nodes.index(from_node)])
+    earlier = nodes[: nodes.index(from_node)]
+    missing = metadata.first_not_done(store, run, earlier)
     if missing:
         raise ConfigError(f"--from {from_node}: the last run did not finish {missing}; start with --from {missing}.")
+    for (node, _), artifact in metadata.output_artifacts(store, run_id=run.name).items():
+        if node in earlier and (words := damage(artifact)):
+            raise ConfigError(f"--from {from_node}: {artifact.uri} is damaged: {words}; start with --from {node}.")
     return RunOptions(from_nodes=[from_node], to_nodes=to_nodes, base_pipeline_run_id=run.name)

@@ -21,6 +21,7 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components.messages import one_line
 from components.refusal import GateRefused
+from pipeline.running import artifact_files
 from pipeline.running.events import REASON_PROPERTY, NodeEnd, NodeFailed
 from pipeline.running.metadata import RUN_CONTEXT, executions
 from trainer.refusal import TrainingRefused
@@ -113,6 +114,8 @@ class ObservedRunner(LocalDagRunner):
             self._on_end(NodeEnd(node=name, state="failed", seconds=time.monotonic() - start))
             raise NodeFailed(node=name, reason="its inputs could not be resolved", refused=False)
         cached = execution.last_known_state == _State.CACHED
+        if not cached:
+            artifact_files.record(MetadataStore(connection), execution.id)
         self._on_end(NodeEnd(node=name, state="cached" if cached else "done", seconds=time.monotonic() - start))
 
 

@@ -10,7 +10,7 @@ from components.gates import infra_blessing
 from components.push.champion_folder import VERSION_PROPERTY, Champion
 from components.push.pusher import MODEL_ID_PROPERTY, Pusher
 from components.refusal import GateRefused
-from components.storage.buckets import files_below
+from components.storage.files import files_below
 from serving.inference.warmup import WARMUP_FILE
 from tests.components.platform_artifacts import on_a_platform
 from tests.components.push.pushes import below, write_model

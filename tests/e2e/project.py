@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.push.pusher import digest
+from tests.shared.folder_digest import digest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 _PARTS = ("pipeline", "components", "trainer", "serving", "tests", "configs", "data", "schema")

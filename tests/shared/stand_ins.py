@@ -20,8 +20,7 @@ from tests.shared.small_model import serialize
 from trainer.export.saved_model import COLUMNAR, TRANSFORM_FEATURES
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.models.heads import head_of
-from trainer.parameters import Label
-from trainer.run_fn import KERAS_MODEL
+from trainer.parameters import KERAS_MODEL, Label
 
 LABELS = {
     "binary": Label(column="y"),

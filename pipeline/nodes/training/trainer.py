@@ -20,7 +20,14 @@ from pipeline.nodes.training.tfjob import tfjob  # part: training_operator
 from pipeline.nodes.training.tuner import add_tuner, searched_modules  # part: tuner
 from pipeline.sources import source_digest
 from trainer.features.columns import kind_modules
-from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, CUSTOM_CONFIG_KEY, EXECUTION, Parameters
+from trainer.parameters import (
+    CHECKPOINTS_KEY,
+    CHECKPOINTS_OF_KEY,
+    CUSTOM_CONFIG_KEY,
+    EXECUTION,
+    KERAS_MODEL,
+    Parameters,
+)
 
 # Where else than in its own task the Trainer can train.
 _REMOTE: tuple[Callable[[Config], RemoteTraining | None], ...] = (
@@ -42,7 +49,7 @@ def add_training(graph: Graph) -> None:
     optional: dict[str, Any] = {}
     modules = {model_module(config.trainer.model.name), *kind_modules(config.features)}
     if config.trainer.loop.warm_start:
-        champion = graph.add(champion_node(WARM_START, champion=graph.places.champion), uncached=True)
+        champion = graph.add(champion_node(WARM_START, champion=graph.places.champion, file=KERAS_MODEL), uncached=True)
         optional["base_model"] = champion.outputs["model"]
     modules |= searched_modules(graph)  # part: tuner
     tuner_config = _custom_config(graph, config.trainer.tuner_fn, modules)  # part: tuner

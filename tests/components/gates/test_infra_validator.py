@@ -23,8 +23,7 @@ from serving.inference.probe import ProbeFailed, WarmUp, probing
 from tests.components.platform_artifacts import on_a_platform
 from tests.shared import exports, stand_ins
 from tests.shared.small_model import PARAMETERS, serialize
-from trainer.parameters import Parameters
-from trainer.run_fn import KERAS_MODEL
+from trainer.parameters import KERAS_MODEL, Parameters
 
 pytestmark = pytest.mark.tensorflow
 

@@ -33,8 +33,7 @@ from trainer import models
 from trainer.export import lite
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, Ids, TransformedFeatures
 from trainer.models.heads import Head, head_of
-from trainer.parameters import Label, Model
-from trainer.run_fn import KERAS_MODEL
+from trainer.parameters import KERAS_MODEL, Label, Model
 
 pytestmark = pytest.mark.tensorflow
 

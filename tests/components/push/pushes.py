@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from components.push.bucket_push import push
-from components.storage.buckets import BucketFolder, files_below
+from components.storage.buckets import BucketFolder
+from components.storage.files import files_below
 
 LAST = "saved_model.pb"
 WARMUP = "assets.extra/requests"
@@ -27,7 +28,12 @@ def write_model(folder: Path, *, seed: int = 0, size: int = 10) -> Path:
 
 
 def push_to_bucket(
-    model: Path, base: str, *, then=lambda version, check: None, lease_seconds: float = LEASE_SECONDS
+    model: Path,
+    base: str,
+    *,
+    judged: str | None = None,
+    then=lambda version, check: None,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> tuple[int, bool]:
     """As the Pusher does, with a shorter wait."""
     return push(
@@ -35,6 +41,7 @@ def push_to_bucket(
         folder=BucketFolder(base, retry_seconds=2),
         last=LAST,
         uncounted=[WARMUP],
+        judged=judged,
         then=then,
         lease_seconds=lease_seconds,
     )

@@ -6,7 +6,8 @@ import pytest
 
 from components.push.bucket_lease import LEASE, leased
 from components.push.bucket_push import push
-from components.storage.buckets import BucketFailed, BucketFolder, files_below
+from components.storage.buckets import BucketFailed, BucketFolder
+from components.storage.files import files_below
 from tests.components.push.pushes import LAST, WARMUP, below, killed, push_to_bucket, start, write_model
 from tests.shared.buckets import BUCKET, emulator
 

@@ -9,7 +9,8 @@ import pytest
 from components.push import champion_store
 from components.push.bucket_lease import LEASE
 from components.push.champion_store import POINTER, ChampionUnreadable, keep, restore
-from components.storage.buckets import BucketFailed, ObjectChanged, files_below
+from components.storage.buckets import BucketFailed, ObjectChanged
+from components.storage.files import files_below
 from tests.components.push.pushes import below, killed, push_to_bucket, start, write_model
 from tests.shared.buckets import BUCKET, emulator
 

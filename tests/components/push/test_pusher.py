@@ -1,5 +1,6 @@
 import fcntl
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,11 +12,13 @@ import pytest
 from tfx.components.evaluator import constants
 from tfx.types import standard_artifacts
 
-from components.gates import infra_blessing
-from components.push.pusher import LOCK, Pusher, digest, push
+from components.gates import infra_blessing, judged
+from components.gates.judged import model_digest
+from components.push.pusher import LOCK, Pusher, push
 from components.refusal import GateRefused
 from serving.inference.warmup import WARMUP_FILE
 from serving.versions.version_folders import find
+from tests.shared.folder_digest import digest
 
 pytestmark = pytest.mark.tensorflow
 
@@ -69,7 +72,7 @@ def test_the_warm_up_file_is_pushed_with_the_model_and_makes_no_other_model_of_i
     version, new = push(source=model, base_directory=str(base), warmup=warmup)
     assert new
     assert (base / str(version) / WARMUP_FILE).read_bytes() == b"requests"
-    assert digest(base / str(version), without=[WARMUP_FILE]) == digest(model)
+    assert model_digest(base / str(version)) == model_digest(model)
     warmup.write_bytes(b"other requests")
     assert push(source=model, base_directory=str(base), warmup=warmup) == (version, False)
     assert push(source=model, base_directory=str(base)) == (version, False)
@@ -153,7 +156,7 @@ def test_sigkill_at_any_moment_leaves_whole_versions_only(tmp_path):
     assert interrupted
 
 
-def call(tmp_path, model, *, model_blessed: bool, reason: str | None, warmup: bytes = b""):
+def call(tmp_path, model, *, model_blessed: bool = True, reason: str | None = None, warmup: bytes = b"", then=None):
     artifact = standard_artifacts.Model()
     artifact.uri = str(tmp_path / "trained")
     target = tmp_path / "trained" / "Format-Serving"
@@ -165,6 +168,10 @@ def call(tmp_path, model, *, model_blessed: bool, reason: str | None, warmup: by
     infra = standard_artifacts.InfraBlessing()
     infra.uri = str(tmp_path / "infra")
     infra_blessing.write(infra, model_id=1, reason=reason)
+    for blessing in (model_blessing, infra):
+        judged.record(blessing, model=artifact)
+    if then:
+        then(target)
     if warmup:
         (tmp_path / "infra" / WARMUP_FILE).parent.mkdir()
         (tmp_path / "infra" / WARMUP_FILE).write_bytes(warmup)
@@ -185,6 +192,27 @@ def test_a_blessed_model_is_pushed_and_marked(model, tmp_path):
     assert pushed.get_int_custom_property("pushed") == 1
     assert pushed.get_string_custom_property("pushed_version") == str(version)
     assert pushed.get_string_custom_property("pushed_destination") == str(tmp_path / "serving" / str(version))
+
+
+def _a_vocabulary_reversed(export: Path) -> None:
+    file = export / "variables" / "part-0"
+    file.write_bytes(file.read_bytes()[::-1])
+
+
+def _a_file_more(export: Path) -> None:
+    (export / "assets").mkdir()
+    (export / "assets" / "words").write_bytes(b"taxi")
+
+
+@pytest.mark.parametrize("damage", [_a_vocabulary_reversed, _a_file_more])
+def test_an_export_that_changed_after_its_blessings_is_refused(model, tmp_path, damage):
+    call(tmp_path, write_model(tmp_path / "earlier", seed=1))
+    shutil.rmtree(tmp_path / "trained")
+    shutil.rmtree(tmp_path / "infra")
+    before = digest(tmp_path / "serving")
+    with pytest.raises(GateRefused, match="the export is not what the gates judged"):
+        call(tmp_path, model, then=damage)
+    assert digest(tmp_path / "serving") == before
 
 
 def test_the_infra_validators_warm_up_file_is_pushed(model, tmp_path):

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.push.pusher import digest
 from kubeflow.ir import pipeline_spec
 from pipeline.nodes.places import places
 from tests.kubeflow.backend.engine import Backend, Run
 from tests.kubeflow.backend.platform import Kubeflow, Platform, Volumes
 from tests.kubeflow.ir.golden_ir import config_of
+from tests.shared.folder_digest import digest
 
 ROOT = Path(__file__).parents[3]
 _PACKAGES = ("pipeline", "components", "trainer", "serving", "kubeflow", "configs", "schema")

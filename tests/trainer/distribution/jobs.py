@@ -80,7 +80,7 @@ def assert_same_weights(model: Path, expected: Path) -> None:
     import keras
 
     from trainer import models
-    from trainer.run_fn import KERAS_MODEL
+    from trainer.parameters import KERAS_MODEL
 
     keras.utils.clear_session()
     one, other = (models.load(str(folder / KERAS_MODEL)).get_weights() for folder in (model, expected))

@@ -20,7 +20,7 @@ from serving.inference.warmup import WARMUP_FILE
 from tests.e2e import bad_export
 from tests.shared.small_model import PARAMETERS, serialize
 from trainer.features.raw import MISSING
-from trainer.run_fn import KERAS_MODEL
+from trainer.parameters import KERAS_MODEL
 
 pytestmark = pytest.mark.tensorflow
 

@@ -9,7 +9,8 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from trainer.features.transformed import Ids, TransformedFeatures
 from trainer.loop.warm_start import Meanings, transfer
 from trainer.models import dnn, wide_and_deep
-from trainer.run_fn import KERAS_FOLDER, base_model
+from trainer.parameters import KERAS_FOLDER
+from trainer.run_fn import base_model
 
 pytestmark = pytest.mark.tensorflow
 

@@ -1,4 +1,4 @@
-"""Replaces functions of Beam, TFDV and TFT for a run, after checking that the installed versions have them."""
+"""Replaces functions of Beam, TFDV, TFT and TFX for a run, after checking that the installed versions have them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import Any
 
 
-class UnknownBeam(Exception):
+class UnknownPackage(Exception):
     """The installed package does not have the function that is replaced."""
 
 
@@ -24,15 +24,15 @@ def replaced(owner: Any, name: str, replacement: Callable[..., Any], *, paramete
         parameters: the names of the original's parameters.
 
     Raises:
-        UnknownBeam: the original is missing, or has other parameters.
+        UnknownPackage: the original is missing, or has other parameters.
     """
     original = vars(owner).get(name)
     found = tuple(inspect.signature(original).parameters) if callable(original) else None
     if found != parameters:
         what = f"{owner.__name__}.{name}"
-        raise UnknownBeam(
-            f"{_distribution(owner)}: {what} takes {_shown(found)}, and pipeline/beam was written for "
-            f"{_shown(parameters)}; install the version in requirements.lock, or adapt pipeline/beam."
+        raise UnknownPackage(
+            f"{_distribution(owner)}: {what} takes {_shown(found)}, and this project was written for "
+            f"{_shown(parameters)}; install the version in requirements.lock, or adapt the code that replaces it."
         )
     setattr(owner, name, replacement)
     try:

@@ -1,0 +1,70 @@
+"""Files of earlier runs that were damaged or deleted: what is served stays what was judged, and the gates compare with it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from serving.versions import version_folders
+from tests.e2e.project import Project
+
+pytestmark = pytest.mark.tensorflow
+
+_WORSE = (
+    "--set",
+    "trainer.loop.optimizer.learning_rate=1.0e-5",
+    "--set",
+    "gates.evaluation.thresholds=[{metric: auc, min: 0.1, max_drop: 0.005}]",
+)
+
+
+def _newest(folder: Path) -> Path:
+    return max(folder.iterdir(), key=lambda path: int(path.name))
+
+
+def _variables(model: Path) -> bytes:
+    return (model / "variables/variables.data-00000-of-00001").read_bytes()
+
+
+def test_a_damaged_export_in_the_cache_is_made_anew_and_what_was_served_remains(project: Project, first):
+    versions = version_folders.find(project.serving_folder)
+    good = _variables(versions[min(versions)])
+    export = _newest(project.folder / "runs/taxi/artifacts/Trainer/model") / "Format-Serving"
+    variables = export / "variables/variables.data-00000-of-00001"
+    variables.write_bytes(variables.read_bytes()[: variables.stat().st_size // 2])
+    damaged = project.run("--from", "Evaluator")
+    assert damaged.code == 2
+    assert "is damaged: Format-Serving/variables/variables.data-00000-of-00001 has" in damaged.err
+    assert "start with --from Trainer" in damaged.err
+    outcome = project.run()
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert (outcome.nodes()["Transform"], outcome.nodes()["Trainer"]) == ("=", "✓")
+    assert "Trainer: made anew, since" in outcome.out
+    served = version_folders.find(project.serving_folder)
+    assert _variables(served[max(served)]) == good
+
+
+def test_a_worse_model_is_refused_though_all_models_but_the_served_one_are_gone(project: Project, first):
+    before = project.served()
+    shutil.rmtree(project.folder / "runs/taxi/artifacts/Trainer/model")
+    outcome = project.run(*_WORSE)
+    assert outcome.code == 3, outcome.out + outcome.err
+    assert "from the last blessed model" in outcome.err
+    assert "is served, but its model is gone or damaged: the baseline is a copy" in outcome.out
+    assert project.served() == before
+    evaluation = _newest(project.folder / "runs/taxi/artifacts/Evaluator/evaluation")
+    locations = json.loads((evaluation / "eval_config.json").read_text())["modelLocations"]
+    assert "/ServedModel/" in locations["baseline"]
+
+
+@pytest.mark.slow
+def test_a_worse_model_is_refused_without_the_metadata_of_earlier_runs(project: Project, first):
+    before = project.served()
+    (project.folder / "runs/taxi/metadata.sqlite").unlink()
+    outcome = project.run(*_WORSE)
+    assert outcome.code == 3, outcome.out + outcome.err
+    assert "from the last blessed model" in outcome.err
+    assert project.served() == before

@@ -17,8 +17,8 @@ from tfx.utils import path_utils
 from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.example_gen.shards import read_records
 from components.gates import infra_blessing, judged
-from components.gates.lacking_rows import judge
 from components.gates.trained_model import SERVING_DEFAULT, TrainedModel, compare
+from components.gates.unusual_rows import judge
 from serving.inference.probe import ProbeFailed, WarmUp, probing
 from trainer.export.saved_model import CLASSIFY, COLUMNAR, REGRESS
 from trainer.parameters import KERAS_MODEL, Label
@@ -77,7 +77,7 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
             expected = trained.answers(records)
             said = probed()
             reason = compare(said.answers, expected, tolerance=tolerance) or judge(
-                said.lacking, trained, tolerance=tolerance
+                said.unusual, trained, tolerance=tolerance
             )
     except ProbeFailed as error:
         reason = str(error)

@@ -28,7 +28,7 @@ def run_options(
         to_node: the last node to run.
 
     Raises:
-        ConfigError: there is no such node, the last run did not reach the part's first node, or what it made is damaged.
+        ConfigError: there is no such node, the last run did not reach the part's first node, or its output is damaged.
     """
     from tfx.orchestration.pipeline import RunOptions
 

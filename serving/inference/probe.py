@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from serving.client.steps import COLUMNAR
-from serving.inference import lacking, warmup
+from serving.inference import unusual_rows, warmup
 from serving.inference.engine import SavedModel
 from serving.inference.example_requests import prediction_logs, requests_for
-from serving.inference.lacking import LackingRow
+from serving.inference.unusual_rows import UnusualRow
 from serving.processes import process_context
 
 # Output arrays by signature and output name.
@@ -30,11 +30,11 @@ class Probed:
 
     Attributes:
         answers: of every signature, to the records.
-        lacking: what the requested signatures said to rows that lack columns.
+        unusual: what the requested signatures said to rows that lack a column or have an extreme value.
     """
 
     answers: Answers
-    lacking: Sequence[LackingRow] = ()
+    unusual: Sequence[UnusualRow] = ()
 
 
 class ProbeFailed(Exception):
@@ -116,7 +116,7 @@ def _probe(
             warmup.write(prediction_logs(model.signatures, records, names=warm_up.signatures), warm_up.folder)
             warmup.replay(model, warm_up.folder)
         columns = list(model.signatures[COLUMNAR].inputs) if requests and COLUMNAR in model.signatures else []
-        rows = lacking.ask(model, records, columns=columns, signatures=requests)
-        sender.send(Probed(answers=answers, lacking=rows))
+        rows = unusual_rows.ask(model, records, columns=columns, signatures=requests)
+        sender.send(Probed(answers=answers, unusual=rows))
     except Exception as error:  # noqa: BLE001 (any error is the verdict)
         sender.send(f"{type(error).__name__}: {' '.join(str(getattr(error, 'message', error)).split())}")

@@ -1,4 +1,4 @@
-"""Files of earlier runs that were damaged or deleted: what is served stays what was judged, and the gates compare with it."""
+"""Damaged or deleted files of earlier runs: what is served was judged, and the next model is compared with it."""
 
 from __future__ import annotations
 

@@ -136,13 +136,19 @@ def test_a_column_is_left_out_at_a_time_and_then_all_of_them(graphs, tmp_path):
     stand_ins.write_model(tmp_path, stand_ins.LABELS["multiclass"], missing="nan")
     records = [serialize(row) for row in rows_of("multiclass")]
     with probing(str(tmp_path / "Format-Serving"), records, timeout_seconds=60, requests=["columnar"]) as probed:
-        rows = probed().lacking
+        rows = [row for row in probed().unusual if row.words.startswith("without")]
     assert [row.columns for row in rows] == [("z0",), ("z1",), ("z2",), ("z0", "z1", "z2")]
     lacking = [set(tf.train.Example.FromString(row.record).features.feature) for row in rows]
     everything = {"z0", "z1", "z2", "y", "weight"}
     assert lacking == [everything - set(row.columns) for row in rows]
     for row in rows:
         assert np.isnan(row.answers["columnar"]["probabilities"]).any()
+
+
+def test_an_export_that_answers_infinity_to_a_large_number_is_refused_with_number_and_column(verdict, tmp_path):
+    model = stand_ins.write_model(tmp_path / "model", stand_ins.LABELS["regression"], scale=2.0)
+    said = "prediction of signature columnar is inf for a row with 3.4028234663852886e+38 as 'z0'"
+    assert verdict("regression", model) == said
 
 
 def test_classes_of_other_names_are_refused(verdict, tmp_path):

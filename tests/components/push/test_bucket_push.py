@@ -4,8 +4,10 @@ import threading
 
 import pytest
 
+from components.gates.judged import model_digest
 from components.push.bucket_lease import LEASE, leased
 from components.push.bucket_push import push
+from components.refusal import GateRefused
 from components.storage.buckets import BucketFailed, BucketFolder
 from components.storage.files import files_below
 from tests.components.push.pushes import LAST, WARMUP, below, killed, push_to_bucket, start, write_model
@@ -52,6 +54,14 @@ def test_a_version_holds_the_model_and_its_last_file_came_last(store, model):
 def test_a_file_too_large_for_one_request_is_pushed_whole(store, tmp_path):
     model = write_model(tmp_path / "large", size=9_000_000)
     version, _ = push_to_bucket(model, BASE)
+    assert versions(store) == {version: files(model)}
+
+
+def test_files_other_than_the_judged_ones_are_not_uploaded(store, model):
+    with pytest.raises(GateRefused, match="not what the gates judged"):
+        push_to_bucket(model, BASE, judged=model_digest(model))
+    assert versions(store) == {}
+    version, _ = push_to_bucket(model, BASE, judged=model_digest(model / "Format-Serving"))
     assert versions(store) == {version: files(model)}
 
 

@@ -1,4 +1,4 @@
-"""The verdict on what an export answers to rows that lack raw columns."""
+"""The verdict on what an export answers to rows that lack a column or have an extreme value in one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from components.gates.trained_model import TrainedModel, compare
-from serving.inference.lacking import LackingRow
+from serving.inference.unusual_rows import UnusualRow
 
 
-def judge(rows: Sequence[LackingRow], trained: TrainedModel, *, tolerance: float) -> str | None:
+def judge(rows: Sequence[UnusualRow], trained: TrainedModel, *, tolerance: float) -> str | None:
     """Why the export is refused, in one line; None if it does what the trained model does, or names the column.
 
     Args:
@@ -21,11 +21,11 @@ def judge(rows: Sequence[LackingRow], trained: TrainedModel, *, tolerance: float
     """
     for row in rows:
         for signature, text in sorted(row.failed.items()):
-            return f"signature {signature} fails for a row without {_named(row)}: {text}"
+            return f"signature {signature} fails for a row {row.words}: {text}"
         for signature, outputs in sorted(row.answers.items()):
             for name, array in sorted(outputs.items()):
                 if array.dtype.kind == "f" and not np.isfinite(array).all():
-                    return f"{name} of signature {signature} is {_first(array)} for a row without {_named(row)}"
+                    return f"{name} of signature {signature} is {_first(array)} for a row {row.words}"
     answered = [row for row in rows if row.answers]
     if not answered:
         return None
@@ -33,7 +33,7 @@ def judge(rows: Sequence[LackingRow], trained: TrainedModel, *, tolerance: float
         expected = trained.answers([row.record for row in answered])
     except tf.errors.InvalidArgumentError as error:
         # Only what the export answers is asked, so the two disagree.
-        return f"the trained model refuses rows without {_named(answered[0])} and the export does not: {error.message}"
+        return f"the trained model refuses a row {answered[0].words} and the export does not: {error.message}"
     for index, row in enumerate(answered):
         wanted = {
             signature: {name: array[index : index + 1] for name, array in expected[signature].items()}
@@ -42,13 +42,8 @@ def judge(rows: Sequence[LackingRow], trained: TrainedModel, *, tolerance: float
         }
         difference = compare(row.answers, wanted, tolerance=tolerance)
         if difference:
-            return f"for a row without {_named(row)}, {difference}"
+            return f"for a row {row.words}, {difference}"
     return None
-
-
-def _named(row: LackingRow) -> str:
-    first, *others = row.columns
-    return f"any of its {len(row.columns)} columns" if others else repr(first)
 
 
 def _first(array: np.ndarray) -> str:

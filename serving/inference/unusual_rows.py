@@ -1,11 +1,12 @@
-"""Rows that lack raw columns, one at a time, as callers will send them, and what a model answers to them."""
+"""Rows as careless callers will send them, without a column or with an extreme value, and what a model answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
+from typing import Any
 
 import grpc
 import numpy as np
@@ -15,20 +16,29 @@ from serving.errors import StatusError
 from serving.inference.example_requests import requests_for
 from serving.inference.servable import Servable
 
+_LARGEST = float(np.finfo(np.float32).max)
+_EXTREMES: Mapping[str, Sequence[Any]] = {
+    "float_list": (_LARGEST, -_LARGEST),
+    "int64_list": (2**63 - 1, -(2**63)),
+    "bytes_list": (b"", b"x" * 1000),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
-class LackingRow:
-    """A row without some columns, and what each signature said to it.
+class UnusualRow:
+    """A row that lacks some columns or has an extreme value in one, and what each signature said to it.
 
     Attributes:
-        columns: the columns that the row lacks: one, or all that the model reads.
+        columns: the columns that make it unusual: one, or all that the model reads.
+        words: what is unusual, as in "a row ...".
         record: the row as a serialized tf.Example.
         answers: outputs of one row, by signature and name.
-        refused: what the signatures said that refused the row as an invalid request which names a lacking column.
+        refused: what the signatures said that refused the row as an invalid request which names one of the columns.
         failed: what the signatures said that failed in any other way.
     """
 
     columns: tuple[str, ...]
+    words: str
     record: bytes
     answers: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
@@ -37,8 +47,8 @@ class LackingRow:
 
 def ask(
     servable: Servable, records: Sequence[bytes], *, columns: Collection[str], signatures: Collection[str]
-) -> list[LackingRow]:
-    """Send rows without each of the columns, and one without any of them, each in a request of its own.
+) -> list[UnusualRow]:
+    """Send rows without each of the columns, one without any, and rows with extreme values, each by itself.
 
     Args:
         servable: the model.
@@ -46,14 +56,14 @@ def ask(
         columns: names of the columns.
         signatures: names of the signatures to call; those that the model does not have are skipped.
     """
-    rows = list(_rows(records, sorted(columns)))
+    rows = [*_without(records, sorted(columns)), *_with_extremes(records, sorted(columns))]
     for row in rows:
         for name in sorted(servable.signatures.keys() & set(signatures)):
             _ask(servable, name, row)
     return rows
 
 
-def _ask(servable: Servable, name: str, row: LackingRow) -> None:
+def _ask(servable: Servable, name: str, row: UnusualRow) -> None:
     signature = servable.signatures[name]
     try:
         inputs = requests_for(signature, [row.record])
@@ -70,14 +80,32 @@ def _ask(servable: Servable, name: str, row: LackingRow) -> None:
         said[name] = f"{error.code.name}: {error.text.partition(chr(10))[0]}"
 
 
-def _rows(records: Sequence[bytes], columns: Sequence[str]) -> Iterator[LackingRow]:
+def _without(records: Sequence[bytes], columns: Sequence[str]) -> Iterator[UnusualRow]:
     lacking = [*((column,) for column in columns), *([tuple(columns)] if len(columns) > 1 else [])]
     for names, record in zip(lacking, cycle(records), strict=False):
         example = tf.train.Example.FromString(record)
         for name in names:
             # Of a map, so that a name it lacks is no error.
             example.features.feature.pop(name, None)
-        yield LackingRow(columns=names, record=example.SerializeToString())
+        what = f"any of its {len(names)} columns" if len(names) > 1 else repr(names[0])
+        yield UnusualRow(columns=names, words=f"without {what}", record=example.SerializeToString())
+
+
+def _with_extremes(records: Sequence[bytes], columns: Sequence[str]) -> Iterator[UnusualRow]:
+    """Rows with the extremes of a column's type in it; a column without a value in all records is left out."""
+    for column in columns:
+        example = next(filter(lambda example: _kind(example, column), map(tf.train.Example.FromString, records)), None)
+        for value in _EXTREMES[_kind(example, column)] if example else ():
+            values = getattr(example.features.feature[column], _kind(example, column)).value
+            values[:] = [value] * len(values)
+            words = f"with {value!r:.40} as {column!r}"
+            yield UnusualRow(columns=(column,), words=words, record=example.SerializeToString())
+
+
+def _kind(example: tf.train.Example, column: str) -> str:
+    """The type of a column's values; empty where the example has none."""
+    feature = example.features.feature
+    return (feature[column].WhichOneof("kind") or "") if column in feature else ""
 
 
 def _names(text: str, column: str) -> bool:

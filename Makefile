@@ -40,8 +40,8 @@ lock: $(READY)             ## renew requirements.lock from setup.py, and those o
 	@echo uv | $(COMPILE) - --constraints requirements.lock --output-file $(IMAGES)/build.lock
 	@$(BIN)/python -m kubeflow.images.cuda_sizes
 
-clean:                     ## remove runs and the environment
-	@rm -rf runs site .cache .venv .engines *.egg-info .pytest_cache .ruff_cache .import_linter_cache
+clean:                     ## remove the environment and the caches; of runs, see python -m pipeline clean
+	@rm -rf site .cache .venv .engines *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 
 $(READY): requirements.lock setup.py bootstrap.py
 	@$(PYTHON) bootstrap.py && touch $@

@@ -26,6 +26,7 @@ _COMMANDS = {
     "run": "run the pipeline and ask the model it pushed",
     "status": "what the last run did, and which versions are served",
     "deploy-files": "write files for docker, Kubernetes and Grafana",  # part: deploy
+    "clean": "start over; what is served stays",
     "training-job": "write a job file for python -m trainer",
 }
 

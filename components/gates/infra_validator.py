@@ -17,6 +17,7 @@ from tfx.utils import path_utils
 from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.example_gen.shards import read_records
 from components.gates import infra_blessing, judged
+from components.gates.budgets import Budgets
 from components.gates.trained_model import SERVING_DEFAULT, TrainedModel, compare
 from components.gates.unusual_rows import judge
 from serving.inference.probe import ProbeFailed, WarmUp, probing
@@ -40,6 +41,7 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     timeout_seconds: Parameter[int],
     warmup: Parameter[int],
     code: Parameter[str],
+    budgets: Parameter[str] = "{}",
 ) -> None:
     """Bless the export if every signature gives the trained model's answers to real examples, also without a column.
 
@@ -55,6 +57,7 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
         tolerance: largest accepted difference of an output, absolute for values up to 1 and relative above.
         timeout_seconds: limit for loading and answering together, in seconds.
         warmup: 1 to write a warm-up file of one example, 0 for none.
+        budgets: a `components.gates.budgets.Budgets` as JSON.
         code: digest of the sources that decide; only for the cache key.
     """
     [split_uri] = artifact_utils.get_split_uris([examples], split)
@@ -76,8 +79,10 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
             )
             expected = trained.answers(records)
             said = probed()
-            reason = compare(said.answers, expected, tolerance=tolerance) or judge(
-                said.unusual, trained, tolerance=tolerance
+            reason = (
+                compare(said.answers, expected, tolerance=tolerance)
+                or judge(said.unusual, trained, tolerance=tolerance)
+                or Budgets.model_validate_json(budgets).exceeded(said.cost)
             )
     except ProbeFailed as error:
         reason = str(error)

@@ -94,6 +94,7 @@ def add_infra_validation(graph: Graph) -> None:
         tolerance=infra.tolerance,
         timeout_seconds=infra.timeout_seconds,
         warmup=int(infra.warmup),
+        budgets=infra.budgets.model_dump_json(),
         code=source_digest("components.gates.infra_validator"),
     )
     infra_validator.add_upstream_node(graph["ModelGate"])

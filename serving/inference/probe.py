@@ -15,6 +15,8 @@ import numpy as np
 
 from serving.client.steps import COLUMNAR
 from serving.inference import unusual_rows, warmup
+from serving.inference.calls import DEFAULT_SIGNATURE
+from serving.inference.cost import Cost, measure
 from serving.inference.engine import SavedModel
 from serving.inference.example_requests import prediction_logs, requests_for
 from serving.inference.unusual_rows import UnusualRow
@@ -30,10 +32,12 @@ class Probed:
 
     Attributes:
         answers: of every signature, to the records.
+        cost: what it costs to serve.
         unusual: what the requested signatures said to rows that lack a column or have an extreme value.
     """
 
     answers: Answers
+    cost: Cost
     unusual: Sequence[UnusualRow] = ()
 
 
@@ -108,7 +112,7 @@ def _probe(
     saved_model: str, records: list[bytes], warm_up: WarmUp | None, requests: list[str], sender: Connection
 ) -> None:
     try:
-        model = SavedModel(saved_model)
+        model, cost = measure(Path(saved_model), lambda: SavedModel(saved_model), records, signature=DEFAULT_SIGNATURE)
         answers = {
             name: model.run(signature, requests_for(signature, records)) for name, signature in model.signatures.items()
         }
@@ -117,6 +121,6 @@ def _probe(
             warmup.replay(model, warm_up.folder)
         columns = list(model.signatures[COLUMNAR].inputs) if requests and COLUMNAR in model.signatures else []
         rows = unusual_rows.ask(model, records, columns=columns, signatures=requests)
-        sender.send(Probed(answers=answers, unusual=rows))
+        sender.send(Probed(answers=answers, cost=cost, unusual=rows))
     except Exception as error:  # noqa: BLE001 (any error is the verdict)
         sender.send(f"{type(error).__name__}: {' '.join(str(getattr(error, 'message', error)).split())}")

@@ -14,6 +14,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing
+from components.gates.budgets import Budgets
 from components.gates.infra_validator import InfraValidator
 from components.gates.trained_model import TrainedModel, compare
 from components.push.pusher import push
@@ -52,7 +53,7 @@ def graphs(tmp_path_factory):
 def verdict(graphs, tmp_path):
     """Runs InfraValidator on a model; None where it blessed, else the reason."""
 
-    def run(task, model, *, label_of=None, handed_over=lambda artifact: artifact) -> str | None:
+    def run(task, model, *, label_of=None, handed_over=lambda artifact: artifact, **budgets: float) -> str | None:
         blessing = stand_ins.artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
         InfraValidator.test_call(
             model=handed_over(model),
@@ -66,6 +67,7 @@ def verdict(graphs, tmp_path):
             timeout_seconds=60,
             warmup=1,
             code="",
+            budgets=Budgets(**budgets).model_dump_json(),
         )
         blessing = handed_over(blessing)
         reason = infra_blessing.reason(blessing)
@@ -78,6 +80,14 @@ def verdict(graphs, tmp_path):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_good_export_of_every_task_is_blessed(verdict, tmp_path, task):
     assert verdict(task, stand_ins.write_model(tmp_path / "model", stand_ins.LABELS[task])) is None
+
+
+def test_an_export_that_costs_more_than_its_budget_is_refused(verdict, tmp_path):
+    model = stand_ins.write_model(tmp_path / "model", stand_ins.LABELS["binary"])
+    assert verdict("binary", model, size_mb=100, memory_mb=10_000, latency_ms=10_000) is None
+    assert "the export's size is 0.0" in verdict("binary", model, size_mb=0.001)
+    assert "above the maximum 1e-06 (gates.infra.budgets.latency_ms)" in verdict("binary", model, latency_ms=1e-6)
+    assert verdict("binary", model, memory_mb=0.001).startswith("the memory to load it and answer is ")
 
 
 def test_a_platform_s_artifacts_are_read(verdict, tmp_path):

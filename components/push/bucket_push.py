@@ -27,8 +27,8 @@ def push(
     folder: BucketFolder,
     last: str,
     uncounted: Collection[str],
-    judged: str | None,
     then: Callable[[int, Callable[[], None]], None],
+    judged: str | None = None,
     lease_seconds: float = 30.0,
 ) -> tuple[int, bool]:
     """Upload ``files`` as a new, higher version, ``last`` last.
@@ -41,9 +41,9 @@ def push(
         folder: the serving folder, with a child per version.
         last: name of the file that completes a version.
         uncounted: names of files that do not make another model.
-        judged: digest that the counted files must have (`components.gates.judged`); None: any.
         then: called with the version before another push can begin, and with a check to call before each write, which
             raises `BucketFailed` if another push has begun nevertheless.
+        judged: digest that the counted files must have (`components.gates.judged`); None: any.
         lease_seconds: seconds until the next push takes over from one that was killed.
 
     Returns:

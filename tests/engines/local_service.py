@@ -9,7 +9,8 @@ from pathlib import Path
 from tests.shared.programs import PROJECT, Program, free_port, python_environment, wait_for_port
 
 # What is installed on a worker; tests, configs and data are not.
-_PACKAGES = ("pipeline", "components", "trainer", "serving", "kubeflow")
+_PACKAGES = ("pipeline", "components", "trainer", "serving")
+_START_SECONDS = 180
 
 
 class LocalJobService:
@@ -49,8 +50,8 @@ class LocalJobService:
                 f"--service_port={_port(self.worker_pool)}",
                 "--container_executable=",
             )
-            wait_for_port(_port(self.job_endpoint), seconds=60)
-            wait_for_port(_port(self.worker_pool), seconds=60)
+            wait_for_port(_port(self.job_endpoint), seconds=_START_SECONDS)
+            wait_for_port(_port(self.worker_pool), seconds=_START_SECONDS)
         except BaseException:
             self.stop()
             raise

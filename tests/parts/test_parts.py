@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutate.__main__ import copy_tree
-from tests.parts.page import parts, take_out
+from tests.parts.page import dangling, parts, take_out
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = tuple(parts())
@@ -21,9 +21,14 @@ def without(tmp_path: Path, *names: str) -> Path:
     """A copy of the tree without these parts, checked for style and import contracts."""
     tree = copy_tree(tmp_path / "tree")
     (tree / ".venv").symlink_to(ROOT / ".venv")
-    take_out(names, tree=tree)
+    gone = take_out(names, tree=tree)
+    assert dangling(tree, gone=gone) == []
     left = [path for name in names for path in tree.rglob("*.py") if f"# part: {name}\n" in path.read_text()]
     assert not left
+    succeeds(tree, "make", "--dry-run", "run", "test", "lint", "docs", "bench", "lock")
+    workflows = sorted((tree / ".github" / "workflows").iterdir())
+    succeeds(tree, BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    succeeds(tree, BIN / "check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
     succeeds(tree, BIN / "ruff", "check", "--quiet", ".")
     succeeds(tree, BIN / "ruff", "format", "--quiet", "--check", ".")
     succeeds(tree, BIN / "lint-imports", "--no-cache")

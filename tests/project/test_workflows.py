@@ -137,7 +137,7 @@ def test_every_command_of_a_pull_request_is_real(tmp_path):
         ["lint"],
         ["test"],
         ["docs"],
-        ["engines", "test-engines"],
+        ["engines", "test-engines"],  # part: engine_tests
     ]
     compiled = check_calls(called)
     assert {options.profile for options in compiled} == {"vertex", "kubeflow"}

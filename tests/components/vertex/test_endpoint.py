@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -17,7 +16,6 @@ from components.vertex.endpoint.calls import DeploymentFailed
 from components.vertex.endpoint.pusher import EndpointPusher
 from components.vertex.endpoint.traffic import traffic_split
 from pipeline.config.loading import ConfigError
-from tests.kubeflow.fakes.http_service import running
 from tests.kubeflow.fakes.vertex import FakeVertex, refusal
 from tests.kubeflow.submit.submissions import config
 
@@ -26,13 +24,6 @@ pytestmark = pytest.mark.tensorflow
 PARENT = "projects/my-project/locations/europe-west4"
 KEY = f"{PARENT}/keyRings/ring/cryptoKeys/key"
 FIRST = 1_760_000_000
-
-
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeVertex]:
-    with running(FakeVertex()) as fake:
-        monkeypatch.setenv(ENDPOINT_VARIABLE, fake.url)
-        yield fake
 
 
 def _push(version: int = FIRST, *, pushed: int = 1, key: str = "", folder: str = "gs://b/serving/taxi", **options):

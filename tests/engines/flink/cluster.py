@@ -21,6 +21,8 @@ from tests.shared.programs import PROJECT, Program, free_port, python_environmen
 # What Beam's workers import; with the lock's packages, it is what a user installs on each of the engine's hosts.
 WORKER_CODE = ("components", "pipeline", "serving", "trainer")
 POOL_PORT = 50000
+# Java and Beam start within 10 s, and on a busy machine much later.
+_START_SECONDS = 180
 
 
 class FlinkCluster:
@@ -99,7 +101,7 @@ class FlinkCluster:
         number = next(i for i, program in enumerate(self.task_managers) if program.process.poll() is not None)
         self.task_managers[number] = self._task_manager(number, self._hosts[number])
         running = {program.process.pid for program in self.task_managers if program.process.poll() is None}
-        self._wait(lambda: self._registered() == len(running), seconds=30)
+        self._wait(lambda: self._registered() == len(running), seconds=_START_SECONDS)
 
     def _registered(self) -> int | None:
         try:
@@ -116,12 +118,12 @@ class FlinkCluster:
             *("tests.engines.flink.job_server", "--master", self.master, "--port", port, "--jar", str(FLINK.launcher)),
             project=PROJECT,
         )
-        self.job_server.wait_to_listen(int(port), seconds=60)
+        self.job_server.wait_to_listen(int(port), seconds=_START_SECONDS)
 
     def start_worker_pool(self, number: int) -> None:
         """In the place of the one that was stopped."""
         self.worker_pools[number] = self._worker_pool(number, self._hosts[number])
-        self.worker_pools[number].wait_to_listen(self._pool_port, seconds=60)
+        self.worker_pools[number].wait_to_listen(self._pool_port, seconds=_START_SECONDS)
 
     def _start(self) -> None:
         address, namespace = "127.0.0.1", None
@@ -151,10 +153,10 @@ class FlinkCluster:
         self.task_managers = [self._task_manager(i, host) for i, host in enumerate(self._hosts)]
         self.worker_pools = [self._worker_pool(i, host) for i, host in enumerate(self._hosts)]
         self.start_job_server()
-        self.job_manager.wait_to_listen(rest_port, seconds=30)
-        self._wait(lambda: self._registered() == self._count, seconds=60)
+        self.job_manager.wait_to_listen(rest_port, seconds=_START_SECONDS)
+        self._wait(lambda: self._registered() == self._count, seconds=_START_SECONDS)
         for pool in self.worker_pools:
-            pool.wait_to_listen(self._pool_port, seconds=60)
+            pool.wait_to_listen(self._pool_port, seconds=_START_SECONDS)
 
     def _task_manager(self, number: int, host: Host | None) -> Program:
         address = host.address if host else "127.0.0.1"

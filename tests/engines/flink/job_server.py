@@ -30,6 +30,8 @@ from apache_beam.runners.portability import flink_uber_jar_job_server as uber_ja
 _LOG = logging.getLogger("job_server")
 _ENTRY_CLASS = "engines.RunOnFlink"
 _POLL_SECONDS = 0.25
+# The first job takes Flink half a minute on a busy machine.
+_ANSWER_SECONDS = 180
 # A job manager that does not answer for so long is gone.
 _PATIENCE_SECONDS = 15
 _STATES = {
@@ -70,7 +72,7 @@ class Job(uber_jar.FlinkBeamJob):
     _flink_job_id: str | None = None
 
     def request(self, method, path, expected_status=200, **kwargs):
-        response = method(f"{self._master_url}/{path}", **{"timeout": 60, **kwargs})
+        response = method(f"{self._master_url}/{path}", **{"timeout": _ANSWER_SECONDS, **kwargs})
         if response.status_code != expected_status:
             errors = response.json().get("errors", []) if "json" in response.headers.get("content-type", "") else []
             detail = "\n".join(errors) or response.text
@@ -90,9 +92,9 @@ class Job(uber_jar.FlinkBeamJob):
         self._jar_uploaded = True
         try:
             started = self.post(f"v1/jars/{self._flink_jar_id}/run", json=self._run_request())
-        except FlinkError:
+        finally:
+            # A job that has started no longer reads it, and nobody may ask for the end of one whose client has gone.
             self.delete_jar()
-            raise
         self._flink_job_id = started["jobid"]
         _LOG.info("%s is Flink's job %s", self._job_id, self._flink_job_id)
 
@@ -112,8 +114,6 @@ class Job(uber_jar.FlinkBeamJob):
         if not self.running:
             return (*super(uber_jar.FlinkBeamJob, self).get_state()[:1], None)
         state = _STATES.get(self.get(f"v1/jobs/{self._flink_job_id}/status")["status"], api.JobState.RUNNING)
-        if self.is_terminal_state(state):
-            self.delete_jar()
         return state, self.set_state(state)
 
     def get_state_stream(self) -> Iterator:

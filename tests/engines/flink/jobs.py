@@ -53,7 +53,7 @@ class Job:
         self._thread.join(seconds)
         assert not self._thread.is_alive(), f"the job still runs after {seconds} s"
 
-    def wait_for_work(self, *, numbers: int, seconds: float = 90) -> None:
+    def wait_for_work(self, *, numbers: int, seconds: float = 300) -> None:
         """Until the workers began with so many numbers."""
         deadline = time.monotonic() + seconds
         while self.begun < numbers:

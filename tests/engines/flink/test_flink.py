@@ -43,7 +43,7 @@ def test_workers_run_their_own_installation_and_their_error_is_told(flink, tmp_p
         raise ValueError(f"the worker's code is {trainer.__file__}")
 
     job = Job(flink, folder=tmp_path, work=fail)
-    job.wait(seconds=120)
+    job.wait(seconds=300)
     assert flink.rest(f"jobs/{job.flink_id}")["state"] == "FAILED"
     told = str(job.error)
     assert f"ValueError: the worker's code is {flink.installation / 'trainer' / '__init__.py'}" in told
@@ -58,7 +58,7 @@ def test_a_job_at_its_limit_is_cancelled_on_the_cluster(flink, tmp_path: Path):
         time.sleep(600)
 
     job = Job(flink, folder=tmp_path, work=sleep, limit_minutes=0.4)
-    job.wait(seconds=90)
+    job.wait(seconds=180)
     assert isinstance(job.error, BeamTimeLimit)
     assert "it was cancelled" in str(job.error)
     assert flink.rest(f"jobs/{job.flink_id}")["state"] in ("CANCELLING", "CANCELED")

@@ -18,7 +18,7 @@ from tests.shared.programs import PROJECT, Program, free_port, python_environmen
 # What Beam's workers import; with the lock's packages, it is what a user installs on each of Spark's hosts.
 WORKER_CODE = ("components", "pipeline", "serving", "trainer")
 POOL_PORT = 50000
-_START_SECONDS = 60
+_START_SECONDS = 180
 
 
 class SparkCluster:

@@ -27,7 +27,7 @@ REASON = SPARK.missing() or hosts.missing()
 pytestmark = [pytest.mark.tensorflow, pytest.mark.skipif(REASON is not None, reason=str(REASON))]
 
 ROWS = 40
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 60
 HANG_SECONDS = 240
 
 

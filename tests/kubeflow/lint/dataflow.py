@@ -1,6 +1,6 @@
 """The faults of profiles for Dataflow."""
 
-from tests.kubeflow.lint.faults import Fault
+from tests.kubeflow.lint.faults.fault import Fault
 
 DATAFLOW = "beam={runner: DataflowRunner, project: acme, region: europe-west4, temp_location: %s}"
 FAULTS = (

@@ -6,7 +6,7 @@ from functools import partial
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from tests.kubeflow.lint.cluster.vertex import FAULTS as TFJOB  # part: training_operator
-from tests.kubeflow.lint.faults import Fault, add_importer, default, in_box, in_spec, parameter, tasks
+from tests.kubeflow.lint.faults.fault import Fault, add_importer, default, in_box, in_spec, parameter, tasks
 from tests.kubeflow.lint.pipelines import constant, volumes
 from tests.kubeflow.lint.vertex.endpoint import FAULTS as ENDPOINT  # part: endpoint
 

@@ -17,8 +17,10 @@ from tfx.components.evaluator import constants
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
-from components.annotations import InputArtifact, OptionalInputArtifact, Parameter
+from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
+from components.evaluator.predictions import AllPredictions
 from components.gates.evaluation import (
+    ALL_EXAMPLES,
     BASELINE,
     CANDIDATE,
     EXAMPLE_COUNT,
@@ -28,6 +30,12 @@ from components.gates.evaluation import (
     metrics_by_slice,
     slice_name,
 )
+from components.gates.model.bounds import Bounds, bound_failures
+from components.gates.model.intervals import intervals_by_slice
+from components.gates.model.policy import Policy
+from components.gates.model.prediction_check import prediction_findings
+from components.gates.model.served_check import served_findings
+from components.gates.model.verdict import bless, overridden
 from components.refusal import GateRefused
 from trainer.export.model_artifact import is_empty
 
@@ -51,37 +59,73 @@ _NO_VALUE = "cannot be computed (are all labels equal, or is a class missing?)"
 def ModelGate(  # noqa: N802 (TFX names components as classes)
     evaluation: InputArtifact[standard_artifacts.ModelEvaluation],
     blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    verdict: OutputArtifact[standard_artifacts.ModelBlessing],
     slice_thresholds: Parameter[str],
     min_slice_size: Parameter[int],
     first_run: Parameter[str],
+    policy: Parameter[str],
+    bounds: Parameter[str] = "",
     baseline: OptionalInputArtifact[standard_artifacts.Model] = None,
+    served_evaluation: OptionalInputArtifact[standard_artifacts.ModelEvaluation] = None,
+    on_platform: Parameter[int] = 0,
+    bless_anyway: Parameter[str] = "",
 ) -> None:
-    """Refuse the candidate if it misses a threshold.
+    """Refuse the candidate if it misses a threshold, or if its predictions or the served model's show a fault.
 
     Args:
         evaluation: the Evaluator's metrics.
         blessing: the Evaluator's verdict on all examples.
+        verdict: the final one, with what is worth knowing about a candidate that passes.
         slice_thresholds: JSON list of `SliceLimits`.
         min_slice_size: examples per slice below which no limit applies.
         first_run: ``absolute_only`` lets a first model pass on its own thresholds; ``refuse`` refuses any first model.
+        policy: a `components.gates.model.policy.Policy` as JSON.
+        bounds: a `components.gates.model.bounds.Bounds` as JSON, to judge limits by the bounds of intervals, too; empty
+            to judge by the figures alone.
         baseline: the last blessed model; None or an artifact without files in a first run.
+        served_evaluation: metrics of the run that pushed the baseline; None if they are not known.
+        on_platform: whether this runs where nothing can find those.
+        bless_anyway: why a candidate passes that would be refused; ML Metadata keeps it. Empty to refuse.
 
     Raises:
-        GateRefused: the candidate misses a threshold; names the metric, slice, value and limit of the first failures.
+        GateRefused: names the first reasons; for a threshold the metric, slice, value and limit.
     """
     blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
-    failures = [] if blessed else evaluator_failures(tfma.load_validation_result(evaluation.uri))
+    served = metrics_by_slice(evaluation.uri, BASELINE)
+    limits = Policy.model_validate_json(policy)
+    then = metrics_by_slice(served_evaluation.uri, CANDIDATE).get(ALL_EXAMPLES) if served_evaluation else None
+    found = [
+        *prediction_findings(AllPredictions.load(evaluation.uri), limits),
+        *served_findings(served.get(ALL_EXAMPLES, {}), then, limits, on_platform=bool(on_platform)),
+    ]
+    failures = [each.text for each in found if each.refuses]
+    failures += [] if blessed else evaluator_failures(tfma.load_validation_result(evaluation.uri))
+    candidate = metrics_by_slice(evaluation.uri, CANDIDATE)
     failures += slice_failures(
-        json.loads(slice_thresholds),
-        candidate=metrics_by_slice(evaluation.uri, CANDIDATE),
-        baseline=metrics_by_slice(evaluation.uri, BASELINE),
-        min_slice_size=min_slice_size,
+        json.loads(slice_thresholds), candidate=candidate, baseline=served, min_slice_size=min_slice_size
     )
+    if bounds:
+        of_bounds = _bound_failures(Bounds.model_validate_json(bounds), evaluation.uri, candidate, min_slice_size)
+        failures += [text for what, text in of_bounds if not any(each.startswith(f"{what} ") for each in failures)]
     if (baseline is None or is_empty(baseline.uri)) and first_run == "refuse":
         failures.append("there is no blessed model to compare with, and gates.evaluation.first_run is 'refuse'")
-    if failures:
+    if failures and not bless_anyway:
         more = f" (and {len(failures) - _SHOWN_FAILURES} more)" if len(failures) > _SHOWN_FAILURES else ""
         raise GateRefused("; ".join(failures[:_SHOWN_FAILURES]) + more)
+    notices = [overridden(text, bless_anyway) for text in failures]
+    bless(verdict, like=blessing, notices=[*notices, *(each.text for each in found if not each.refuses)])
+
+
+def _bound_failures(
+    bounds: Bounds, evaluation_uri: str, candidate: Table, min_slice_size: int
+) -> Iterator[tuple[str, str]]:
+    return bound_failures(
+        bounds.thresholds,
+        sizes=candidate,
+        intervals=intervals_by_slice(evaluation_uri, level=bounds.level),
+        changes=intervals_by_slice(evaluation_uri, level=bounds.level, of_change=True),
+        min_slice_size=min_slice_size,
+    )
 
 
 def evaluator_failures(result: validation_result_pb2.ValidationResult) -> list[str]:

@@ -73,3 +73,10 @@ PRIMARY: Mapping[Task, str] = {
     "multiclass": "accuracy",
     "regression": "mean_absolute_error",
 }
+
+# What tells that a served model no longer fits the data. Cross entropy has no upper end.
+SERVED: Mapping[Task, tuple[str, ...]] = {
+    "binary": ("auc", "accuracy"),
+    "multiclass": ("accuracy",),
+    "regression": ("mean_absolute_error",),
+}

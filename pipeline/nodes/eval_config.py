@@ -1,4 +1,4 @@
-"""TFMA's EvalConfig from the evaluation gate's configuration."""
+"""TFMA's EvalConfig and ModelGate's policy from the evaluation gate's configuration."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.gates.evaluation import at_least, at_most
+from components.gates.model.bounds import Bounds
+from components.gates.model.policy import Policy
 from pipeline.config.gates.evaluation import EvaluationGate, Threshold
-from pipeline.config.metrics import METRICS, SHOWN
+from pipeline.config.metrics import METRICS, SERVED, SHOWN
 from trainer.export.saved_model import TRANSFORM_FEATURES
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.models.heads import head_of
-from trainer.parameters import Label
+from trainer.parameters import Label, Task
 
 
 def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config_pb2.EvalConfig:
@@ -44,6 +46,40 @@ def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config
             *(config_pb2.SlicingSpec(feature_keys=[name]) for name in gate.slices),
         ],
         metrics_specs=_metrics_specs(gate.thresholds, label),
+        options=_options(gate),
+    )
+
+
+def bounds(gate: EvaluationGate) -> Bounds | None:
+    """What ModelGate judges by the bounds of intervals; None to judge by the figures alone."""
+    if gate.confidence is None or gate.confidence.judge == "point":
+        return None
+    return Bounds(level=gate.confidence.level, thresholds=tuple(each.model_dump() for each in gate.thresholds))
+
+
+def _options(gate: EvaluationGate) -> config_pb2.Options:
+    options = config_pb2.Options()
+    if gate.confidence is not None:
+        options.compute_confidence_intervals.value = True
+        options.confidence_intervals.method = config_pb2.ConfidenceIntervalOptions.POISSON_BOOTSTRAP
+    return options
+
+
+def policy(gate: EvaluationGate, task: Task) -> Policy:
+    """What ModelGate is to know of predictions and of the served model.
+
+    Args:
+        gate: the limits.
+        task: the label's.
+    """
+    return Policy(
+        probabilities=task != "regression",
+        constant_predictions=gate.constant_predictions,
+        distance_warn=gate.distance_warn,
+        distance_refuse=gate.distance_refuse,
+        served_metrics=SERVED[task],
+        served_max_drop=gate.served_max_drop,
+        served_max_rise=gate.served_max_rise,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutate.lite import LITE_GATE  # part: lite
+from tests.mutate.model_gate import MODEL_GATE
 from tests.mutate.mutation import Mutation
 
 _GATES = "tests/components/gates"
@@ -145,6 +146,7 @@ MUTATIONS = (
         _INFRA,
     ),
     LITE_GATE,  # part: lite
+    *MODEL_GATE,
     Mutation(
         "Pusher ignores the Evaluator's blessing",
         "components/push/pusher.py",

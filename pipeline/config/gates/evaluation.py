@@ -56,6 +56,21 @@ class Threshold(Strict):
         return None
 
 
+class Confidence(Strict):
+    """Confidence intervals of all metrics, by Poisson bootstrap.
+
+    Attributes:
+        replicates: how often the rows are drawn; more make the intervals more exact, and the evaluation slower.
+        level: how sure an interval is.
+        judge: ``point`` compares a metric with its limits, as without intervals; ``bound`` also the end of its
+            interval that is nearer to the limit, so that luck with few rows does not suffice.
+    """
+
+    replicates: int = Field(default=20, ge=10, le=1000)
+    level: float = Field(default=0.95, ge=0.5, lt=1)
+    judge: Literal["point", "bound"] = "point"
+
+
 class EvaluationGate(Strict):
     """What the candidate must reach.
 
@@ -70,6 +85,16 @@ class EvaluationGate(Strict):
         reference_warn: float, share by which the model's error (1 - AUC, 1 - accuracy, or the root of the mean squared
             error) may be larger than theirs before the summary warns.
         reference_refuse: float, share by which it may be larger before the model is refused; None never refuses.
+        confidence: intervals of the metrics and of their differences from the baseline's; None computes none.
+        constant_predictions: what becomes of a model that answers the same in all rows: ``refuse``, or ``warn``.
+        distance_warn: mean distance between the predictions of candidate and served model on the same rows from which
+            on there is a notice: in probabilities, or in standard deviations of the served model's predictions in a
+            regression; None never warns.
+        distance_refuse: distance from which on the candidate is refused; None never refuses.
+        served_max_drop: how far AUC and accuracy of the served model on the new data may lie below what it reached
+            when it was pushed, as a sign that the data have changed; None does not compare.
+        served_max_rise: of a regression, the share by which the mean absolute error may have risen; None does not
+            compare.
         first_run: without a blessed model to compare with, ``absolute_only`` applies only the ``min`` and ``max``
             limits, and ``refuse`` pushes nothing.
     """
@@ -81,6 +106,12 @@ class EvaluationGate(Strict):
     reference: Literal["hist_gradient_boosting"] | None = None
     reference_warn: float = Field(default=0.1, ge=0, allow_inf_nan=False)
     reference_refuse: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    confidence: Confidence | None = None
+    constant_predictions: Literal["refuse", "warn"] = "refuse"
+    distance_warn: float | None = Field(default=0.25, gt=0, allow_inf_nan=False)
+    distance_refuse: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    served_max_drop: float | None = Field(default=0.1, gt=0, le=1)
+    served_max_rise: float | None = Field(default=0.5, gt=0, allow_inf_nan=False)
     first_run: Literal["absolute_only", "refuse"] = "absolute_only"
 
     @model_validator(mode="after")

@@ -1,9 +1,11 @@
 """The real Evaluator on real exports of every task, and what ModelGate makes of it; figures worked out with numpy."""
 
 import functools
+import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +13,13 @@ from google.protobuf import json_format
 from tfx.types import Artifact, standard_artifacts
 
 from components.evaluator.component import Executor
+from components.gates.data.findings import read_notices
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
+from components.gates.model.intervals import intervals_by_slice
 from components.gates.model_gate import ModelGate
 from components.refusal import GateRefused
 from pipeline.config.gates.evaluation import EvaluationGate
-from pipeline.nodes.eval_config import eval_config
+from pipeline.nodes.eval_config import bounds, eval_config, policy
 from tests.components.platform_artifacts import on_a_platform
 from tests.shared import stand_ins
 from trainer.parameters import Label
@@ -82,22 +86,44 @@ class Expected:
 class Evaluation:
     """One run of the Evaluator."""
 
+    task: str
     gate: EvaluationGate
     evaluation: Artifact
     blessing: Artifact
     baseline: Artifact | None
+    verdict: Artifact
 
-    def judge(self, *, first_run: str = "absolute_only") -> None:
-        """What ModelGate says, given what a platform would hand it; raises where it refuses."""
+    def judge(
+        self, *, first_run: str = "absolute_only", served: Artifact | None = None, bless_anyway: str = ""
+    ) -> tuple[str, ...]:
+        """What ModelGate says, given what a platform would hand it; raises where it refuses.
+
+        Args:
+            first_run: of the gate's config.
+            served: the evaluation by which the baseline was pushed.
+            bless_anyway: why a model passes nevertheless.
+
+        Returns:
+            What is worth knowing about a model that passes.
+        """
         limits = [threshold.model_dump() for threshold in self.gate.thresholds if threshold.slice is not None]
         ModelGate.test_call(
             evaluation=on_a_platform(self.evaluation),
             blessing=on_a_platform(self.blessing),
+            verdict=self.verdict,
             baseline=self.baseline and on_a_platform(self.baseline),
             slice_thresholds=json.dumps(limits),
             min_slice_size=self.gate.min_slice_size,
             first_run=first_run,
+            policy=policy(self.gate, stand_ins.LABELS[self.task].task).model_dump_json(),
+            bounds=by_bounds.model_dump_json() if (by_bounds := bounds(self.gate)) else "",
+            served_evaluation=served,
+            bless_anyway=bless_anyway,
         )
+        assert self.verdict.get_int_custom_property("blessed") == 1
+        # The Pusher and later checks read which model it is about.
+        assert self.verdict.get_int_custom_property("current_model_id") == 7
+        return read_notices(self.verdict.uri)
 
 
 @pytest.fixture(scope="module")
@@ -118,30 +144,51 @@ def models(tmp_path_factory):
 
 
 @pytest.fixture
-def evaluate(models, tmp_path):
-    """Runs the Evaluator."""
+def evaluate_models(tmp_path):
+    """Runs the Evaluator on models and examples."""
+    runs = itertools.count()
 
     def run(
-        task: str, *thresholds: dict, weighted: bool = False, first: str | None = None, swapped: bool = False
+        task: str,
+        candidate: Artifact,
+        baseline: Artifact | None,
+        examples: Artifact,
+        *thresholds: dict,
+        weighted: bool = False,
+        **keys: Any,
     ) -> Evaluation:
-        new, old, examples = models(task)
-        candidate, baseline = (old, new) if swapped else (new, old)
-        if first:
-            baseline = None if first == "absent" else stand_ins.artifact(standard_artifacts.Model, tmp_path / "empty")
-        gate = EvaluationGate(thresholds=thresholds, slices=("kind",), min_slice_size=5)
+        gate = EvaluationGate(thresholds=thresholds, slices=("kind",), min_slice_size=5, **keys)
         config = eval_config(gate, label=stand_ins.LABELS[task], weighted=weighted)
-        folder = Path(tmp_path, "run")
+        replicates = gate.confidence.replicates if gate.confidence else None
+        folder = Path(tmp_path, f"run-{next(runs)}")
         evaluation = stand_ins.artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")
         blessing = stand_ins.artifact(standard_artifacts.ModelBlessing, folder / "blessing")
+        verdict = stand_ins.artifact(standard_artifacts.ModelBlessing, folder / "verdict")
         context = Executor.Context(
             beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "temporary"), unique_id="1"
         )
         Executor(context).Do(
             {"model": [candidate], "examples": [examples], **({"baseline_model": [baseline]} if baseline else {})},
             {"evaluation": [evaluation], "blessing": [blessing]},
-            {"eval_config": json_format.MessageToJson(config), "example_splits": "null"},
+            {"eval_config": json_format.MessageToJson(config), "replicates": replicates, "example_splits": "null"},
         )
-        return Evaluation(gate, evaluation, blessing, baseline)
+        return Evaluation(task, gate, evaluation, blessing, baseline, verdict)
+
+    return run
+
+
+@pytest.fixture
+def evaluate(models, evaluate_models, tmp_path):
+    """Runs the Evaluator on the new and the old model of a task."""
+
+    def run(
+        task: str, *thresholds: dict, first: str | None = None, swapped: bool = False, **options: Any
+    ) -> Evaluation:
+        new, old, examples = models(task)
+        candidate, baseline = (old, new) if swapped else (new, old)
+        if first:
+            baseline = None if first == "absent" else stand_ins.artifact(standard_artifacts.Model, tmp_path / "empty")
+        return evaluate_models(task, candidate, baseline, examples, *thresholds, **options)
 
     return run
 
@@ -303,3 +350,106 @@ def test_a_binary_label_is_evaluated_as_before(evaluate):
     assert {name: row["accuracy"] for name, row in table.items()} == dict.fromkeys(table, pytest.approx(0.7))
     # One class alone has no area under the curve; TFMA says 0.
     assert table["kind=c"]["auc"] == 0
+
+
+def binary_rows(*, times: float = 1.0, count: int = 120) -> list[dict]:
+    """Rows whose column ``z0`` has been multiplied, as by a change of its unit."""
+    rows = [{**row} for row in make_rows("binary")] * (count // 30)
+    return [{**row, "z0": times * row["z0"]} for row in rows]
+
+
+def test_nan_in_a_few_rows_is_refused_with_one_of_them(evaluate_models, tmp_path):
+    label = stand_ins.LABELS["binary"]
+    rows = make_rows("binary")
+    for index in (7, 19):
+        rows[index]["z0"] = float("nan")
+    examples = stand_ins.write_examples(tmp_path / "examples", rows)
+    broken = stand_ins.write_model(tmp_path / "broken", label, missing="nan")
+    sound = stand_ins.write_model(tmp_path / "sound", label, missing="zero")
+    lenient = {"metric": "accuracy", "min": 0.1}
+    with pytest.raises(GateRefused) as refusal:
+        evaluate_models("binary", broken, sound, examples, lenient)
+    assert refusal.value.reason.startswith(
+        "2 of 30 predictions are not finite, such as nan for the row with kind 'b', "
+    )
+    assert "z0 nan" in refusal.value.reason
+    # A served model that cannot answer is no reason to give up for ever.
+    with pytest.raises(GateRefused, match="2 of 30 predictions of the served model are not finite; .*baseline=none"):
+        evaluate_models("binary", sound, broken, examples, lenient)
+    assert evaluate_models("binary", sound, None, examples, lenient).judge() == ()
+
+
+def test_a_model_that_always_answers_the_same_is_refused_or_noticed(evaluate_models, models, tmp_path):
+    _, old, examples = models("binary")
+    constant = stand_ins.write_model(tmp_path / "constant", stand_ins.LABELS["binary"], scale=0.0)
+    lenient = {"metric": "accuracy", "min": 0.1}
+    with pytest.raises(GateRefused, match=r"all 30 predictions are 0\.5 \(gates\.evaluation\.constant_predictions\)"):
+        evaluate_models("binary", constant, old, examples, lenient, distance_warn=None).judge()
+    warned = evaluate_models("binary", constant, None, examples, lenient, constant_predictions="warn").judge()
+    assert warned == ("all 30 predictions are 0.5 (gates.evaluation.constant_predictions)",)
+
+
+def test_a_served_model_that_fell_on_the_new_data_refuses_however_good_the_candidate_is(evaluate_models, tmp_path):
+    label, lenient = stand_ins.LABELS["binary"], {"metric": "accuracy", "min": 0.6}
+    served = stand_ins.write_model(tmp_path / "served", label)
+    first_day = stand_ins.write_examples(tmp_path / "first", binary_rows())
+    new_units = stand_ins.write_examples(tmp_path / "second", binary_rows(times=-5.0))
+    pushed = evaluate_models("binary", served, None, first_day, lenient)
+    # It learnt the new units.
+    candidate = stand_ins.write_model(tmp_path / "candidate", label, scale=-0.2)
+    run = evaluate_models("binary", candidate, served, new_units, lenient)
+    with pytest.raises(GateRefused) as refusal:
+        run.judge(served=pushed.evaluation)
+    assert (
+        "accuracy of the served model is 0.3 on the new data and was 0.7 when it was pushed: a fall of 0.4, more "
+        in (refusal.value.reason)
+    )
+    assert any("left no evaluation" in notice for notice in run.judge())
+    [far] = evaluate_models("binary", candidate, served, new_units, lenient, served_max_drop=None).judge()
+    assert far.startswith("predictions lie 0.")
+    assert far.endswith("more than 0.25 (gates.evaluation.distance_warn)")
+    with pytest.raises(GateRefused, match="distance_refuse"):
+        evaluate_models(
+            "binary", candidate, served, new_units, lenient, served_max_drop=None, distance_refuse=0.3
+        ).judge()
+    # The same data as then.
+    assert evaluate_models("binary", served, served, first_day, lenient).judge(served=pushed.evaluation) == ()
+
+
+def test_a_reason_lets_pass_what_would_be_refused_and_says_so(evaluate):
+    run = evaluate("regression", {"metric": "mean_absolute_error", "max": 0.01}, first="absent")
+    with pytest.raises(GateRefused):
+        run.judge()
+    [notice] = run.judge(bless_anyway="the sensor was replaced")
+    assert notice.startswith(
+        "not refused, since --bless-anyway says 'the sensor was replaced': mean_absolute_error of all "
+    )
+
+
+def test_limits_are_judged_by_the_bounds_of_intervals_where_the_config_says_so(evaluate):
+    confidence = {"replicates": 30, "level": 0.9}
+    limits = (
+        {"metric": "accuracy", "min": 0.65, "max_drop": 0.01},
+        {"metric": "accuracy", "slice": "kind", "min": 0.6},
+        {"metric": "auc", "min": 0.1, "max_drop": 0.01},
+    )
+    run = evaluate("binary", *limits, confidence=confidence)
+    assert run.judge() == ()
+    intervals = intervals_by_slice(run.evaluation.uri, level=0.9)
+    found = intervals[ALL]["accuracy"]
+    assert found.value == pytest.approx(0.7)
+    # The standard error of a share of 30 rows, and Student's t with 29 degrees of freedom.
+    assert found.high - found.low == pytest.approx(2 * 1.699 * (0.7 * 0.3 / 30) ** 0.5, rel=0.4)
+    assert found.low + found.high == pytest.approx(2 * found.value)
+    wider = intervals_by_slice(run.evaluation.uri, level=0.99)[ALL]["accuracy"]
+    assert wider.low < found.low < found.high < wider.high
+    # Twice the logits change no answer.
+    change = intervals_by_slice(run.evaluation.uri, level=0.9, of_change=True)[ALL]["accuracy"]
+    assert (change.low, change.value, change.high) == (0, 0, 0)
+    run = evaluate("binary", *limits, confidence={**confidence, "judge": "bound"})
+    with pytest.raises(GateRefused) as refusal:
+        run.judge()
+    texts = refusal.value.reason.split("; ")
+    assert texts[0] == f"accuracy of all examples is 0.7000 and may be {found.low:.4f}, below the minimum 0.65"
+    assert texts[1].startswith("accuracy of kind=a is 0.7000 and may be 0.")
+    assert texts[2].startswith("accuracy of kind=b is 0.7000 and may be 0.")

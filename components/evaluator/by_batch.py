@@ -6,6 +6,7 @@ and the verdicts are TFMA's; several of its functions that this calls are privat
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -36,6 +37,7 @@ def batch_evaluator(
     run_after: str,
     schema: schema_pb2.Schema | None,
     replicates: int = REPLICATES,
+    edges: Mapping[str, Sequence[float]] | None = None,
 ) -> Any:
     """The evaluator.
 
@@ -44,6 +46,7 @@ def batch_evaluator(
         run_after: stage of the extractor that adds the predictions; the rows are still in batches there.
         schema: of the data, for metrics that ask for it.
         replicates: how many the bootstrap draws, if the config asks for intervals.
+        edges: by column, where numbers are divided into buckets to slice by.
 
     Raises:
         RuntimeError: TFMA is of another version.
@@ -57,7 +60,7 @@ def batch_evaluator(
     return evaluator.Evaluator(
         stage_name="EvaluateByBatch",
         run_after=run_after,
-        ptransform=_Evaluate(config=config, schema=schema, replicates=replicates),
+        ptransform=_Evaluate(config=config, schema=schema, replicates=replicates, edges=edges or {}),
     )
 
 
@@ -93,8 +96,16 @@ class _Evaluate(beam.PTransform):
     `AllPredictions` are added to it.
     """
 
-    def __init__(self, *, config: config_pb2.EvalConfig, schema: schema_pb2.Schema | None, replicates: int):
+    def __init__(
+        self,
+        *,
+        config: config_pb2.EvalConfig,
+        schema: schema_pb2.Schema | None,
+        replicates: int,
+        edges: Mapping[str, Sequence[float]],
+    ):
         super().__init__()
+        self._edges = edges
         self._config = config
         self._schema = schema
         self._replicates = replicates if config.options.compute_confidence_intervals.value else 0
@@ -108,7 +119,8 @@ class _Evaluate(beam.PTransform):
         computations = Computations.of(separated.non_derived_computations, separated.derived_computations)
         statistics = (
             input_or_inputs
-            | "ExtractStatistics" >> beam.ParDo(ExtractStatistics(computations, config, replicates=self._replicates))
+            | "ExtractStatistics"
+            >> beam.ParDo(ExtractStatistics(computations, config, replicates=self._replicates, edges=self._edges))
             | "MergeStatistics" >> beam.CombinePerKey(MergeStatistics(computations))
         )
         samples = self._samples(statistics, computations, separated.cross_slice_computations)

@@ -6,7 +6,8 @@ baseline, an empty one in a first run, on which TFX's fails; here a baseline wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import apache_beam as beam
@@ -29,14 +30,14 @@ from tfx.utils import io_utils, json_utils, path_utils
 from tfx_bsl.tfxio import tensor_adapter
 
 from components.evaluator.by_batch import batch_evaluator, predictions_writer
-from components.evaluator.predictions import AllPredictions
 from components.evaluator.replicates import REPLICATES
+from components.gates.model.predictions import AllPredictions
 from components.refusal import GateRefused
 from trainer.export.model_artifact import is_empty
 
 # Rows that the model answers at once.
 _BATCH = 4096
-_REPLICATES = "replicates"
+_REPLICATES, _EDGES = "replicates", "edges"
 
 
 class Executor(BaseBeamExecutor):
@@ -53,7 +54,7 @@ class Executor(BaseBeamExecutor):
         Args:
             input_dict: examples and model; a baseline and a schema may be there.
             output_dict: evaluation and blessing.
-            exec_properties: TFMA's EvalConfig as JSON, the splits to evaluate, and the number of replicates.
+            exec_properties: TFMA's EvalConfig as JSON, the splits to evaluate, and the options of `Evaluator`.
 
         Raises:
             GateRefused: predictions of a model are not finite; with their number and one row.
@@ -75,6 +76,7 @@ class Executor(BaseBeamExecutor):
             splits=json_utils.loads(exec_properties.get(keys.EXAMPLE_SPLITS_KEY) or "null") or ["eval"],
             schema=_schema(input_dict.get(keys.SCHEMA_KEY)),
             replicates=int(exec_properties.get(_REPLICATES) or REPLICATES),
+            edges=json.loads(exec_properties.get(_EDGES) or "{}"),
             evaluation=evaluation,
         )
         _require_finite(AllPredictions.load(evaluation) or AllPredictions())
@@ -93,6 +95,7 @@ class Executor(BaseBeamExecutor):
         splits: Sequence[str],
         schema: schema_pb2.Schema | None,
         replicates: int,
+        edges: dict[str, list[float]],
         evaluation: str,
     ) -> None:
         shared = models[0] if len(models) == 1 else models
@@ -115,7 +118,9 @@ class Executor(BaseBeamExecutor):
         *extractors, _, _ = tfma.default_extractors(
             eval_shared_model=shared, eval_config=config, tensor_adapter_config=adapter
         )
-        evaluator = batch_evaluator(config, run_after=extractors[-1].stage_name, schema=schema, replicates=replicates)
+        evaluator = batch_evaluator(
+            config, run_after=extractors[-1].stage_name, schema=schema, replicates=replicates, edges=edges
+        )
         with self._make_beam_pipeline() as pipeline:
             batches = [
                 pipeline | f"Read_{name}" >> source.BeamSource(batch_size=_BATCH) for name, source in sources.items()
@@ -145,6 +150,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
         keys.EVAL_CONFIG_KEY: ExecutionParameter(type=tfma.EvalConfig),
         keys.EXAMPLE_SPLITS_KEY: ExecutionParameter(type=str, optional=True),
         _REPLICATES: ExecutionParameter(type=int, optional=True),
+        _EDGES: ExecutionParameter(type=str, optional=True),
     }
 
 
@@ -158,6 +164,7 @@ class Evaluator(BaseBeamComponent):
         baseline_model: what to compare with; None, nothing or an artifact without files for none.
         schema: of the examples.
         replicates: how many the bootstrap draws, if the config asks for intervals; None for TFMA's number.
+        edges: by column, where numbers are divided into buckets to slice by.
     """
 
     SPEC_CLASS = EvaluatorSpec
@@ -171,6 +178,7 @@ class Evaluator(BaseBeamComponent):
         baseline_model: BaseChannel | None = None,
         schema: BaseChannel | None = None,
         replicates: int | None = None,
+        edges: Mapping[str, Sequence[float]] | None = None,
     ):
         super().__init__(
             EvaluatorSpec(
@@ -180,6 +188,7 @@ class Evaluator(BaseBeamComponent):
                 baseline_model=baseline_model,
                 schema=schema,
                 replicates=replicates,
+                edges=json.dumps(edges) if edges else None,
                 evaluation=Channel(type=ModelEvaluation),
                 blessing=Channel(type=ModelBlessing),
             )

@@ -125,17 +125,26 @@ class ExtractStatistics(beam.DoFn):
         computations: what to compute.
         config: names slices and outputs.
         replicates: how many to draw; 0 for none.
+        edges: see `Slicer`.
     """
 
-    def __init__(self, computations: Computations, config: config_pb2.EvalConfig, *, replicates: int):
+    def __init__(
+        self,
+        computations: Computations,
+        config: config_pb2.EvalConfig,
+        *,
+        replicates: int,
+        edges: Mapping[str, Sequence[float]],
+    ):
         self._computations = computations
         self._config = config
         self._replicates = replicates
+        self._edges = edges
 
     def setup(self) -> None:
         """See Beam."""
         self._computations.setup()
-        self._slicer = Slicer(self._config)
+        self._slicer = Slicer(self._config, self._edges)
 
     def start_bundle(self) -> None:
         """See Beam."""

@@ -18,33 +18,23 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
 from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
-from components.evaluator.predictions import AllPredictions
-from components.gates.evaluation import (
-    ALL_EXAMPLES,
-    BASELINE,
-    CANDIDATE,
-    EXAMPLE_COUNT,
-    Table,
-    at_least,
-    at_most,
-    metrics_by_slice,
-    slice_name,
-)
+from components.gates.evaluation import Evaluated, at_least, at_most, slice_name
 from components.gates.model.bounds import Bounds, bound_failures
-from components.gates.model.intervals import intervals_by_slice
 from components.gates.model.policy import Policy
 from components.gates.model.prediction_check import prediction_findings
+from components.gates.model.predictions import AllPredictions
 from components.gates.model.served_check import served_findings
+from components.gates.model.slice_check import slice_findings
 from components.gates.model.verdict import bless, overridden
 from components.refusal import GateRefused
 from trainer.export.model_artifact import is_empty
 
 
 class SliceLimits(TypedDict):
-    """Limits on one metric in every slice of a feature; None is no limit."""
+    """Limits on one metric in every slice of a feature, or of several that are crossed; None is no limit."""
 
     metric: str
-    slice: str
+    slice: list[str]
     min: float | None
     max: float | None
     max_drop: float | None
@@ -90,23 +80,22 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
     Raises:
         GateRefused: names the first reasons; for a threshold the metric, slice, value and limit.
     """
-    blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
-    served = metrics_by_slice(evaluation.uri, BASELINE)
+    judged = Evaluated.read(evaluation.uri)
+    pushed = Evaluated.read(served_evaluation.uri) if served_evaluation else None
     limits = Policy.model_validate_json(policy)
-    then = metrics_by_slice(served_evaluation.uri, CANDIDATE).get(ALL_EXAMPLES) if served_evaluation else None
     found = [
         *prediction_findings(AllPredictions.load(evaluation.uri), limits),
-        *served_findings(served.get(ALL_EXAMPLES, {}), then, limits, on_platform=bool(on_platform)),
+        *served_findings(judged, pushed, limits, on_platform=bool(on_platform)),
+        *(slice_findings(judged, pushed, min_slice_size=min_slice_size) if pushed else ()),
     ]
     failures = [each.text for each in found if each.refuses]
-    failures += [] if blessed else evaluator_failures(tfma.load_validation_result(evaluation.uri))
-    candidate = metrics_by_slice(evaluation.uri, CANDIDATE)
-    failures += slice_failures(
-        json.loads(slice_thresholds), candidate=candidate, baseline=served, min_slice_size=min_slice_size
-    )
+    if blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) != constants.BLESSED_VALUE:
+        failures += evaluator_failures(tfma.load_validation_result(evaluation.uri))
+    failures += slice_failures(json.loads(slice_thresholds), judged, min_slice_size=min_slice_size)
     if bounds:
-        of_bounds = _bound_failures(Bounds.model_validate_json(bounds), evaluation.uri, candidate, min_slice_size)
-        failures += [text for what, text in of_bounds if not any(each.startswith(f"{what} ") for each in failures)]
+        by_bounds = Bounds.model_validate_json(bounds)
+        missed = bound_failures(by_bounds, evaluation.uri, judged, min_slice_size=min_slice_size)
+        failures += [text for what, text in missed if not any(each.startswith(f"{what} ") for each in failures)]
     if (baseline is None or is_empty(baseline.uri)) and first_run == "refuse":
         failures.append("there is no blessed model to compare with, and gates.evaluation.first_run is 'refuse'")
     if failures and not bless_anyway:
@@ -114,18 +103,6 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
         raise GateRefused("; ".join(failures[:_SHOWN_FAILURES]) + more)
     notices = [overridden(text, bless_anyway) for text in failures]
     bless(verdict, like=blessing, notices=[*notices, *(each.text for each in found if not each.refuses)])
-
-
-def _bound_failures(
-    bounds: Bounds, evaluation_uri: str, candidate: Table, min_slice_size: int
-) -> Iterator[tuple[str, str]]:
-    return bound_failures(
-        bounds.thresholds,
-        sizes=candidate,
-        intervals=intervals_by_slice(evaluation_uri, level=bounds.level),
-        changes=intervals_by_slice(evaluation_uri, level=bounds.level, of_change=True),
-        min_slice_size=min_slice_size,
-    )
 
 
 def evaluator_failures(result: validation_result_pb2.ValidationResult) -> list[str]:
@@ -138,28 +115,22 @@ def evaluator_failures(result: validation_result_pb2.ValidationResult) -> list[s
     return texts or ["the Evaluator did not bless the model and gave no reason"]
 
 
-def slice_failures(
-    thresholds: Sequence[SliceLimits], *, candidate: Table, baseline: Table, min_slice_size: int
-) -> list[str]:
+def slice_failures(thresholds: Sequence[SliceLimits], evaluated: Evaluated, *, min_slice_size: int) -> list[str]:
     """The slices that miss their limits: one text per slice and limit.
 
     Args:
-        thresholds: the limits, each for all slices of one feature.
-        candidate: the candidate's metrics by slice.
-        baseline: the last blessed model's metrics by slice; empty in a first run.
+        thresholds: the limits, each for all slices of one feature, or of several that are crossed.
+        evaluated: the metrics of candidate and baseline.
         min_slice_size: examples per slice below which the slice is skipped; a limit that applies to no slice fails.
     """
     failures = []
     for threshold in thresholds:
-        slices = {
-            name: metrics
-            for name, metrics in candidate.items()
-            if name.startswith(f"{threshold['slice']}=") and metrics[EXAMPLE_COUNT] >= min_slice_size
-        }
+        slices = evaluated.large(threshold["slice"], min_slice_size=min_slice_size)
         if not slices:
-            failures.append(f"{threshold['slice']} has no slice of at least {min_slice_size} examples for its limit")
+            sliced = ", ".join(threshold["slice"])
+            failures.append(f"{sliced} has no slice of at least {min_slice_size} examples for its limit")
         for name, metrics in slices.items():
-            failures.extend(_slice_failures(threshold, name, metrics, baseline.get(name, {})))
+            failures.extend(_slice_failures(threshold, name, metrics, evaluated.baseline.get(name, {})))
     return failures
 
 

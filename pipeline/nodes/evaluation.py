@@ -38,6 +38,7 @@ def add_evaluation(graph: Graph) -> None:
             eval_config=eval_config(gate, label=config.label, weighted=config.example_weight is not None),
             schema=graph.output("SchemaGen.schema"),
             replicates=gate.confidence.replicates if gate.confidence else None,
+            edges=gate.edges(),
         )
     )
     reference = _reference(graph)
@@ -47,7 +48,7 @@ def add_evaluation(graph: Graph) -> None:
             blessing=evaluator.outputs["blessing"],
             baseline=baseline.outputs["model"],
             slice_thresholds=json.dumps(
-                [threshold.model_dump() for threshold in gate.thresholds if threshold.slice is not None]
+                [threshold.limits() for threshold in gate.thresholds if threshold.slice is not None]
             ),
             min_slice_size=gate.min_slice_size,
             first_run=gate.first_run,

@@ -31,14 +31,14 @@ MODEL_GATE = (
     ),
     Mutation(
         "Faults of predictions are those of the last worker alone",
-        "components/evaluator/predictions.py",
+        "components/gates/model/predictions.py",
         "rows=self.rows + other.rows, example=first.example",
         "rows=other.rows, example=first.example",
         _PREDICTIONS,
     ),
     Mutation(
         "The row that shows a fault depends on the order of the workers",
-        "components/evaluator/predictions.py",
+        "components/gates/model/predictions.py",
         "first = min(found, key=lambda each: each.record)",
         "first = found[0]",
         _PREDICTIONS,

@@ -71,8 +71,8 @@ MUTATIONS = (
     Mutation(
         "ModelGate ignores the Evaluator",
         "components/gates/model_gate.py",
-        "failures = [] if blessed else evaluator_failures",
-        "failures = [] if True else evaluator_failures",
+        "if blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) != constants.BLESSED_VALUE:",
+        "if False:",
         _EVALUATION,
     ),
     Mutation(

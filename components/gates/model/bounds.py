@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
 
-from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT, Table, at_least, at_most
-from components.gates.model.intervals import Interval, Intervals
+from components.gates.evaluation import Evaluated, at_least, at_most
+from components.gates.model.intervals import Interval, intervals_by_slice
 from trainer.parameters import Strict
 
 
@@ -25,41 +25,31 @@ class Bounds(Strict):
 
 
 def bound_failures(
-    thresholds: Sequence[Mapping[str, Any]],
-    *,
-    sizes: Table,
-    intervals: Intervals,
-    changes: Intervals,
-    min_slice_size: int,
+    bounds: Bounds, evaluation_uri: str, evaluated: Evaluated, *, min_slice_size: int
 ) -> Iterator[tuple[str, str]]:
     """The limits that a candidate may have missed, given how sure its metrics are.
 
     Args:
-        thresholds: the limits.
-        sizes: the candidate's metrics by slice, among them the number of examples.
-        intervals: of the candidate's metrics.
-        changes: of its differences from the baseline's; empty without a baseline.
+        bounds: the limits.
+        evaluation_uri: folder of the evaluation, with its intervals.
+        evaluated: what else it says.
         min_slice_size: examples per slice below which no limit applies.
 
     Returns:
         Of each what it limits, such as ``auc of all examples``, and the failure in words.
     """
-    for limit in thresholds:
-        for name, metrics in sizes.items():
-            if not _applies(limit, name) or (name and metrics[EXAMPLE_COUNT] < min_slice_size):
-                continue
-            what = f"{limit['metric']} of {name or 'all examples'}"
-            found = intervals.get(name, {}).get(limit["metric"])
+    intervals = intervals_by_slice(evaluation_uri, level=bounds.level)
+    changes = intervals_by_slice(evaluation_uri, level=bounds.level, of_change=True)
+    for limit in bounds.thresholds:
+        metric = limit["metric"]
+        for name in evaluated.large(limit["slice"], min_slice_size=min_slice_size):
+            what = f"{metric} of {name or 'all examples'}"
+            found, change = (table.get(name, {}).get(metric) for table in (intervals, changes))
             if found is None:
                 yield what, f"{what} has no confidence interval; are the examples too few for it?"
                 continue
-            change = changes.get(name, {}).get(limit["metric"])
             texts = [*_absolute(found, limit), *(_relative(change, limit) if change else ())]
             yield from ((what, f"{what} {text}") for text in texts)
-
-
-def _applies(limit: Mapping[str, Any], name: str) -> bool:
-    return name == ALL_EXAMPLES if limit["slice"] is None else name.startswith(f"{limit['slice']}=")
 
 
 def _absolute(found: Interval, limit: Mapping[str, Any]) -> Iterator[str]:

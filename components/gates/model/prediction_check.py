@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.evaluator.predictions import AllPredictions, Distance, Predictions
 from components.gates.model.policy import Finding, Policy
+from components.gates.model.predictions import AllPredictions, Distance, Predictions
 
 
 def prediction_findings(found: AllPredictions | None, policy: Policy) -> Iterator[Finding]:

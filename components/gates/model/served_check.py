@@ -7,9 +7,9 @@ the old ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from components.gates.evaluation import EXAMPLE_COUNT
+from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT, Evaluated
 from components.gates.model.policy import Finding, Policy
 
 # With fewer rows, metrics of the same model differ by more than the limits.
@@ -19,16 +19,18 @@ _ROUNDING = 1e-9
 
 
 def served_findings(
-    now: Mapping[str, float], then: Mapping[str, float] | None, policy: Policy, *, on_platform: bool
+    judged: Evaluated, pushed: Evaluated | None, policy: Policy, *, on_platform: bool
 ) -> Iterator[Finding]:
     """Metrics of the served model that fell too far, or why they could not be compared.
 
     Args:
-        now: its metrics on all eval examples of this run; empty if nothing is served.
-        then: what it reached in the run that pushed it; None if that is not known.
+        judged: the evaluation of this run, in which the served model is the baseline.
+        pushed: that of the run that pushed it, in which it was the candidate; None if that is not known.
         policy: which metrics, and how far.
         on_platform: whether this runs where nothing can find the earlier run.
     """
+    now = judged.baseline.get(ALL_EXAMPLES)
+    then = pushed and pushed.candidate.get(ALL_EXAMPLES)
     limit = policy.served_max_drop if policy.probabilities else policy.served_max_rise
     if not now or limit is None:
         return

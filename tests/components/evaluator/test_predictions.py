@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
-from components.evaluator.predictions import AllPredictions
+from components.gates.model.predictions import AllPredictions
 from tests.components.evaluator.evaluations import BASELINE, CANDIDATE, config, evaluate, table
 
 pytestmark = pytest.mark.tensorflow

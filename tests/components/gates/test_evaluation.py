@@ -67,6 +67,8 @@ class Expected:
         truth = np.array([self.label.of(row) for row in rows])
         if name == "accuracy":
             scores = logits.argmax(axis=1) == truth
+        elif name == "top_k_accuracy_2":
+            scores = (logits > logits[range(len(rows)), truth.astype(int)][:, None]).sum(axis=1) < 2
         elif name == "cross_entropy":
             exponents = np.exp(logits)
             scores = -np.log(exponents[range(len(rows)), truth.astype(int)] / exponents.sum(axis=1))
@@ -106,7 +108,7 @@ class Evaluation:
         Returns:
             What is worth knowing about a model that passes.
         """
-        limits = [threshold.model_dump() for threshold in self.gate.thresholds if threshold.slice is not None]
+        limits = [threshold.limits() for threshold in self.gate.thresholds if threshold.slice is not None]
         ModelGate.test_call(
             evaluation=on_a_platform(self.evaluation),
             blessing=on_a_platform(self.blessing),
@@ -157,7 +159,7 @@ def evaluate_models(tmp_path):
         weighted: bool = False,
         **keys: Any,
     ) -> Evaluation:
-        gate = EvaluationGate(thresholds=thresholds, slices=("kind",), min_slice_size=5, **keys)
+        gate = EvaluationGate(thresholds=thresholds, **{"slices": ("kind",), "min_slice_size": 5, **keys})
         config = eval_config(gate, label=stand_ins.LABELS[task], weighted=weighted)
         replicates = gate.confidence.replicates if gate.confidence else None
         folder = Path(tmp_path, f"run-{next(runs)}")
@@ -170,7 +172,12 @@ def evaluate_models(tmp_path):
         Executor(context).Do(
             {"model": [candidate], "examples": [examples], **({"baseline_model": [baseline]} if baseline else {})},
             {"evaluation": [evaluation], "blessing": [blessing]},
-            {"eval_config": json_format.MessageToJson(config), "replicates": replicates, "example_splits": "null"},
+            {
+                "eval_config": json_format.MessageToJson(config),
+                "replicates": replicates,
+                "edges": json.dumps(gate.edges()),
+                "example_splits": "null",
+            },
         )
         return Evaluation(task, gate, evaluation, blessing, baseline, verdict)
 
@@ -206,6 +213,7 @@ def test_classes_are_evaluated_as_numpy_does_and_a_limit_that_is_just_met_passes
         {"metric": "accuracy", "slice": "kind", "min": 0.7, "max_drop": 0.0},
         {"metric": "cross_entropy", "max": entropy + 0.01, "max_rise": 0.2},
         {"metric": "cross_entropy", "slice": "kind", "max": 2.0, "max_rise": 0.2},
+        {"metric": "top_k_accuracy", "at": 2, "min": 0.7},
         {"metric": "f1", "min": 0.5},
         {"metric": "auc", "min": 0.5},
         {"metric": "auc_precision_recall", "min": 0.5},
@@ -217,7 +225,7 @@ def test_classes_are_evaluated_as_numpy_does_and_a_limit_that_is_just_met_passes
         table = metrics_by_slice(run.evaluation.uri, model)
         assert set(table) == {ALL, "kind=a", "kind=b", "kind=c"}
         for name in table:
-            for metric in ("accuracy", "cross_entropy"):
+            for metric in ("accuracy", "cross_entropy", "top_k_accuracy_2"):
                 value = expected(task, old=old).metric(metric, name.rpartition("=")[2] or None)
                 assert table[name][metric] == pytest.approx(value, abs=1e-5)
             assert table[name]["example_count"] == (10 if name else 30)
@@ -344,10 +352,23 @@ def test_a_binary_label_is_evaluated_as_before(evaluate):
         {"metric": "auc", "min": 0.5, "max_drop": 0.0},
         {"metric": "accuracy", "min": 0.7},
         {"metric": "accuracy", "slice": "kind", "min": 0.7},
+        {"metric": "calibration_error", "max": 0.5, "max_rise": 0.5},
+        {"metric": "precision_at_recall", "at": 0.6, "min": 0.5, "max_drop": 0.0},
+        {"metric": "recall_at_precision", "at": 0.7, "min": 0.5},
     )
     run.judge()
     table = metrics_by_slice(run.evaluation.uri, CANDIDATE)
     assert {name: row["accuracy"] for name, row in table.items()} == dict.fromkeys(table, pytest.approx(0.7))
+    rows, scale = make_rows("binary"), SCALES["binary"][0]
+    truth = np.array([row["y"] for row in rows])
+    predictions = 1 / (1 + np.exp(-scale * np.array([row["z0"] for row in rows])))
+    bucket = (predictions * 10).astype(int)
+    apart = [abs((truth - predictions)[bucket == each].sum()) for each in range(10)]
+    assert table[ALL]["calibration_error"] == pytest.approx(sum(apart) / 30, abs=1e-5)
+    hits = np.array([[(predictions >= t) & (truth == 1), predictions >= t] for t in predictions]).sum(axis=2)
+    recall, precision = hits[:, 0] / truth.sum(), hits[:, 0] / hits[:, 1]
+    assert table[ALL]["precision_at_recall_0.6"] == pytest.approx(precision[recall >= 0.6].max(), abs=1e-6)
+    assert table[ALL]["recall_at_precision_0.7"] == pytest.approx(recall[precision >= 0.7].max(), abs=1e-6)
     # One class alone has no area under the curve; TFMA says 0.
     assert table["kind=c"]["auc"] == 0
 
@@ -453,3 +474,26 @@ def test_limits_are_judged_by_the_bounds_of_intervals_where_the_config_says_so(e
     assert texts[0] == f"accuracy of all examples is 0.7000 and may be {found.low:.4f}, below the minimum 0.65"
     assert texts[1].startswith("accuracy of kind=a is 0.7000 and may be 0.")
     assert texts[2].startswith("accuracy of kind=b is 0.7000 and may be 0.")
+
+
+def test_numbers_are_sliced_by_ranges_and_crossed_with_other_columns(evaluate):
+    run = evaluate(
+        "regression",
+        {"metric": "mean_absolute_error", "max": 5.0},
+        {"metric": "mean_absolute_error", "slice": ("kind", "z0"), "max": 1e-6},
+        slices=({"column": "z0", "edges": [1.0, 2.5]}, ("kind", "z0")),
+        min_slice_size=4,
+        first="absent",
+    )
+    table = metrics_by_slice(run.evaluation.uri, CANDIDATE)
+    ranges = {"below 1": 10, "1 to 2.5": 15, "2.5 or more": 5}
+    assert {name: table[f"z0={name}"]["example_count"] for name in ranges} == ranges
+    crossed = {name: int(row["example_count"]) for name, row in table.items() if name.startswith("kind=")}
+    assert sum(crossed.values()) == 30
+    assert crossed["kind=a, z0=below 1"] == 4
+    some = [row for row in make_rows("regression") if row["kind"] == "a" and row["z0"] < 1]
+    error = np.mean([abs(1.1 * row["z0"] - row["y"]) for row in some])
+    with pytest.raises(
+        GateRefused, match=f"mean_absolute_error of kind=a, z0=below 1 is {error:.4f}, above the maximum"
+    ):
+        run.judge()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from components.evaluator.predictions import AllPredictions, Distance, Fault, Predictions
+from components.gates.evaluation import Evaluated
 from components.gates.model.policy import Policy
 from components.gates.model.prediction_check import prediction_findings
+from components.gates.model.predictions import AllPredictions, Distance, Fault, Predictions
 from components.gates.model.served_check import served_findings
+from components.gates.model.slice_check import slice_findings
 
 pytestmark = pytest.mark.tensorflow
 
@@ -53,11 +55,16 @@ def test_the_distance_of_numbers_counts_in_standard_deviations():
     assert "no distance to it can be judged" in finding.text
 
 
-def served(now: float, then: float | None, policy: Policy, *, rows: int = 500) -> list[tuple[str, bool]]:
+def evaluated(**tables) -> Evaluated:
+    columns = {name: (name[0],) if name else () for table in tables.values() for name in table}
+    return Evaluated(**{"candidate": {}, "baseline": {}, **tables}, columns=columns)
+
+
+def served(now: float, then: float, policy: Policy, *, rows: int = 500) -> list[tuple[str, bool]]:
     metric = policy.served_metrics[0]
-    before = None if then is None else {metric: then, "example_count": 500.0}
-    found = served_findings({metric: now, "example_count": rows}, before, policy, on_platform=False)
-    return [(each.text, each.refuses) for each in found]
+    judged = evaluated(baseline={"": {metric: now, "example_count": rows}})
+    pushed = evaluated(candidate={"": {metric: then, "example_count": 500.0}})
+    return [(each.text, each.refuses) for each in served_findings(judged, pushed, policy, on_platform=False)]
 
 
 def test_a_served_model_may_fall_up_to_the_limit():
@@ -76,4 +83,15 @@ def test_a_served_model_may_fall_up_to_the_limit():
 def test_too_few_rows_say_nothing_of_the_served_model():
     assert served(0.5, 0.9, CLASSES, rows=99) == [
         ("99 examples are too few to see whether the served model fell on the new data", False)
+    ]
+
+
+def test_slices_that_came_or_went_are_named_if_they_are_large_and_of_the_same_columns():
+    def sizes(**counts):
+        return evaluated(candidate={name.replace("_", "="): {"example_count": float(n)} for name, n in counts.items()})
+
+    now, then = sizes(a_1=50, a_2=50, a_3=5, b_1=50), sizes(a_1=50, a_4=60, a_5=5, c_1=50)
+    assert list(slice_findings(now, then, min_slice_size=10)) == [
+        ("new since the served model was pushed: a=2", False),
+        ("gone since the served model was pushed: a=4", False),
     ]

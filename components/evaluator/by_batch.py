@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.pvalue import PCollection
+from apache_beam.pvalue import PCollection, PValue
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_model_analysis import constants, version
 from tensorflow_model_analysis.evaluators import evaluator, metrics_validator, poisson_bootstrap
@@ -138,7 +138,7 @@ class _Evaluate(beam.PTransform):
         summary = input_or_inputs | "SummarizePredictions" >> beam.CombineGlobally(SummarizePredictions(config))
         return {predictions.KEY: summary, **self._by_kind(metrics)}
 
-    def _samples(self, statistics: PCollection, computations: Computations, cross_slice: Any) -> list[PCollection]:
+    def _samples(self, statistics: PValue, computations: Computations, cross_slice: Any) -> list[PValue]:
         """TFMA's metrics of the rows themselves, then of each replicate, compared with the baseline's."""
         baseline = model_util.get_baseline_model_spec(self._config)
         compared = tfma_evaluator._AddDerivedCrossSliceAndDiffMetrics(
@@ -152,7 +152,7 @@ class _Evaluate(beam.PTransform):
             for sample in range(1 + self._replicates)
         ]
 
-    def _metrics(self, samples: list[PCollection]) -> PCollection:
+    def _metrics(self, samples: list[PValue]) -> PValue:
         """The metrics of the rows themselves, with intervals where there are replicates."""
         if not self._replicates:
             return samples[0] | "DropSampleId" >> beam.MapTuple(lambda key, sample: (key, sample.metrics))
@@ -164,7 +164,7 @@ class _Evaluate(beam.PTransform):
         )
         return samples | "FlattenSamples" >> beam.Flatten() | "CombineSamples" >> beam.CombinePerKey(combine)
 
-    def _by_kind(self, metrics: PCollection) -> dict[str, PCollection]:
+    def _by_kind(self, metrics: PValue) -> dict[str, PValue]:
         """TFMA's evaluation: metrics, plots, attributions and validations."""
         kinds = {
             constants.METRICS_KEY: metric_types.MetricKey,

@@ -147,7 +147,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     """Those of TFX's inputs and parameters that the `Executor` knows, and its own."""
 
     PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
-        keys.EVAL_CONFIG_KEY: ExecutionParameter(type=tfma.EvalConfig),
+        keys.EVAL_CONFIG_KEY: ExecutionParameter(type=config_pb2.EvalConfig),
         keys.EXAMPLE_SPLITS_KEY: ExecutionParameter(type=str, optional=True),
         _REPLICATES: ExecutionParameter(type=int, optional=True),
         _EDGES: ExecutionParameter(type=str, optional=True),

@@ -8,6 +8,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import tensorflow_model_analysis as tfma
+from apache_beam.pvalue import PValue
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
@@ -66,7 +67,7 @@ class WritePredictions(beam.PTransform):
         super().__init__()
         self._uri = evaluation_uri
 
-    def expand(self, input_or_inputs: Mapping[str, beam.PCollection]) -> beam.PCollection:
+    def expand(self, input_or_inputs: Mapping[str, PValue]) -> PValue:
         """See Beam."""
         return input_or_inputs[KEY] | "WritePredictions" >> beam.Map(AllPredictions.save, self._uri)
 

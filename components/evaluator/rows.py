@@ -127,7 +127,7 @@ def by_model(nested: Nested) -> dict[str, Any]:
 
 def is_finite(values: np.ndarray) -> np.ndarray:
     """Which rows are neither NaN nor infinite, bool `[rows]`."""
-    return np.isfinite(values.astype(np.float64)).reshape(len(values), -1).all(axis=1)
+    return np.all(np.isfinite(matrix(values)), axis=1)
 
 
 def all_finite(extracts: Mapping[str, Any], config: config_pb2.EvalConfig) -> bool:

@@ -81,7 +81,8 @@ def _served_evaluation(graph: Graph, baseline: BaseNode) -> dict[str, Channel]:
         return {}
     resolver = Resolver(
         strategy_class=ServedEvaluationStrategy,
-        evaluation=Channel(type=ModelEvaluation),
+        # Of that node alone: others write evaluations, too, such as of TF Lite files.
+        evaluation=Channel(type=ModelEvaluation, producer_component_id="Evaluator", output_key="evaluation"),
         pushed_model=Channel(type=PushedModel),
         model=baseline.outputs["model"],
     ).with_id("ServedEvaluation")

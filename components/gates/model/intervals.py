@@ -51,7 +51,7 @@ def intervals_by_slice(evaluation_uri: str, *, level: float, of_change: bool = F
             if not mine or not interval.HasField("standard_error"):
                 continue
             value = entry.value.double_value.value
-            reach = stats.t.ppf((1 + level) / 2, interval.degrees_of_freedom.value)
-            reach *= interval.standard_error.double_value.value
+            steps = float(stats.t.ppf((1 + level) / 2, interval.degrees_of_freedom.value))
+            reach = steps * interval.standard_error.double_value.value
             table.setdefault(slice_name(record.slice_key), {})[key.name] = Interval(value, value - reach, value + reach)
     return table

@@ -42,6 +42,8 @@ def _no_probabilities(candidate: Predictions) -> Iterator[Finding]:
 
 
 def _far(distance: Distance, policy: Policy) -> Iterator[Finding]:
+    if policy.distance_warn is None and policy.distance_refuse is None:
+        return
     scale, unit = (1.0, "") if policy.probabilities else (distance.spread, " standard deviations")
     if scale == 0:
         yield Finding(

@@ -35,8 +35,8 @@ def served_findings(
     if not now or limit is None:
         return
     if then is None:
-        where = "platforms do not tell" if on_platform else "the run that pushed it left no evaluation, so nobody knows"
-        text = f"{where} what the served model reached when it was pushed, so a fall on the new data is not seen"
+        why = "nothing finds its run on a platform" if on_platform else "its run left no evaluation"
+        text = f"what the served model reached when it was pushed is not known ({why}), so no fall is seen"
         yield Finding(text, refuses=False)
         return
     rows = int(min(now[EXAMPLE_COUNT], then[EXAMPLE_COUNT]))

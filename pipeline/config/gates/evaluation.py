@@ -106,7 +106,7 @@ class Confidence(Strict):
             interval that is nearer to the limit, so that luck with few rows does not suffice.
     """
 
-    replicates: int = Field(default=20, ge=10, le=1000)
+    replicates: int = Field(default=20, ge=10, le=100)
     level: float = Field(default=0.95, ge=0.5, lt=1)
     judge: Literal["point", "bound"] = "point"
 

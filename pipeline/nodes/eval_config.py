@@ -47,7 +47,7 @@ def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config
             *(config_pb2.SlicingSpec(feature_keys=columns) for columns in gate.sliced()),
         ],
         metrics_specs=_metrics_specs(gate.thresholds, label),
-        options=_options(gate),
+        options=_intervals() if gate.confidence else None,
     )
 
 
@@ -58,11 +58,10 @@ def bounds(gate: EvaluationGate) -> Bounds | None:
     return Bounds(level=gate.confidence.level, thresholds=tuple(each.limits() for each in gate.thresholds))
 
 
-def _options(gate: EvaluationGate) -> config_pb2.Options:
+def _intervals() -> config_pb2.Options:
     options = config_pb2.Options()
-    if gate.confidence is not None:
-        options.compute_confidence_intervals.value = True
-        options.confidence_intervals.method = config_pb2.ConfidenceIntervalOptions.POISSON_BOOTSTRAP
+    options.compute_confidence_intervals.value = True
+    options.confidence_intervals.method = config_pb2.ConfidenceIntervalOptions.POISSON_BOOTSTRAP
     return options
 
 

@@ -44,9 +44,7 @@ def test_the_distance_of_numbers_counts_in_standard_deviations():
     # Values 0 and 2: the deviation is 1, and the mean distance 0.3.
     far = recorded(Distance(rows=1000, total=300.0, values=1000.0, squares=2000.0))
     [finding] = prediction_findings(far, NUMBERS)
-    assert finding.text.startswith(
-        "predictions lie 0.3 standard deviations of its predictions from those of the served"
-    )
+    assert finding.text.startswith("predictions lie 0.3 standard deviations from those of the served model")
     assert not finding.refuses
     near = recorded(Distance(rows=1000, total=300.0, values=2000.0, squares=8000.0))
     assert not list(prediction_findings(near, NUMBERS))

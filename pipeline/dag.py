@@ -46,17 +46,17 @@ class Dag:
     uncached: frozenset[str]
 
 
-def nodes(config: Config) -> Graph:
-    """The nodes of the pipeline that ``config`` describes."""
-    graph = Graph(config)
+def nodes(config: Config, *, bless_anyway: str = "") -> Graph:
+    """The nodes of the pipeline that ``config`` describes; see `Graph`."""
+    graph = Graph(config, bless_anyway=bless_anyway)
     for step in _STEPS:
         step(graph)
     return graph
 
 
-def build(config: Config) -> Dag:
-    """The pipeline that ``config`` describes; nothing runs yet."""
-    graph = nodes(config)
+def build(config: Config, *, bless_anyway: str = "") -> Dag:
+    """The pipeline that ``config`` describes; nothing runs yet. See `Graph`."""
+    graph = nodes(config, bless_anyway=bless_anyway)
     pipeline = Pipeline(
         pipeline_name=config.name,
         pipeline_root=graph.places.artifacts,

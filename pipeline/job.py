@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.config.config import Config
+from pipeline.config.gates.evaluation import Confidence
 from pipeline.running import console as terminal
 from pipeline.running import garbage_collection, node_range
 from pipeline.running.events import NodeEnd, NodeFailed
@@ -23,7 +24,7 @@ _ASKED_ROWS = 3
 _PUSHER = "Pusher"
 
 
-def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: bool) -> int:
+def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: bool, bless_anyway: str = "") -> int:
     """Run the pipeline that ``config`` describes, or the part between two nodes.
 
     Returns:
@@ -39,7 +40,13 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
             progress = terminal.NodeProgress(console)
             try:
                 with Interrupts() as interrupts:
-                    local_run = LocalRun(config=config, log_file=log_file, progress=progress, interrupts=interrupts)
+                    local_run = LocalRun(
+                        config=config,
+                        log_file=log_file,
+                        progress=progress,
+                        interrupts=interrupts,
+                        bless_anyway=bless_anyway,
+                    )
                     local_run.run(from_node, to_node)
             finally:
                 progress.stop()
@@ -68,12 +75,14 @@ class LocalRun:
         log_file: receives everything that TFX and TensorFlow print.
         progress: the terminal's output.
         interrupts: checked before every node.
+        bless_anyway: why a model is pushed that a gate of models would refuse; empty to refuse.
     """
 
     config: Config
     log_file: Path
     progress: terminal.NodeProgress
     interrupts: Interrupts
+    bless_anyway: str = ""
 
     def run(self, from_node: str | None, to_node: str | None) -> None:
         """Run the nodes; after a push, query the pushed model and print the summary."""
@@ -89,7 +98,7 @@ class LocalRun:
             from pipeline.beam import histograms, memoization, source_columns
             from pipeline.running import artifact_files, runner, served_model
 
-        built = dag.build(config)
+        built = dag.build(config, bless_anyway=self.bless_anyway)
         engine = beam_engine.EngineCheck(config, nodes=built.pipeline.components, progress=progress)
         nodes = [node.id for node in built.pipeline.components]
         options = node_range.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
@@ -137,7 +146,8 @@ class LocalRun:
         config, progress = self.config, self.progress
         began = time.monotonic()
         progress.start("live check")
-        found = results.read(config.metadata_file, run_id=run_id)
+        confidence = config.gates.evaluation.confidence or Confidence()
+        found = results.read(config.metadata_file, run_id=run_id, level=confidence.level)
         rows = live_check.sample_rows(found.examples_uri, split="eval", count=_ASKED_ROWS)
         answers = live_check.ask(server.target(), config=config, version=found.version, rows=rows)
         page.write(config, found, answers)

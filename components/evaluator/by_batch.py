@@ -6,10 +6,11 @@ and the verdicts are TFMA's; several of its functions that this calls are privat
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.pvalue import PCollection
+from apache_beam.pvalue import PCollection, PValue
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_model_analysis import constants, version
 from tensorflow_model_analysis.evaluators import evaluator, metrics_validator, poisson_bootstrap
@@ -18,8 +19,11 @@ from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.utils import model_util
+from tensorflow_model_analysis.writers import writer
 
-from components.evaluator import replicates
+from components.evaluator import predictions
+from components.evaluator.predictions import SummarizePredictions, WritePredictions
+from components.evaluator.replicates import REPLICATES
 from components.evaluator.statistics import Computations, ComputeMetrics, ExtractStatistics, MergeStatistics
 
 _TFMA_VERSION = "0.52"
@@ -27,13 +31,22 @@ _TFMA_VERSION = "0.52"
 _BOOTSTRAP = config_pb2.ConfidenceIntervalOptions.POISSON_BOOTSTRAP
 
 
-def batch_evaluator(config: config_pb2.EvalConfig, *, run_after: str, schema: schema_pb2.Schema | None) -> Any:
+def batch_evaluator(
+    config: config_pb2.EvalConfig,
+    *,
+    run_after: str,
+    schema: schema_pb2.Schema | None,
+    replicates: int = REPLICATES,
+    edges: Mapping[str, Sequence[float]] | None = None,
+) -> Any:
     """The evaluator.
 
     Args:
         config: with TFMA's defaults filled in.
         run_after: stage of the extractor that adds the predictions; the rows are still in batches there.
         schema: of the data, for metrics that ask for it.
+        replicates: how many the bootstrap draws, if the config asks for intervals.
+        edges: by column, where numbers are divided into buckets to slice by.
 
     Raises:
         RuntimeError: TFMA is of another version.
@@ -45,8 +58,19 @@ def batch_evaluator(config: config_pb2.EvalConfig, *, run_after: str, schema: sc
         )
     refuse(config)
     return evaluator.Evaluator(
-        stage_name="EvaluateByBatch", run_after=run_after, ptransform=_Evaluate(config=config, schema=schema)
+        stage_name="EvaluateByBatch",
+        run_after=run_after,
+        ptransform=_Evaluate(config=config, schema=schema, replicates=replicates, edges=edges or {}),
     )
+
+
+def predictions_writer(evaluation_uri: str) -> writer.Writer:
+    """One of TFMA's writers: writes what the evaluator found out about the predictions.
+
+    Args:
+        evaluation_uri: folder of the evaluation.
+    """
+    return writer.Writer(stage_name="WritePredictions", ptransform=WritePredictions(evaluation_uri))
 
 
 def refuse(config: config_pb2.EvalConfig) -> None:
@@ -67,57 +91,41 @@ def refuse(config: config_pb2.EvalConfig) -> None:
 
 
 class _Evaluate(beam.PTransform):
-    """Batches of extracts in, TFMA's evaluation out: metrics, plots, attributions and validations by slice."""
+    """Batches of extracts in, TFMA's evaluation out: metrics, plots, attributions and validations by slice.
 
-    def __init__(self, *, config: config_pb2.EvalConfig, schema: schema_pb2.Schema | None):
+    `AllPredictions` are added to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: config_pb2.EvalConfig,
+        schema: schema_pb2.Schema | None,
+        replicates: int,
+        edges: Mapping[str, Sequence[float]],
+    ):
         super().__init__()
+        self._edges = edges
         self._config = config
         self._schema = schema
+        self._replicates = replicates if config.options.compute_confidence_intervals.value else 0
 
     def expand(self, input_or_inputs: PCollection) -> Any:
         """See Beam."""
         config = self._config
-        specs = list(config.metrics_specs)
         separated = tfma_evaluator._filter_and_separate_computations(
-            metric_specs.to_computations(specs, eval_config=config, schema=self._schema)
+            metric_specs.to_computations(list(config.metrics_specs), eval_config=config, schema=self._schema)
         )
         computations = Computations.of(separated.non_derived_computations, separated.derived_computations)
-        baseline = model_util.get_baseline_model_spec(config)
-        compared = tfma_evaluator._AddDerivedCrossSliceAndDiffMetrics(
-            [],
-            separated.cross_slice_computations,
-            list(config.cross_slicing_specs),
-            baseline.name if baseline else None,
-        )
-        replicated = config.options.compute_confidence_intervals.value
         statistics = (
             input_or_inputs
-            | "ExtractStatistics" >> beam.ParDo(ExtractStatistics(computations, config, replicated=replicated))
+            | "ExtractStatistics"
+            >> beam.ParDo(ExtractStatistics(computations, config, replicates=self._replicates, edges=self._edges))
             | "MergeStatistics" >> beam.CombinePerKey(MergeStatistics(computations))
         )
-        samples = [
-            statistics
-            | f"ComputeMetrics_{sample}" >> beam.ParDo(ComputeMetrics(computations, sample))
-            | f"CompareMetrics_{sample}" >> compared
-            | f"AddSampleId_{sample}" >> beam.MapTuple(poisson_bootstrap._add_sample_id, _tfmas_number(sample))
-            for sample in range(1 + (replicates.REPLICATES if replicated else 0))
-        ]
-        if replicated:
-            skipped = metric_specs.metric_keys_to_skip_for_confidence_intervals(specs, eval_config=config)
-            metrics = (
-                samples
-                | "FlattenSamples" >> beam.Flatten()
-                | "CombineSamples"
-                >> beam.CombinePerKey(
-                    poisson_bootstrap._BootstrapSampleCombineFn(
-                        num_bootstrap_samples=replicates.REPLICATES, skip_ci_metric_keys=set(skipped)
-                    )
-                )
-            )
-        else:
-            metrics = samples[0] | "DropSampleId" >> beam.MapTuple(lambda key, sample: (key, sample.metrics))
+        samples = self._samples(statistics, computations, separated.cross_slice_computations)
         metrics = (
-            metrics
+            self._metrics(samples)
             | "AddDerivedOfIntervals"
             >> beam.Map(tfma_evaluator._add_ci_derived_metrics, separated.ci_derived_computations)
             | "RemovePrivateMetrics" >> beam.MapTuple(tfma_evaluator._remove_private_metrics)
@@ -127,6 +135,37 @@ class _Evaluate(beam.PTransform):
             metrics = metrics | "FilterSmallSlices" >> slicer_lib.FilterOutSlices(
                 sizes, config.options.min_slice_size.value
             )
+        summary = input_or_inputs | "SummarizePredictions" >> beam.CombineGlobally(SummarizePredictions(config))
+        return {predictions.KEY: summary, **self._by_kind(metrics)}
+
+    def _samples(self, statistics: PValue, computations: Computations, cross_slice: Any) -> list[PValue]:
+        """TFMA's metrics of the rows themselves, then of each replicate, compared with the baseline's."""
+        baseline = model_util.get_baseline_model_spec(self._config)
+        compared = tfma_evaluator._AddDerivedCrossSliceAndDiffMetrics(
+            [], cross_slice, list(self._config.cross_slicing_specs), baseline.name if baseline else None
+        )
+        return [
+            statistics
+            | f"ComputeMetrics_{sample}" >> beam.ParDo(ComputeMetrics(computations, sample))
+            | f"CompareMetrics_{sample}" >> compared
+            | f"AddSampleId_{sample}" >> beam.MapTuple(poisson_bootstrap._add_sample_id, _tfmas_number(sample))
+            for sample in range(1 + self._replicates)
+        ]
+
+    def _metrics(self, samples: list[PValue]) -> PValue:
+        """The metrics of the rows themselves, with intervals where there are replicates."""
+        if not self._replicates:
+            return samples[0] | "DropSampleId" >> beam.MapTuple(lambda key, sample: (key, sample.metrics))
+        skipped = metric_specs.metric_keys_to_skip_for_confidence_intervals(
+            list(self._config.metrics_specs), eval_config=self._config
+        )
+        combine = poisson_bootstrap._BootstrapSampleCombineFn(
+            num_bootstrap_samples=self._replicates, skip_ci_metric_keys=set(skipped)
+        )
+        return samples | "FlattenSamples" >> beam.Flatten() | "CombineSamples" >> beam.CombinePerKey(combine)
+
+    def _by_kind(self, metrics: PValue) -> dict[str, PValue]:
+        """TFMA's evaluation: metrics, plots, attributions and validations."""
         kinds = {
             constants.METRICS_KEY: metric_types.MetricKey,
             constants.PLOTS_KEY: metric_types.PlotKey,
@@ -136,10 +175,10 @@ class _Evaluate(beam.PTransform):
             name: metrics | f"Filter_{name}" >> beam.Map(tfma_evaluator._filter_by_key_type, kind)
             for name, kind in kinds.items()
         }
-        evaluation[constants.VALIDATIONS_KEY] = evaluation[constants.METRICS_KEY] | "Validate" >> beam.Map(
-            metrics_validator.validate_metrics, config
+        validations = evaluation[constants.METRICS_KEY] | "Validate" >> beam.Map(
+            metrics_validator.validate_metrics, self._config
         )
-        return evaluation
+        return {**evaluation, constants.VALIDATIONS_KEY: validations}
 
 
 def _tfmas_number(sample: int) -> int:

@@ -6,8 +6,9 @@ baseline, an empty one in a first run, on which TFX's fails; here a baseline wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import apache_beam as beam
 import tensorflow_model_analysis as tfma
@@ -15,21 +16,29 @@ from google.protobuf import json_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tensorflow_model_analysis.constants import ARROW_INPUT_COLUMN
 from tensorflow_model_analysis.proto import config_pb2
-from tfx.components.evaluator import component, constants
+from tfx.components.evaluator import constants
 from tfx.components.util import tfxio_utils
+from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
-from tfx.types import Artifact, artifact_utils
+from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.types import standard_component_specs as keys
+from tfx.types.channel import BaseChannel, Channel
+from tfx.types.component_spec import ExecutionParameter
+from tfx.types.standard_artifacts import ModelBlessing, ModelEvaluation
 from tfx.utils import io_utils, json_utils, path_utils
 from tfx_bsl.tfxio import tensor_adapter
 
-from components.evaluator.by_batch import batch_evaluator
+from components.evaluator.by_batch import batch_evaluator, predictions_writer
+from components.evaluator.replicates import REPLICATES
 from components.gates import judged
+from components.gates.model.predictions import AllPredictions
+from components.refusal import GateRefused
 from trainer.export.model_artifact import is_empty
 
 # Rows that the model answers at once.
 _BATCH = 4096
+_REPLICATES, _EDGES = "replicates", "edges"
 
 
 class Executor(BaseBeamExecutor):
@@ -46,7 +55,10 @@ class Executor(BaseBeamExecutor):
         Args:
             input_dict: examples and model; a baseline and a schema may be there.
             output_dict: evaluation and blessing.
-            exec_properties: TFMA's EvalConfig as JSON, and the splits to evaluate.
+            exec_properties: TFMA's EvalConfig as JSON, the splits to evaluate, and the options of `Evaluator`.
+
+        Raises:
+            GateRefused: predictions of a model are not finite; with their number and one row.
         """
         model = artifact_utils.get_single_instance(input_dict[keys.MODEL_KEY])
         baseline = next((each for each in input_dict.get(keys.BASELINE_MODEL_KEY, ()) if not is_empty(each.uri)), None)
@@ -66,8 +78,11 @@ class Executor(BaseBeamExecutor):
             examples=input_dict[keys.EXAMPLES_KEY],
             splits=json_utils.loads(exec_properties.get(keys.EXAMPLE_SPLITS_KEY) or "null") or ["eval"],
             schema=_schema(input_dict.get(keys.SCHEMA_KEY)),
+            replicates=int(exec_properties.get(_REPLICATES) or REPLICATES),
+            edges=json.loads(exec_properties.get(_EDGES) or "{}"),
             evaluation=evaluation,
         )
+        _require_finite(AllPredictions.load(evaluation) or AllPredictions())
         # Nothing to judge by is no reason to bless.
         if tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config):
             _bless(blessing, evaluation=evaluation, model=model, baseline=baseline)
@@ -81,6 +96,8 @@ class Executor(BaseBeamExecutor):
         examples: list[Artifact],
         splits: Sequence[str],
         schema: schema_pb2.Schema | None,
+        replicates: int,
+        edges: dict[str, list[float]],
         evaluation: str,
     ) -> None:
         shared = models[0] if len(models) == 1 else models
@@ -103,6 +120,9 @@ class Executor(BaseBeamExecutor):
         *extractors, _, _ = tfma.default_extractors(
             eval_shared_model=shared, eval_config=config, tensor_adapter_config=adapter
         )
+        evaluator = batch_evaluator(
+            config, run_after=extractors[-1].stage_name, schema=schema, replicates=replicates, edges=edges
+        )
         with self._make_beam_pipeline() as pipeline:
             batches = [
                 pipeline | f"Read_{name}" >> source.BeamSource(batch_size=_BATCH) for name, source in sources.items()
@@ -115,17 +135,81 @@ class Executor(BaseBeamExecutor):
                     eval_shared_model=shared,
                     eval_config=config,
                     extractors=extractors,
-                    evaluators=[batch_evaluator(config, run_after=extractors[-1].stage_name, schema=schema)],
-                    output_path=evaluation,
+                    evaluators=[evaluator],
+                    writers=[
+                        *tfma.default_writers(evaluation, eval_shared_model=shared, eval_config=config),
+                        predictions_writer(evaluation),
+                    ],
                     tensor_adapter_config=adapter,
                 )
             )
 
 
-class Evaluator(component.Evaluator):
-    """TFX's Evaluator with the `Executor` above."""
+class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
+    """Those of TFX's inputs and parameters that the `Executor` knows, and its own."""
 
+    PARAMETERS: ClassVar[dict[str, ExecutionParameter]] = {
+        keys.EVAL_CONFIG_KEY: ExecutionParameter(type=config_pb2.EvalConfig),
+        keys.EXAMPLE_SPLITS_KEY: ExecutionParameter(type=str, optional=True),
+        _REPLICATES: ExecutionParameter(type=int, optional=True),
+        _EDGES: ExecutionParameter(type=str, optional=True),
+    }
+
+
+class Evaluator(BaseBeamComponent):
+    """TFX's Evaluator with the `Executor` above.
+
+    Args:
+        examples: with the splits.
+        model: the candidate.
+        eval_config: what to compute.
+        baseline_model: what to compare with; None, nothing or an artifact without files for none.
+        schema: of the examples.
+        replicates: how many the bootstrap draws, if the config asks for intervals; None for TFMA's number.
+        edges: by column, where numbers are divided into buckets to slice by.
+    """
+
+    SPEC_CLASS = EvaluatorSpec
     EXECUTOR_SPEC = BeamExecutorSpec(Executor)
+
+    def __init__(
+        self,
+        examples: BaseChannel,
+        model: BaseChannel,
+        eval_config: config_pb2.EvalConfig,
+        baseline_model: BaseChannel | None = None,
+        schema: BaseChannel | None = None,
+        replicates: int | None = None,
+        edges: Mapping[str, Sequence[float]] | None = None,
+    ):
+        super().__init__(
+            EvaluatorSpec(
+                examples=examples,
+                model=model,
+                eval_config=eval_config,
+                baseline_model=baseline_model,
+                schema=schema,
+                replicates=replicates,
+                edges=json.dumps(edges) if edges else None,
+                evaluation=Channel(type=ModelEvaluation),
+                blessing=Channel(type=ModelBlessing),
+            )
+        )
+
+
+def _require_finite(found: AllPredictions) -> None:
+    """Refuse what has no metrics, whoever blesses it: no limit can judge it."""
+    wrong = found.candidate.not_finite
+    if wrong.rows:
+        raise GateRefused(
+            f"{wrong.rows:,} of {found.candidate.rows:,} predictions are not finite, such as {wrong.example}"
+        )
+    baseline = found.baseline
+    if baseline and baseline.not_finite.rows:
+        raise GateRefused(
+            f"{baseline.not_finite.rows:,} of {baseline.rows:,} predictions of the served model are not finite; to do "
+            f"without it, set gates.evaluation.baseline=none for one run; such as {baseline.not_finite.example}"
+        )
 
 
 def _shared_model(config: config_pb2.EvalConfig, name: str, model: Artifact) -> Any:

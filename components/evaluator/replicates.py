@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-# TFMA's number.
+# TFMA's number, where a config asks for intervals and no more.
 REPLICATES = 20
 
 # P(X <= k) of a Poisson distribution with mean 1, up to where it is 1 to the last bit.
@@ -17,20 +17,21 @@ _CUMULATIVE = np.cumsum([math.exp(-1) / math.factorial(k) for k in range(18)])
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def counts(hashes: np.ndarray | None, rows: int) -> np.ndarray:
+def counts(hashes: np.ndarray | None, rows: int, replicates: int = REPLICATES) -> np.ndarray:
     """How often each row counts: once in the sample itself, then in each replicate.
 
     Args:
         hashes: uint64 `[rows]`; None for the sample alone.
         rows: the number of rows.
+        replicates: the number of replicates.
 
     Returns:
-        float64 `[rows, 1]`, or `[rows, 1 + REPLICATES]`.
+        float64 `[rows, 1]`, or `[rows, 1 + replicates]`.
     """
     once = np.ones((rows, 1))
     if hashes is None:
         return once
-    return np.hstack([once, *(_draw(hashes, replicate)[:, None] for replicate in range(REPLICATES))])
+    return np.hstack([once, *(_draw(hashes, replicate)[:, None] for replicate in range(replicates))])
 
 
 def _draw(hashes: np.ndarray, replicate: int) -> np.ndarray:

@@ -56,12 +56,12 @@ class Rows:
 
     def of_model(self, model: str) -> tuple[np.ndarray, np.ndarray]:
         """Labels and predictions of one model, float64 `[rows, 1]` or `[rows, classes]`."""
-        return _matrix(_of(self.labels, model)), _matrix(_of(self.predictions, model))
+        return matrix(_of(self.labels, model)), matrix(_of(self.predictions, model))
 
     def weights_of(self, model: str, *, weighted: bool) -> np.ndarray:
         """Weights of one model, float64 `[rows, 1]`."""
         weights = _of(self.weights, model) if weighted else None
-        return np.ones((len(self), 1)) if weights is None else _matrix(weights)
+        return np.ones((len(self), 1)) if weights is None else matrix(weights)
 
     def entries_of(self, key: metric_types.MetricKey) -> Entries:
         """What a binary metric sees: one class against the rest, or every class of a row in turn."""
@@ -86,25 +86,58 @@ def from_extracts(
         hashed: whether the rows need hashes.
 
     Raises:
-        ValueError: a prediction is not a number, or rows have no label.
+        ValueError: a label is not a number, or rows have none.
     """
-    predictions = extracts[constants.PREDICTIONS_KEY]
     labels = extracts.get(constants.LABELS_KEY)
-    if len(config.model_specs) == 1:
-        predictions = _output(predictions, config.model_specs[0])
-    else:
-        predictions = {spec.name: _output(predictions[spec.name], spec) for spec in config.model_specs}
-    for model, values in _by_model(predictions):
-        _require_numbers(values, f"predictions{f' of the {model}' if model else ''}")
-    for _, values in _by_model(labels):
-        _require_numbers(values, "labels")
+    for values in by_model(labels).values():
+        _require_numbers(values)
     return Rows(
         labels=labels,
-        predictions=predictions,
+        predictions=predictions_of(extracts, config),
         weights=extracts.get(constants.EXAMPLE_WEIGHTS_KEY),
         combinations=combinations,
         hashes=_hashes(extracts[constants.INPUT_KEY]) if hashed else None,
     )
+
+
+def predictions_of(extracts: Mapping[str, Any], config: config_pb2.EvalConfig) -> Nested:
+    """The predictions of one of TFMA's batches.
+
+    Args:
+        extracts: see `from_extracts`.
+        config: see `from_extracts`.
+
+    Raises:
+        ValueError: a model has no such output, or not one value in each row.
+    """
+    predictions = extracts[constants.PREDICTIONS_KEY]
+    if len(config.model_specs) == 1:
+        predictions = _output(predictions, config.model_specs[0])
+    else:
+        predictions = {spec.name: _output(predictions[spec.name], spec) for spec in config.model_specs}
+    for model, values in by_model(predictions).items():
+        _require_array(values, f"predictions{f' of the {model}' if model else ''}")
+    return predictions
+
+
+def by_model(nested: Nested) -> dict[str, Any]:
+    """The array of each model by its name, which is empty where there is one model."""
+    return dict(nested) if isinstance(nested, Mapping) else {"": nested}
+
+
+def is_finite(values: np.ndarray) -> np.ndarray:
+    """Which rows are neither NaN nor infinite, bool `[rows]`."""
+    return np.all(np.isfinite(matrix(values)), axis=1)
+
+
+def all_finite(extracts: Mapping[str, Any], config: config_pb2.EvalConfig) -> bool:
+    """Whether all predictions of all models are; see `predictions_of`."""
+    return all(is_finite(values).all() for values in by_model(predictions_of(extracts, config)).values())
+
+
+def matrix(values: np.ndarray) -> np.ndarray:
+    """One row per row, float64."""
+    return values.reshape(len(values), -1).astype(np.float64)
 
 
 def concatenate(parts: Sequence[Rows]) -> Rows:
@@ -133,17 +166,17 @@ def _output(predictions: Any, spec: config_pb2.ModelSpec) -> Any:
     return predictions[spec.prediction_key]
 
 
-def _require_numbers(values: Any, what: str) -> None:
+def _require_numbers(labels: Any) -> None:
+    _require_array(labels, "labels")
+    finite = is_finite(labels)
+    if not finite.all():
+        first = labels[~finite][0].tolist()
+        raise ValueError(f"{(~finite).sum():,} of {len(labels):,} labels are not finite; the first is {first}")
+
+
+def _require_array(values: Any, what: str) -> None:
     if not isinstance(values, np.ndarray):
         raise ValueError(f"the {what} are not one value in each row, but {type(values).__name__}")
-    wrong = ~np.isfinite(values.astype(np.float64)).reshape(len(values), -1).all(axis=1)
-    if wrong.any():
-        first = values[wrong][0].tolist()
-        raise ValueError(f"{wrong.sum():,} of {len(values):,} {what} are not finite; the first is {first}")
-
-
-def _by_model(nested: Nested) -> list[tuple[str, Any]]:
-    return list(nested.items()) if isinstance(nested, Mapping) else [("", nested)]
 
 
 def _of(nested: Nested, model: str) -> Any:
@@ -151,11 +184,7 @@ def _of(nested: Nested, model: str) -> Any:
 
 
 def _first(nested: Nested) -> Any:
-    return _by_model(nested)[0][1]
-
-
-def _matrix(values: np.ndarray) -> np.ndarray:
-    return values.reshape(len(values), -1).astype(np.float64)
+    return next(iter(by_model(nested).values()))
 
 
 def _concatenate(parts: Sequence[Nested]) -> Nested:

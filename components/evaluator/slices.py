@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import bisect
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from tensorflow_model_analysis import constants
@@ -18,14 +20,30 @@ SliceKey = slicer_lib.SliceKeyType
 _Cell = tuple[tuple[str, tuple[Any, ...]], ...]
 
 
+class _Column(NamedTuple):
+    """A column of a batch.
+
+    Attributes:
+        name: its name.
+        distinct: the values that rows have, each a tuple of as many as a row has.
+        of_row: int64 `[rows]`, which of them.
+    """
+
+    name: str
+    distinct: tuple[tuple[Any, ...], ...]
+    of_row: np.ndarray
+
+
 class Slicer:
     """The slices of an evaluation. It numbers the distinct combinations of values as they come.
 
     Args:
         config: its slicing specs and cross-slicing specs.
+        edges: by column, where numbers are divided into buckets, ascending; others are sliced value by value.
     """
 
-    def __init__(self, config: config_pb2.EvalConfig):
+    def __init__(self, config: config_pb2.EvalConfig, edges: Mapping[str, Sequence[float]] | None = None):
+        self._edges = edges or {}
         specs = [slicer_lib.SingleSliceSpec(spec=spec) for spec in config.slicing_specs]
         for crossed in config.cross_slicing_specs:
             specs += [slicer_lib.SingleSliceSpec(spec=spec) for spec in (crossed.baseline_spec, *crossed.slicing_specs)]
@@ -48,14 +66,18 @@ class Slicer:
             ValueError: a column holds what TFMA cannot slice by.
         """
         numbers = np.zeros((rows, len(self._specs)), np.int64)
+        columns: dict[str, list[_Column]] = {}
         for index, spec in enumerate(self._specs):
             known, keys = self._numbers[index], self._keys[index]
-            for row, cell in enumerate(self._cells(spec, extracts, rows)):
+            cells, of_row = _combined(self._columns(spec, extracts, columns), rows)
+            of_cell = np.zeros(len(cells), np.int64)
+            for place, cell in enumerate(cells):
                 number = known.get(cell)
                 if number is None:
                     number = known[cell] = len(keys)
                     keys.append(_keys(spec, cell))
-                numbers[row, index] = number
+                of_cell[place] = number
+            numbers[:, index] = of_cell[of_row]
         return numbers
 
     def rows(self, combinations: np.ndarray) -> Iterator[tuple[SliceKey, np.ndarray]]:
@@ -75,11 +97,17 @@ class Slicer:
             # Two specs may ask for the same slice, which has each row once.
             yield key, parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))
 
-    def _cells(self, spec: slicer_lib.SingleSliceSpec, extracts: Mapping[str, Any], rows: int) -> Sequence[_Cell]:
-        proto = spec.to_proto()
-        columns = sorted({*proto.feature_keys, *proto.feature_values})
-        cells = [_column(features, name) for name in columns for features in self._sources(extracts, name)]
-        return list(zip(*cells, strict=True)) if cells else [()] * rows
+    def _columns(
+        self, spec: slicer_lib.SingleSliceSpec, extracts: Mapping[str, Any], known: dict[str, list[_Column]]
+    ) -> list[_Column]:
+        """What a spec slices by; ``known`` keeps the columns of a batch, which several specs may name."""
+        proto, found = spec.to_proto(), []
+        for name in sorted({*proto.feature_keys, *proto.feature_values}):
+            if name not in known:
+                sources = self._sources(extracts, name)
+                known[name] = [_column(name, source[name], self._edges.get(name)) for source in sources]
+            found += known[name]
+        return found
 
     def _sources(self, extracts: Mapping[str, Any], column: str) -> list[Mapping[str, Any]]:
         """Where TFMA looks for a column: in the transformed features of all models, else in the raw ones."""
@@ -92,20 +120,66 @@ class Slicer:
         return found or ([raw] if raw.get(column) is not None else [])
 
 
-def _column(features: Mapping[str, Any], name: str) -> list[tuple[str, tuple[Any, ...]]]:
-    """Of each row the column's name and values."""
-    values = features[name]
+def _combined(columns: Sequence[_Column], rows: int) -> tuple[list[_Cell], np.ndarray]:
+    """The distinct combinations of values, and which each row has."""
+    if not columns:
+        return [()], np.zeros(rows, np.int64)
+    if len(columns) == 1:
+        [column] = columns
+        return [((column.name, values),) for values in column.distinct], column.of_row
+    distinct, of_row = np.unique(np.stack([column.of_row for column in columns], 1), axis=0, return_inverse=True)
+    cells = [
+        tuple((column.name, column.distinct[code]) for column, code in zip(columns, codes, strict=True))
+        for codes in distinct.tolist()
+    ]
+    return cells, of_row.reshape(-1)
+
+
+def _column(name: str, values: Any, edges: Sequence[float] | None) -> _Column:
+    column = _distinct(name, values)
+    if edges is None:
+        return column
+    return _Column(name, tuple(_buckets(found, edges) for found in column.distinct), column.of_row)
+
+
+def _distinct(name: str, values: Any) -> _Column:
+    """The distinct values of a column, and which each row has; a row may have none, or several."""
     if isinstance(values, np.ndarray):
-        return [(name, tuple(row)) for row in values.reshape(len(values), -1).tolist()]
+        flat = values.reshape(len(values), -1)
+        return _one_each(name, flat[:, 0]) if flat.shape[1] == 1 else _any(name, map(tuple, flat.tolist()))
     if isinstance(values, types.RaggedTensorValue):
-        flat, bounds = values.values.tolist(), values.nested_row_splits[0].tolist()
-        return [(name, tuple(flat[start:end])) for start, end in zip(bounds[:-1], bounds[1:], strict=True)]
+        held, bounds = values.values.tolist(), values.nested_row_splits[0].tolist()
+        return _any(name, (tuple(held[start:end]) for start, end in itertools.pairwise(bounds)))
     if isinstance(values, types.VarLenTensorValue | types.SparseTensorValue):
-        cells: list[list[Any]] = [[] for _ in range(int(values.dense_shape[0]))]
-        for row, value in zip(values.indices[:, 0].tolist(), values.values.tolist(), strict=True):
+        rows, owners = int(values.dense_shape[0]), values.indices[:, 0]
+        if len(np.unique(owners)) == len(owners):
+            some = _one_each(name, values.values)
+            of_row = np.zeros(rows, np.int64)
+            of_row[owners] = some.of_row + 1
+            return _Column(name, ((), *some.distinct), of_row)
+        cells: list[list[Any]] = [[] for _ in range(rows)]
+        for row, value in zip(owners.tolist(), values.values.tolist(), strict=True):
             cells[row].append(value)
-        return [(name, tuple(cell)) for cell in cells]
+        return _any(name, map(tuple, cells))
     raise ValueError(f"slices: column {name!r} holds {type(values).__name__}, by which TFMA cannot slice")
+
+
+def _one_each(name: str, values: np.ndarray) -> _Column:
+    distinct, of_row = np.unique(values, return_inverse=True)
+    return _Column(name, tuple((value,) for value in distinct.tolist()), of_row.reshape(-1))
+
+
+def _any(name: str, cells: Iterable[tuple[Any, ...]]) -> _Column:
+    places: dict[tuple[Any, ...], int] = {}
+    of_row = [places.setdefault(cell, len(places)) for cell in cells]
+    return _Column(name, tuple(places), np.asarray(of_row, np.int64))
+
+
+def _buckets(values: tuple[Any, ...], edges: Sequence[float]) -> tuple[str, ...]:
+    """The names of the buckets that numbers are in; NaN is in none."""
+    names = (f"below {edges[0]:g}", *(f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)))
+    names = (*names, f"{edges[-1]:g} or more")
+    return tuple(dict.fromkeys(names[bisect.bisect(edges, value)] for value in values if value == value))
 
 
 def _keys(spec: slicer_lib.SingleSliceSpec, cell: _Cell) -> list[SliceKey]:

@@ -14,11 +14,11 @@ from tensorflow_model_analysis.evaluators import metrics_plots_and_validations_e
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator import replicates
 from components.evaluator.combiners import KINDS
 from components.evaluator.combiners.combiner import BatchCombiner
 from components.evaluator.combiners.row_by_row import RowByRow
-from components.evaluator.rows import Rows, concatenate, from_extracts
+from components.evaluator.replicates import counts as draw
+from components.evaluator.rows import Rows, all_finite, concatenate, from_extracts
 from components.evaluator.slices import SliceKey, Slicer
 
 # Rows per block: numpy's overhead per slice is then small, and a block of 1,000 columns stays within some 100 MB.
@@ -83,9 +83,9 @@ class Computations:
         for combiner in self.combiners:
             combiner.setup()
 
-    def of_block(self, rows: Rows, slicer: Slicer) -> Iterator[tuple[SliceKey, SliceStatistics]]:
+    def of_block(self, rows: Rows, slicer: Slicer, *, replicates: int) -> Iterator[tuple[SliceKey, SliceStatistics]]:
         """The statistics of a block by slice."""
-        counts = replicates.counts(rows.hashes, len(rows))
+        counts = draw(rows.hashes, len(rows), replicates)
         added = [combiner.of_rows(rows) for combiner in self.combiners]
         for key, indices in slicer.rows(rows.combinations):
             drawn = counts[indices]
@@ -124,18 +124,27 @@ class ExtractStatistics(beam.DoFn):
     Args:
         computations: what to compute.
         config: names slices and outputs.
-        replicated: whether to draw replicates.
+        replicates: how many to draw; 0 for none.
+        edges: see `Slicer`.
     """
 
-    def __init__(self, computations: Computations, config: config_pb2.EvalConfig, *, replicated: bool):
+    def __init__(
+        self,
+        computations: Computations,
+        config: config_pb2.EvalConfig,
+        *,
+        replicates: int,
+        edges: Mapping[str, Sequence[float]],
+    ):
         self._computations = computations
         self._config = config
-        self._replicated = replicated
+        self._replicates = replicates
+        self._edges = edges
 
     def setup(self) -> None:
         """See Beam."""
         self._computations.setup()
-        self._slicer = Slicer(self._config)
+        self._slicer = Slicer(self._config, self._edges)
 
     def start_bundle(self) -> None:
         """See Beam."""
@@ -143,13 +152,18 @@ class ExtractStatistics(beam.DoFn):
         self._found: dict[SliceKey, SliceStatistics] = {}
 
     def process(self, extracts: Mapping[str, Any]) -> None:
-        """See Beam. Rows of small batches are collected first."""
+        """See Beam. Rows of small batches are collected first.
+
+        A batch with predictions that are not finite is left out: they have no metrics, and the Evaluator refuses them.
+        """
+        if not all_finite(extracts, self._config):
+            return
         length = len(extracts[constants.INPUT_KEY])
         rows = from_extracts(
             extracts,
             self._config,
             combinations=self._slicer.combinations(extracts, length),
-            hashed=self._replicated,
+            hashed=self._replicates > 0,
         )
         self._pending.append(replace(rows, extracts=(extracts,)) if self._computations.row_by_row else rows)
         if sum(map(len, self._pending)) >= _BLOCK:
@@ -165,7 +179,7 @@ class ExtractStatistics(beam.DoFn):
 
     def _add_block(self) -> None:
         rows, self._pending = concatenate(self._pending), []
-        for key, statistics in self._computations.of_block(rows, self._slicer):
+        for key, statistics in self._computations.of_block(rows, self._slicer, replicates=self._replicates):
             known = self._found.get(key)
             self._found[key] = statistics if known is None else self._computations.merge(known, statistics)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
@@ -36,6 +39,47 @@ def metrics_by_slice(evaluation_uri: str, model_name: str) -> Table:
             if entry.value.WhichOneof("type") == "double_value":
                 table.setdefault(name, {})[key.name] = entry.value.double_value.value
     return dict(sorted(table.items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """What an evaluation says.
+
+    Attributes:
+        candidate: metrics of the candidate by slice, as `metrics_by_slice` returns them.
+        baseline: those of the baseline; empty without one.
+        columns: of each slice the columns; none of `ALL_EXAMPLES`.
+    """
+
+    candidate: Table
+    baseline: Table
+    columns: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def read(cls, evaluation_uri: str) -> Evaluated:
+        """That of a ModelEvaluation artifact's folder."""
+        return cls(
+            candidate=metrics_by_slice(evaluation_uri, CANDIDATE),
+            baseline=metrics_by_slice(evaluation_uri, BASELINE),
+            columns={
+                slice_name(record.slice_key): tuple(single.column for single in record.slice_key.single_slice_keys)
+                for record in tfma.load_metrics(evaluation_uri)
+            },
+        )
+
+    def large(self, sliced: Sequence[str] | None, *, min_slice_size: int) -> Table:
+        """The candidate's metrics in the slices that a limit applies to.
+
+        Args:
+            sliced: columns of the limit; None for all examples.
+            min_slice_size: examples per slice below which it does not.
+        """
+        return {
+            name: metrics
+            for name, metrics in self.candidate.items()
+            if sorted(self.columns[name]) == sorted(sliced or ())
+            and (name == ALL_EXAMPLES or metrics[EXAMPLE_COUNT] >= min_slice_size)
+        }
 
 
 def slice_name(slice_key: metrics_for_slice_pb2.SliceKey) -> str:

@@ -17,26 +17,24 @@ from tfx.components.evaluator import constants
 from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
-from components.annotations import InputArtifact, OptionalInputArtifact, Parameter
-from components.gates.evaluation import (
-    BASELINE,
-    CANDIDATE,
-    EXAMPLE_COUNT,
-    Table,
-    at_least,
-    at_most,
-    metrics_by_slice,
-    slice_name,
-)
+from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
+from components.gates.evaluation import Evaluated, at_least, at_most, slice_name
+from components.gates.model.bounds import Bounds, bound_failures
+from components.gates.model.policy import Policy
+from components.gates.model.prediction_check import prediction_findings
+from components.gates.model.predictions import AllPredictions
+from components.gates.model.served_check import served_findings
+from components.gates.model.slice_check import slice_findings
+from components.gates.model.verdict import bless, overridden
 from components.refusal import GateRefused
 from trainer.export.model_artifact import is_empty
 
 
 class SliceLimits(TypedDict):
-    """Limits on one metric in every slice of a feature; None is no limit."""
+    """Limits on one metric in every slice of a feature, or of several that are crossed; None is no limit."""
 
     metric: str
-    slice: str
+    slice: list[str]
     min: float | None
     max: float | None
     max_drop: float | None
@@ -51,37 +49,60 @@ _NO_VALUE = "cannot be computed (are all labels equal, or is a class missing?)"
 def ModelGate(  # noqa: N802 (TFX names components as classes)
     evaluation: InputArtifact[standard_artifacts.ModelEvaluation],
     blessing: InputArtifact[standard_artifacts.ModelBlessing],
+    verdict: OutputArtifact[standard_artifacts.ModelBlessing],
     slice_thresholds: Parameter[str],
     min_slice_size: Parameter[int],
     first_run: Parameter[str],
+    policy: Parameter[str],
+    bounds: Parameter[str] = "",
     baseline: OptionalInputArtifact[standard_artifacts.Model] = None,
+    served_evaluation: OptionalInputArtifact[standard_artifacts.ModelEvaluation] = None,
+    on_platform: Parameter[int] = 0,
+    bless_anyway: Parameter[str] = "",
 ) -> None:
-    """Refuse the candidate if it misses a threshold.
+    """Refuse the candidate if it misses a threshold, or if its predictions or the served model's show a fault.
 
     Args:
         evaluation: the Evaluator's metrics.
         blessing: the Evaluator's verdict on all examples.
+        verdict: the final one, with what is worth knowing about a candidate that passes.
         slice_thresholds: JSON list of `SliceLimits`.
         min_slice_size: examples per slice below which no limit applies.
         first_run: ``absolute_only`` lets a first model pass on its own thresholds; ``refuse`` refuses any first model.
+        policy: a `components.gates.model.policy.Policy` as JSON.
+        bounds: a `components.gates.model.bounds.Bounds` as JSON, to judge limits by the bounds of intervals, too; empty
+            to judge by the figures alone.
         baseline: the last blessed model; None or an artifact without files in a first run.
+        served_evaluation: metrics of the run that pushed the baseline; None if they are not known.
+        on_platform: whether this runs where nothing can find those.
+        bless_anyway: why a candidate passes that would be refused; ML Metadata keeps it. Empty to refuse.
 
     Raises:
-        GateRefused: the candidate misses a threshold; names the metric, slice, value and limit of the first failures.
+        GateRefused: names the first reasons; for a threshold the metric, slice, value and limit.
     """
-    blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
-    failures = [] if blessed else evaluator_failures(tfma.load_validation_result(evaluation.uri))
-    failures += slice_failures(
-        json.loads(slice_thresholds),
-        candidate=metrics_by_slice(evaluation.uri, CANDIDATE),
-        baseline=metrics_by_slice(evaluation.uri, BASELINE),
-        min_slice_size=min_slice_size,
-    )
+    judged = Evaluated.read(evaluation.uri)
+    pushed = Evaluated.read(served_evaluation.uri) if served_evaluation else None
+    limits = Policy.model_validate_json(policy)
+    found = [
+        *prediction_findings(AllPredictions.load(evaluation.uri), limits),
+        *served_findings(judged, pushed, limits, on_platform=bool(on_platform)),
+        *(slice_findings(judged, pushed, min_slice_size=min_slice_size) if pushed else ()),
+    ]
+    failures = [each.text for each in found if each.refuses]
+    if blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) != constants.BLESSED_VALUE:
+        failures += evaluator_failures(tfma.load_validation_result(evaluation.uri))
+    failures += slice_failures(json.loads(slice_thresholds), judged, min_slice_size=min_slice_size)
+    if bounds:
+        by_bounds = Bounds.model_validate_json(bounds)
+        missed = bound_failures(by_bounds, evaluation.uri, judged, min_slice_size=min_slice_size)
+        failures += [text for what, text in missed if not any(each.startswith(f"{what} ") for each in failures)]
     if (baseline is None or is_empty(baseline.uri)) and first_run == "refuse":
         failures.append("there is no blessed model to compare with, and gates.evaluation.first_run is 'refuse'")
-    if failures:
+    if failures and not bless_anyway:
         more = f" (and {len(failures) - _SHOWN_FAILURES} more)" if len(failures) > _SHOWN_FAILURES else ""
         raise GateRefused("; ".join(failures[:_SHOWN_FAILURES]) + more)
+    notices = [overridden(text, bless_anyway) for text in failures]
+    bless(verdict, like=blessing, notices=[*notices, *(each.text for each in found if not each.refuses)])
 
 
 def evaluator_failures(result: validation_result_pb2.ValidationResult) -> list[str]:
@@ -94,28 +115,22 @@ def evaluator_failures(result: validation_result_pb2.ValidationResult) -> list[s
     return texts or ["the Evaluator did not bless the model and gave no reason"]
 
 
-def slice_failures(
-    thresholds: Sequence[SliceLimits], *, candidate: Table, baseline: Table, min_slice_size: int
-) -> list[str]:
+def slice_failures(thresholds: Sequence[SliceLimits], evaluated: Evaluated, *, min_slice_size: int) -> list[str]:
     """The slices that miss their limits: one text per slice and limit.
 
     Args:
-        thresholds: the limits, each for all slices of one feature.
-        candidate: the candidate's metrics by slice.
-        baseline: the last blessed model's metrics by slice; empty in a first run.
+        thresholds: the limits, each for all slices of one feature, or of several that are crossed.
+        evaluated: the metrics of candidate and baseline.
         min_slice_size: examples per slice below which the slice is skipped; a limit that applies to no slice fails.
     """
     failures = []
     for threshold in thresholds:
-        slices = {
-            name: metrics
-            for name, metrics in candidate.items()
-            if name.startswith(f"{threshold['slice']}=") and metrics[EXAMPLE_COUNT] >= min_slice_size
-        }
+        slices = evaluated.large(threshold["slice"], min_slice_size=min_slice_size)
         if not slices:
-            failures.append(f"{threshold['slice']} has no slice of at least {min_slice_size} examples for its limit")
+            sliced = ", ".join(threshold["slice"])
+            failures.append(f"{sliced} has no slice of at least {min_slice_size} examples for its limit")
         for name, metrics in slices.items():
-            failures.extend(_slice_failures(threshold, name, metrics, baseline.get(name, {})))
+            failures.extend(_slice_failures(threshold, name, metrics, evaluated.baseline.get(name, {})))
     return failures
 
 

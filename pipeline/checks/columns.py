@@ -18,6 +18,7 @@ _NUMBER = ("INT", "FLOAT")
 _TYPES = {
     "label.above.column": _NUMBER,
     "example_weight": _NUMBER,
+    "gates.evaluation.slices (edges)": _NUMBER,
     # A hash of a number with a fraction says little.
     "data.splits (by column)": ("INT", "BYTES"),
 }
@@ -88,8 +89,10 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
     yield from (("data.where", column) for column in dict.fromkeys(config.data.where_columns()))
     if isinstance(config.data.splits, (ByColumn, ByTime, ByValue)):
         yield f"data.splits (by {config.data.splits.by})", config.data.splits.column
-    for column in config.gates.evaluation.slices:
+    for column in config.gates.evaluation.slice_columns():
         yield "gates.evaluation.slices", column
+    for column in config.gates.evaluation.edges():
+        yield "gates.evaluation.slices (edges)", column
 
 
 def _check_cells(config: Config) -> None:

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 from trainer.parameters import Task
 
+# The option that is a whole number.
+TOP_K = "k"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -17,18 +20,32 @@ class Metric:
 
     Attributes:
         tfma_class: the class that computes it, of TFMA or of Keras.
+        module: of one of our own.
         options: the class's options.
         higher_is_better: False for errors and losses.
         threshold: name of the option that says from which probability on a row is called positive.
+        at: name of the option that a limit gives as ``at``: a share, or a whole number for ``k``.
         per_class: computed for each class against the rest, then averaged with equal weights. It has no value where a
             class is missing, so it is for all examples only.
     """
 
     tfma_class: str
+    module: str = ""
     options: Mapping[str, int] = field(default_factory=dict)
     higher_is_better: bool = True
     threshold: str | None = None
+    at: str | None = None
     per_class: bool = False
+
+    def problem_at(self, at: float | None) -> str | None:
+        """Why the metric cannot be computed at a limit's ``at``; None where it can."""
+        if self.at is None:
+            return None if at is None else "it has no such option; leave it out"
+        if at is None:
+            return f"say at which {self.at}, such as {'at: 3' if self.at == TOP_K else 'at: 0.8'}"
+        if self.at == TOP_K:
+            return None if at >= 1 and at == int(at) else f"{at:g} is no number of classes"
+        return None if 0 < at < 1 else f"{at:g} is no share between 0 and 1"
 
 
 # TFMA's default of 10,000 thresholds costs seconds with many slices; 2,000 give the same four digits.
@@ -41,9 +58,15 @@ METRICS: Mapping[Task, Mapping[str, Metric]] = {
         "accuracy": Metric(tfma_class="BinaryAccuracy", threshold="threshold"),
         "precision": Metric(tfma_class="Precision", threshold="thresholds"),
         "recall": Metric(tfma_class="Recall", threshold="thresholds"),
+        "precision_at_recall": Metric(tfma_class="PrecisionAtRecall", options=_THRESHOLDS, at="recall"),
+        "recall_at_precision": Metric(tfma_class="RecallAtPrecision", options=_THRESHOLDS, at="precision"),
+        "calibration_error": Metric(
+            tfma_class="CalibrationError", module="components.evaluator.calibration_error", higher_is_better=False
+        ),
     },
     "multiclass": {
         "accuracy": Metric(tfma_class="SparseCategoricalAccuracy"),
+        "top_k_accuracy": Metric(tfma_class="SparseTopKCategoricalAccuracy", at=TOP_K),
         # TFMA's own CategoricalCrossEntropy takes one-hot labels, and returns a wrong number for class ids.
         "cross_entropy": Metric(tfma_class="SparseCategoricalCrossentropy", higher_is_better=False),
         "auc": Metric(tfma_class="AUC", options=_THRESHOLDS, per_class=True),
@@ -72,4 +95,11 @@ PRIMARY: Mapping[Task, str] = {
     "binary": "accuracy",
     "multiclass": "accuracy",
     "regression": "mean_absolute_error",
+}
+
+# What tells that a served model no longer fits the data. Cross entropy has no upper end.
+SERVED: Mapping[Task, tuple[str, ...]] = {
+    "binary": ("auc", "accuracy"),
+    "multiclass": ("accuracy",),
+    "regression": ("mean_absolute_error",),
 }

@@ -1,20 +1,23 @@
-"""TFMA's EvalConfig from the evaluation gate's configuration."""
+"""TFMA's EvalConfig and ModelGate's policy from the evaluation gate's configuration."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import config_pb2
 
 from components.gates.evaluation import at_least, at_most
+from components.gates.model.bounds import Bounds
+from components.gates.model.policy import Policy
 from pipeline.config.gates.evaluation import EvaluationGate, Threshold
-from pipeline.config.metrics import METRICS, SHOWN
+from pipeline.config.metrics import METRICS, SERVED, SHOWN, TOP_K, Metric
 from trainer.export.saved_model import TRANSFORM_FEATURES
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.models.heads import head_of
-from trainer.parameters import Label
+from trainer.parameters import Label, Task
 
 
 def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config_pb2.EvalConfig:
@@ -41,19 +44,58 @@ def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config
         ],
         slicing_specs=[
             config_pb2.SlicingSpec(),
-            *(config_pb2.SlicingSpec(feature_keys=[name]) for name in gate.slices),
+            *(config_pb2.SlicingSpec(feature_keys=columns) for columns in gate.sliced()),
         ],
         metrics_specs=_metrics_specs(gate.thresholds, label),
+        options=_intervals() if gate.confidence else None,
     )
 
 
-def _metrics_specs(thresholds: Iterable[Threshold], label: Label) -> list[config_pb2.MetricsSpec]:
+def bounds(gate: EvaluationGate) -> Bounds | None:
+    """What ModelGate judges by the bounds of intervals; None to judge by the figures alone."""
+    if gate.confidence is None or gate.confidence.judge == "point":
+        return None
+    return Bounds(level=gate.confidence.level, thresholds=tuple(each.limits() for each in gate.thresholds))
+
+
+def _intervals() -> config_pb2.Options:
+    options = config_pb2.Options()
+    options.compute_confidence_intervals.value = True
+    options.confidence_intervals.method = config_pb2.ConfidenceIntervalOptions.POISSON_BOOTSTRAP
+    return options
+
+
+def policy(gate: EvaluationGate, task: Task) -> Policy:
+    """What ModelGate is to know of predictions and of the served model.
+
+    Args:
+        gate: the limits.
+        task: the label's.
+    """
+    return Policy(
+        probabilities=task != "regression",
+        constant_predictions=gate.constant_predictions,
+        distance_warn=gate.distance_warn,
+        distance_refuse=gate.distance_refuse,
+        served_metrics=SERVED[task],
+        served_max_drop=gate.served_max_drop,
+        served_max_rise=gate.served_max_rise,
+    )
+
+
+def _metrics_specs(thresholds: Sequence[Threshold], label: Label) -> list[config_pb2.MetricsSpec]:
     table = METRICS[label.task]
-    names = dict.fromkeys([*SHOWN[label.task], *(threshold.metric for threshold in thresholds)])
-    overall = {threshold.metric: threshold for threshold in thresholds if threshold.slice is None}
+    # What is asked of a metric, by its name in results.
+    asked = {name: (name, None) for name in SHOWN[label.task]}
+    asked |= {threshold.name: (threshold.metric, threshold.at) for threshold in thresholds}
+    overall = {threshold.name: threshold for threshold in thresholds if threshold.slice is None}
 
     def configs(*, per_class: bool) -> list[config_pb2.MetricConfig]:
-        return [_metric(name, overall.get(name), label) for name in names if table[name].per_class is per_class]
+        return [
+            _metric(name, table[metric], overall.get(name), at=at, label=label)
+            for name, (metric, at) in asked.items()
+            if table[metric].per_class is per_class
+        ]
 
     # The size of a slice is its number of examples, regardless of their weights.
     count = config_pb2.MetricsSpec(metrics=[config_pb2.MetricConfig(class_name="ExampleCount")])
@@ -69,12 +111,15 @@ def _metrics_specs(thresholds: Iterable[Threshold], label: Label) -> list[config
     return specs
 
 
-def _metric(name: str, threshold: Threshold | None, label: Label) -> config_pb2.MetricConfig:
-    metric = METRICS[label.task][name]
-    options = {"name": name, **metric.options}
+def _metric(
+    name: str, metric: Metric, threshold: Threshold | None, *, at: float | None, label: Label
+) -> config_pb2.MetricConfig:
+    options: dict[str, Any] = {"name": name, **metric.options}
     if metric.threshold and isinstance(label.threshold, float):
         options[metric.threshold] = label.threshold
-    config = config_pb2.MetricConfig(class_name=metric.tfma_class, config=json.dumps(options))
+    if metric.at and at is not None:
+        options[metric.at] = int(at) if metric.at == TOP_K else at
+    config = config_pb2.MetricConfig(class_name=metric.tfma_class, module=metric.module, config=json.dumps(options))
     if threshold is not None:
         # A plain ``threshold`` would apply to every slice; the empty slicing spec stands for all examples.
         config.per_slice_thresholds.append(

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.types.channel import Channel
+from tfx.types.standard_artifacts import ModelEvaluation, PushedModel
 
 from components.evaluator.component import Evaluator
 from components.gates.infra_validator import InfraValidator
 from components.gates.model_gate import ModelGate
 from components.gates.reference_gate import ReferenceGate
+from components.push.served_evaluation import ServedEvaluationStrategy
 from components.reference.component import Reference
 from pipeline.nodes import own_gates
 from pipeline.nodes.champion import BASELINE, champion_node
-from pipeline.nodes.eval_config import eval_config
+from pipeline.nodes.eval_config import bounds, eval_config, policy
 from pipeline.nodes.graph import Graph
 from pipeline.sources import source_digest
 
@@ -33,6 +37,8 @@ def add_evaluation(graph: Graph) -> None:
             baseline_model=baseline.outputs["model"],
             eval_config=eval_config(gate, label=config.label, weighted=config.example_weight is not None),
             schema=graph.output("SchemaGen.schema"),
+            replicates=gate.confidence.replicates if gate.confidence else None,
+            edges=gate.edges(),
         )
     )
     reference = _reference(graph)
@@ -42,10 +48,15 @@ def add_evaluation(graph: Graph) -> None:
             blessing=evaluator.outputs["blessing"],
             baseline=baseline.outputs["model"],
             slice_thresholds=json.dumps(
-                [threshold.model_dump() for threshold in gate.thresholds if threshold.slice is not None]
+                [threshold.limits() for threshold in gate.thresholds if threshold.slice is not None]
             ),
             min_slice_size=gate.min_slice_size,
             first_run=gate.first_run,
+            bounds=by_bounds.model_dump_json() if (by_bounds := bounds(gate)) else "",
+            policy=policy(gate, config.label.task).model_dump_json(),
+            on_platform=int(config.platform is not None),
+            bless_anyway=graph.bless_anyway,
+            **_served_evaluation(graph, baseline),
         ),
         gate=True,
     )
@@ -58,9 +69,25 @@ def add_evaluation(graph: Graph) -> None:
             evaluation=evaluator.outputs["evaluation"],
             reference=reference.outputs["reference"],
             refuse=gate.reference_refuse,
+            bless_anyway=graph.bless_anyway,
         )
         reference_gate.add_upstream_node(model_gate)
         graph.before_push.append(graph.add(reference_gate, gate=True))
+
+
+def _served_evaluation(graph: Graph, baseline: BaseNode) -> dict[str, Channel]:
+    """What the baseline reached when it was pushed; a platform has no resolver that could find it."""
+    if graph.config.platform is not None:
+        return {}
+    resolver = Resolver(
+        strategy_class=ServedEvaluationStrategy,
+        # Of that node alone: others write evaluations, too, such as of TF Lite files.
+        evaluation=Channel(type=ModelEvaluation, producer_component_id="Evaluator", output_key="evaluation"),
+        pushed_model=Channel(type=PushedModel),
+        model=baseline.outputs["model"],
+    ).with_id("ServedEvaluation")
+    graph.add(resolver, uncached=True)
+    return {"served_evaluation": resolver.outputs["evaluation"]}
 
 
 def _reference(graph: Graph) -> BaseNode | None:

@@ -19,17 +19,20 @@ class Graph(Mapping[str, BaseNode]):
 
     Args:
         config: the pipeline.
+        bless_anyway: why this run pushes a model that ModelGate or ReferenceGate would refuse; empty to refuse.
 
     Attributes:
         config: the pipeline.
+        bless_anyway: see above.
         places: paths and URIs of the pipeline.
         gates: ids of the nodes that refuse by ending the run.
         uncached: ids of the nodes that decide or act, and run in every run; all gates are among them.
         before_push: nodes that the push waits for, though it reads none of their outputs.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, *, bless_anyway: str = ""):
         self.config = config
+        self.bless_anyway = bless_anyway
         self.places: Places = places(config)
         self.gates: list[str] = []
         self.uncached: list[str] = []

@@ -10,7 +10,7 @@ def add_push(graph: Graph) -> None:
     """Pusher."""
     pusher = Pusher(
         model=graph.output("Trainer.model"),
-        model_blessing=graph.output("Evaluator.blessing"),
+        model_blessing=graph.output("ModelGate.verdict"),
         infra_blessing=graph.output("InfraValidator.blessing"),
         base_directory=graph.places.serving,
         champion=graph.places.champion or "",

@@ -13,6 +13,7 @@ from components.example_gen.rows.counts import RowCounts
 from components.gates.data.data_gate import find_anomalies
 from components.gates.data.findings import read_notices
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
+from components.gates.model.intervals import Intervals, intervals_by_slice
 from components.reference.component import load as load_reference
 from pipeline.report.hyperparameters import tuned  # part: tuner
 from pipeline.running import metadata
@@ -35,6 +36,8 @@ class Results:
         anomalies: all that ExampleValidator found, of any severity.
         candidate: metrics by slice (``""`` is all examples), by name.
         baseline: the same of the last blessed model; empty in a first run.
+        intervals: of the candidate's metrics, by slice and name; empty without `gates.evaluation.confidence`.
+        changes: of their differences from the baseline's.
         reference: metrics of boosted trees on all eval examples; empty without a reference.
         version: the served version.
         newly_pushed: False where that version already held the same files.
@@ -42,6 +45,7 @@ class Results:
         model_run_uri: the ModelRun artifact's folder.
         examples_uri: the Examples artifact's folder.
         notices: what the data gate found worth knowing.
+        model_notices: what ModelGate and ReferenceGate did.
         notes: lines of optional nodes for the summary, each a label and a text.
     """
 
@@ -55,13 +59,22 @@ class Results:
     model_run_uri: str
     examples_uri: str
     left_out: str = ""
+    intervals: Intervals = field(default_factory=dict)
+    changes: Intervals = field(default_factory=dict)
     reference: SliceMetrics = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    model_notices: tuple[str, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def read(metadata_file: Path, *, run_id: str) -> Results:
-    """Collect the results of a run that ended with a push."""
+def read(metadata_file: Path, *, run_id: str, level: float) -> Results:
+    """Collect the results of a run that ended with a push.
+
+    Args:
+        metadata_file: of the pipeline.
+        run_id: the run.
+        level: of the intervals, if the Evaluator computed any.
+    """
     outputs = metadata.output_artifacts(metadata.open_store(metadata_file), run_id=run_id)
     pushed = outputs["Pusher", "pushed_model"]
     rows = count_rows(outputs["StatisticsGen", "statistics"].uri)
@@ -75,6 +88,8 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
         ),
         candidate=metrics_by_slice(evaluation, CANDIDATE),
         baseline=metrics_by_slice(evaluation, BASELINE),
+        intervals=intervals_by_slice(evaluation, level=level),
+        changes=intervals_by_slice(evaluation, level=level, of_change=True),
         version=int(pushed.custom_properties["pushed_version"].string_value),
         newly_pushed=bool(pushed.custom_properties["newly_pushed"].int_value),
         model_uri=outputs["Trainer", "model"].uri,
@@ -83,10 +98,16 @@ def read(metadata_file: Path, *, run_id: str) -> Results:
         reference=load_reference(outputs["Reference", "reference"].uri)
         if ("Reference", "reference") in outputs
         else {},
-        notices=read_notices(gate.uri) if (gate := outputs.get(("DataGate", "notices"))) else (),
+        notices=_notices(outputs, "DataGate", "notices"),
+        model_notices=_notices(outputs, "ModelGate", "verdict") + _notices(outputs, "ReferenceGate", "notices"),
         left_out=ingested.left_out() if ingested else "",
         notes=tuple(note for note in (line(outputs) for line in _NOTES) if note),
     )
+
+
+def _notices(outputs: Mapping[tuple[str, str], metadata_store_pb2.Artifact], node: str, output: str) -> tuple[str, ...]:
+    gate = outputs.get((node, output))
+    return read_notices(gate.uri) if gate else ()
 
 
 def count_rows(statistics_uri: str) -> dict[str, int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT
+from components.gates.model.intervals import Interval
 from components.gates.reference_gate import compare
 from pipeline.config.config import Config
 from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
@@ -38,12 +39,14 @@ def lines(
     for notice in results.notices:
         yield _line("notice", notice)
     task = config.label.task
-    yield _line("model", _metrics(results.candidate[ALL_EXAMPLES], task) + "  on all eval examples")
+    yield _line("model", _metrics(results, ALL_EXAMPLES, task) + "  on all eval examples")
     worst = next(iter(worst_first(results.candidate, task, min_size=config.gates.evaluation.min_slice_size)), None)
     if worst:
         count = results.candidate[worst][EXAMPLE_COUNT]
-        yield _line("worst slice", f"{_metrics(results.candidate[worst], task)}  where {worst} ({count:,.0f} examples)")
+        yield _line("worst slice", f"{_metrics(results, worst, task)}  where {worst} ({count:,.0f} examples)")
     yield _line("blessed", _comparison(results, task))
+    for notice in results.model_notices:
+        yield _line("notice", notice)
     if results.reference:
         yield _line("reference", reference_words(config, results))
     for label, text in results.notes:
@@ -80,15 +83,25 @@ def _anomalies(anomalies: Sequence[str]) -> str:
     return f"{len(anomalies)} anomalies, all allowed: {anomalies[0]}"
 
 
-def _metrics(row: SliceMetrics, task: Task) -> str:
-    return "  ".join(f"{name} {row[name]:.4f}" for name in SHOWN[task])
+def _metrics(results: Results, name: str, task: Task) -> str:
+    row, intervals = results.candidate[name], results.intervals.get(name, {})
+    return "  ".join(f"{metric} {row[metric]:.4f}{_between(intervals.get(metric))}" for metric in SHOWN[task])
+
+
+def _between(interval: Interval | None, *, signed: bool = False) -> str:
+    if interval is None:
+        return ""
+    form = "+.4f" if signed else ".4f"
+    return f" ({interval.low:{form}} to {interval.high:{form}})"
 
 
 def _comparison(results: Results, task: Task) -> str:
     if not results.baseline:
         return "there was no other model to compare with" + (": the first run" if results.newly_pushed else "")
+    now, before = results.candidate[ALL_EXAMPLES], results.baseline[ALL_EXAMPLES]
+    changes = results.changes.get(ALL_EXAMPLES, {})
     return "  ".join(
-        f"{name} {results.candidate[ALL_EXAMPLES][name]:.4f} against {results.baseline[ALL_EXAMPLES][name]:.4f}"
+        f"{name} {now[name]:.4f} against {before[name]:.4f}{_between(changes.get(name), signed=True)}"
         for name in SHOWN[task]
     )
 
@@ -111,7 +124,7 @@ def _push(results: Results) -> str:
 
 
 def _answer(answer: Answer, config: Config) -> str:
-    names = [*config.gates.evaluation.slices, *(config.features.names() if config.features else ())]
+    names = [*config.gates.evaluation.slice_columns(), *(config.features.names() if config.features else ())]
     row = ", ".join(f"{name} {in_words(answer.row[name])}" for name in names[:_SHOWN_COLUMNS] if name in answer.row)
     said = "  ".join(f"{what} {value}" for what, value in answer.said.items())
     return f"{said}  truth {answer.truth}" + (f"  ({row})" if row else "")

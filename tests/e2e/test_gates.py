@@ -36,6 +36,7 @@ NODES = [
     "Trainer",
     "Baseline",
     "Evaluator",
+    "ServedEvaluation",
     "ModelGate",
     "InfraValidator",
     "Pusher",
@@ -132,6 +133,7 @@ def test_second_run_takes_everything_from_the_cache_and_pushes_nothing(project, 
         "ServedData",
         "DataGate",
         "Baseline",
+        "ServedEvaluation",
         "ModelGate",
         "Pusher",
     }
@@ -219,6 +221,36 @@ def test_model_gate_refuses_a_model_worse_than_the_blessed_one(project, first):
     thresholds = "gates.evaluation.thresholds=[{metric: auc, min: 0.1, max_drop: 0.005}]"
     outcome = project.run("--set", "trainer.loop.optimizer.learning_rate=1.0e-5", "--set", thresholds)
     assert_refused(project, outcome, node="ModelGate", reason="from the last blessed model", before=before)
+
+
+def test_what_looks_healthy_is_refused_by_its_predictions(project, first):
+    """NaN about a few of the rows; then a change of units, which the new candidate has learnt."""
+    before = project.served()
+    outcome = project.run("--set", "trainer.run_fn=tests.e2e.nan_for_some.run_fn", "--set", "trainer.loop.epochs=1")
+    reason = "of 4,966 predictions are not finite, such as nan for the row with "
+    assert_refused(project, outcome, node="Evaluator", reason=reason, before=before)
+    outcome = project.run("--set", planted(project, "meters", _meters_instead_of_miles))
+    reason = "of the served model is 0."
+    assert_refused(project, outcome, node="ModelGate", reason=reason, before=before)
+    assert "(gates.evaluation.served_max_drop)" in outcome.err
+
+
+def _meters_instead_of_miles(rows: list[Row]) -> None:
+    for row in rows:
+        row["trip_miles"] = str(round(float(row["trip_miles"]) * 1609)) if row["trip_miles"] else ""
+
+
+def test_a_recorded_reason_pushes_what_model_gate_would_refuse_once(project, first):
+    assert project.run("--bless-anyway", " ").code == 2
+    limit = ("--set", "gates.evaluation.thresholds=[{metric: auc, min: 0.999}]")
+    words = ("--set", "trainer.loop.seed=7", "--set", "trainer.loop.epochs=1", *limit)
+    outcome = project.run(*words, "--bless-anyway", "the old rules ended in May")
+    assert outcome.code == 0, outcome.err
+    notice = "not refused, since --bless-anyway says 'the old rules ended in May': auc of all examples is 0.9"
+    assert f"notice      {notice}" in outcome.out
+    assert notice.replace("'", "&#39;") in (project.folder / "runs/taxi/report/index.html").read_text()
+    before = project.served()
+    assert_refused(project, project.run(*words), node="ModelGate", reason="auc of all examples is 0.9", before=before)
 
 
 def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, first):
@@ -352,7 +384,12 @@ def test_a_part_runs_on_what_an_earlier_run_made(project, first):
     outcome = project.run("--from", "Baseline", "--to", "ModelGate")
     assert outcome.code == 0, outcome.err
     marks = outcome.nodes()
-    assert {node for node in NODES if marks[node] != "·"} == {"Baseline", "Evaluator", "ModelGate"}
+    assert {node for node in NODES if marks[node] != "·"} == {
+        "Baseline",
+        "Evaluator",
+        "ServedEvaluation",
+        "ModelGate",
+    }
 
 
 @pytest.mark.slow

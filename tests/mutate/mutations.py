@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.mutate.lite import LITE_GATE  # part: lite
+from tests.mutate.model_gate import MODEL_GATE
 from tests.mutate.mutation import Mutation
 
 _GATES = "tests/components/gates"
@@ -70,8 +71,8 @@ MUTATIONS = (
     Mutation(
         "ModelGate ignores the Evaluator",
         "components/gates/model_gate.py",
-        "failures = [] if blessed else evaluator_failures",
-        "failures = [] if True else evaluator_failures",
+        "if blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) != constants.BLESSED_VALUE:",
+        "if False:",
         _EVALUATION,
     ),
     Mutation(
@@ -145,6 +146,7 @@ MUTATIONS = (
         _INFRA,
     ),
     LITE_GATE,  # part: lite
+    *MODEL_GATE,
     Mutation(
         "InfraValidator sends no extreme values",
         "serving/inference/unusual_rows.py",

@@ -28,6 +28,8 @@ _SPECS = {
         metrics { class_name: "Precision" config: '{"thresholds": [0.3, 0.6]}' }
         metrics { class_name: "F1Score" }
         metrics { class_name: "PrecisionAtRecall" config: '{"recall": 0.8}' }
+        metrics { class_name: "RecallAtPrecision" config: '{"precision": 0.5}' }
+        metrics { class_name: "CalibrationError" module: "components.evaluator.calibration_error" }
         metrics { class_name: "Calibration" }
         metrics { class_name: "MeanPrediction" }
         metrics { class_name: "WeightedExampleCount" }
@@ -40,6 +42,7 @@ _SPECS = {
       metrics_specs {
         metrics { class_name: "SparseCategoricalAccuracy" LIMITS }
         metrics { class_name: "SparseCategoricalCrossentropy" }
+        metrics { class_name: "SparseTopKCategoricalAccuracy" config: '{"k": 2}' }
         metrics { class_name: "MultiClassConfusionMatrixPlot" }
       }
       metrics_specs {

@@ -5,7 +5,7 @@ import pytest
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import validation_result_pb2
 
-from components.gates.evaluation import slice_name
+from components.gates.evaluation import Evaluated, slice_name
 from components.gates.model_gate import evaluator_failures, slice_failures
 
 pytestmark = pytest.mark.tensorflow
@@ -15,7 +15,7 @@ HOUR = "trip_start_hour"
 
 def threshold(**limits):
     none = dict.fromkeys(("min", "max", "max_drop", "max_rise"))
-    return {"metric": "accuracy", "slice": HOUR, **none, **limits}
+    return {"metric": "accuracy", "slice": [HOUR], **none, **limits}
 
 
 def table(**accuracies):
@@ -29,7 +29,9 @@ def errors(**values):
 
 
 def failures(limits, candidate, baseline=None, min_slice_size=1):
-    return slice_failures([limits], candidate=candidate, baseline=baseline or {}, min_slice_size=min_slice_size)
+    columns = {name: tuple(part.partition("=")[0] for part in name.split(", ") if part) for name in candidate}
+    evaluated = Evaluated(candidate=candidate, baseline=baseline or {}, columns=columns)
+    return slice_failures([limits], evaluated, min_slice_size=min_slice_size)
 
 
 def test_only_the_slices_below_are_named():
@@ -96,6 +98,14 @@ def test_a_metric_without_a_value_fails():
 def test_a_feature_whose_name_begins_alike_is_another_feature():
     candidate = {**table(h1=0.9), f"{HOUR}_local=1": {"accuracy": 0.1, "example_count": 100.0}}
     assert not failures(threshold(min=0.8), candidate)
+
+
+def test_a_crossed_slice_has_limits_of_its_own():
+    crossed = f"day=2, {HOUR}=1"
+    candidate = {**table(h1=0.9), crossed: {"accuracy": 0.1, "example_count": 100.0}}
+    assert not failures(threshold(min=0.8), candidate)
+    [text] = failures({**threshold(min=0.8), "slice": [HOUR, "day"]}, candidate)
+    assert text == f"accuracy of {crossed} is 0.1000, below the minimum 0.8"
 
 
 def test_the_evaluator_s_failures_are_put_in_words():

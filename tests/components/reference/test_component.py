@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
+from components.gates.data.findings import read_notices
 from components.gates.evaluation import ALL_EXAMPLES
 from components.gates.reference_gate import ReferenceGate, compare
 from components.reference.component import Reference, load, load_trivial
@@ -86,8 +87,17 @@ def test_a_model_that_is_much_worse_is_refused_with_both_figures(tmp_path, monke
     # TFMA's files are those of tests/components/gates/test_evaluation.py.
     table = {ALL_EXAMPLES: {"auc": 0.8}}
     monkeypatch.setattr("components.gates.reference_gate.metrics_by_slice", lambda uri, model: table)
+    notices = standard_artifacts.ModelEvaluation()
+    notices.uri = str(tmp_path / "notices")
+    given = {"evaluation": artifact, "reference": artifact, "notices": notices, "refuse": 0.5}
     if not refused:
-        ReferenceGate.test_call(evaluation=artifact, reference=artifact, refuse=0.5)
+        ReferenceGate.test_call(**given)
+        assert read_notices(notices.uri) == ()
         return
     with pytest.raises(GateRefused, match=r"auc is 0.8, and that of boosted trees .* 0.95: the error is 4.00 times"):
-        ReferenceGate.test_call(evaluation=artifact, reference=artifact, refuse=0.5)
+        ReferenceGate.test_call(**given)
+    ReferenceGate.test_call(**given, bless_anyway="trees cannot be served")
+    [notice] = read_notices(notices.uri)
+    assert notice.startswith(
+        "not refused, since --bless-anyway says 'trees cannot be served': auc is 0.8, and that of "
+    )

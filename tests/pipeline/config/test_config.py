@@ -67,6 +67,21 @@ def test_config_is_frozen(taxi_config):
         ),
         ("gates.evaluation.thresholds=[{metric: auc}]", "without them it cannot refuse a model"),
         ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min or max"),
+        (
+            "gates.evaluation.thresholds=[{metric: precision_at_recall, min: 0.5}]",
+            "thresholds.0.at: precision_at_recall: say at which recall, such as at: 0.8",
+        ),
+        (
+            "gates.evaluation.thresholds=[{metric: recall_at_precision, at: 80, min: 0.5}]",
+            "thresholds.0.at: recall_at_precision: 80 is no share between 0 and 1",
+        ),
+        ("gates.evaluation.thresholds=[{metric: auc, at: 0.5, min: 0.5}]", "auc: it has no such option; leave it out"),
+        ("gates.evaluation.slices=[{column: fare, edges: [5, 5]}]", "edges: [5.0, 5.0] do not ascend"),
+        (
+            "gates.evaluation.slices=[{column: fare, edges: [5]}, fare]",
+            "slices: a feature or a cross of features",
+        ),
+        ("gates.evaluation.confidence={judge: bounds}", "confidence.judge: Input should be 'point' or 'bound'"),
         ("gates.evaluation.reference_refuse=0.5", "reference_refuse: there is no reference; add reference"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
         ("features.trip_start_hour.codes=1", "trip_start_hour.codes: Input should be greater than or equal to 2"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.gates.model.intervals import Interval
 from pipeline.config.config import Config
 from pipeline.report import page as report
 from pipeline.report import summary
@@ -67,6 +68,9 @@ def results(task: str, tmp_path: Path) -> Results:
         examples_uri=str(tmp_path),
         left_out="1,203 of 4,203 rows by data.where",
         notices=("train/zone: 12 codes out of range",),
+        model_notices=("predictions lie 0.3 from those of the served model",),
+        intervals={"": {primary: Interval(row[primary], 0.4, 0.6)}},
+        changes={"": {primary: Interval(0.0, -0.02, 0.02)}},
     )
 
 
@@ -96,6 +100,7 @@ def test_a_row_keeps_pictures_and_lists():
 @pytest.mark.parametrize(("task", "worst"), [("binary", "a"), ("named", "a"), ("regression", "b")])
 def test_summary_and_report_speak_of_the_task_s_own_metrics(tmp_path, task, worst):
     settings, found = config(task, tmp_path), results(task, tmp_path)
+    candidate = next(iter(found.candidate[""].values()))
     row, prediction, said, truth = ANSWERS[task]
     monitor = head_of(LABELS[task]).monitor
     (tmp_path / HISTORY).write_text("".join(json.dumps(line) + "\n" for line in history(monitor)))
@@ -104,12 +109,18 @@ def test_summary_and_report_speak_of_the_task_s_own_metrics(tmp_path, task, wors
     assert f"where kind={worst} (" in text
     assert "  left out    1,203 of 4,203 rows by data.where\n" in text
     assert "  notice      train/zone: 12 codes out of range\n" in text
+    assert "  notice      predictions lie 0.3 from those of the served model\n" in text
+    assert f"{candidate:.4f} (0.4000 to 0.6000)" in text
+    assert f"{candidate:.4f} against {candidate:.4f} (-0.0200 to +0.0200)" in text
     words = "  ".join(f"{what} {value}" for what, value in said.items())
     assert text.count(f"{words}  truth {truth}") == 3
     page = report.write(settings, found, answers).read_text()
     assert page.count("<svg") == 2
     assert "Left out: 1,203 of 4,203 rows by data.where." in page
     assert "Notice: train/zone: 12 codes out of range." in page
+    assert "Notice: predictions lie 0.3 from those of the served model." in page
+    assert f"{candidate:.4f}\n (0.4000 to 0.6000)" in page
+    assert "+0.0000\n (-0.0200 to +0.0200)" in page
     assert "mean absolute error by slice" in page.lower() if task == "regression" else "Accuracy by slice" in page
     for word in (*said, *said.values(), truth, "(8 bytes)", "0.125"):
         assert word in page

@@ -1,0 +1,1 @@
+"""What ModelGate judges beside the limits on metrics."""

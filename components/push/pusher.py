@@ -26,14 +26,12 @@ from components.push.champion_store import keep
 from components.refusal import GateRefused
 from components.storage import buckets
 from components.storage.buckets import SCHEME, BucketFolder, files_below, hashes
-from components.storage.shared_folders import STAGE_PREFIX, sync
+from components.storage.shared_folders import LOCK, STAGE_PREFIX, sync
 from serving.inference.warmup import WARMUP_FILE
 from serving.versions import version_folders
 
 # TF Serving opens it first and does not take a folder without it for a model.
 SAVED_MODEL = "saved_model.pb"
-# In the serving folder; model servers ignore names that are not numbers.
-LOCK = ".push-lock"
 # Property of a PushedModel artifact: the id of the model.
 MODEL_ID_PROPERTY = "model_id"
 

@@ -12,6 +12,8 @@ from components.storage.buckets import SCHEME, BucketFolder, ObjectChanged, file
 
 # Prefix of the names of incomplete trees and files.
 STAGE_PREFIX = ".stage-"
+# The file in a serving folder that a push locks; model servers ignore names that are not numbers.
+LOCK = ".push-lock"
 
 
 class SharedFolder(Protocol):

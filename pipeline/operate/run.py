@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
     parser.add_argument("--from", dest="from_node", metavar="NODE", help="start here; what comes before is reused")
     parser.add_argument("--to", dest="to_node", metavar="NODE", help="stop after this node")
+    parser.add_argument("--wait", action="store_true", help="wait for another run of this pipeline to end")
 
 
 def run(config: Config, options: argparse.Namespace) -> int:
@@ -31,4 +32,6 @@ def run(config: Config, options: argparse.Namespace) -> int:
     quiet_tensorflow(verbose=options.verbose)
     from pipeline import job
 
-    return job.run(config, from_node=options.from_node, to_node=options.to_node, verbose=options.verbose)
+    return job.run(
+        config, from_node=options.from_node, to_node=options.to_node, wait=options.wait, verbose=options.verbose
+    )

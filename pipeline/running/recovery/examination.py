@@ -1,0 +1,78 @@
+"""Everything that can be wrong with a run folder, in an order in which one repair makes the next possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config.config import Config
+from pipeline.running import metadata
+from pipeline.running.recovery import database, recovery, serving_folder
+from pipeline.running.recovery.findings import Finding
+from serving.versions import version_folders
+
+_PUSHED_TYPE, _MODEL_TYPE = "PushedModel", "Model"
+# Properties of a PushedModel artifact that the Pusher sets.
+_VERSION, _MODEL_ID = "pushed_version", "model_id"
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """All findings; each may be repaired before the next is asked for. The caller holds the run folder's lock."""
+    yield from serving_folder.obstacles(config.serving_folder)
+    yield from _metadata(config)
+    readable = config.metadata_file.exists() and not database.trouble(config.metadata_file)
+    yield from recovery.find(config) if readable else recovery.leftovers(config)
+    yield from serving_folder.half_versions(config.serving_folder)
+    if readable:
+        yield from _baseline(config)
+
+
+def _metadata(config: Config) -> Iterator[Finding]:
+    trouble = database.trouble(config.metadata_file)
+    if trouble and database.has_artifacts(config.run_folder / "artifacts"):
+        yield Finding(
+            kind="metadata",
+            where=str(config.metadata_file),
+            what=trouble,
+            fix="set it aside, and rebuild it from the artifacts; the next run computes every node",
+            repair=_Rebuild(config),
+        )
+
+
+@dataclass(frozen=True)
+class _Rebuild:
+    config: Config
+
+    def __call__(self) -> None:
+        # It imports TFX.
+        from pipeline.running.recovery import rebuild
+
+        rebuild.rebuild(self.config)
+
+
+def _baseline(config: Config) -> Iterator[Finding]:
+    """The newest served version must be known, or the next run passes for the first."""
+    folder = config.serving_folder
+    newest = max(version_folders.find(folder) if folder.is_dir() else (), default=None)
+    model = _pushed(config.metadata_file).get(newest) if newest is not None else None
+    if newest is not None and not (model and model.is_dir()):
+        yield Finding(
+            kind="baseline",
+            where=str(folder / str(newest)),
+            what="is served, but no model below artifacts/Trainer/model has its files: the next run has no baseline",
+            fix="restore artifacts/Trainer/model, or push a new model",
+        )
+
+
+def _pushed(metadata_file: Path) -> dict[int, Path]:
+    """The model's folder of each pushed version that the metadata know."""
+    store = metadata.open_store(metadata_file)
+    models = {model.id: Path(model.uri) for model in store.get_artifacts_by_type(_MODEL_TYPE)}
+    found = {}
+    for push in store.get_artifacts_by_type(_PUSHED_TYPE):
+        version = push.custom_properties[_VERSION].string_value
+        model = models.get(push.custom_properties[_MODEL_ID].int_value)
+        if version.isdigit() and model is not None:
+            found[int(version)] = model
+    return found

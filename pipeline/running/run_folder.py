@@ -32,10 +32,8 @@ def exclusive(folder: Path, *, on_wait: Callable[[str], None] | None = None) -> 
         if not _lock(descriptor):
             who = _holder(descriptor)
             if on_wait is None:
-                raise RunFolderBusy(
-                    f"another run{who} uses {folder}; wait for it, run with --wait, or use --set runs=OTHER."
-                )
-            on_wait(f"waiting for the run{who} that uses {folder}.")
+                raise RunFolderBusy(f"another run uses {folder}{who}; add --wait, or use --set runs=OTHER.")
+            on_wait(f"another run uses {folder}{who}; waiting for its end.")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:

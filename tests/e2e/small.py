@@ -53,12 +53,12 @@ class SmallProject(Project):
         return sorted(version_folders.find(folder)) if folder.is_dir() else []
 
 
-def write_rows(path: Path) -> None:
+def write_rows(path: Path, *, count: int = 900) -> None:
     random_ = random.Random(1)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as stream:
         rows = csv.writer(stream)
         rows.writerow(["x", "town", "y"])
-        for _ in range(900):
+        for _ in range(count):
             x, town = random_.gauss(0, 1), random_.choice(("Ulm", "Bonn", "Jena"))
             rows.writerow([f"{x:.3f}", town, int(x + (town == "Ulm") + random_.gauss(0, 0.3) > 0.3)])

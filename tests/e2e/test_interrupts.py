@@ -38,22 +38,25 @@ def family(process: subprocess.Popen) -> list[psutil.Process]:
     return []
 
 
+TERM, CTRL_C = signal.SIGTERM, signal.SIGINT
+CODES = {TERM: 75, CTRL_C: 130}
+
+
 # The line after which to wait, how long, and the node that is then at work.
-MOMENTS = [
-    ("", 0.6, ""),
-    ("", 3, ""),
-    ("small", 2, ""),
-    ("start-up", 1, "ExampleGen"),
-    ("ExampleGen", 1.5, "StatisticsGen"),
-    ("DataGate", 2, "Transform"),
-    ("Baseline", 2, "Evaluator"),
-    ("Pusher", 0.1, ""),
-]
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
-@pytest.mark.parametrize(("line", "seconds", "node"), MOMENTS)
-def test_a_signal_ends_a_run_soon_and_with_one_line(small, line, seconds, node, number, code):
+@pytest.mark.parametrize(
+    ("line", "seconds", "node", "number"),
+    [
+        ("", 0.6, "", TERM),
+        ("", 3, "", CTRL_C),
+        ("small", 2, "", TERM),
+        ("start-up", 1, "ExampleGen", CTRL_C),
+        ("ExampleGen", 1.5, "StatisticsGen", TERM),
+        ("DataGate", 2, "Transform", CTRL_C),
+        ("Baseline", 2, "Evaluator", TERM),
+        ("Pusher", 0.1, "", CTRL_C),
+    ],
+)
+def test_a_signal_ends_a_run_soon_and_with_one_line(small, line, seconds, node, number):
     process = small.start()
     if line:
         wait_for_line(process, line)
@@ -61,10 +64,10 @@ def test_a_signal_ends_a_run_soon_and_with_one_line(small, line, seconds, node, 
     children = family(process)
     began = time.monotonic()
     # A terminal sends Ctrl-C to every process of the session.
-    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+    (os.killpg if number == CTRL_C else os.kill)(process.pid, number)
     out, err = process.communicate(timeout=60)
     took = time.monotonic() - began
-    assert (process.returncode, err) == (code, LINE), out
+    assert (process.returncode, err) == (CODES[number], LINE), out
     assert took < SECONDS
     _, alive = psutil.wait_procs(children, timeout=2)
     assert not alive

@@ -47,7 +47,6 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, wait: boo
     """
     folder, log_file = config.run_folder, None
     try:
-        disk.check_writable(folder)
         with exclusive(folder, on_wait=_print if wait else None):
             log_file = folder / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
             with terminal.quiet(log_file, verbose=verbose) as console:
@@ -56,7 +55,7 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, wait: boo
         return DONE
     except NodeFailed as failure:
         return _failed(failure, log_file=log_file, folder=folder)
-    except (disk.NotWritable, recovery.RunFolderBroken) as error:
+    except recovery.RunFolderBroken as error:
         raise ConfigError(str(error)) from None
     except RunFolderBusy as error:
         print(error, file=sys.stderr)

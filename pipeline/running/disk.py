@@ -36,7 +36,9 @@ def check_writable(folder: Path) -> None:
     except OSError as error:
         if error.errno in _FULL:
             raise NotWritable(full(folder)) from None
-        raise NotWritable(f"runs: {folder} cannot be written ({error.strerror}); use --set runs=OTHER.") from None
+        raise NotWritable(
+            f"runs: {folder} cannot be written ({error.strerror}); choose another with --set runs=OTHER."
+        ) from None
 
 
 def full(folder: Path) -> str:

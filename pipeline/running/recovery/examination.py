@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.storage.buckets import files_below, hashes
 from pipeline.config.config import Config
 from pipeline.running import metadata
 from pipeline.running.recovery import database, recovery, serving_folder
@@ -15,6 +16,8 @@ from serving.versions import version_folders
 _PUSHED_TYPE, _MODEL_TYPE = "PushedModel", "Model"
 # Properties of a PushedModel artifact that the Pusher sets.
 _VERSION, _MODEL_ID = "pushed_version", "model_id"
+# TFX's folder of the export in a model, and TensorFlow's of the warm-up requests in the export.
+_EXPORT, _ADDED = "Format-Serving", "assets.extra/"
 
 
 def examine(config: Config) -> Iterator[Finding]:
@@ -23,7 +26,8 @@ def examine(config: Config) -> Iterator[Finding]:
     yield from _metadata(config)
     readable = config.metadata_file.exists() and not database.trouble(config.metadata_file)
     yield from recovery.find(config) if readable else recovery.leftovers(config)
-    yield from serving_folder.half_versions(config.serving_folder)
+    known = _whole_versions(config) if readable else set()
+    yield from serving_folder.half_versions(config.serving_folder, known=known)
     if readable:
         yield from _baseline(config)
 
@@ -63,6 +67,23 @@ def _baseline(config: Config) -> Iterator[Finding]:
             what="is served, but no model below artifacts/Trainer/model has its files: the next run has no baseline",
             fix="restore artifacts/Trainer/model, or push a new model",
         )
+
+
+def _whole_versions(config: Config) -> set[int]:
+    """The versions that have the files of the model that was pushed; to load the others takes TensorFlow."""
+    folder = config.serving_folder
+    found = version_folders.find(folder) if folder.is_dir() else {}
+    models = _pushed(config.metadata_file)
+    return {
+        version
+        for version, path in found.items()
+        if version in models and _files(path) == _files(models[version] / _EXPORT) != {}
+    }
+
+
+def _files(folder: Path) -> dict[str, str]:
+    """The hash of each file but those that the Pusher adds."""
+    return hashes({name: path for name, path in files_below(folder).items() if not name.startswith(_ADDED)})
 
 
 def _pushed(metadata_file: Path) -> dict[int, Path]:

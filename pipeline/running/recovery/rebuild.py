@@ -170,10 +170,11 @@ class _Run:
         execution = execution_publish_utils.register_execution(
             self._handle, spec.node_info.type, contexts, exec_properties={REASON_PROPERTY: REASON}
         )
-        execution_publish_utils.publish_succeeded_execution(
+        published, _ = execution_publish_utils.publish_succeeded_execution(
             self._handle, execution.id, contexts, output_artifacts=outputs
         )
-        return outputs
+        # Copies of the outputs, with their ids.
+        return {key: list(artifacts) for key, artifacts in (published or {}).items()}
 
 
 def _digest(model: Path) -> str:

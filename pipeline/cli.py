@@ -1,7 +1,7 @@
 """The command line: ``python -m pipeline COMMAND``.
 
-Exit codes: 0 done, 2 bad usage or config, 3 a gate refused, 75 stopped by SIGTERM (run it again to resume), 1
-anything else.
+Exit codes: 0 done, 2 bad usage or config, 3 a gate refused, 75 stopped by SIGTERM (run it again to resume), 130
+stopped by Ctrl-C, 1 anything else.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.config import loading
-from pipeline.running.interrupts import Terminated
-from trainer.distribution.preemption import RESUMABLE_EXIT_CODE
+from pipeline.running.interrupts import Interrupts
 
 DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
 # What makes a config: its module has ``add_arguments(parser)`` and ``run(options)``.
@@ -25,6 +24,7 @@ _INIT = "init"
 _COMMANDS = {
     "run": "run the pipeline and ask the model it pushed",
     "status": "what the last run did, and which versions are served",
+    "doctor": "say what is wrong with the run folder, and repair it",
     "deploy-files": "write files for docker, Kubernetes and Grafana",  # part: deploy
     "clean": "start over; what is served stays",
     "training-job": "write a job file for python -m trainer",
@@ -75,23 +75,29 @@ def print_unexpected(error: Exception, *, verbose: bool) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; every error is one or two lines on stderr."""
+    """Run one command and return its exit code; every error is one or two lines on stderr.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C was pressed, or SIGTERM came.
+    """
     words = sys.argv[1:] if arguments is None else arguments
-    options = _parser(next(iter(words), None)).parse_args(words)
-    try:
-        if options.command == _INIT:
-            return _module(_INIT).run(options)
-        config = loading.load(config=options.config, profile=options.profile, overrides=options.set)
-        return _module(options.command).run(config, options)
-    except loading.ConfigError as error:
-        print(error, file=sys.stderr)
-        return BAD_CONFIG
-    except KeyboardInterrupt as error:
-        print(
-            "interrupted; nothing is half-pushed, and the next run resumes after the last finished node.",
-            file=sys.stderr,
-        )
-        return RESUMABLE_EXIT_CODE if isinstance(error, Terminated) else BROKEN
-    except Exception as error:
-        print_unexpected(error, verbose=options.verbose)
-        return BROKEN
+    with Interrupts() as interrupts:
+        options = _parser(next(iter(words), None)).parse_args(words)
+        try:
+            return _run(options)
+        except loading.ConfigError as error:
+            interrupts.check()
+            print(error, file=sys.stderr)
+            return BAD_CONFIG
+        except Exception as error:
+            # An interrupted import or a Beam job may raise anything.
+            interrupts.check()
+            print_unexpected(error, verbose=options.verbose)
+            return BROKEN
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.command == _INIT:
+        return _module(_INIT).run(options)
+    config = loading.load(config=options.config, profile=options.profile, overrides=options.set)
+    return _module(options.command).run(config, options)

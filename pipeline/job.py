@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.config.gates.evaluation import Confidence
+from pipeline.config.loading import ConfigError
 from pipeline.running import console as terminal
-from pipeline.running import garbage_collection, node_range
+from pipeline.running import disk, garbage_collection, node_range
 from pipeline.running.events import NodeEnd, NodeFailed
 from pipeline.running.interrupts import Interrupts
 from pipeline.running.model_server import ModelServer
+from pipeline.running.recovery import recovery
 from pipeline.running.run_folder import RunFolderBusy, exclusive
+from pipeline.running.scratch import temporary_files_in
 from serving.processes import warm_up
 from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
 
@@ -24,46 +29,90 @@ _ASKED_ROWS = 3
 _PUSHER = "Pusher"
 
 
-def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: bool, bless_anyway: str = "") -> int:
+def run(
+    config: Config, *, from_node: str | None, to_node: str | None, wait: bool, verbose: bool, bless_anyway: str = ""
+) -> int:
     """Run the pipeline that ``config`` describes, or the part between two nodes.
+
+    Args:
+        config: the pipeline.
+        from_node: the first node to run; None for the DAG's first.
+        to_node: the last node to run; None for the DAG's last.
+        wait: whether to wait for another run in the same folder instead of refusing.
+        verbose: whether all logs go to the terminal.
+        bless_anyway: why ModelGate and ReferenceGate do not refuse in this run; empty if they may.
 
     Returns:
         0 done, 3 a gate refused, 75 the training was preempted and can resume, 1 a node failed or the run folder is in
         use.
 
     Raises:
-        ConfigError: there is no such part, or the Beam engine does not answer or cannot run the pipeline.
+        ConfigError: there is no such part, the Beam engine does not answer or cannot run the pipeline, or the run
+            folder cannot be used as it is.
+        KeyboardInterrupt: Ctrl-C was pressed, or SIGTERM came.
     """
-    log_file = config.run_folder / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+    folder, log_file = config.run_folder, None
     try:
-        with exclusive(config.run_folder), terminal.quiet(log_file, verbose=verbose) as console:
-            progress = terminal.NodeProgress(console)
-            try:
-                with Interrupts() as interrupts:
-                    local_run = LocalRun(
-                        config=config,
-                        log_file=log_file,
-                        progress=progress,
-                        interrupts=interrupts,
-                        bless_anyway=bless_anyway,
-                    )
+        with exclusive(folder, on_wait=_print if wait else None):
+            log_file = folder / "logs" / f"{datetime.now():%Y%m%d-%H%M%S}.log"
+            with terminal.quiet(log_file, verbose=verbose) as console, _prepared(config) as interrupts:
+                progress = terminal.NodeProgress(console)
+                local_run = LocalRun(
+                    config=config,
+                    log_file=log_file,
+                    progress=progress,
+                    interrupts=interrupts,
+                    bless_anyway=bless_anyway,
+                )
+                try:
                     local_run.run(from_node, to_node)
-            finally:
-                progress.stop()
+                finally:
+                    progress.stop()
         garbage_collection.before_exit()
         return DONE
     except NodeFailed as failure:
-        if isinstance(failure.__cause__, Preempted):
-            print(failure.__cause__, file=sys.stderr)
-            return RESUMABLE_EXIT_CODE
-        verb = "refused" if failure.refused else "failed"
-        print(f"{failure.node} {verb}: {failure.reason}", file=sys.stderr)
-        if not failure.refused:
-            print(f"The log has the details: {log_file}", file=sys.stderr)
-        return REFUSED if failure.refused else BROKEN
+        return _failed(failure, log_file=log_file, folder=folder)
+    except recovery.RunFolderBroken as error:
+        raise ConfigError(str(error)) from None
     except RunFolderBusy as error:
         print(error, file=sys.stderr)
         return BROKEN
+    except Exception as error:
+        if isinstance(error, ConfigError) or not disk.is_full(error, folder):
+            raise
+        print(disk.full(folder), file=sys.stderr)
+        return BROKEN
+
+
+def _failed(failure: NodeFailed, *, log_file: Path | None, folder: Path) -> int:
+    if isinstance(failure.__cause__, Preempted):
+        print(failure.__cause__, file=sys.stderr)
+        return RESUMABLE_EXIT_CODE
+    if failure.refused:
+        print(f"{failure.node} refused: {failure.reason}", file=sys.stderr)
+        return REFUSED
+    if disk.is_full(failure, folder):
+        print(f"{failure.node} failed: {disk.full(folder)}", file=sys.stderr)
+        return BROKEN
+    print(f"{failure.node} failed: {failure.reason}", file=sys.stderr)
+    print(f"The log has the details: {log_file}", file=sys.stderr)
+    return BROKEN
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+@contextmanager
+def _prepared(config: Config) -> Iterator[Interrupts]:
+    """Clear away what dead runs left, and what this one leaves when it is interrupted."""
+    recovery.prepare(config)
+    with Interrupts() as interrupts, temporary_files_in(config.scratch_folder):
+        try:
+            yield interrupts
+        except KeyboardInterrupt:
+            recovery.clear(config)
+            raise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +161,9 @@ class LocalRun:
             engine.before(node)
             progress.start(node)
 
-        observed = runner.ObservedRunner(uncached=built.uncached, on_start=start_node, on_end=progress.end)
+        observed = runner.ObservedRunner(
+            uncached=built.uncached, on_start=start_node, on_end=progress.end, check=self.interrupts.check
+        )
         # The server starts before the push and finds the new version as TF Serving would: by polling.
         with ModelServer(model_name=config.serving.model_name, base_path=config.serving_folder) as server:
             guard = beam_guard.guarded(config.beam.limit_minutes)

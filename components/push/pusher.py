@@ -28,14 +28,12 @@ from components.push.champion_store import keep
 from components.refusal import GateRefused
 from components.storage.buckets import SCHEME, BucketFolder
 from components.storage.files import files_below
-from components.storage.shared_folders import STAGE_PREFIX, sync
+from components.storage.shared_folders import LOCK, STAGE_PREFIX, sync
 from serving.inference.warmup import WARMUP_FILE
 from serving.versions import version_folders
 
 # TF Serving opens it first and does not take a folder without it for a model.
 SAVED_MODEL = "saved_model.pb"
-# In the serving folder; model servers ignore names that are not numbers.
-LOCK = ".push-lock"
 # Properties of a PushedModel artifact: the id of the model, the version, and the digest of what was pushed.
 MODEL_ID_PROPERTY = "model_id"
 VERSION_PROPERTY = "pushed_version"

@@ -13,6 +13,8 @@ from components.storage.files import files_below, hashes
 
 # Prefix of the names of incomplete trees and files.
 STAGE_PREFIX = ".stage-"
+# The file in a serving folder that a push locks; model servers ignore names that are not numbers.
+LOCK = ".push-lock"
 
 
 class SharedFolder(Protocol):

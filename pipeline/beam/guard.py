@@ -26,6 +26,8 @@ _BeamJob = Callable[[], Any]
 # A job that is just being sent has nothing yet to cancel it by.
 _SUBMIT_SECONDS = 10
 _CANCEL_SECONDS = 20
+# After a signal the process has to end soon.
+_INTERRUPTED_SECONDS = 3
 # How long an error of killed workers takes to arrive, and between two attempts to interrupt a thread.
 _PAUSE_SECONDS = 5
 # After as many attempts, the thread is in code that never comes back to Python.
@@ -153,7 +155,7 @@ def _on_engine(job: _BeamJob, limit_minutes: float) -> Any:
         if submission.ended.wait(limit_minutes * 60):
             return submission.result()
     except (KeyboardInterrupt, SystemExit):
-        submission.cancel()
+        submission.cancel(submit_seconds=_INTERRUPTED_SECONDS, cancel_seconds=_INTERRUPTED_SECONDS)
         raise
     raise BeamTimeLimit(
         f"the Beam job did not end within beam.limit_minutes ({limit_minutes:g}); {submission.cancel()} "
@@ -187,15 +189,15 @@ class _Submission:
             raise self._error
         return self._handle
 
-    def cancel(self) -> str:
+    def cancel(self, *, submit_seconds: float = _SUBMIT_SECONDS, cancel_seconds: float = _CANCEL_SECONDS) -> str:
         """Cancel the job, and return what became of that, as a sentence."""
-        self._sent.wait(_SUBMIT_SECONDS)
+        self._sent.wait(submit_seconds)
         if self._handle is None:
             return "it was not accepted yet, so look there whether it runs later."
         outcome: list[str] = []
         thread = threading.Thread(target=self._call_cancel, args=(outcome,), daemon=True)
         thread.start()
-        thread.join(_CANCEL_SECONDS)
+        thread.join(cancel_seconds)
         return outcome[0] if outcome else "the job server does not answer: cancel it there."
 
     def _call_cancel(self, outcome: list[str]) -> None:

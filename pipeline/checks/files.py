@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -18,17 +17,15 @@ from components.refusal import GateRefused
 from pipeline.checks.reading import reading_of
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
+from pipeline.running import disk
 
 
 def check_writable(config: Config) -> None:
     """The run folder must be ours to write."""
     try:
-        config.run_folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(config.run_folder, os.W_OK)
-    except OSError as error:
-        raise ConfigError(f"runs: {config.run_folder} cannot be created ({error.strerror}).") from None
-    if not writable:
-        raise ConfigError(f"runs: {config.run_folder} cannot be written; choose another folder or change its rights.")
+        disk.check_writable(config.run_folder)
+    except disk.NotWritable as error:
+        raise ConfigError(str(error)) from None
 
 
 def data_files(config: Config) -> list[Path]:

@@ -94,3 +94,8 @@ class Config(
     def metadata_file(self) -> Path:
         """The SQLite file of ML Metadata."""
         return self.run_folder / "metadata.sqlite"
+
+    @property
+    def scratch_folder(self) -> Path:
+        """The temporary files of a run; the next one empties it."""
+        return self.run_folder / "tmp"

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="REASON",
         help="for this run, ModelGate and ReferenceGate do not refuse; the reason is recorded",
     )
+    parser.add_argument("--wait", action="store_true", help="wait for another run of this pipeline to end")
 
 
 def run(config: Config, options: argparse.Namespace) -> int:
@@ -45,6 +46,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
         config,
         from_node=options.from_node,
         to_node=options.to_node,
+        wait=options.wait,
         verbose=options.verbose,
         bless_anyway=one_line((reason or "").strip()),
     )

@@ -12,13 +12,15 @@ from ml_metadata.proto import metadata_store_pb2
 from pipeline.config.config import Config
 from pipeline.running import metadata
 from pipeline.running.events import REASON_PROPERTY
+from pipeline.running.recovery.executions import KILLED
+from pipeline.running.run_folder import is_locked
 from serving.versions import version_folders
 
 _STATES = {
     metadata_store_pb2.Execution.COMPLETE: "done",
     metadata_store_pb2.Execution.CACHED: "from cache",
     metadata_store_pb2.Execution.FAILED: "failed",
-    metadata_store_pb2.Execution.RUNNING: "running, or killed",
+    metadata_store_pb2.Execution.RUNNING: "running",
     metadata_store_pb2.Execution.CANCELED: "cancelled",
 }
 
@@ -42,13 +44,21 @@ def run(config: Config, options: argparse.Namespace) -> int:
 def lines(config: Config, store: MetadataStore) -> Iterator[str]:
     """The status, line by line."""
     runs = metadata.runs(store)
+    alive = is_locked(config.run_folder)
     if runs:
         started = datetime.fromisoformat(runs[0].name)
         yield f"{config.name}: last of {len(runs)} runs, started {started:%Y-%m-%d %H:%M:%S}"
         for node, execution in metadata.executions(store, runs[0]).items():
-            reason = execution.custom_properties[REASON_PROPERTY].string_value
-            state = _STATES.get(execution.last_known_state, "unknown")
+            state, reason = _state(execution, alive=alive)
             yield f"  {node:<18}{state:<12}{reason}".rstrip()
     folder = config.serving_folder
     versions = [str(version) for version in sorted(version_folders.find(folder))] if folder.is_dir() else []
     yield f"served from {folder}: " + (", ".join(versions) if versions else "nothing yet")
+
+
+def _state(execution: metadata_store_pb2.Execution, *, alive: bool) -> tuple[str, str]:
+    """The state and the reason. A node that runs in no process was killed; the next run records that."""
+    if execution.last_known_state == metadata_store_pb2.Execution.RUNNING and not alive:
+        return _STATES[metadata_store_pb2.Execution.FAILED], KILLED
+    reason = execution.custom_properties[REASON_PROPERTY].string_value
+    return _STATES.get(execution.last_known_state, "unknown"), reason

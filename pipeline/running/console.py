@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -46,8 +46,10 @@ def quiet(log_file: Path, *, verbose: bool) -> Iterator[Console]:
         try:
             yield Console(file=terminal, highlight=False)
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            # The log may be on a full disk.
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError):
+                    stream.flush()
             os.dup2(saved_out, 1)
             os.dup2(saved_err, 2)
             os.close(saved_out)

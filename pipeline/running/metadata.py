@@ -9,7 +9,7 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
 RUN_CONTEXT = "pipeline_run"
-_SUCCEEDED = {metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED}
+SUCCEEDED = {metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED}
 
 
 def open_store(metadata_file: Path) -> MetadataStore:
@@ -17,6 +17,13 @@ def open_store(metadata_file: Path) -> MetadataStore:
     connection = metadata_store_pb2.ConnectionConfig()
     connection.sqlite.filename_uri = str(metadata_file)
     connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+    return MetadataStore(connection)
+
+
+def open_to_write(metadata_file: Path) -> MetadataStore:
+    """The metadata; the caller holds the run folder's lock."""
+    connection = metadata_store_pb2.ConnectionConfig()
+    connection.sqlite.filename_uri = str(metadata_file)
     return MetadataStore(connection)
 
 
@@ -29,7 +36,8 @@ def last_run(metadata_file: Path) -> tuple[MetadataStore, metadata_store_pb2.Con
 
 def runs(store: MetadataStore) -> list[metadata_store_pb2.Context]:
     """All runs, the newest first; a run's name is the time it started at, in ISO format."""
-    return sorted(store.get_contexts_by_type(RUN_CONTEXT), key=lambda run: run.create_time_since_epoch, reverse=True)
+    # By id: the clock may have been set back.
+    return sorted(store.get_contexts_by_type(RUN_CONTEXT), key=lambda run: run.id, reverse=True)
 
 
 def executions(store: MetadataStore, run: metadata_store_pb2.Context) -> dict[str, metadata_store_pb2.Execution]:
@@ -47,7 +55,7 @@ def node_of(store: MetadataStore, execution_id: int) -> str:
 def first_not_done(store: MetadataStore, run: metadata_store_pb2.Context, nodes: Sequence[str]) -> str | None:
     """The first of ``nodes`` that did not end well in a run; None where all did."""
     states = {node: execution.last_known_state for node, execution in executions(store, run).items()}
-    return next((node for node in nodes if states.get(node) not in _SUCCEEDED), None)
+    return next((node for node in nodes if states.get(node) not in SUCCEEDED), None)
 
 
 def output_artifacts(store: MetadataStore, *, run_id: str) -> dict[tuple[str, str], metadata_store_pb2.Artifact]:

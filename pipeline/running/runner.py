@@ -7,25 +7,28 @@ database with its password, loses the reason of a failure, and continues after a
 from __future__ import annotations
 
 import datetime
+import logging
 import time
 from collections.abc import Callable
 
-from ml_metadata import MetadataStore
+from ml_metadata import MetadataStore, errors
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration import metadata
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-from tfx.orchestration.portable import launcher, partial_run_utils, runtime_parameter_utils
+from tfx.orchestration.portable import data_types, launcher, partial_run_utils, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.messages import one_line
 from components.refusal import GateRefused
-from pipeline.running import artifact_files
-from pipeline.running.events import REASON_PROPERTY, NodeEnd, NodeFailed
-from pipeline.running.metadata import RUN_CONTEXT, executions
+from pipeline.running import artifact_files, interrupts
+from pipeline.running.events import NodeEnd, NodeFailed
+from pipeline.running.metadata import RUN_CONTEXT, SUCCEEDED, executions
+from pipeline.running.recovery.executions import mark_failed
 from trainer.refusal import TrainingRefused
 
+logger = logging.getLogger(__name__)
 _State = metadata_store_pb2.Execution.State
 
 
@@ -36,16 +39,25 @@ class ObservedRunner(LocalDagRunner):
         uncached: IDs of nodes that are never cached.
         on_start: called with a node's id before it runs.
         on_end: called when a node has ended, or is not part of the run.
+        check: raises KeyboardInterrupt if a signal came: Beam turns that exception into another.
 
     Attributes:
         run_id: ID of the run in ML Metadata, once it started.
     """
 
-    def __init__(self, *, uncached: frozenset[str], on_start: Callable[[str], None], on_end: Callable[[NodeEnd], None]):
+    def __init__(
+        self,
+        *,
+        uncached: frozenset[str],
+        on_start: Callable[[str], None],
+        on_end: Callable[[NodeEnd], None],
+        check: Callable[[], None] = lambda: None,
+    ):
         super().__init__()
         self._uncached = uncached
         self._on_start = on_start
         self._on_end = on_end
+        self._check = check
         self.run_id = ""
 
     def run_with_ir(self, pipeline: pipeline_pb2.Pipeline, run_options: pipeline_pb2.RunOptions | None = None) -> None:
@@ -91,14 +103,18 @@ class ObservedRunner(LocalDagRunner):
             if node.execution_options.run.perform_snapshot:
                 with metadata.Metadata(connection) as handle:
                     partial_run_utils.snapshot(handle, pipeline)
-            info = launcher.Launcher(
+            node_launcher = launcher.Launcher(
                 pipeline_node=node,
                 mlmd_connection=metadata.Metadata(connection),
                 pipeline_info=pipeline.pipeline_info,
                 pipeline_runtime_spec=pipeline.runtime_spec,
                 executor_spec=runner_utils.extract_executor_spec(deployment, name),
                 custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, name),
-            ).launch()
+            )
+            info = self._launch(node_launcher)
+        except KeyboardInterrupt:
+            record_reason(MetadataStore(connection), run_id=run_id, node=name, reason=interrupts.REASON)
+            raise
         except Exception as error:
             failure = NodeFailed(
                 node=name, reason=_one_line(error), refused=isinstance(error, (GateRefused, TrainingRefused))
@@ -118,17 +134,27 @@ class ObservedRunner(LocalDagRunner):
             artifact_files.record(MetadataStore(connection), execution.id)
         self._on_end(NodeEnd(node=name, state="cached" if cached else "done", seconds=time.monotonic() - start))
 
+    def _launch(self, node_launcher: launcher.Launcher) -> data_types.ExecutionInfo | None:
+        try:
+            return node_launcher.launch()
+        except Exception:
+            self._check()
+            raise
+
 
 def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str) -> None:
-    """Write why a node failed to its execution, which TFX leaves FAILED without a reason.
+    """Write why a node failed to its execution, which TFX leaves FAILED without a reason, or RUNNING.
 
     A node that fails before it has an execution leaves none.
     """
-    run = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
-    execution = executions(store, run).get(node) if run else None
-    if execution:
-        execution.custom_properties[REASON_PROPERTY].string_value = reason
-        store.put_executions([execution])
+    try:
+        run = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
+        execution = executions(store, run).get(node) if run else None
+        if execution and execution.last_known_state not in SUCCEEDED:
+            mark_failed(store, [execution], reason=reason)
+    except errors.StatusError as error:
+        # On a full disk: what ended the node must not get lost for that.
+        logger.warning("The reason of %s is not recorded: %s", node, error)
 
 
 def _one_line(error: Exception) -> str:

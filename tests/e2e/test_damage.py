@@ -68,6 +68,9 @@ def test_a_worse_model_is_refused_though_all_models_but_the_served_one_are_gone(
 def test_a_worse_model_is_refused_without_the_metadata_of_earlier_runs(project: Project, first):
     before = project.served()
     (project.folder / "runs/taxi/metadata.sqlite").unlink()
+    broken = project.run(*_WORSE)
+    assert (broken.code, "doctor --repair" in broken.err) == (2, True)
+    assert project.command("pipeline", "doctor", "--repair").code == 0
     outcome = project.run(*_WORSE)
     assert outcome.code == 3, outcome.out + outcome.err
     assert "from the last blessed model" in outcome.err

@@ -296,7 +296,7 @@ def test_a_killed_run_is_taken_up_again_by_the_next(project, first):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert project.served() == before
-    assert "running, or killed" in project.status()
+    assert "  Transform         failed      killed" in project.status()
     wait_for_end_of_processes_in(project.folder)
     outcome = project.run(*words)
     assert outcome.code == 0, outcome.err
@@ -318,7 +318,7 @@ def test_ctrl_c_ends_a_run_before_its_push(project, first):
     # A terminal sends it to every process of the session.
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert err == "interrupted; nothing is half-pushed, and the next run resumes after the last finished node.\n"
     assert "Pusher" not in out
     assert project.served() == before

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.push.pusher import LOCK
 from components.storage import files
+from components.storage.shared_folders import LOCK
 
 
 def digest(folder: Path) -> str:

@@ -14,8 +14,9 @@ from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing, judged
 from components.gates.judged import model_digest
-from components.push.pusher import LOCK, Pusher, push
+from components.push.pusher import Pusher, push
 from components.refusal import GateRefused
+from components.storage.shared_folders import LOCK
 from serving.inference.warmup import WARMUP_FILE
 from serving.versions.version_folders import find
 from tests.shared.folder_digest import digest

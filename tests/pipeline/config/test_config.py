@@ -249,7 +249,7 @@ def test_override_must_be_key_and_value(taxi_config):
             "features.trip_miles: 'trip_miles' is the example weight, which no request knows",
         ),
         ("features.photo={kind: image, height: 8, width: 8}", "features.photo: there is no column 'photo'"),
-        ("runs=/proc/x", "runs: /proc/x/taxi cannot be created"),
+        ("runs=/proc/x", "runs: /proc/x/taxi cannot be written ("),
         ("schema=nowhere.pbtxt", "schema: nowhere.pbtxt cannot be read"),
         ("schema=configs/taxi.yaml", "schema: configs/taxi.yaml is not a schema in protobuf text format"),
         ("trainer.run_fn=trainer.nothing.run_fn", "trainer.run_fn: there is no module 'trainer.nothing'"),

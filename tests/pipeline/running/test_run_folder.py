@@ -1,9 +1,10 @@
 import multiprocessing
+import re
 from pathlib import Path
 
 import pytest
 
-from pipeline.running.run_folder import RunFolderBusy, exclusive
+from pipeline.running.run_folder import RunFolderBusy, exclusive, is_locked
 
 
 def _hold(folder: Path, held, release) -> None:
@@ -12,15 +13,24 @@ def _hold(folder: Path, held, release) -> None:
         release.wait(30)
 
 
-def test_a_second_process_is_refused_until_the_first_ends(tmp_path):
+def test_a_second_process_is_refused_or_waits_until_the_first_ends(tmp_path):
     context = multiprocessing.get_context("spawn")
     held, release = context.Event(), context.Event()
     process = context.Process(target=_hold, args=(tmp_path / "taxi", held, release))
     process.start()
     assert held.wait(30)
-    with pytest.raises(RunFolderBusy, match="another run uses"), exclusive(tmp_path / "taxi"):
+    busy = re.escape(f"another run uses {tmp_path / 'taxi'} (process {process.pid}); ")
+    with pytest.raises(RunFolderBusy, match=busy + "add --wait"), exclusive(tmp_path / "taxi"):
         pytest.fail("entered a folder that another process holds")
-    release.set()
-    process.join(30)
-    with exclusive(tmp_path / "taxi"):
-        pass
+    assert is_locked(tmp_path / "taxi")
+    said = []
+
+    def hear(line: str) -> None:
+        said.append(line)
+        release.set()
+
+    with exclusive(tmp_path / "taxi", on_wait=hear):
+        process.join(30)
+        assert process.exitcode == 0
+    assert re.match(busy + "waiting for its end", said[0])
+    assert not is_locked(tmp_path / "taxi")

@@ -1,0 +1,72 @@
+"""What a run clears away before it begins: the traces of runs that were killed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+from components.storage.shared_folders import LOCK, STAGE_PREFIX
+from pipeline.config.config import Config
+from pipeline.running import scratch
+from pipeline.running.recovery import database, executions, serving_folder
+from pipeline.running.recovery.findings import Finding
+from pipeline.running.run_folder import is_locked
+
+logger = logging.getLogger(__name__)
+
+
+class RunFolderBroken(Exception):
+    """The run folder is in a state that a run must not continue from; one line."""
+
+
+def prepare(config: Config) -> None:
+    """Mark the executions of dead runs as failed and remove what they left. The caller holds the run folder's lock.
+
+    Raises:
+        RunFolderBroken: the metadata are lost, or a push would fail.
+    """
+    trouble = database.trouble(config.metadata_file)
+    if trouble and database.has_artifacts(config.run_folder / "artifacts"):
+        # Without its metadata, the run would pass for the first, and write into the folders of earlier ones.
+        raise RunFolderBroken(
+            f"{config.metadata_file} {trouble}; `python -m pipeline doctor --repair` with the same config rebuilds it."
+        )
+    if trouble:
+        _discard(config)
+    for finding in serving_folder.obstacles(config.serving_folder):
+        raise RunFolderBroken(f"{finding.where} {finding.what}: {finding.fix}.")
+    clear(config)
+
+
+def clear(config: Config) -> None:
+    """As `prepare`, in a run folder that is known to be usable."""
+    for finding in find(config):
+        logger.info("%s: %s: %s", finding.where, finding.what, finding.fix)
+        if finding.repair:
+            finding.repair()
+
+
+def find(config: Config) -> Iterator[Finding]:
+    """What dead runs left, if the metadata can be read."""
+    yield from executions.find(config.metadata_file, config.run_folder / "artifacts")
+    yield from leftovers(config)
+
+
+def leftovers(config: Config) -> Iterator[Finding]:
+    """Temporary files and stages."""
+    for path in scratch.leftovers(config.scratch_folder):
+        yield Finding.leftover(path)
+    serving = config.serving_folder
+    # Another pipeline, or a push by hand, may be under way in the same folder.
+    if serving.is_dir() and not is_locked(serving / LOCK):
+        for path in sorted(serving.glob(f"{STAGE_PREFIX}*")):
+            yield Finding.leftover(path)
+
+
+def _discard(config: Config) -> None:
+    """Metadata without artifacts: a first run was killed before its first node."""
+    file = config.metadata_file
+    if file.exists() and file.stat().st_size:
+        database.set_aside(file)
+    else:
+        database.remove(file)

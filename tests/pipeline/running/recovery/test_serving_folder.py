@@ -1,0 +1,44 @@
+"""Half versions, as a copy by hand leaves them, beside a whole one."""
+
+import shutil
+
+import pytest
+import tensorflow as tf
+
+from pipeline.running.recovery import serving_folder
+from serving.versions import version_folders
+
+pytestmark = pytest.mark.tensorflow
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def data(version):
+    [file] = version.glob("variables/variables.data-*")
+    return file
+
+
+DAMAGES = {
+    "it has no saved_model.pb": lambda version: (version / "saved_model.pb").unlink(),
+    "its saved_model.pb is cut or damaged": lambda version: cut(version / "saved_model.pb"),
+    "its variables are missing, cut or damaged (": lambda version: cut(data(version)),
+    "its variables are missing, cut or damaged (Unsuccessful": lambda version: shutil.rmtree(version / "variables"),
+}
+
+
+def test_half_versions_are_found_and_set_aside(tmp_path):
+    model = tf.Module()
+    model.values = tf.Variable(tf.random.uniform([1000]))
+    for version in range(1, 6):
+        tf.saved_model.save(model, str(tmp_path / str(version)))
+    for version, damage in enumerate(DAMAGES.values(), start=2):
+        damage(tmp_path / str(version))
+    findings = list(serving_folder.half_versions(tmp_path))
+    assert [finding.where for finding in findings] == [str(tmp_path / str(version)) for version in range(2, 6)]
+    for finding, said in zip(findings, DAMAGES, strict=True):
+        assert finding.what.startswith(f"is half a version: {said}")
+        finding.repair()
+    assert list(version_folders.find(tmp_path)) == [1]
+    assert len(list(tmp_path.glob("?.broken-*"))) == 4

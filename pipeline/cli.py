@@ -24,7 +24,9 @@ _INIT = "init"
 # Each other command is a module of `pipeline.operate` with ``add_arguments(parser)`` and ``run(config, options)``.
 _COMMANDS = {
     "run": "run the pipeline and ask the model it pushed",
-    "status": "what the last run did, and which versions are served",
+    "status": "what the last run did and why, and which versions are served",
+    "history": "one row per run, with its result and metrics",
+    "lineage": "what a version was made of, what judged it, and what serves it",
     "deploy-files": "write files for docker, Kubernetes and Grafana",  # part: deploy
     "training-job": "write a job file for python -m trainer",
 }

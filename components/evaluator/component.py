@@ -25,6 +25,7 @@ from tfx.utils import io_utils, json_utils, path_utils
 from tfx_bsl.tfxio import tensor_adapter
 
 from components.evaluator.by_batch import batch_evaluator
+from components.gates.evaluation import write_metrics
 from trainer.export.model_artifact import is_empty
 
 # Rows that the model answers at once.
@@ -65,6 +66,7 @@ class Executor(BaseBeamExecutor):
             schema=_schema(input_dict.get(keys.SCHEMA_KEY)),
             evaluation=evaluation,
         )
+        write_metrics(evaluation)
         # Nothing to judge by is no reason to bless.
         if tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config):
             blessing = artifact_utils.get_single_instance(output_dict[keys.BLESSING_KEY])

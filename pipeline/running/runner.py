@@ -21,7 +21,15 @@ from tfx.proto.orchestration import pipeline_pb2
 
 from components.messages import one_line
 from components.refusal import GateRefused
-from pipeline.running.events import REASON_PROPERTY, NodeEnd, NodeFailed
+from pipeline.running.events import (
+    CACHE_OFF,
+    NEVER_CACHED,
+    REASON_PROPERTY,
+    REFUSED_PROPERTY,
+    UNCACHED_PROPERTY,
+    NodeEnd,
+    NodeFailed,
+)
 from pipeline.running.metadata import RUN_CONTEXT, executions
 from trainer.refusal import TrainingRefused
 
@@ -102,13 +110,20 @@ class ObservedRunner(LocalDagRunner):
             failure = NodeFailed(
                 node=name, reason=_one_line(error), refused=isinstance(error, (GateRefused, TrainingRefused))
             )
-            record_reason(MetadataStore(connection), run_id=run_id, node=name, reason=failure.reason)
+            record_reason(
+                MetadataStore(connection), run_id=run_id, node=name, reason=failure.reason, refused=failure.refused
+            )
             state = "refused" if failure.refused else "failed"
             self._on_end(NodeEnd(node=name, state=state, seconds=time.monotonic() - start, reason=failure.reason))
             raise failure from error
         if info is None or info.execution_id is None:
             raise NodeFailed(node=name, reason="TFX recorded no execution", refused=False)
-        [execution] = MetadataStore(connection).get_executions_by_id([info.execution_id])
+        store = MetadataStore(connection)
+        [execution] = store.get_executions_by_id([info.execution_id])
+        if not node.execution_options.caching_options.enable_cache:
+            why = NEVER_CACHED if name in self._uncached else CACHE_OFF
+            execution.custom_properties[UNCACHED_PROPERTY].string_value = why
+            store.put_executions([execution])
         if execution.last_known_state == _State.FAILED:
             self._on_end(NodeEnd(node=name, state="failed", seconds=time.monotonic() - start))
             raise NodeFailed(node=name, reason="its inputs could not be resolved", refused=False)
@@ -116,8 +131,8 @@ class ObservedRunner(LocalDagRunner):
         self._on_end(NodeEnd(node=name, state="cached" if cached else "done", seconds=time.monotonic() - start))
 
 
-def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str) -> None:
-    """Write why a node failed to its execution, which TFX leaves FAILED without a reason.
+def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str, refused: bool) -> None:
+    """Write why a node refused or failed to its execution, which TFX leaves FAILED without a reason.
 
     A node that fails before it has an execution leaves none.
     """
@@ -125,6 +140,7 @@ def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str) 
     execution = executions(store, run).get(node) if run else None
     if execution:
         execution.custom_properties[REASON_PROPERTY].string_value = reason
+        execution.custom_properties[REFUSED_PROPERTY].int_value = int(refused)
         store.put_executions([execution])
 
 

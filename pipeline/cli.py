@@ -26,6 +26,7 @@ _COMMANDS = {
     "run": "run the pipeline and ask the model it pushed",
     "status": "what the last run did and why, and which versions are served",
     "history": "one row per run, with its result and metrics",
+    "gc": "remove what old runs left; says first what would go",
     "lineage": "what a version was made of, what judged it, and what serves it",
     "deploy-files": "write files for docker, Kubernetes and Grafana",  # part: deploy
     "training-job": "write a job file for python -m trainer",

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
+from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.metrics import SHOWN
 from pipeline.operate.records import figures, printing
@@ -14,6 +15,7 @@ from pipeline.operate.records.runs import Records, RunRecord, records_of
 from trainer.parameters import Task
 
 _LIMIT = 20
+_REASON = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,9 @@ class Row:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
-    parser.add_argument("--limit", type=_count, default=_LIMIT, metavar="N", help="newest runs (default: %(default)s)")
+    parser.add_argument(
+        "--limit", type=printing.count, default=_LIMIT, metavar="N", help="newest runs (default: %(default)s)"
+    )
     printing.add_json(parser)
 
 
@@ -77,7 +81,7 @@ def lines(config: Config, found: Sequence[Row], *, count: int) -> Iterator[str]:
 
 def _cells(row: Row, task: Task) -> list[str]:
     total = sum(row.rows.values())
-    because = f": {row.run.reason}" if row.run.reason else ""
+    because = f": {one_line(row.run.reason, limit=_REASON)}" if row.run.reason else ""
     return [
         str(row.run.number),
         printing.when(row.run.started),
@@ -99,9 +103,3 @@ def _metric(row: Row, name: str) -> str:
 def _document(row: Row) -> dict[str, object]:
     record = {name: value for name, value in asdict(row.run).items() if name != "nodes"}
     return {**record, "rows": row.rows, "metrics": {"candidate": row.candidate, "baseline": row.baseline}}
-
-
-def _count(text: str) -> int:
-    if not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number above 0")
-    return int(text)

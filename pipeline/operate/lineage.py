@@ -16,7 +16,7 @@ from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.operate.records import figures, printing, served
-from pipeline.operate.records.runs import Outputs, Records, required
+from pipeline.operate.records.runs import Outputs, Records, is_number, required
 from pipeline.operate.records.served import Served
 from pipeline.operate.records.why import CODE, cache_key, flattened, properties
 from pipeline.running.events import NEVER_CACHED, UNCACHED_PROPERTY
@@ -95,7 +95,7 @@ def pushes(records: Records) -> dict[int, metadata_store_pb2.Artifact]:
     found: dict[int, metadata_store_pb2.Artifact] = {}
     for artifact in sorted(records.store.get_artifacts_by_type(_PUSHED), key=lambda one: one.id):
         text = artifact.custom_properties["pushed_version"].string_value
-        if text.isdigit():
+        if is_number(text):
             # A later push of the same model made no version.
             found.setdefault(int(text), artifact)
     return found

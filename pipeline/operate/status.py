@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from components.messages import known_names
+from components.messages import known_names, one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.operate.records import figures, printing, served, why
@@ -14,6 +14,7 @@ from pipeline.operate.records.runs import Records, RunRecord, records_of
 from pipeline.operate.records.served import Served
 
 _EARLIER = 5
+_REASON = 160
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +89,7 @@ def lines(config: Config, records: Records, versions: Sequence[Served]) -> Itera
 
 
 def _because(run: RunRecord) -> str:
-    return f": {run.reason}" if run.reason else ""
+    return f": {one_line(run.reason, limit=_REASON)}" if run.reason else ""
 
 
 def _explain(records: Records, options: argparse.Namespace) -> None:

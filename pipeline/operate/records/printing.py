@@ -18,6 +18,13 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
 
 
+def count(text: str) -> int:
+    """The type of a flag: a whole number above 0."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number above 0")
+    return int(text)
+
+
 def print_json(document: Any) -> None:
     """Print a document; what is no number, such as NaN, becomes null."""
     print(json.dumps(_plain(document), indent=2, ensure_ascii=False, default=str))

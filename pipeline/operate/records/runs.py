@@ -132,15 +132,19 @@ class Records:
         over = bool(ends) and all(node.seconds is not None for node in nodes)
         return RunRecord(
             run=context.name,
-            number=len(self.contexts) - self.contexts.index(context),
+            number=self.number(context),
             started=started,
             seconds=max(ends) - started.timestamp() if over else None,
             result=result,
             node=last.node if last else "start-up",
             reason=last.reason if last else "",
-            version=int(version) if version.isdigit() else None,
+            version=int(version) if is_number(version) else None,
             nodes=nodes,
         )
+
+    def number(self, context: metadata_store_pb2.Context) -> int:
+        """The number of a run; the first one is 1."""
+        return next(len(self.contexts) - place for place, one in enumerate(self.contexts) if one.id == context.id)
 
     def executions(self, context: metadata_store_pb2.Context) -> dict[str, metadata_store_pb2.Execution]:
         """The last execution of each node of a run, by node, in the order in which they began."""
@@ -212,6 +216,11 @@ def required(config: Config) -> Records:
     if records is None:
         raise ConfigError(f"there is no run in {config.run_folder}; `python -m pipeline run` makes one.")
     return records
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a whole number, as versions and executions have them."""
+    return text.isascii() and text.isdigit()
 
 
 def is_busy(folder: Path) -> bool:

@@ -167,7 +167,10 @@ def _inputs(records: Records, execution: metadata_store_pb2.Execution) -> dict[s
     found: dict[str, list[int]] = {}
     for event in records.store.get_events_by_execution_ids([execution.id]):
         if event.type == metadata_store_pb2.Event.INPUT:
-            found.setdefault(event.path.steps[0].key, []).append(event.artifact_id)
+            # An artifact that is two inputs has one event, whose path holds both keys.
+            for step in event.path.steps:
+                if step.HasField("key"):
+                    found.setdefault(step.key, []).append(event.artifact_id)
     return {key: sorted(ids) for key, ids in found.items()}
 
 
@@ -179,7 +182,10 @@ def _input_changes(
         if was == is_:
             continue
         producer = _producer(records, is_ or was)
-        words = f"input {key} is another: {producer} made it anew" if is_ else f"input {key} of {producer} is gone"
+        if was and is_:
+            words = f"input {key} is another one of {producer}"
+        else:
+            words = f"input {key} of {producer} is {'new' if is_ else 'gone'}"
         yield Change(what="input", name=key, before=_listed(was), now=_listed(is_), words=words)
 
 

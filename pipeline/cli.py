@@ -28,6 +28,8 @@ _COMMANDS = {
     "history": "one row per run, with its result and metrics",
     "gc": "remove what old runs left; says first what would go",
     "lineage": "what a version was made of, what judged it, and what serves it",
+    "schema": "what the newest data would change in the curated schema",
+    "retrain-if": "exit code 10 if there is a reason to run again, for cron",
     "deploy-files": "write files for docker, Kubernetes and Grafana",  # part: deploy
     "training-job": "write a job file for python -m trainer",
 }

@@ -37,7 +37,7 @@ def edited(text: str, after: schema_pb2.Schema) -> str:
         after: what it is to say.
 
     Raises:
-        NotEditable: the result would say something else.
+        NotEditable: the text lists entries in brackets, or the result would say something else.
     """
     before = text_format.Parse(text, schema_pb2.Schema())
     blocks = list(_blocks(text))
@@ -68,6 +68,8 @@ def _blocks(text: str) -> Iterator[_Block]:
         word = token[0]
         if depth == 0 and re.match(r"\w", word):
             start, field = token.start(), word
+        elif depth == 0 and word == "[" and field in _NAMED:
+            raise NotEditable
         elif word in "{<":
             depth += 1
         elif word in "}>":
@@ -82,7 +84,9 @@ def _entry(schema: schema_pb2.Schema, field: str, name: str) -> schema_pb2.Featu
 
 
 def _text(field: str, entry: schema_pb2.Feature | schema_pb2.StringDomain) -> str:
-    return text_format.MessageToString(schema_pb2.Schema(**{field: [entry]}), as_utf8=True)
+    alone = schema_pb2.Schema()
+    getattr(alone, field).append(entry)
+    return text_format.MessageToString(alone, as_utf8=True)
 
 
 def _same(one: schema_pb2.Schema, other: schema_pb2.Schema) -> bool:

@@ -14,7 +14,9 @@ from pipeline.operate.records.runs import Records, is_number
 from pipeline.operate.records.served import Served
 
 _RUN = "pipeline_run"
-_LIVE = metadata_store_pb2.Artifact.LIVE
+_LIVE, _DELETED = metadata_store_pb2.Artifact.LIVE, metadata_store_pb2.Artifact.DELETED
+_Execution = metadata_store_pb2.Execution
+_UNFINISHED = (_Execution.FAILED, _Execution.RUNNING, _Execution.CANCELED)
 _RESOLVER = ".Resolver"
 # Inputs that something was only compared with: nothing derives from them.
 _COMPARED = {"baseline", "baseline_model", "served_statistics"}
@@ -25,8 +27,8 @@ class Garbage:
     """Something that can go.
 
     Attributes:
-        kind: a served ``version``, an ``artifact``, or a ``leftover``: a folder that no artifact names, of a node that
-            was killed or failed, or of an earlier gc that was.
+        kind: a served ``version``, an ``artifact``, or a ``leftover``: what a node had made before it was killed or
+            failed, or what an earlier gc that was killed did not get to.
         what: what it is, in words.
         path: its folder.
         size: bytes below it.
@@ -75,18 +77,19 @@ def plan(config: Config, records: Records, served: Sequence[Served], *, keep: in
     old = [one for one in served[versions:] if not one.labels and not one.newest] if versions is not None else []
     stay = [one for one in served if one not in old]
     runs = _kept_runs(records, keep=keep, versions={one.version for one in stay})
-    artifacts = {one.id: one for one in records.store.get_artifacts() if one.state == _LIVE}
+    every = records.store.get_artifacts()
+    artifacts = {one.id: one for one in every if one.state == _LIVE}
     kept = _with_ancestors(records, {id_ for run in runs for id_ in _artifacts_of(records, run)})
     root = config.run_folder / "artifacts"
     gone = [one for id_, one in sorted(artifacts.items()) if id_ not in kept and Path(one.uri).is_relative_to(root)]
-    named = {Path(one.uri) for one in artifacts.values()}
+    left = _leftovers(root, records, every)
     garbage = [
         *(
             Garbage(kind="version", what=f"version {one.version}", path=one.folder, size=_size(one.folder))
             for one in old
         ),
         *(_artifact(records, one) for one in gone),
-        *(Garbage(kind="leftover", what=_place(path), path=path, size=_size(path)) for path in _leftovers(root, named)),
+        *(Garbage(kind="leftover", what=_place(path), path=path, size=_size(path)) for path in left),
     ]
     return Plan(
         garbage=tuple(garbage),
@@ -171,9 +174,21 @@ def _place(path: Path) -> str:
     return f"{path.parent.parent.name}.{path.parent.name}"
 
 
-def _leftovers(root: Path, named: Collection[Path]) -> Iterator[Path]:
+def _leftovers(root: Path, records: Records, artifacts: Iterable[metadata_store_pb2.Artifact]) -> Iterator[Path]:
+    """Folders ``NODE/KEY/EXECUTION`` that nothing can use.
+
+    A folder that ML Metadata knows nothing of stays: the metadata may have been lost or the run folder moved.
+    """
+    states = {Path(one.uri).parts[-3:]: one.state for one in artifacts}
+    unfinished = {
+        (records.nodes[one.id], str(one.id))
+        for one in records.store.get_executions()
+        if one.id in records.nodes and one.last_known_state in _UNFINISHED
+    }
     for path in sorted(root.glob("*/*/*")):
-        if is_number(path.name) and path.is_dir() and not path.parent.name.startswith(".") and path not in named:
+        node, _, execution = path.parts[-3:]
+        state = states.get(path.parts[-3:])
+        if path.is_dir() and (state == _DELETED or state is None and (node, execution) in unfinished):
             yield path
 
 

@@ -91,7 +91,8 @@ def delete(records: Records, garbage: Sequence[Garbage]) -> None:
 
 def lines(config: Config, found: Plan, *, deleted: bool, labels: str | None) -> Iterator[str]:
     """What goes and what stays, line by line."""
-    runs = ", ".join(map(str, found.kept_runs))
+    runs, count = ", ".join(map(str, found.kept_runs)), len(found.garbage)
+    folders = f"{count} {'folder' if count == 1 else 'folders'}, {printing.size(found.size)}"
     yield f"{config.name}: keeps {found.kept_artifacts} artifacts, all of the runs {runs} and what they were made of"
     if labels is not None:
         yield f"keeps the versions {', '.join(map(str, found.kept_versions))}; labels: {labels}"
@@ -101,6 +102,6 @@ def lines(config: Config, found: Plan, *, deleted: bool, labels: str | None) -> 
     if not found.garbage:
         yield "nothing to remove"
     elif deleted:
-        yield f"removed {len(found.garbage)} folders, {printing.size(found.size)}"
+        yield f"removed {folders}"
     else:
-        yield f"nothing was removed; --delete removes {len(found.garbage)} folders, {printing.size(found.size)}"
+        yield f"nothing was removed; --delete removes {folders}"

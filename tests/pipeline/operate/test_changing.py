@@ -1,6 +1,7 @@
 """The commands that change something, each on a copy of the pipeline: gc, and schema accept."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -22,17 +23,30 @@ def removed(outcome) -> list[str]:
     return [one["what"] for one in json.loads(outcome.out)["garbage"]]
 
 
-def test_everything_pushed_stays_and_a_killed_node_s_folder_goes(copy):
-    half_made = copy.run_folder / "artifacts" / "Trainer" / "model" / "999"
-    half_made.mkdir()
-    (half_made / "variables").write_bytes(b"x" * 2_000)
+def test_everything_pushed_stays_and_what_an_unfinished_node_made_goes(copy):
+    nodes = json.loads(copy.command("status", "--json").out)["last"]["nodes"]
+    [refused] = [node["execution"] for node in nodes if node["state"] == "refused"]
+    # ML Metadata knows nothing of the second one: it may be all that is left of something.
+    half_made, unknown = (copy.run_folder / "artifacts" / "DataGate" / "notices" / str(id_) for id_ in (refused, 999))
+    for folder in (half_made, unknown):
+        folder.mkdir()
+        (folder / "part").write_bytes(b"x" * 2_000)
     before = files(copy)
     outcome = copy.command("gc", "--keep", "1")
-    assert "leftover  Trainer.model  2 kB" in outcome.out
-    assert "nothing was removed; --delete removes 1 folders, 2 kB" in outcome.out
+    assert "leftover  DataGate.notices  2 kB" in outcome.out
+    assert "nothing was removed; --delete removes 1 folder, 2 kB" in outcome.out
     assert files(copy) == before
-    assert copy.command("gc", "--keep", "1", "--delete").code == 0
-    assert before - files(copy) == {str((half_made / "variables").relative_to(copy.runs))}
+    assert "removed 1 folder, 2 kB" in copy.command("gc", "--keep", "1", "--delete").out
+    assert before - files(copy) == {str((half_made / "part").relative_to(copy.runs))}
+
+
+def test_a_moved_run_folder_loses_nothing(copy):
+    moved = copy.folder / "elsewhere"
+    copy.runs.rename(moved)
+    before = sorted(path.relative_to(moved) for path in moved.rglob("*"))
+    outcome = replace(copy, runs=moved).command("gc", "--keep", "1", "--delete")
+    assert outcome.code == 0
+    assert sorted(path.relative_to(moved) for path in moved.rglob("*")) == before
 
 
 def test_an_old_version_goes_with_what_only_it_was_made_of(copy):

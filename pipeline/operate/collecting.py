@@ -10,10 +10,9 @@ from typing import Literal
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.config.config import Config
-from pipeline.operate.records.runs import Records, is_number
+from pipeline.operate.records.runs import Records, pushed_version
 from pipeline.operate.records.served import Served
 
-_RUN = "pipeline_run"
 _LIVE, _DELETED = metadata_store_pb2.Artifact.LIVE, metadata_store_pb2.Artifact.DELETED
 _Execution = metadata_store_pb2.Execution
 _UNFINISHED = (_Execution.FAILED, _Execution.RUNNING, _Execution.CANCELED)
@@ -102,21 +101,22 @@ def plan(config: Config, records: Records, served: Sequence[Served], *, keep: in
 def _kept_runs(records: Records, *, keep: int, versions: Collection[int]) -> list[metadata_store_pb2.Context]:
     """The newest runs, those that pushed a version that stays, and those whose blessed model was never pushed."""
     found = {run.name: run for run in records.contexts[:keep]}
-    pushes = _live(records, "PushedModel")
-    # The last push is the next run's baseline, wherever its version went.
-    last = max((one.id for one in pushes), default=None)
+    pushes = sorted(_live(records, "PushedModel"), key=lambda one: one.id)
+    seen: set[int] = set()
     pushed: dict[int, bool] = {}
     for push in pushes:
-        text = push.custom_properties["pushed_version"].string_value
-        stays = push.id == last or (is_number(text) and int(text) in versions)
+        version = pushed_version(push)
+        # Of a version its first push; and the last of all, which is the next run's baseline.
+        stays = (version in versions and version not in seen) or push is pushes[-1]
+        seen |= {version} if version is not None else set()
         model = push.custom_properties["model_id"].int_value
-        pushed[model] = pushed.get(model, False) or stays
+        pushed[model] = pushed.get(model, False) or version in versions or push is pushes[-1]
         if stays:
-            found |= {run.name: run for run in _runs_of(records, push)}
+            found |= _maker(records, push)
     for blessing in _live(records, "ModelBlessing"):
         # A model whose versions are all gone is no longer wanted.
         if blessing.custom_properties["blessed"].int_value and pushed.get(_model_of(blessing), True):
-            found |= {run.name: run for run in _runs_of(records, blessing)}
+            found |= _maker(records, blessing)
     return list(found.values())
 
 
@@ -128,8 +128,9 @@ def _live(records: Records, kind: str) -> list[metadata_store_pb2.Artifact]:
     return [one for one in records.store.get_artifacts_by_type(kind) if one.state == _LIVE]
 
 
-def _runs_of(records: Records, artifact: metadata_store_pb2.Artifact) -> list[metadata_store_pb2.Context]:
-    return [one for one in records.store.get_contexts_by_artifact(artifact.id) if one.type == _RUN]
+def _maker(records: Records, artifact: metadata_store_pb2.Artifact) -> dict[str, metadata_store_pb2.Context]:
+    run = records.maker(artifact)
+    return {run.name: run} if run else {}
 
 
 def _artifacts_of(records: Records, run: metadata_store_pb2.Context) -> set[int]:
@@ -162,10 +163,8 @@ def _derived(event: metadata_store_pb2.Event) -> bool:
 
 
 def _artifact(records: Records, artifact: metadata_store_pb2.Artifact) -> Garbage:
-    # Later runs re-used it, or looked it up.
-    first = min((records.number(run) for run in _runs_of(records, artifact)), default=None)
-    path = Path(artifact.uri)
-    what = _place(path) + (f" of run {first}" if first is not None else "")
+    run, path = records.maker(artifact), Path(artifact.uri)
+    what = _place(path) + (f" of run {records.number(run)}" if run else "")
     return Garbage(kind="artifact", what=what, path=path, size=_size(path), artifact=artifact.id)
 
 

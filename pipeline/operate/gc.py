@@ -91,9 +91,9 @@ def delete(records: Records, garbage: Sequence[Garbage]) -> None:
 
 def lines(config: Config, found: Plan, *, deleted: bool, labels: str | None) -> Iterator[str]:
     """What goes and what stays, line by line."""
-    runs, count = ", ".join(map(str, found.kept_runs)), len(found.garbage)
+    runs, count = _ranges(found.kept_runs), len(found.garbage)
     folders = f"{count} {'folder' if count == 1 else 'folders'}, {printing.size(found.size)}"
-    yield f"{config.name}: keeps {found.kept_artifacts} artifacts, all of the runs {runs} and what they were made of"
+    yield f"{config.name}: keeps {found.kept_artifacts} artifacts, all of runs {runs} and what they were made of"
     if labels is not None:
         yield f"keeps the versions {', '.join(map(str, found.kept_versions))}; labels: {labels}"
     yield from printing.columns(
@@ -105,3 +105,14 @@ def lines(config: Config, found: Plan, *, deleted: bool, labels: str | None) -> 
         yield f"removed {folders}"
     else:
         yield f"nothing was removed; --delete removes {folders}"
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Rising numbers, such as ``1, 4-9``."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in found)

@@ -16,12 +16,11 @@ from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.operate.records import figures, printing, served
-from pipeline.operate.records.runs import Outputs, Records, is_number, required
+from pipeline.operate.records.runs import Outputs, Records, pushed_version, required
 from pipeline.operate.records.served import Served
 from pipeline.operate.records.why import CODE, cache_key, flattened, properties
 from pipeline.running.events import NEVER_CACHED, UNCACHED_PROPERTY
 
-_RUN = "pipeline_run"
 _PUSHED = "PushedModel"
 _GATES = ("DataGate", "Evaluator", "ModelGate", "InfraValidator", "Pusher")
 _SHOWN = 8
@@ -60,10 +59,10 @@ def document(config: Config, records: Records, version: int, versions: Sequence[
         ConfigError: no run pushed this version.
     """
     pushed = pushes(records)
-    if version not in pushed:
+    context = records.maker(pushed[version]) if version in pushed else None
+    if context is None:
         known = ", ".join(map(str, sorted(pushed, reverse=True)[:_SHOWN])) or "none"
         raise ConfigError(f"version {version} was pushed by no run that is recorded here; there are {known}.")
-    context = run_of(records, pushed[version])
     outputs, executions = records.outputs(context), records.executions(context)
     candidate, baseline = figures.metrics(outputs)
     on_disk = next((one for one in versions if one.version == version), None)
@@ -94,17 +93,11 @@ def pushes(records: Records) -> dict[int, metadata_store_pb2.Artifact]:
     """The push that made each version, by version."""
     found: dict[int, metadata_store_pb2.Artifact] = {}
     for artifact in sorted(records.store.get_artifacts_by_type(_PUSHED), key=lambda one: one.id):
-        text = artifact.custom_properties["pushed_version"].string_value
-        if is_number(text):
+        version = pushed_version(artifact)
+        if version is not None:
             # A later push of the same model made no version.
-            found.setdefault(int(text), artifact)
+            found.setdefault(version, artifact)
     return found
-
-
-def run_of(records: Records, artifact: metadata_store_pb2.Artifact) -> metadata_store_pb2.Context:
-    """The run that made an artifact, before others re-used it."""
-    contexts = [one for one in records.store.get_contexts_by_artifact(artifact.id) if one.type == _RUN]
-    return min(contexts, key=lambda one: one.create_time_since_epoch)
 
 
 def lines(config: Config, found: Mapping[str, Any]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from components.example_gen import spans
 from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.operate.lineage import pushes, run_of
+from pipeline.operate.lineage import pushes
 from pipeline.operate.records import printing, served
 from pipeline.operate.records.runs import Records, RunRecord, records_of
 
@@ -96,7 +96,8 @@ def _newest(config: Config, records: Records) -> Newest | None:
     if not known:
         return None
     push = pushed[max(known)]
-    return Newest(version=max(known), push=push, run=run_of(records, push))
+    run = records.maker(push)
+    return Newest(version=max(known), push=push, run=run) if run else None
 
 
 def _aged(newest: Newest, days: float) -> Iterator[str]:

@@ -125,7 +125,6 @@ class Records:
         """One run."""
         nodes = tuple(self._node(name, one, context) for name, one in self.executions(context).items())
         pushed = self.outputs(context).get(_PUSH)
-        version = pushed.custom_properties["pushed_version"].string_value if pushed else ""
         result, last = _result(nodes, pushed)
         started = datetime.fromisoformat(context.name)
         ends = [node.started.timestamp() + node.seconds for node in nodes if node.seconds is not None]
@@ -138,7 +137,7 @@ class Records:
             result=result,
             node=last.node if last else "start-up",
             reason=last.reason if last else "",
-            version=int(version) if is_number(version) else None,
+            version=pushed_version(pushed) if pushed else None,
             nodes=nodes,
         )
 
@@ -165,9 +164,10 @@ class Records:
         artifacts = {one.id: one for one in self.store.get_artifacts_by_id([e.artifact_id for e in events])}
         return {(self.nodes[e.execution_id], e.path.steps[0].key): artifacts[e.artifact_id] for e in events}
 
-    def newest(self) -> metadata_store_pb2.Context | None:
-        """The newest run; None if there is none."""
-        return self.contexts[0] if self.contexts else None
+    def maker(self, artifact: metadata_store_pb2.Artifact) -> metadata_store_pb2.Context | None:
+        """The run that made an artifact, before others re-used it or looked it up."""
+        found = [one for one in self.store.get_contexts_by_artifact(artifact.id) if one.type == metadata.RUN_CONTEXT]
+        return min(found, key=lambda one: one.create_time_since_epoch, default=None)
 
     def _node(
         self, name: str, execution: metadata_store_pb2.Execution, context: metadata_store_pb2.Context
@@ -218,9 +218,10 @@ def required(config: Config) -> Records:
     return records
 
 
-def is_number(text: str) -> bool:
-    """Whether a text is a whole number, as versions and executions have them."""
-    return text.isascii() and text.isdigit()
+def pushed_version(push: metadata_store_pb2.Artifact) -> int | None:
+    """The version that a push made, or that held the same model already; None if it names none."""
+    text = push.custom_properties["pushed_version"].string_value
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def is_busy(folder: Path) -> bool:

@@ -17,8 +17,9 @@ from ml_metadata.proto import metadata_store_pb2
 from components.messages import one_line
 from pipeline.operate.records.runs import Records
 from pipeline.running.events import CACHE_OFF, NEVER_CACHED, REASON_PROPERTY, REFUSED_PROPERTY, UNCACHED_PROPERTY
+from pipeline.running.metadata import RUN_CONTEXT
 
-_CACHE, _RUN = "execution_cache", "pipeline_run"
+_CACHE = "execution_cache"
 _OURS = {REASON_PROPERTY, REFUSED_PROPERTY, UNCACHED_PROPERTY}
 _VALUE = 60
 # Properties that hold a digest of sources.
@@ -150,7 +151,7 @@ def _gone(records: Records, execution: metadata_store_pb2.Execution) -> str:
 
 def _run_of(records: Records, execution: metadata_store_pb2.Execution) -> str:
     contexts = records.store.get_contexts_by_execution(execution.id)
-    return next((one.name for one in contexts if one.type == _RUN), "unknown")
+    return next((one.name for one in contexts if one.type == RUN_CONTEXT), "unknown")
 
 
 def _changes(

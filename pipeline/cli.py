@@ -23,8 +23,13 @@ _INIT = "init"
 # Each other command is a module of `pipeline.operate` with ``add_arguments(parser)`` and ``run(config, options)``.
 _COMMANDS = {
     "run": "run the pipeline and ask the model it pushed",
-    "status": "what the last run did, and which versions are served",
+    "status": "what the last run did and why, and which versions are served",
+    "history": "one row per run, with its result and metrics",
+    "lineage": "what a version was made of, what judged it, and what serves it",
+    "schema": "what the newest data would change in the curated schema",
+    "retrain-if": "exit code 10 if there is a reason to run again, for cron",
     "doctor": "say what is wrong with the run folder, and repair it",
+    "gc": "remove what old runs left; says first what would go",
     "deploy-files": "write files for docker, Kubernetes and Grafana",  # part: deploy
     "clean": "start over; what is served stays",
     "training-job": "write a job file for python -m trainer",

@@ -14,7 +14,7 @@ from pipeline.config.config import Config
 from pipeline.config.gates.evaluation import Confidence
 from pipeline.config.loading import ConfigError
 from pipeline.running import console as terminal
-from pipeline.running import disk, garbage_collection, node_range
+from pipeline.running import disk, garbage_collection, node_range, webhook
 from pipeline.running.events import NodeEnd, NodeFailed
 from pipeline.running.interrupts import Interrupts
 from pipeline.running.model_server import ModelServer
@@ -179,6 +179,7 @@ class LocalRun:
                     observed.run(built.pipeline, run_options=options)
             except NodeFailed as failure:
                 self._say_what_was_seen(failure, run_id=observed.run_id)
+                self._notify(failure, run_id=observed.run_id)
                 raise
             if to_node in (None, _PUSHER):
                 self._query_and_report(server, run_id=observed.run_id, start=start)
@@ -189,6 +190,15 @@ class LocalRun:
         if failure.node in hints.GATES:
             for hint in hints.hints(self.config, run_id=run_id):
                 self.progress.note(hint)
+
+    def _notify(self, failure: NodeFailed, *, run_id: str) -> None:
+        url = self.config.notify.webhook
+        if url is None or not failure.refused:
+            return
+        told = webhook.notice(pipeline=self.config.name, gate=failure.node, reason=failure.reason, run=run_id)
+        problem = webhook.send(url, told)
+        if problem:
+            self.progress.note(f"notify.webhook was not told: {problem}")
 
     def _query_and_report(self, server: ModelServer, *, run_id: str, start: float) -> None:
         from pipeline.report import page, results, summary

@@ -32,6 +32,7 @@ from tfx_bsl.tfxio import tensor_adapter
 from components.evaluator.by_batch import batch_evaluator, predictions_writer
 from components.evaluator.replicates import REPLICATES
 from components.gates import judged
+from components.gates.evaluation import write_metrics
 from components.gates.model.predictions import AllPredictions
 from components.refusal import GateRefused
 from trainer.export.model_artifact import is_empty
@@ -83,6 +84,7 @@ class Executor(BaseBeamExecutor):
             evaluation=evaluation,
         )
         _require_finite(AllPredictions.load(evaluation) or AllPredictions())
+        write_metrics(evaluation)
         # Nothing to judge by is no reason to bless.
         if tfma.metrics.metric_thresholds_from_metrics_specs(config.metrics_specs, eval_config=config):
             _bless(blessing, evaluation=evaluation, model=model, baseline=baseline)

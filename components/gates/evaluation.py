@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
+from tfx.utils import io_utils
+
+from components.gates import metrics_file
 
 ALL_EXAMPLES = ""
 EXAMPLE_COUNT = "example_count"
@@ -80,6 +83,14 @@ class Evaluated:
             if sorted(self.columns[name]) == sorted(sliced or ())
             and (name == ALL_EXAMPLES or metrics[EXAMPLE_COUNT] >= min_slice_size)
         }
+
+
+def write_metrics(evaluation_uri: str) -> None:
+    """Write the metrics of both models beside TFMA's files, as JSON."""
+    text = metrics_file.as_text(
+        candidate=metrics_by_slice(evaluation_uri, CANDIDATE), baseline=metrics_by_slice(evaluation_uri, BASELINE)
+    )
+    io_utils.write_string_file(f"{evaluation_uri}/{metrics_file.FILE}", text)
 
 
 def slice_name(slice_key: metrics_for_slice_pb2.SliceKey) -> str:

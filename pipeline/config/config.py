@@ -12,6 +12,7 @@ from pipeline.config.beam.in_process import InProcess
 from pipeline.config.fields import Name
 from pipeline.config.gates.gates import Gates
 from pipeline.config.lite import WithLite  # part: lite
+from pipeline.config.notify import Notify
 from pipeline.config.platform.platforms import AnyPlatform
 from pipeline.config.section import Section
 from pipeline.config.serving import Serving
@@ -44,6 +45,7 @@ class Config(
     trainer: Trainer = Trainer()
     gates: Gates
     serving: Serving
+    notify: Notify = Notify()
     runs: Path = Path("runs")
     cache: bool = True
     beam: Beam = InProcess()

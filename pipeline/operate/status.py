@@ -1,64 +1,110 @@
-"""``python -m pipeline status``: the last run node by node, and what is served; from ML Metadata alone."""
+"""``python -m pipeline status``: the last run node by node, what is served, and why a node was re-used or run."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
-from ml_metadata import MetadataStore
-from ml_metadata.proto import metadata_store_pb2
-
+from components.messages import known_names, one_line
 from pipeline.config.config import Config
-from pipeline.running import metadata
-from pipeline.running.events import REASON_PROPERTY
-from pipeline.running.recovery.executions import KILLED
-from pipeline.running.run_folder import is_locked
-from serving.versions import version_folders
+from pipeline.config.loading import ConfigError
+from pipeline.operate.records import figures, printing, served, why
+from pipeline.operate.records.runs import Records, RunRecord, records_of
+from pipeline.operate.records.served import Served
 
-_STATES = {
-    metadata_store_pb2.Execution.COMPLETE: "done",
-    metadata_store_pb2.Execution.CACHED: "from cache",
-    metadata_store_pb2.Execution.FAILED: "failed",
-    metadata_store_pb2.Execution.RUNNING: "running",
-    metadata_store_pb2.Execution.CANCELED: "cancelled",
-}
+_EARLIER = 5
+_REASON = 160
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command has no flags of its own."""
-    del parser
+    """The command's own flags."""
+    parser.add_argument("--why", metavar="NODE", help="why the last run re-used this node or ran it")
+    served.add_models_files(parser)
+    printing.add_json(parser)
 
 
 def run(config: Config, options: argparse.Namespace) -> int:
-    """Print the status; returns 0."""
-    del options
-    if not config.metadata_file.exists():
-        print(f"{config.name}: no run yet in {config.run_folder}")
-        return 0
-    for line in lines(config, metadata.open_store(config.metadata_file)):
-        print(line)
+    """Print the status; returns 0.
+
+    Raises:
+        ConfigError: the last run has no such node, or a file cannot be read.
+    """
+    records = records_of(config)
+    versions = served.versions(config, served.models_files(config, options.model_config_file))
+    if records is None:
+        if options.why:
+            raise ConfigError(f"--why {options.why}: there is no run in {config.run_folder}.")
+        if options.json:
+            printing.print_json({"pipeline": config.name, "runs": 0, "served": [asdict(one) for one in versions]})
+        else:
+            print(f"{config.name}: no run yet in {config.run_folder}")
+    elif options.why:
+        _explain(records, options)
+    elif options.json:
+        printing.print_json(document(config, records, versions))
+    else:
+        print("\n".join(lines(config, records, versions)))
     return 0
 
 
-def lines(config: Config, store: MetadataStore) -> Iterator[str]:
+def document(config: Config, records: Records, versions: Sequence[Served]) -> dict[str, object]:
+    """The status as one document."""
+    last, *earlier = records.runs(1 + _EARLIER)
+    outputs = records.outputs(records.contexts[0])
+    candidate, baseline = figures.metrics(outputs)
+    return {
+        "pipeline": config.name,
+        "runs": len(records.contexts),
+        "last": asdict(last),
+        "rows": figures.rows(outputs),
+        "metrics": {"candidate": candidate, "baseline": baseline},
+        "served": [asdict(one) for one in versions],
+        "serving_folder": str(config.serving_folder),
+        "earlier": [{"run": one.run, "result": one.result, "words": one.words} for one in earlier],
+    }
+
+
+def lines(config: Config, records: Records, versions: Sequence[Served]) -> Iterator[str]:
     """The status, line by line."""
-    runs = metadata.runs(store)
-    alive = is_locked(config.run_folder)
-    if runs:
-        started = datetime.fromisoformat(runs[0].name)
-        yield f"{config.name}: last of {len(runs)} runs, started {started:%Y-%m-%d %H:%M:%S}"
-        for node, execution in metadata.executions(store, runs[0]).items():
-            state, reason = _state(execution, alive=alive)
-            yield f"  {node:<18}{state:<12}{reason}".rstrip()
-    folder = config.serving_folder
-    versions = [str(version) for version in sorted(version_folders.find(folder))] if folder.is_dir() else []
-    yield f"served from {folder}: " + (", ".join(versions) if versions else "nothing yet")
+    last, *earlier = records.runs(1 + _EARLIER)
+    yield (
+        f"{config.name}: run {last.number} of {len(records.contexts)}, started {printing.when(last.started)}, "
+        f"{last.words}" + (f" after {printing.took(last.seconds)}" if last.seconds is not None else "")
+    )
+    yield from printing.columns((one.node, one.state, printing.took(one.seconds), one.reason) for one in last.nodes)
+    outputs, task = records.outputs(records.contexts[0]), config.label.task
+    candidate, baseline = (figures.in_words(each, task) for each in figures.metrics(outputs))
+    found = [
+        ("data", figures.rows_in_words(figures.rows(outputs))),
+        ("model", candidate),
+        ("baseline", baseline),
+    ]
+    yield from printing.columns(pair for pair in found if pair[1])
+    yield f"served from {config.serving_folder}:" + ("" if versions else " nothing yet")
+    yield from printing.columns((str(one.version), one.words) for one in versions)
+    if earlier:
+        yield "earlier runs:"
+        yield from printing.columns((printing.when(one.started), f"{one.words}{_because(one)}") for one in earlier)
 
 
-def _state(execution: metadata_store_pb2.Execution, *, alive: bool) -> tuple[str, str]:
-    """The state and the reason. A node that runs in no process was killed; the next run records that."""
-    if execution.last_known_state == metadata_store_pb2.Execution.RUNNING and not alive:
-        return _STATES[metadata_store_pb2.Execution.FAILED], KILLED
-    reason = execution.custom_properties[REASON_PROPERTY].string_value
-    return _STATES.get(execution.last_known_state, "unknown"), reason
+def _because(run: RunRecord) -> str:
+    return f": {one_line(run.reason, limit=_REASON)}" if run.reason else ""
+
+
+def _explain(records: Records, options: argparse.Namespace) -> None:
+    node, run = options.why, records.contexts[0]
+    found = why.explain(records, run, node)
+    if found is None:
+        names = records.executions(run)
+        raise ConfigError(
+            f"--why {node}: the last run has no execution of this node; there are {known_names(names, like=node)}."
+        )
+    if options.json:
+        printing.print_json(asdict(found))
+        return
+    print(f"{found.node} in run {found.run}: {found.verdict}")
+    if found.compared_with and not found.reused:
+        print(f"compared with run {found.compared_with}:" + ("" if found.changes else " nothing differs"))
+        for change in found.changes:
+            print(f"  {change.words}")

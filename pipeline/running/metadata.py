@@ -12,11 +12,12 @@ RUN_CONTEXT = "pipeline_run"
 SUCCEEDED = {metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED}
 
 
-def open_store(metadata_file: Path) -> MetadataStore:
-    """A read-only view of the metadata."""
+def open_store(metadata_file: Path, *, writable: bool = False) -> MetadataStore:
+    """The metadata, read-only unless ``writable``: that is for one process at a time."""
+    modes = metadata_store_pb2.SqliteMetadataSourceConfig
     connection = metadata_store_pb2.ConnectionConfig()
     connection.sqlite.filename_uri = str(metadata_file)
-    connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
+    connection.sqlite.connection_mode = modes.READWRITE if writable else modes.READONLY
     return MetadataStore(connection)
 
 

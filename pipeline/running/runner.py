@@ -23,7 +23,14 @@ from tfx.proto.orchestration import pipeline_pb2
 from components.messages import one_line
 from components.refusal import GateRefused
 from pipeline.running import artifact_files, interrupts
-from pipeline.running.events import NodeEnd, NodeFailed
+from pipeline.running.events import (
+    CACHE_OFF,
+    NEVER_CACHED,
+    REFUSED_PROPERTY,
+    UNCACHED_PROPERTY,
+    NodeEnd,
+    NodeFailed,
+)
 from pipeline.running.metadata import RUN_CONTEXT, SUCCEEDED, executions
 from pipeline.running.recovery.executions import mark_failed
 from trainer.refusal import TrainingRefused
@@ -119,13 +126,20 @@ class ObservedRunner(LocalDagRunner):
             failure = NodeFailed(
                 node=name, reason=_one_line(error), refused=isinstance(error, (GateRefused, TrainingRefused))
             )
-            record_reason(MetadataStore(connection), run_id=run_id, node=name, reason=failure.reason)
+            record_reason(
+                MetadataStore(connection), run_id=run_id, node=name, reason=failure.reason, refused=failure.refused
+            )
             state = "refused" if failure.refused else "failed"
             self._on_end(NodeEnd(node=name, state=state, seconds=time.monotonic() - start, reason=failure.reason))
             raise failure from error
         if info is None or info.execution_id is None:
             raise NodeFailed(node=name, reason="TFX recorded no execution", refused=False)
-        [execution] = MetadataStore(connection).get_executions_by_id([info.execution_id])
+        store = MetadataStore(connection)
+        [execution] = store.get_executions_by_id([info.execution_id])
+        if not node.execution_options.caching_options.enable_cache:
+            why = NEVER_CACHED if name in self._uncached else CACHE_OFF
+            execution.custom_properties[UNCACHED_PROPERTY].string_value = why
+            store.put_executions([execution])
         if execution.last_known_state == _State.FAILED:
             self._on_end(NodeEnd(node=name, state="failed", seconds=time.monotonic() - start))
             raise NodeFailed(node=name, reason="its inputs could not be resolved", refused=False)
@@ -142,8 +156,8 @@ class ObservedRunner(LocalDagRunner):
             raise
 
 
-def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str) -> None:
-    """Write why a node failed to its execution, which TFX leaves FAILED without a reason, or RUNNING.
+def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str, refused: bool = False) -> None:
+    """Write why a node refused or failed to its execution, which TFX leaves FAILED without a reason, or RUNNING.
 
     A node that fails before it has an execution leaves none.
     """
@@ -151,6 +165,7 @@ def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str) 
         run = store.get_context_by_type_and_name(RUN_CONTEXT, run_id)
         execution = executions(store, run).get(node) if run else None
         if execution and execution.last_known_state not in SUCCEEDED:
+            execution.custom_properties[REFUSED_PROPERTY].int_value = int(refused)
             mark_failed(store, [execution], reason=reason)
     except errors.StatusError as error:
         # On a full disk: what ended the node must not get lost for that.

@@ -1,0 +1,137 @@
+"""A small pipeline after four runs, which the tests of the commands share.
+
+Run 1 pushes a model of the first day, run 2 another one of the same data, trained longer. Run 3 reads the second day,
+which has drifted, and is refused, and so is run 4: the first tells a webhook, the other one finds none.
+
+``python -m tests.pipeline.operate.days`` makes the runs, in the working directory and in one process.
+"""
+
+import contextlib
+import csv
+import io
+import random
+import shutil
+import sqlite3
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import cli
+
+CONFIG = """\
+name: days
+data: {path: data/days, files: "day-{SPAN}.csv"}
+schema: schema/days.pbtxt
+label: {column: y}
+features: {x: number, town: category}
+trainer: {loop: {global_batch_size: 64, epochs: 5, optimizer: {learning_rate: 0.01}}}
+gates: {evaluation: {thresholds: [{metric: accuracy, min: 0.6}]}}
+serving: {model_name: days}
+"""
+SCHEMA = """\
+# Curated by hand.
+feature {
+  name: "x"  # metres
+  type: FLOAT
+  float_domain { min: -9 max: 9 }
+  drift_comparator { jensen_shannon_divergence { threshold: 0.3 } }
+}
+feature { name: "town" type: BYTES domain: "towns" presence { min_fraction: 1 } }
+feature { name: "y" type: INT }  # the label
+
+string_domain { name: "towns" value: "Bonn" value: "Ulm" }  # where we are
+"""
+WORDS = ("--config", "configs/days.yaml")
+LONGER = ("--set", "trainer.loop.epochs=6")
+TOLD = ("--set", "notify.webhook=${DAYS_WEBHOOK}/hook?secret=hush")
+NOT_TOLD = ("--set", "notify.webhook=http://127.0.0.1:1/hook?secret=hush")
+CODES = (0, 0, 3, 3)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command printed, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Days:
+    """The pipeline.
+
+    Attributes:
+        folder: the project's.
+        runs: the folder with its run folder.
+        said: what each run printed.
+        told: the bodies that the webhook got.
+    """
+
+    folder: Path
+    runs: Path
+    said: str
+    told: tuple[bytes, ...]
+
+    @property
+    def run_folder(self) -> Path:
+        return self.runs / "days"
+
+    @property
+    def serving(self) -> Path:
+        return self.run_folder / "serving" / "days"
+
+    def command(self, name: str, *words: str) -> Outcome:
+        """A command, in this process and in the project's folder."""
+        out, err = io.StringIO(), io.StringIO()
+        config = ["--config", str(self.folder / "configs" / "days.yaml"), "--set", f"runs={self.runs}"]
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = cli.main([name, *words, *config])
+        return Outcome(code, out.getvalue(), err.getvalue())
+
+    def copied(self, to: Path) -> "Days":
+        """A copy that commands may change; ML Metadata holds absolute paths."""
+
+        shutil.copytree(self.folder / "schema", to / "schema")
+        for part in ("configs", "data/days"):
+            shutil.copytree(self.folder / part, to / part)
+        shutil.copytree(self.runs, to / "runs")
+        with contextlib.closing(sqlite3.connect(to / "runs" / "days" / "metadata.sqlite")) as store, store:
+            for table, column in (
+                ("Artifact", "uri"),
+                ("ArtifactProperty", "string_value"),
+                ("ExecutionProperty", "string_value"),
+            ):
+                store.execute(
+                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(self.runs), str(to / "runs"))
+                )
+        return Days(to, to / "runs", self.said, self.told)
+
+
+def write_day(day: int, *, shift: float, towns: tuple[str, ...], colours: bool) -> None:
+    """One day's rows."""
+    random_ = random.Random(day)
+    path = Path("data/days") / f"day-{day}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["x", "town", *(["colour"] if colours else []), "y"])
+        for _ in range(600):
+            x, town = random_.gauss(0, 1), random_.choice(towns)
+            colour = [random_.choice(("red", "blue"))] if colours else []
+            rows.writerow([f"{x + shift:.3f}", town, *colour, int(x + (town == "Ulm") + random_.gauss(0, 0.3) > 0.3)])
+
+
+def main() -> int:
+    """Make the runs; returns 0 if each ended as it should."""
+    Path("configs/days.yaml").write_text(CONFIG)
+    Path("schema/days.pbtxt").write_text(SCHEMA)
+    write_day(1, shift=0.0, towns=("Bonn", "Ulm"), colours=False)
+    codes = [cli.main(["run", *WORDS]), cli.main(["run", *WORDS, *LONGER])]
+    write_day(2, shift=20.0, towns=("Bonn", "Ulm", "Trier"), colours=True)
+    codes += [cli.main(["run", *WORDS, *words]) for words in (TOLD, NOT_TOLD)]
+    return 0 if tuple(codes) == CODES else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -207,7 +207,7 @@ def test_marks_of_missing_values_are_an_option_which_a_refusal_names(file):
     ):
         read(path, guessed=True, csv=CsvOptions(missing=("NA",)))
     with pytest.raises(
-        BadValue, match=r"'NA', but the schema says FLOAT; set data\.csv\.missing: \[NA\] or the schema"
+        BadValue, match=r"'NA', but the schema says FLOAT; set data\.csv\.missing: \['NA'\] or the schema"
     ):
         read(path, types={"x": "FLOAT"})
     # Among other texts it may be one: in Namibia's column of countries it is.

@@ -30,7 +30,7 @@ def known_names(names: Collection[str], *, like: str) -> str:
     near = difflib.get_close_matches(like, names, n=3)
     some = [*near, *(name for name in sorted(names) if name not in near)][:_NAMES]
     more = f" and {len(names) - len(some):,} more" if len(names) > len(some) else ""
-    return ", ".join(shown(name, limit=20) for name in some) + more
+    return (", ".join(shown(name, limit=20) for name in some) or "none") + more
 
 
 def _visible(character: str) -> str:

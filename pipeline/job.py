@@ -151,9 +151,8 @@ class LocalRun:
         engine = beam_engine.EngineCheck(config, nodes=built.pipeline.components, progress=progress)
         nodes = [node.id for node in built.pipeline.components]
         options = node_range.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
-        connection = built.pipeline.metadata_connection_config
         with terminal.node_messages(progress):
-            served_model.prepare(config, connection)
+            served_model.prepare(config)
         progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))
 
         def start_node(node: str) -> None:

@@ -28,6 +28,7 @@ from trainer.loop import controller, warm_start
 from trainer.loop.evaluation import Evaluation
 from trainer.loop.progress import TrainingProgress, progress_logger
 from trainer.loop.warm_start import Meanings
+from trainer.models import python_ops
 from trainer.models.heads import head_of
 from trainer.models.outcome import TargetScale, Threshold, followed_by
 from trainer.options import Loop
@@ -65,6 +66,7 @@ class Training:
             scratch: path of a folder on local disk, for splits above the limit.
         """
         transform_output = tft.TFTransformOutput(fn_args.transform_output)
+        python_ops.refuse_in_transform(transform_output.transform_savedmodel_dir)
         features = parameters.resolved_features(transform_output.raw_feature_spec())
         read = functools.partial(read_columns, feature_spec=transform_output.transformed_feature_spec())
         # The splits share the memory roughly as they share the examples.
@@ -113,6 +115,7 @@ class Training:
 
         def build_model() -> keras.Model:
             model = models.build(parameters.model, features=self.features, units=head.units)
+            python_ops.refuse_in_model(model, parameters.model.name, self.features)
             model = followed_by(model, outcome) if outcome else model
             if base_model:
                 self._warm_start(model, base_model)

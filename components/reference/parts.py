@@ -186,7 +186,8 @@ def part_for(column: pa.Array, kinds: Sequence[Mapping[str, Any]]) -> Part | Non
 
 
 def _floats(column: pa.Array) -> np.ndarray:
-    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    # Beyond 2^53 an integer is rounded.
+    return column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
 
 
 def _is_text(kind: pa.DataType) -> bool:

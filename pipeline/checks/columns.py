@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.example_gen.rows.options import ByColumn, ByTime, ByValue
 from components.messages import known_names, shown
@@ -12,8 +13,13 @@ from pipeline.checks.sql import query_columns  # part: sql
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
 _ANY = ("INT", "FLOAT", "BYTES")
 _NUMBER = ("INT", "FLOAT")
+# The function that makes of the columns what features says; another may read columns of its own.
+_SHIPPED = "trainer.preprocessing.preprocessing_fn"
 # The types in a schema that each key of the config can use.
 _TYPES = {
     "label.above.column": _NUMBER,
@@ -47,6 +53,12 @@ def check_schema(config: Config) -> None:
         ConfigError: the schema cannot be read, lacks a column or has another type; or a column is label and feature.
     """
     schema = schema_features(config.schema_path) if config.schema_path else None
+    if config.features is not None and not config.features.root and config.trainer.preprocessing_fn == _SHIPPED:
+        raise ConfigError("features: names no column, so that the model would read nothing; drop the key to use all.")
+    if config.example_weight == config.label.column:
+        raise ConfigError(
+            f"example_weight: {config.example_weight!r} is the label; name another column or drop the key."
+        )
     for key, column in named_columns(config):
         if schema is not None and column not in schema:
             raise ConfigError(f"{key}: there is no feature {column!r} in {config.schema_path}; add it or drop the key.")
@@ -75,7 +87,24 @@ def schema_features(path: Path) -> dict[str, str]:
         ) from None
     except (text_format.ParseError, UnicodeDecodeError) as error:
         raise ConfigError(f"schema: {path} is not a schema in protobuf text format ({error}).") from None
+    _check_features(path, schema)
     return {feature.name: schema_pb2.FeatureType.Name(feature.type) for feature in schema.feature}
+
+
+def _check_features(path: Path, schema: schema_pb2.Schema) -> None:
+    """What TFDV takes without a word, and then judges by something else than was meant."""
+    domains = [*schema.string_domain, *schema.int_domain, *schema.float_domain]
+    for key, several in (("feature", schema.feature), ("string_domain", schema.string_domain)):
+        names = [each.name for each in several]
+        if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
+            raise ConfigError(f"schema: {path} has the {key} {shown(twice)} twice; drop one of them.")
+    known = {domain.name for domain in domains}
+    for feature in schema.feature:
+        if feature.HasField("domain") and feature.domain not in known:
+            raise ConfigError(
+                f"schema: in {path}, feature {shown(feature.name)} has the domain {shown(feature.domain)}, which is "
+                f"not defined; the domains are {known_names(known, like=feature.domain)}. Define or drop it."
+            )
 
 
 def named_columns(config: Config) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
@@ -82,6 +82,9 @@ class Data(Examples):
             raise ValueError(f"csv: data.format is {self.format}; drop these options")
         if isinstance(self.splits, ByFiles) and self.files:
             raise ValueError("files: splits by files name their own; drop the key")
+        for pattern in self.patterns.values():
+            if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
+                raise ValueError(f"files: {pattern!r} leads out of data.path; give a pattern below it")
         if self.window > 1 and not all(map(spans.has_spans, self.patterns.values())):
             raise ValueError("window: there are no spans; data.files needs {SPAN}, or {YYYY}-{MM}-{DD}")
         return self

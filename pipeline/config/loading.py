@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from components.messages import one_line
+from pipeline.config import yaml_files
 from pipeline.config.beam.engines import DEFAULT_RUNNER, runner_with_key
 from pipeline.config.config import Config
 
@@ -67,7 +68,7 @@ def _profile_file(config: Path, profile: str) -> Path:
 
 def _read(path: Path) -> _Tree:
     try:
-        tree = yaml.safe_load(path.read_text())
+        tree = yaml_files.parsed(path.read_text())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -98,7 +99,7 @@ def _assignment(word: str, *, flag: str, example: str) -> tuple[str, str]:
 def _parse_override(word: str) -> _Tree:
     key, text = _assignment(word, flag="--set", example="trainer.loop.epochs=5")
     try:
-        value = yaml.safe_load(text)
+        value = yaml_files.parsed(text)
     except yaml.YAMLError:
         raise ConfigError(f"--set {word}: the value is not valid YAML.") from None
     for part in reversed(key.split(".")):

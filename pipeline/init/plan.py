@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,18 +85,15 @@ def decisions_of(
         ConfigError: nothing can be learnt from the data; one line.
     """
     progress("reading the rows")
+    if source.names:
+        _check_label(label, source.names)
     try:
         table = profiled(source.batches())
     except GateRefused as error:
         raise ConfigError(f"--data: {error.reason}") from None
     if not table.rows:
-        raise ConfigError("--data: there are no rows.")
-    for name in label.columns if isinstance(label, Label) else (label,):
-        if name not in table.columns:
-            raise ConfigError(
-                f"--label: there is no column {shown(name)}; there are "
-                f"{known_names(table.columns, like=name)}. A CSV file needs a line with its columns' names."
-            )
+        raise ConfigError(f"--data: there are no rows in {source.section.get('path', source.stem)}.")
+    _check_label(label, table.columns)
     if isinstance(label, Label):
         found, remark = label, ""
     else:
@@ -137,6 +134,15 @@ def plan_of(source: Source, *, name: str, label: str, task: Task | None, progres
             decisions.table.columns, decisions.features, decisions.rows, decisions.labels, decisions.label
         ),
     )
+
+
+def _check_label(label: str | Label, names: Collection[str]) -> None:
+    for name in label.columns if isinstance(label, Label) else (label,):
+        if name not in names:
+            raise ConfigError(
+                f"--label: there is no column {shown(name)}; there are {known_names(names, like=name)}. "
+                "A CSV file needs a line with its columns' names."
+            )
 
 
 def _treatments(table: Table, label: Label) -> Iterator[tuple[str, Treatment]]:

@@ -26,12 +26,13 @@ from pipeline.running.events import NodeFailed
 from serving.versions import version_folders
 
 _Artifact = metadata_store_pb2.Artifact
+_PUSHED_MODEL = "PushedModel"
 _EXECUTION_TYPE = "ServedModel"
 # The node that would have to find it.
 _NODE = "Baseline"
 
 
-def prepare(config: Config, connection: metadata_store_pb2.ConnectionConfig) -> None:
+def prepare(config: Config) -> None:
     """Make the newest served version the baseline of the next evaluation.
 
     Does nothing where nothing is served: the model that was pushed last remains the baseline.
@@ -43,7 +44,7 @@ def prepare(config: Config, connection: metadata_store_pb2.ConnectionConfig) -> 
     folders = version_folders.find(serving) if serving.is_dir() else {}
     if not folders or config.gates.evaluation.baseline == "none":
         return
-    with metadata.Metadata(connection) as handle:
+    with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(config.metadata_file))) as handle:
         store = handle.store
         pushes = _pushes(store)
         _forget(store, [push for version, push in pushes.items() if version not in folders])
@@ -61,7 +62,7 @@ def prepare(config: Config, connection: metadata_store_pb2.ConnectionConfig) -> 
 
 def _pushes(store: MetadataStore) -> dict[int, _Artifact]:
     """The last push of each version that still counts. Those of TF Lite files do not: they name no model."""
-    pushes = sorted(store.get_artifacts_by_type(PushedModel.TYPE_NAME), key=lambda push: push.id)
+    pushes = sorted(store.get_artifacts_by_type(_PUSHED_MODEL), key=lambda push: push.id)
     return {
         int(push.custom_properties[VERSION_PROPERTY].string_value): push
         for push in pushes

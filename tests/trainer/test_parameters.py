@@ -43,6 +43,7 @@ def test_a_kind_is_given_by_name_with_options_or_several_times():
         ({"a": "bytes"}, "a: there is no kind 'bytes'. The kinds are category, cross, date"),
         ({"a": 7}, "a: give a kind, such as `number`"),
         ({"a": []}, "a column needs a kind"),
+        ({"a": ["number", {"kind": "number"}]}, "a: the same kind with the same options stands twice"),
         ({"a": {"buckets": 3}}, "a: give a kind, such as `number`"),
         ({"a": {"kind": "number", "bucket": 3}}, "a.bucket: unknown key; did you mean buckets?"),
         ({"a": {"kind": "number", "buckets": 3, "bins": 4}}, "a: give buckets or bins"),

@@ -36,7 +36,13 @@ class Features(RootModel[Mapping[str, tuple[SerializeAsAny[Kind], ...]]]):
     def _kinds(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):
             raise ValueError("give one line per column, such as `fare: number`")
-        return {str(name): tuple(_options(str(name), each) for each in _listed(entry)) for name, entry in given.items()}
+        found = {
+            str(name): tuple(_options(str(name), each) for each in _listed(entry)) for name, entry in given.items()
+        }
+        for name, several in found.items():
+            if any(options in several[:place] for place, options in enumerate(several)):
+                raise ValueError(f"{name}: the same kind with the same options stands twice; drop one")
+        return found
 
     def columns(self) -> tuple[Column[Any], ...]:
         """All features in the order of the config."""
@@ -101,7 +107,7 @@ def _options(name: str, entry: Any) -> Kind:
     if kind not in _KINDS:
         near = difflib.get_close_matches(kind, _KINDS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        raise ValueError(f"{name}: there is no kind {kind!r}{hint} The kinds are {', '.join(_KINDS)}.")
+        raise ValueError(f"{name}: there is no kind {kind!r}{hint} The kinds are {', '.join(_KINDS)}")
     try:
         return module_of(kind).Options.model_validate(given)
     except ValidationError as error:

@@ -115,6 +115,13 @@ class TransformedFeatures:
                 )
         return cls(numbers=numbers, places=places, ids=ids, bags=bags, images=images)
 
+    def tensors(self) -> dict[str, tuple[tuple[int, ...], tf.DType]]:
+        """The shape of a row and the type of each input."""
+        ids = {name: ((each.width,), tf.int64) for name, each in {**self.ids, **self.bags}.items()}
+        widths = {**self.numbers, **{name: each.width for name, each in self.places.items()}}
+        numbers = {name: ((width,), tf.float32) for name, width in widths.items()}
+        return ids | numbers | {name: (shape, tf.float32) for name, shape in self.images.items()}
+
 
 def _shape(name: str, spec: object) -> tuple[int, ...]:
     if not isinstance(spec, tf.io.FixedLenFeature):

@@ -78,8 +78,12 @@ def _arrow_file(stream: BinaryIO) -> pa.ipc.RecordBatchFileReader:
 
 def _places(found: pa.Schema) -> list[int]:
     """Where the columns are that are no index of pandas."""
-    described = json.loads((found.metadata or {}).get(b"pandas", b"{}")).get("index_columns", [])
-    unnamed = {name for name in described if isinstance(name, str) and re.fullmatch(r"__index_level_\d+__", name)}
+    try:
+        described = json.loads((found.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
+        unnamed = {name for name in described if isinstance(name, str) and re.fullmatch(r"__index_level_\d+__", name)}
+    except (ValueError, KeyError, TypeError):
+        # A note of pandas' that is none says nothing of the table.
+        unnamed = set()
     return [place for place, name in enumerate(found.names) if name not in unnamed]
 
 

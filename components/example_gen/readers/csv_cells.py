@@ -21,8 +21,8 @@ ORDER = ("UNKNOWN", *TYPES)
 _ARROW = {"INT": pa.int64(), "FLOAT": pa.float64()}
 _SOME = 64
 _INT64 = range(-(2**63), 2**63)
-# What R, spreadsheets, databases and the tables of the UCI archive write.
-_MARKS = ("na", "n/a", "#n/a", "<na>", "null", "none", "?", "-", "--", ".")
+# Blanks, and what R, spreadsheets, databases and the tables of the UCI archive write.
+_MARKS = ("", "na", "n/a", "#n/a", "<na>", "null", "none", "?", "-", "--", ".")
 _NAN = r"(?i)^\s*[+-]?nan\s*$"
 
 

@@ -13,7 +13,7 @@ from pyarrow import csv as arrow_csv
 from components.example_gen.readers import csv_cells, csv_text
 from components.example_gen.readers.csv_cells import NotOfType
 from components.example_gen.readers.schemas import check_same_names
-from components.example_gen.readers.values import BadValue, check_weight, finite, not_whole
+from components.example_gen.readers.values import BadValue, check_weight, finite, is_utf8, not_whole
 from components.example_gen.reading import CsvOptions, Reading
 from components.messages import shown
 from components.refusal import GateRefused
@@ -82,7 +82,7 @@ def _values(name: str, cells: pa.Array, kind: str, reading: Reading) -> pa.Array
     try:
         values = csv_cells.converted(cells, kind, reading.csv, integer=name in reading.integers)
     except NotOfType as error:
-        fix = f"set data.csv.missing: [{error.text}]" if csv_cells.marks_missing(error.text) else "fix the row"
+        fix = f"set data.csv.missing: [{error.text!r}]" if csv_cells.marks_missing(error.text) else "fix the row"
         raise BadValue(
             name, error.index, f"is {shown(error.text)}, but the schema says {kind}; {fix} or the schema"
         ) from None
@@ -192,6 +192,8 @@ def _text_batches(path: str, open_file: csv_text.Open, reading: Reading) -> Iter
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
                 return
+            if "UTF8" in str(error):
+                raise _not_utf8(path, open_file, reading.csv) from None
             raise GateRefused(f"{path}, {_reason(error, bad_rows, rows)}.") from None
         if text.quotes % 2:
             # Arrow has taken the rest of the file for one value.
@@ -211,23 +213,33 @@ def _reason(error: pa.ArrowInvalid, bad_rows: Sequence[arrow_csv.InvalidRow], ro
             f"after row {rows}: a row has more than {_BLOCK // 2**20} MB; close its quotes, or store such values in a "
             "Parquet file"
         )
-    if "UTF8" in str(error):
-        return f"after row {rows}: not UTF-8 text; set data.csv.encoding to the right one, such as cp1252 or latin-1"
     return f"after row {rows}: not CSV ({' '.join(str(error).split())[:120]})"
 
 
+def _not_utf8(path: str, open_file: csv_text.Open, options: CsvOptions) -> GateRefused:
+    with csv_text.opened(path, open_file, options) as (stream, _):
+        number, line = next((number, line) for number, line in enumerate(stream, 1) if not is_utf8(line))
+    return GateRefused(
+        f"{path}, line {number} after the header: {shown(line.strip())} is not UTF-8 text; set data.csv.encoding to "
+        "the right one, such as cp1252 or latin-1."
+    )
+
+
 class _Text(io.RawIOBase):
-    """A stream without NUL bytes that counts the quotes that are read from it."""
+    """A stream without NUL bytes that counts the quotes and the lines that are read from it."""
 
     def __init__(self, stream: BinaryIO):
         super().__init__()
-        self._stream, self.quotes = stream, 0
+        self._stream, self.quotes, self._lines = stream, 0, 0
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
-        csv_text.refuse_nul(data)
+        if (place := data.find(b"\0")) >= 0:
+            line = self._lines + data.count(b"\n", 0, place) + 1
+            raise csv_text.NoText(f"line {line} after the header has a NUL byte, which is no text; fix the line")
         self.quotes += data.count(b'"')
+        self._lines += data.count(b"\n")
         return data

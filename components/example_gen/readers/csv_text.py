@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
+from components.example_gen.readers import file_formats
 from components.example_gen.readers.schemas import check_names
 from components.example_gen.reading import CsvOptions
 from components.messages import shown
@@ -23,6 +24,10 @@ from components.refusal import GateRefused
 # A header's line may be longer than any name; a file without line ends is none.
 _LINE = 4 * 2**20
 _DELIMITERS = ",;\t|"
+_MARKS = {
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 
 Open = Callable[[str], BinaryIO]
@@ -69,33 +74,41 @@ def opened(path: str, open_file: Open, options: CsvOptions) -> Iterator[tuple[Bi
             if codecs.lookup(options.encoding).name not in ("utf-8", "utf-8-sig"):
                 stream = _transcoded(stream, options.encoding)
             yield stream, _layout(_header_line(stream, options), options)
-        except UnicodeDecodeError as error:
-            byte = error.object[error.start : error.start + 1].hex()
-            utf16 = error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            hint = "utf-16" if utf16 else "cp1252 or latin-1"
-            raise GateRefused(
-                f"{path} is not text in {options.encoding} (byte 0x{byte}); set data.csv.encoding to the right one, "
-                f"such as {hint}."
-            ) from None
         except DAMAGED_GZIP as error:
             raise damaged_gzip(path, error) from None
-        except _NoText as error:
-            raise GateRefused(f"{path}: {error}.") from None
+        except (UnicodeDecodeError, NoText) as error:
+            if other := file_formats.of_another(path, open_file):
+                raise GateRefused(f"{path} {other}.") from None
+            if isinstance(error, NoText):
+                raise GateRefused(f"{path}: {error}.") from None
+            raise _in_another_encoding(path, error, options) from None
 
 
 def damaged_gzip(path: str, error: Exception) -> GateRefused:
     """What to say of a file whose compressed bytes are cut off or changed."""
-    return GateRefused(f"{path} is not a complete gzip file ({error}); write it again.")
+    return GateRefused(f"{path} is not a complete gzip file ({error}); write it again, or without .gz in its name.")
 
 
-class _NoText(Exception):
-    pass
+def _in_another_encoding(path: str, error: UnicodeDecodeError, options: CsvOptions) -> GateRefused:
+    byte = error.object[error.start : error.start + 1].hex()
+    hint = encoding_of_mark(error.object) or "cp1252 or latin-1"
+    return GateRefused(
+        f"{path} is not text in {options.encoding} (byte 0x{byte}); set data.csv.encoding to the right one, such as "
+        f"{hint}."
+    )
 
 
-def refuse_nul(data: bytes) -> None:
-    """Refuse bytes that no text has, for `opened` to report."""
-    if b"\0" in data:
-        raise _NoText("there are NUL bytes, so it is not text; for text in UTF-16, set data.csv.encoding: utf-16")
+def encoding_of_mark(begin: bytes) -> str | None:
+    """The encoding whose byte-order mark a file begins with, other than UTF-8's."""
+    # That of UTF-32 begins with that of UTF-16.
+    for name, marks in _MARKS.items():
+        if begin.startswith(marks):
+            return name
+    return None
+
+
+class NoText(Exception):
+    """A file is no text with a header, for `opened` to report with its path."""
 
 
 def _transcoded(stream: BinaryIO, encoding: str) -> BinaryIO:
@@ -107,32 +120,38 @@ def _header_line(stream: BinaryIO, options: CsvOptions) -> str:
     for _ in range(options.skip_lines):
         stream.readline(_LINE)
     while line := stream.readline(_LINE):
-        if not line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            refuse_nul(line)
-        text = line.removeprefix(codecs.BOM_UTF8).decode()
+        if b"\0" in line and not encoding_of_mark(line):
+            raise NoText(
+                "there are NUL bytes, so it is not text in this encoding; for UTF-16, set data.csv.encoding: utf-16-le "
+                "or utf-16-be"
+            )
+        # Where files were put together, there may be several byte-order marks.
+        text = line.decode().lstrip("\ufeff")
         if text.strip() and not (options.comment and text.startswith(options.comment)):
             return text
-    raise _NoText("no line names the columns; all lines are blank or left out")
+    raise NoText("no line names the columns; all lines are blank or left out")
 
 
 def _layout(line: str, options: CsvOptions) -> Layout:
+    if "\r" in line.rstrip("\r\n"):
+        raise NoText("its lines end in CR alone, as on old Macs; write it with the line ends of today")
     if line.count('"') % 2:
-        raise _NoText("the header has a quote that is not closed on its line; a name must have no line end")
+        raise NoText("the header has a quote that is not closed on its line; a name must have no line end")
     delimiter = options.delimiter or _delimiter(line)
     try:
         [names] = csv.reader([line], delimiter=delimiter)
     except (ValueError, csv.Error) as error:
-        raise _NoText(f"the header line cannot be read ({error}): {shown(line)}") from None
+        raise NoText(f"the header line cannot be read ({error}): {shown(line)}") from None
     if options.index and names[0]:
-        raise _NoText(f"the first column has a name, {shown(names[0])}; drop data.csv.index")
+        raise NoText(f"the first column has a name, {shown(names[0])}; drop data.csv.index")
     if not names[0] and not options.index and len(names) > 1:
-        raise _NoText(
+        raise NoText(
             "the first column has no name, as pandas writes its index; name it, or leave it out by data.csv.index: true"
         )
     try:
         check_names(names[options.index :])
     except GateRefused as error:
-        raise _NoText(error.reason) from None
+        raise NoText(error.reason) from None
     return Layout(names=tuple(names[options.index :]), delimiter=delimiter, index=options.index)
 
 
@@ -144,5 +163,5 @@ def _delimiter(line: str) -> str:
         return ","
     if len(counts) > 1:
         found = " and ".join(map(repr, counts))
-        raise _NoText(f"the header has {found}, so the cells cannot be told apart; set data.csv.delimiter")
+        raise NoText(f"the header has {found}, so the cells cannot be told apart; set data.csv.delimiter")
     return next(iter(counts))

@@ -16,6 +16,7 @@ from components.example_gen.readers import arrow_files, csv_files
 from components.example_gen.readers.schemas import check_schemas
 from components.example_gen.readers.values import BadValue, cleaned
 from components.example_gen.reading import Reading, data_files
+from components.messages import one_line, shown
 from components.refusal import GateRefused
 
 # What one worker of an engine reads at a time.
@@ -85,7 +86,12 @@ def record_batches(piece: Piece, reading: Reading, types: Mapping[str, str]) -> 
     except BadValue as error:
         row = _rows_before(piece, reading) + rows + error.index + 1
         after = " after the header" if reading.kind == "csv" else ""
-        raise GateRefused(f"{piece.path}, row {row}{after}: {error.column!r} {error.reason}.") from None
+        raise GateRefused(f"{piece.path}, row {row}{after}: {shown(error.column)} {error.reason}.") from None
+    except pa.ArrowException as error:
+        # Such as an index that no value of a dictionary has.
+        reason = one_line(" ".join(str(error).split()), limit=150)
+        before = _rows_before(piece, reading) + rows
+        raise GateRefused(f"{piece.path}, after row {before}: it is damaged ({reason}); write it again.") from error
 
 
 def column_types(paths: Sequence[str], reading: Reading) -> dict[str, str]:

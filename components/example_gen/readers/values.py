@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from components.example_gen.readers.schemas import is_list
 from components.messages import shown
 
+_STRINGS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 # The smallest number that becomes infinite as a float32.
 _OVERFLOW = np.float64(2.0**128 - 2.0**103)
 
@@ -39,7 +40,8 @@ def cleaned(batch: pa.RecordBatch, integers: Collection[str], *, weight: str | N
         weight: the column of the example weight, which is never NaN.
 
     Raises:
-        BadValue: a number is infinite or beyond float32, a code is not whole, or a list has a missing value.
+        BadValue: a number is infinite or beyond float32, a code is not whole, a list has a missing value, a text is no
+            text, or a date is in no year of four digits.
     """
     names = batch.schema.names
     columns = []
@@ -58,7 +60,11 @@ def cleaned(batch: pa.RecordBatch, integers: Collection[str], *, weight: str | N
 def _cleaned(name: str, column: pa.Array, is_code: bool) -> pa.Array:
     kind = column.type
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        return iso_text(column)
+        return _of_four_digits(name, column, iso_text(column))
+    if pa.types.is_uint64(kind):
+        _check_signed(name, column)
+    if any(is_string(kind) for is_string in _STRINGS):
+        _check_text(name, column)
     if is_code and (pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         return _integers(name, column)
     if pa.types.is_decimal(kind):
@@ -142,6 +148,44 @@ def _integers(name: str, column: pa.Array) -> pa.Array:
     if bad >= 0:
         raise not_whole(name, bad, str(column[bad].as_py()))
     return column.cast(pa.int64())
+
+
+def _check_signed(name: str, column: pa.Array) -> None:
+    index = pc.index(pc.less(column, pa.scalar(2**63, pa.uint64())), False).as_py()
+    if index >= 0:
+        reason = f"is {column[index].as_py()}, beyond the integers of 64 bits with a sign; store it as float or as text"
+        raise BadValue(name, index, reason)
+
+
+def _check_text(name: str, column: pa.Array) -> None:
+    """Refuse bytes that a column of text holds, though they are none: nothing that reads it could show them."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        values = column.cast(pa.large_binary()).to_pylist()
+        index = next(place for place, value in enumerate(values) if not is_utf8(value))
+        reason = f"is {shown(values[index])}, which is no UTF-8 text; correct it, or give the column the type binary"
+        raise BadValue(name, index, reason) from None
+
+
+def is_utf8(value: bytes | None) -> bool:
+    """Whether bytes are text; what is missing does not hurt."""
+    try:
+        (value or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _of_four_digits(name: str, column: pa.Array, text: pa.Array) -> pa.Array:
+    """ISO text of the years 0 to 9999, which all that reads dates can read."""
+    index = pc.index(pc.match_substring_regex(text, r"^\d{4}-"), False).as_py()
+    if index < 0:
+        return text
+    number = column[index].cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64()).as_py()
+    unit = "days" if pa.types.is_date32(column.type) else getattr(column.type, "unit", "ms")
+    reason = f"is {number} ({unit} since 1970), which is in no year from 0 to 9999; correct it, or leave it empty"
+    raise BadValue(name, index, reason)
 
 
 def iso_text(column: pa.Array) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,8 +16,13 @@ from pipeline.init.judging.treatment import Treatment
 from pipeline.init.reading import pictures
 from pipeline.init.reading.profile import Column
 
-_OTHER_DATE = re.compile(r"\s*(\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})|\d{4}[./]\d{1,2}[./]\d{1,2})\b.*")
-_AMOUNT = re.compile(r"\s*([+-]?[$€£¥]\s*[+-]?\d[\d.,' ]*|[+-]?\d[\d.,' ]*([$€£¥%]|[a-zA-Z]{1,3}))\s*")
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_OTHER_DATE = re.compile(
+    r"\s*(\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2}"
+    rf"|{_MONTH} \d{{1,2}},? \d{{4}}|\d{{1,2}}\.?[ -]{_MONTH}[ -](\d{{4}}|\d{{2}}))\b.*",
+    re.IGNORECASE,
+)
+_AMOUNT = re.compile(r"\s*[+\-−]?[$€£¥]?\s*[+\-−]?[\d.]\d*([.,' ]\d+)*(e[+-]?\d+)?\s*([$€£¥%]|[a-zA-Z]{1,3})?\s*")
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|ids|uuid|guid|key|index|nr|no|row)($|[_\W])|[a-z](Id|ID|Key)$|^unnamed", re.IGNORECASE
 )
@@ -187,10 +193,22 @@ def _json(text: str) -> Any:
 
 def _unreadable(texts: Sequence[str]) -> str:
     if _most(texts, lambda text: bool(_OTHER_DATE.fullmatch(text))):
-        return f"such as {shown(texts[0], limit=20)}, which may be a date: write it as 2024-01-31"
-    if _most(texts, lambda text: bool(_AMOUNT.fullmatch(text))):
-        return f"such as {shown(texts[0], limit=20)}, which may be a number: write it without signs and units"
+        odd = next((text for text in texts if not is_iso(text)), texts[0])
+        return f"such as {shown(odd, limit=20)}, which may be a date: write it as 2024-01-31"
+    # Digits alone may be codes.
+    if _most(texts, lambda text: bool(_AMOUNT.fullmatch(text))) and not all(map(str.isdigit, texts)):
+        if strange := [text for text in texts if not _AMOUNT.fullmatch(text)]:
+            return f"mostly numbers, but not {shown(strange[0], limit=20)}: correct such values, or leave them empty"
+        odd = next((text for text in texts if not _is_number(text)), texts[0])
+        return f"such as {shown(odd, limit=20)}, which may be a number: write it without signs and units"
     return ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return text.isascii() and not math.isnan(float(text))
+    except ValueError:
+        return False
 
 
 def _most(texts: Sequence[str], matches: Callable[[str], bool]) -> bool:

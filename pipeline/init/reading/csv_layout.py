@@ -91,8 +91,8 @@ def _encoding(path: str) -> str:
     with _opened(path) as stream:
         first = True
         while block := stream.read(_BLOCK):
-            if first and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                return "utf-16"
+            if first and (marked := csv_text.encoding_of_mark(block)):
+                return marked
             first = False
             for name, decoder in tuple(decoders.items()):
                 try:

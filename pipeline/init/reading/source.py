@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Source:
         section: the config's section ``data``.
         stem: what the pipeline may be called.
         batches: reads all rows, as the examples will hold them.
+        names: the names of the columns, where they are known without reading rows; empty if not.
         notes: what was found about the files, for the user.
         pictures: the folder of pictures that has to become a file; None for other data.
     """
@@ -48,6 +49,7 @@ class Source:
     section: Mapping[str, Any]
     stem: str
     batches: Callable[[], Iterator[pa.RecordBatch]]
+    names: Collection[str] = ()
     notes: tuple[str, ...] = ()
     pictures: Path | None = None
 
@@ -89,7 +91,7 @@ def _files(path: Path) -> Source:
         section["files"] = pattern
     names = list(map(str, files))
     if kind == "tfrecord":
-        return Source(section, _stem(path), lambda: _records(names), tuple(notes))
+        return Source(section, _stem(path), lambda: _records(names), notes=tuple(notes))
     options, types = CsvOptions(), {}
     if kind == "csv":
         options, found = csv_layout.with_numbers(names, csv_layout.found_options(names[0]))
@@ -98,9 +100,12 @@ def _files(path: Path) -> Source:
             section["csv"] = given
             notes.append("CSV options: " + ", ".join(f"{key} {value!r}" for key, value in given.items()))
     reading = Reading(kind=kind, csv=options)
+    columns: Collection[str] = types
     if kind != "csv":
         table_files.column_types(names, reading)
-    return Source(section, _stem(path), lambda: _tables(names, reading, types), tuple(notes))
+        [(_, schema)] = table_files.schemas(names[:1], reading)
+        columns = schema.names
+    return Source(section, _stem(path), lambda: _tables(names, reading, types), columns, tuple(notes))
 
 
 def _only_format(path: Path, files: Sequence[Path]) -> FileFormat:
@@ -110,6 +115,11 @@ def _only_format(path: Path, files: Sequence[Path]) -> FileFormat:
     for file in files:
         if not file.is_file():
             raise ConfigError(f"--data: {file} is not a regular file; remove it, or name a file.")
+        try:
+            with file.open("rb") as stream:
+                stream.read(1)
+        except OSError as error:
+            raise ConfigError(f"--data: {file} cannot be read ({error.strerror}).") from None
     formats: set[FileFormat] = {_format(file) for file in files}
     if len(formats) > 1:
         raise ConfigError(
@@ -122,7 +132,9 @@ def _data_files(folder: Path) -> list[Path]:
     """The files of known formats in a folder, or in its folders."""
     for pattern in ("*", "*/*"):
         known = re.compile("|".join(_ENDINGS.values()))
-        if found := sorted(path for path in folder.glob(pattern) if known.search(path.name) and not path.is_dir()):
+        found = sorted(path for path in folder.glob(pattern) if known.search(path.name))
+        # Beside files, a folder of that name is a fault that a run would refuse, too.
+        if not all(path.is_dir() for path in found):
             return found
     return []
 

@@ -21,6 +21,8 @@ _PRESENCE_TOLERANCE = 0.1
 _CATEGORY_DRIFT, _NUMBER_DRIFT = 0.1, 0.1
 # A range of integers has at least this tolerance.
 _INTEGERS = 10
+# The least float32 that keeps all its digits.
+_TINY = 2.0**-126
 
 
 def schema_of(table: Table, treatments: Mapping[str, Treatment], label: Label) -> schema_pb2.Schema:
@@ -102,7 +104,8 @@ def _range(feature: schema_pb2.Feature, column: Column) -> None:
     if feature.type == schema_pb2.INT:
         feature.int_domain.min, feature.int_domain.max = _int64(math.floor(low)), _int64(math.ceil(high))
     else:
-        # Outward to two digits of the span.
+        # Outward to two digits of the span; of one below float32's, no digits are left.
+        span = max(span, _TINY)
         step = 10.0 ** (math.floor(math.log10(span)) - 1)
         feature.float_domain.min = float(f"{math.floor(low / step) * step:.6g}")
         feature.float_domain.max = float(f"{math.ceil(high / step) * step:.6g}")

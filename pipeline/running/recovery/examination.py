@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.storage.buckets import files_below, hashes
+from components.storage.files import files_below, hashes
 from pipeline.config.config import Config
 from pipeline.running import metadata
 from pipeline.running.recovery import database, recovery, serving_folder

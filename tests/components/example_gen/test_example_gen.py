@@ -92,7 +92,7 @@ REFUSED = [
     ("a,b\n1,2\n3\n", {}, r"1\.csv, row 2 after the header has 1 cells, the header has 2: '3'"),
     ("a,b\n1,2\n\n3,4,5\n", {}, r"row 2 after the header has 3 cells, the header has 2"),
     ('a,b\n1,"2\n3,4\n', {}, r"a quote is opened but never closed"),
-    (b"a,b\n1,\xff\n", {}, r"1\.csv, after row 0: not UTF-8 text"),
+    (b"a,b\n1,\xff\n", {}, r"1\.csv, line 1 after the header: b'1,\\xff' is not UTF-8 text"),
     ("a,a\n1,2\n", {}, r"column 'a' occurs twice"),
     (b"\xff,b\n1,2\n", {}, r"not text in utf-8 \(byte 0xff\); set data\.csv\.encoding"),
 ]

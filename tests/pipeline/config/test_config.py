@@ -6,9 +6,11 @@ from pydantic import ValidationError
 
 from components.example_gen.rows.options import ByTime
 from pipeline.checks.checks import check
+from pipeline.checks.columns import check_schema
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError, load
 from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
+from pipeline.config.yaml_files import parsed
 
 ROOT = Path(__file__).parents[3]
 
@@ -59,6 +61,8 @@ def test_config_is_frozen(taxi_config):
         ("features.payment_type.topk=3", "payment_type.topk: unknown key; did you mean top_k?"),
         ("gates.evaluation.thresholds=[{metric: auc, mn: 1}]", "thresholds.0.mn: unknown key; did you mean min?"),
         ("trainer.loop.epochs=many", "trainer.loop.epochs: Input should be a valid integer"),
+        ("data.files=/etc/*", "files: '/etc/*' leads out of data.path"),
+        ("data.files=a/../../*.csv", "files: 'a/../../*.csv' leads out of data.path"),
         ("data.format=xml", "data.format: Input should be 'csv', 'parquet', 'arrow' or 'tfrecord', got 'xml'"),
         ("gates.evaluation.thresholds=[]", "gates.evaluation.thresholds: Tuple should have at least 1 item"),
         (
@@ -250,6 +254,7 @@ def test_override_must_be_key_and_value(taxi_config):
         ),
         ("features.photo={kind: image, height: 8, width: 8}", "features.photo: there is no column 'photo'"),
         ("runs=/proc/x", "runs: /proc/x/taxi cannot be written ("),
+        ("example_weight=tips", "example_weight: 'tips' is the label"),
         ("schema=nowhere.pbtxt", "schema: nowhere.pbtxt cannot be read"),
         ("schema=configs/taxi.yaml", "schema: configs/taxi.yaml is not a schema in protobuf text format"),
         ("trainer.run_fn=trainer.nothing.run_fn", "trainer.run_fn: there is no module 'trainer.nothing'"),
@@ -262,6 +267,37 @@ def test_override_must_be_key_and_value(taxi_config):
 def test_what_the_config_points_to_is_checked(taxi_config, override, message):
     with pytest.raises(ConfigError, match=message):
         check(load_taxi(taxi_config, override))
+
+
+def test_features_without_a_column_need_a_function_of_their_own(taxi_config, tmp_path):
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(yaml.safe_load(taxi_config.read_text()) | {"features": {}}))
+
+    def check_with(*overrides: str) -> None:
+        check_schema(load(config=tmp_path / "c.yaml", profile=None, overrides=overrides))
+
+    with pytest.raises(ConfigError, match=r"^features: names no column"):
+        check_with()
+    check_with("trainer.preprocessing_fn=tests.e2e.missing_as_nan.preprocessing_fn")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "features:\n  fare: number\n  fare: category\n",
+            r"c\.yaml:3: is not valid YAML \(the key 'fare' stands twice\)",
+        ),
+        ("deep: " + "[" * 1000 + "]" * 1000, r"c\.yaml: is not valid YAML \(the values are nested too deeply\)"),
+    ],
+)
+def test_yaml_that_would_be_misread_is_refused(tmp_path, text, message):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load(config=tmp_path / "c.yaml", profile=None)
+
+
+def test_a_merged_key_may_be_overridden():
+    assert parsed("a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}")["b"] == {"x": 1, "y": 3}
 
 
 def test_an_example_weight_reaches_trainer_and_preprocessing(taxi_config):

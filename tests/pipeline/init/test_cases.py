@@ -4,6 +4,7 @@ import codecs
 import gzip
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,8 @@ from tests.pipeline.init.tables import ROWS, kinds, people, write_csv
         pytest.param(lambda text: text.replace(",", ";").replace(".", ","), {"decimal": ","}, id="decimal comma"),
         pytest.param(lambda text: text.replace("red", "grün").encode("cp1252"), {"encoding": "cp1252"}, id="cp1252"),
         pytest.param(lambda text: text.encode("utf-16"), {"encoding": "utf-16"}, id="utf-16"),
-        pytest.param(lambda text: codecs.BOM_UTF8 + text.encode(), {}, id="byte-order mark"),
+        pytest.param(lambda text: text.encode("utf-32"), {"encoding": "utf-32"}, id="utf-32"),
+        pytest.param(lambda text: codecs.BOM_UTF8 * 2 + text.encode(), {}, id="byte-order marks"),
         pytest.param(
             lambda text: "".join(
                 f"{'' if place == 0 else place - 1},{line}\n" for place, line in enumerate(text.splitlines())
@@ -107,10 +109,12 @@ def test_a_column_of_nan_inf_or_overflow(project):
     ("content", "part"),
     [
         (b"\0" * 200, "NUL bytes"),
+        (b"PK\x03\x04\x14\0\x06\0", "d.csv is a zip archive or a spreadsheet"),
+        (b"x,y\r1,0\r2,1\r", "its lines end in CR alone"),
         (b"\n\n\n", "no line names the columns"),
         (b'"a\nb",y\n1,0\n', "a quote that is not closed"),
         (b"", "no line names the columns"),
-        (b"x,y\n", "there are no rows"),
+        (b"x,y\n", "there are no rows in ."),
         (b"x,y\n1,0\n2,1\n3,0\n", "'y' has 3 labels in 3 rows; at least 20 are needed"),
         (b"x,y\n" + b"1,0\n" * 50, "'y' is 0 in every row"),
         (b"y\n" + b"1\n0\n" * 50, "no column is left to learn from"),
@@ -132,9 +136,29 @@ def test_damaged_parquet_files_get_one_line(project):
     assert "not a complete Parquet file" in project.init("--data", "cut.parquet", "--label", "y").refusal()
 
 
-def test_a_pipe_does_not_wait(project):
-    os.mkfifo(project.folder / "d.csv")
-    assert "not a regular file" in project.init("--data", ".", "--label", "y").refusal()
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        pytest.param(os.mkfifo, "d.csv is not a regular file", id="pipe"),
+        pytest.param(lambda path: path.symlink_to(path), "d.csv is not a regular file", id="loop of links"),
+        pytest.param(lambda path: path.symlink_to("/dev/zero"), "d.csv is not a regular file", id="device"),
+        pytest.param(Path.mkdir, "d.csv is not a regular file", id="folder"),
+        # Whoever runs this, a read of its first byte fails.
+        pytest.param(lambda path: path.symlink_to("/proc/self/mem"), "d.csv cannot be read (Input/output", id="broken"),
+    ],
+)
+def test_what_is_no_file_does_not_wait(project, make, part):
+    write_csv(project.folder / "e.csv", people())
+    make(project.folder / "d.csv")
+    assert part in project.init("--data", ".", "--label", "y").refusal()
+
+
+def test_a_label_that_no_file_has_is_said_before_the_rows_are_read(project):
+    rows = "1," * 4999 + "1\n"
+    (project.folder / "d.csv").write_text(",".join(f"column_{place}" for place in range(5000)) + "\n" + rows * 60)
+    line = project.init("--data", "d.csv", "--label", "y").refusal()
+    assert "there is no column 'y'; there are 'column_0', 'column_1'," in line
+    assert "and 4,992 more" in line
 
 
 def test_a_wrong_label_names_the_nearest_columns(project):
@@ -179,6 +203,47 @@ def test_codes_that_pandas_wrote_as_floats_are_codes(project):
     config = project.config(write_csv(project.folder / "d.csv", columns))
     assert kinds(config)["zone"] == ["category"]
     assert 'name: "zone"\n  value_count {\n    max: 1\n  }\n  type: INT' in project.schema
+
+
+EDGES = {
+    "int64": pa.array([2**63 - 1, -(2**63), 0] * (ROWS // 3)),
+    "denormal": pa.array([5e-324, 0.0, 1e-45] * (ROWS // 3)),
+    "float32": pa.array([3e38, -3e38, 1.0] * (ROWS // 3)),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_numbers_at_the_edge_of_their_type_are_numbers(project, name):
+    parquet.write_table(pa.table(people() | {name: EDGES[name]}), project.folder / "d.parquet")
+    assert kinds(project.config(project.folder / "d.parquet"))[name][0] == "number"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (lambda row: "x" if row == 7 else f"{row * 0.37:.2f}", "mostly numbers, but not 'x': correct such values"),
+        (
+            lambda row: f"{row * 0.37:.2f}".replace(".", ".,"[row % 2]),
+            "such as '0,37', which may be a number: write it",
+        ),
+        (lambda row: f"−{row * 0.37:.2f}", "such as '−0.00', which may be a number"),
+        (
+            lambda row: [f"{1900 + row}-01-31", f"{row % 28 + 1}.5.{1900 + row}"][row % 2],
+            "such as '2.5.1901', which may be a date",
+        ),
+        (lambda row: f"Mar {row % 28 + 1}, {1900 + row}", "such as 'Mar 1, 1900', which may be a date"),
+    ],
+)
+def test_a_column_that_is_nearly_of_numbers_or_dates_says_what_is_wrong(project, value, reason):
+    config = project.config(write_csv(project.folder / "d.csv", people() | {"m": [value(row) for row in range(ROWS)]}))
+    assert "m" not in kinds(config)
+    assert reason in project.text
+
+
+def test_blanks_are_missing_numbers(project):
+    columns = people() | {"age": ["   " if row % 7 == 0 else row % 80 for row in range(ROWS)]}
+    config = project.config(write_csv(project.folder / "d.csv", columns))
+    assert (config.data.csv.missing, kinds(config)["age"]) == (("   ",), ["number"])
 
 
 def test_amounts_with_signs_are_left_out_with_advice(project):

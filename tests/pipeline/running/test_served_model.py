@@ -62,7 +62,7 @@ class History:
 
     def baseline(self) -> bytes | None:
         """The bytes of the baseline that the next run finds."""
-        served_model.prepare(self.config, self.connection)
+        served_model.prepare(self.config)
         with metadata.Metadata(self.connection) as handle:
             inputs = {key: self._live(handle.store, kind) for key, kind in _KINDS.items()}
             found = LatestPushedModelStrategy().resolve_artifacts(handle.store, inputs)["model"]

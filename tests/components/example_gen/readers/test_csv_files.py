@@ -69,7 +69,8 @@ def test_names_are_kept_as_they_are(file):
 REFUSED = {
     "only newlines": ("\n\n\n\n", {}, r"d\.csv: no line names the columns"),
     "all NUL": ("\0" * 5000, {}, r"d\.csv: there are NUL bytes"),
-    "a NUL in a cell": ("a,b\n1,x\0y\n", {}, r"d\.csv: there are NUL bytes"),
+    "utf-16 without a mark": ("a,b\n1,2\n".encode("utf-16-be"), {}, r"NUL bytes.*data\.csv\.encoding: utf-16-le or"),
+    "a NUL in a cell": ("a,b\n1,2\n1,x\0y\n", {}, r"d\.csv: line 2 after the header has a NUL byte"),
     "index": (",x\n0,1\n", {}, r"the first column has no name.*data\.csv\.index: true"),
     "no index": ("x,y\n0,1\n", {"index": True}, r"the first column has a name, 'x'; drop data\.csv\.index"),
     "no name": ("a,,b\n1,2,3\n", {}, r"column 2 of 3 has no name"),
@@ -80,10 +81,19 @@ REFUSED = {
     "comments": ("# a till\na,b\n1,2\n", {}, r"row 1 .* has 2 cells, the header has 1: 'a,b'.*data\.csv\.comment"),
     "all skipped": ("a,b\n1,2\n", {"skip_lines": 9}, r"no line names the columns"),
     "latin-1 header": ("ü,b\n1,2\n".encode("latin-1"), {}, r"not text in utf-8 \(byte 0xfc\).*data\.csv\.encoding"),
-    "latin-1 cell": ("a,b\n1,ü\n".encode("latin-1"), {}, r"after row 0: not UTF-8 text; set data\.csv\.encoding"),
+    "latin-1 cell": (
+        "a,b\n1,2\n1,ü\n".encode("latin-1"),
+        {},
+        r"line 2 after the header: b'1,\\xfc' is not UTF-8 text; set data\.csv\.encoding",
+    ),
     "utf-16": ("a,b\n1,2\n".encode("utf-16"), {}, r"not text in utf-8.*such as utf-16"),
+    "utf-32": ("a,b\n1,2\n".encode("utf-32"), {}, r"not text in utf-8.*such as utf-32"),
+    "gzip without its ending": (gzip.compress(TABLE.encode()), {}, r"d\.csv is compressed by gzip; .*\.gz"),
+    "a spreadsheet": (b"PK\x03\x04\x14\0\x06\0", {}, r"d\.csv is a zip archive or a spreadsheet; .*export it as CSV"),
+    "another format": (b"PAR1\x15\x04\x15\0L\x15", {}, r"d\.csv is a Parquet file; .*data\.format: parquet"),
+    "bytes of another format": (b"ORC\xff\xfe", {}, r"d\.csv is an ORC file; convert it to Parquet"),
     "not ascii": ("a,b\n1,ü\n", {"encoding": "ascii"}, r"not text in ascii \(byte 0xc3\)"),
-    "old Mac": ("a,b\r1,2\r", {}, r"the header line cannot be read .*'a,b\\r1,2\\r'"),
+    "old Mac": ("a,b\r1,2\r", {}, r"its lines end in CR alone, as on old Macs"),
     "a cell of 5 MB": ("a,b\n1,2\n3," + "x" * 5 * 2**20, {}, r"after row 1: a row has more than 2 MB"),
     "an open quote": ('a,b\n1,"2\n' + "3,4\n" * 2**20, {}, r"after row 0: a row has more than 2 MB; close its quotes"),
     "5,000 columns": ("a," * 4999 + "b\n", {}, r"column 'a' occurs twice"),
@@ -105,6 +115,8 @@ def test_a_gzip_file_that_is_cut_off_or_none_is_refused(file):
     for data in (whole[:-12], whole[:40] + b"\xff\xff" + whole[42:], b"a,b\n1,2\n"):
         with pytest.raises(GateRefused, match=r"bad\.csv\.gz is not a complete gzip file"):
             read(file(data, "bad.csv.gz"))
+    with pytest.raises(GateRefused, match=r"twice\.csv\.gz is compressed by gzip; let its name end in \.gz, once"):
+        read(file(gzip.compress(whole), "twice.csv.gz"))
 
 
 def test_a_column_that_a_file_lacks_is_named(file):
@@ -207,7 +219,7 @@ def test_marks_of_missing_values_are_an_option_which_a_refusal_names(file):
     ):
         read(path, guessed=True, csv=CsvOptions(missing=("NA",)))
     with pytest.raises(
-        BadValue, match=r"'NA', but the schema says FLOAT; set data\.csv\.missing: \[NA\] or the schema"
+        BadValue, match=r"'NA', but the schema says FLOAT; set data\.csv\.missing: \['NA'\] or the schema"
     ):
         read(path, types={"x": "FLOAT"})
     # Among other texts it may be one: in Namibia's column of countries it is.

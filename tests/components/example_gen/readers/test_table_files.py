@@ -7,8 +7,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from components.example_gen.readers import table_files
 from components.example_gen.readers.arrow_files import record_batches, schema
 from components.example_gen.readers.schemas import check_schemas
+from components.example_gen.readers.table_files import Piece
 from components.example_gen.reading import Reading
 from components.refusal import GateRefused
 
@@ -71,6 +73,23 @@ def test_a_page_that_fails_its_checksum_is_refused(tmp_path):
     path.write_bytes(data)
     with path.open("rb") as stream, pytest.raises(OSError, match="CRC checksum verification failed"):
         list(record_batches(stream, "parquet", 0, None))
+
+
+def test_an_index_that_no_value_has_is_damage_in_its_file(tmp_path):
+    groups = pa.DictionaryArray.from_arrays(pa.array([0, 9]), pa.array(["a", "b"]), safe=False)
+    with pa.ipc.new_file(tmp_path / "d.arrow", pa.schema({"g": groups.type})) as writer:
+        writer.write_batch(pa.record_batch({"g": groups.slice(0, 1)}))
+        writer.write_batch(pa.record_batch({"g": groups}))
+    with pytest.raises(GateRefused, match=r"d\.arrow, after row 1: it is damaged \(Index 9 out of bounds\)"):
+        list(table_files.record_batches(Piece(str(tmp_path / "d.arrow")), Reading(kind="arrow"), {}))
+
+
+@pytest.mark.parametrize("note", [b"{no JSON", b"[1]", b'{"index_columns": null}', b"\xff"])
+def test_a_note_of_pandas_that_is_none_is_left_alone(tmp_path, note):
+    table = pa.table({"x": [1]}).replace_schema_metadata({b"pandas": note})
+    parquet.write_table(table, tmp_path / "d.parquet")
+    with (tmp_path / "d.parquet").open("rb") as stream:
+        assert schema("d.parquet", "parquet", stream).names == ["x"]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])

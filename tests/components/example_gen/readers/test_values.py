@@ -78,6 +78,39 @@ def test_dates_and_timestamps_become_iso_text():
     assert clean(pa.array([half, noon], pa.timestamp("ms"))) == ["2024-01-31T12:00:00.500", "2024-01-31T12:00:00"]
 
 
+@pytest.mark.parametrize(
+    ("column", "shown"),
+    [
+        (pa.array([19_000, 2_000_000_000], pa.date32()), "2000000000 (days since 1970)"),
+        (pa.array([0, -(2**62)], pa.timestamp("us", tz="UTC")), f"{-(2**62)} (us since 1970)"),
+        (pa.array([0, -70_000_000_000], pa.timestamp("s")), "-70000000000 (s since 1970)"),
+    ],
+)
+def test_a_date_of_no_year_that_can_be_written_is_refused(column, shown):
+    with pytest.raises(BadValue, match=re.escape(f"is {shown}, which is in no year from 0 to 9999")) as bad:
+        clean(column)
+    assert bad.value.index == 1
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
+def test_text_that_is_none_is_refused_and_bytes_stay(kind):
+    raw = pa.array([None, b"\xc3\xbc", b"\xff"])
+    text = raw.view(pa.string()) if kind == pa.string() else raw.cast(kind, safe=False)
+    with pytest.raises(BadValue) as bad:
+        clean(text)
+    assert bad.value.index == 2
+    assert r"is b'\xff', which is no UTF-8 text" in bad.value.reason
+    assert clean(text.slice(0, 2)) == [None, "ü"]
+    assert clean(raw) == [None, b"\xc3\xbc", b"\xff"]
+
+
+def test_integers_beyond_int64_are_refused():
+    assert clean(pa.array([2**63 - 1, None], pa.uint64())) == [2**63 - 1, None]
+    with pytest.raises(BadValue, match=r"is 9223372036854775808, beyond the integers of 64 bits") as bad:
+        clean(pa.array([1, 2**63], pa.uint64()))
+    assert bad.value.index == 1
+
+
 def test_dictionaries_are_what_they_stand_for():
     """What pandas makes of its categories."""
     assert clean(pa.array(["card", None, "card"]).dictionary_encode()) == ["card", None, "card"]

@@ -17,6 +17,8 @@ from components.gates.data.label_check import NUMERIC, Statistics
 
 # Standard deviations that chance gets: one comparison in a million of equal data is farther apart.
 _Z = 4.75
+# Of a share; what is beyond is not known from counts that were added up.
+_DIGITS = 12
 
 
 class Distance(NamedTuple):
@@ -40,18 +42,17 @@ class Distance(NamedTuple):
 def of_numbers(now: Statistics, before: Statistics) -> Distance | None:
     """The Jensen-Shannon divergence of two columns of numbers, to base 2; None if one of them has no values.
 
-    Between its quantiles, a column is known only roughly. So each one's quantiles are the bins for both once, and the
-    smaller result counts: what has moved shows in either.
+    Between its quantiles, a column may be anything. So at each one's quantiles the other is taken to be as near as it
+    can be: what is found has certainly moved, wherever bins end and however many rows have the same value.
     """
     first, second = _Cumulative.of(now), _Cumulative.of(before)
     if first is None or second is None:
         return None
     found = []
-    for points in (first.points, second.points):
-        p, q = first.masses(points), second.masses(points)
-        used = int(((p + q) > 0).sum())
-        found.append((_jensen_shannon(p, q), used))
-    value, bins = min(found)
+    for one, other in ((first, second), (second, first)):
+        p, q = _masses(one.shares), _masses(other.nearest(one.points, one.shares))
+        found.append((_jensen_shannon(p, q), int(((p + q) > 0).sum())))
+    value, bins = max(found)
     chance = (1 / first.count + 1 / second.count) * _chi_squared(bins - 1) / (8 * math.log(2))
     words = f"median {before.num_stats.median:.4g} to {now.num_stats.median:.4g}"
     return Distance(value, chance, words)
@@ -103,7 +104,7 @@ def missing_rows(feature: Statistics | None, rows: int) -> int:
 
 
 class _Cumulative(NamedTuple):
-    """How many values are at most so large, as a share, at some points; between them it grows evenly."""
+    """How many values are at most so large, as a share, at the points where that is known exactly."""
 
     points: np.ndarray
     shares: np.ndarray
@@ -124,18 +125,25 @@ class _Cumulative(NamedTuple):
         highs = np.nan_to_num(np.array([bucket.high_value for bucket in buckets]))
         at_most = np.cumsum([bucket.sample_count for bucket in buckets]) / count
         last = np.append(highs[1:] != highs[:-1], [True])
-        points, shares = highs[last], at_most[last]
         least = float(np.nan_to_num(buckets[0].low_value))
-        if least < points[0]:
-            # How many equal the least value is not known, unless it is 0.
-            at_least = feature.num_stats.num_zeros / count if least == 0 else 0.0
-            points, shares = np.append([least], points), np.append([min(at_least, shares[0])], shares)
-        return cls(points, shares, count)
+        points, shares = [np.nextafter(least, -math.inf)], [0.0]
+        if least == 0 < highs[0]:
+            # How many equal the least value is known of 0 only.
+            points, shares = [*points, 0.0], [*shares, feature.num_stats.num_zeros / count]
+        every = np.append(shares, at_most[last]).round(_DIGITS)
+        return cls(np.append(points, highs[last]), np.maximum.accumulate(every), count)
 
-    def masses(self, points: np.ndarray) -> np.ndarray:
-        """The shares up to the first point, between the points, and beyond the last."""
-        at_most = np.interp(points, self.points, self.shares, left=0.0, right=1.0)
-        return np.diff(np.concatenate([[0.0], at_most, [1.0]]))
+    def nearest(self, points: np.ndarray, shares: np.ndarray) -> np.ndarray:
+        """What the shares at some points may be, as near as possible to those of another column."""
+        after = np.searchsorted(self.points, points, side="right")
+        known = np.concatenate([[0.0], self.shares, [1.0]])
+        exact = (after > 0) & (self.points[np.maximum(after, 1) - 1] == points)
+        return np.clip(shares, known[after], np.where(exact, known[after], known[after + 1]))
+
+
+def _masses(at_most: np.ndarray) -> np.ndarray:
+    """The shares up to the first point, between the points, and beyond the last."""
+    return np.diff(np.concatenate([[0.0], at_most, [1.0]]))
 
 
 def _jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:

@@ -42,17 +42,20 @@ class Distance(NamedTuple):
 def of_numbers(now: Statistics, before: Statistics) -> Distance | None:
     """The Jensen-Shannon divergence of two columns of numbers, to base 2; None if one of them has no values.
 
-    Between its quantiles, a column may be anything. So at each one's quantiles the other is taken to be as near as it
-    can be: what is found has certainly moved, wherever bins end and however many rows have the same value.
+    Each one's quantiles are the bins for both once. There the other is known only roughly: it may grow evenly between
+    its own quantiles, as spread values do, or be as near as it can be, as where many rows have the same value. The
+    smallest result counts, so that neither bins nor equal values make a distance; what has moved shows in all.
     """
     first, second = _Cumulative.of(now), _Cumulative.of(before)
     if first is None or second is None:
         return None
     found = []
     for one, other in ((first, second), (second, first)):
-        p, q = _masses(one.shares), _masses(other.nearest(one.points, one.shares))
-        found.append((_jensen_shannon(p, q), int(((p + q) > 0).sum())))
-    value, bins = max(found)
+        p = _masses(one.shares)
+        for at_most in (other.even(one.points), other.nearest(one.points, one.shares)):
+            q = _masses(at_most)
+            found.append((_jensen_shannon(p, q), int(((p + q) > 0).sum())))
+    value, bins = min(found)
     chance = (1 / first.count + 1 / second.count) * _chi_squared(bins - 1) / (8 * math.log(2))
     words = f"median {before.num_stats.median:.4g} to {now.num_stats.median:.4g}"
     return Distance(value, chance, words)
@@ -132,6 +135,10 @@ class _Cumulative(NamedTuple):
             points, shares = [*points, 0.0], [*shares, feature.num_stats.num_zeros / count]
         every = np.append(shares, at_most[last]).round(_DIGITS)
         return cls(np.append(points, highs[last]), np.maximum.accumulate(every), count)
+
+    def even(self, points: np.ndarray) -> np.ndarray:
+        """The shares at some points if values are spread evenly in between."""
+        return np.interp(points, self.points, self.shares, left=0.0, right=1.0).round(_DIGITS)
 
     def nearest(self, points: np.ndarray, shares: np.ndarray) -> np.ndarray:
         """What the shares at some points may be, as near as possible to those of another column."""

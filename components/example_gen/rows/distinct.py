@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
+from pandas.util import hash_array
 
 # 1 MB for hashes and counts; the share of repeated rows is then known to half a percent.
 _MOST = 2**16
@@ -34,7 +34,7 @@ class DistinctRows:
         """Count serialized rows."""
         if not rows:
             return
-        hashes = pd.util.hash_array(np.array(rows, object), categorize=False)
+        hashes = hash_array(np.array(rows, object), categorize=False)
         self._pending.append(self._kept(hashes))
         if sum(map(len, self._pending)) >= self._most:
             self._merge()

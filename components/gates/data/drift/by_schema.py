@@ -26,12 +26,12 @@ class Comparators(NamedTuple):
 
     Attributes:
         name: their name in the schema.
-        argument: TFDV's argument for the other statistics.
+        serving: whether they compare with requests, not with earlier data.
         measurements: what TFDV found, of a column.
     """
 
     name: str
-    argument: str
+    serving: bool
     measurements: Callable[[anomalies_pb2.DriftSkewInfo], Sequence[anomalies_pb2.DriftSkewInfo.Measurement]]
 
     def columns(self, schema: schema_pb2.Schema) -> list[str]:
@@ -46,8 +46,8 @@ class Comparators(NamedTuple):
         return notice(f"the schema has a {self.name} for {shown}, but there {what} to compare with")
 
 
-DRIFT = Comparators("drift_comparator", "previous_statistics", lambda info: info.drift_measurements)
-SKEW = Comparators("skew_comparator", "serving_statistics", lambda info: info.skew_measurements)
+DRIFT = Comparators("drift_comparator", False, lambda info: info.drift_measurements)
+SKEW = Comparators("skew_comparator", True, lambda info: info.skew_measurements)
 
 
 def compare(
@@ -71,7 +71,8 @@ def compare(
         words: what ``other`` is, for messages.
         refuses: whether that is a fault.
     """
-    found = tfdv.validate_statistics(now, schema, **{comparators.argument: other})
+    earlier, sent = (None, other) if comparators.serving else (other, None)
+    found = tfdv.validate_statistics(now, schema, previous_statistics=earlier, serving_statistics=sent)
     for info in found.drift_skew_info:
         for moved in comparators.measurements(info):
             if moved.type in _NAMES and moved.value > moved.threshold:

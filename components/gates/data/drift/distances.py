@@ -56,7 +56,7 @@ def of_numbers(now: Statistics, before: Statistics) -> Distance | None:
             q = _masses(at_most)
             found.append((_jensen_shannon(p, q), int(((p + q) > 0).sum())))
     value, bins = min(found)
-    chance = (1 / first.count + 1 / second.count) * _chi_squared(bins - 1) / (8 * math.log(2))
+    chance = (1 / first.total + 1 / second.total) * _chi_squared(bins - 1) / (8 * math.log(2))
     words = f"median {before.num_stats.median:.4g} to {now.num_stats.median:.4g}"
     return Distance(value, chance, words)
 
@@ -111,7 +111,7 @@ class _Cumulative(NamedTuple):
 
     points: np.ndarray
     shares: np.ndarray
-    count: float
+    total: float
 
     @classmethod
     def of(cls, feature: Statistics) -> _Cumulative | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -43,7 +43,7 @@ class Earlier(NamedTuple):
     splits: Mapping[str, EarlierSplit]
 
 
-def served_data(statistics: str, kept: str | None, *, splits: tuple[str, ...]) -> Earlier:
+def served_data(statistics: str, kept: str | None, *, splits: Iterable[str]) -> Earlier:
     """The data that the served model was trained on.
 
     Args:

@@ -24,6 +24,7 @@ from components.example_gen.reading import Reading
 from components.example_gen.rows import counts
 from components.example_gen.rows.columns import Columns
 from components.example_gen.rows.counts import Tally
+from components.example_gen.rows.distinct import DistinctRows
 from components.example_gen.rows.options import ByTime, ByValue, Rows
 from components.example_gen.rows.selection import Selection, Sorter, checked
 from components.example_gen.rows.splits import HashSplits, One, Splits, TimeSplits, ValueSplits
@@ -69,7 +70,7 @@ class Ingest:
         sorters = [
             Sorter(selection, splits, names)
             for splits in (
-                [_splits(rows, split_config, selection, tables)]
+                [split_rows(rows, split_config, selection, tables)]
                 if split_config.splits
                 else [One(index) for index in range(len(names))]
             )
@@ -107,6 +108,7 @@ class Ingest:
             GateRefused: nothing was written.
         """
         tally, records = Tally(), self.records()
+        distinct = [DistinctRows() for _ in self.names]
         with contextlib.ExitStack() as stack:
             folders = [artifact_utils.get_split_uri([artifact], name) for name in self.names]
             writers = [stack.enter_context(ShardWriter(folder)) for folder in folders]
@@ -115,19 +117,25 @@ class Ingest:
                     logging.info("Reading %s", path)
                     for parts, some in self.sorted_out(index, Piece(path), records):
                         tally.update(some)
-                        for writer, examples in zip(writers, parts, strict=True):
+                        for writer, seen, examples in zip(writers, distinct, parts, strict=True):
                             writer.write(examples)
+                            seen.add(examples)
             # Before the shards get their names.
-            self.finish(tally, artifact)
+            self.finish(tally, self.estimates(tally, distinct), artifact)
 
-    def finish(self, tally: Tally, artifact: Artifact) -> None:
+    def estimates(self, tally: Tally, distinct: Sequence[DistinctRows]) -> dict[str, int]:
+        """The number of different rows of each split."""
+        counted = zip(self.names, distinct, strict=True)
+        return {name: seen.estimate(tally[counts.SPLIT, name]) for name, seen in counted}
+
+    def finish(self, tally: Tally, distinct: Mapping[str, int], artifact: Artifact) -> None:
         """Check the counts of all rows, and write them beside the splits.
 
         Raises:
             GateRefused: there are no rows, or labels are missing.
         """
         files = [path for tables in self.tables for path in tables.paths]
-        found = checked(tally, self.rows, self.names, files=files)
+        found = checked(tally, self.rows, distinct, files=files)
         with fileio.open(f"{artifact.uri}/{counts.FILE}", "w") as file:
             file.write(found.model_dump_json())
 
@@ -154,7 +162,14 @@ def paths(exec_properties: Mapping[str, Any]) -> list[list[str]]:
     return found
 
 
-def _splits(rows: Rows, config: example_gen_pb2.SplitConfig, selection: Selection, tables: Sequence[Tables]) -> Splits:
+def split_rows(
+    rows: Rows, config: example_gen_pb2.SplitConfig, selection: Selection, tables: Sequence[Tables]
+) -> Splits:
+    """What splits the rows of these files; for splits by time it reads the column of the time.
+
+    Raises:
+        GateRefused: a row has no time, or an unreadable one.
+    """
     if isinstance(rows.splits, ByValue):
         return ValueSplits(rows.splits)
     if not isinstance(rows.splits, ByTime):

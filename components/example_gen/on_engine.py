@@ -18,6 +18,7 @@ from components.example_gen.ingest import Ingest
 from components.example_gen.readers.table_files import Piece
 from components.example_gen.rows import counts
 from components.example_gen.rows.counts import Tally
+from components.example_gen.rows.distinct import DistinctRows
 
 _TALLY = "tally"
 
@@ -39,8 +40,8 @@ def write(pipeline: beam.Pipeline, ingest: Ingest, artifact: Artifact, exec_prop
         )
     _ = (
         found[_TALLY]
-        | "AddUp" >> beam.CombineGlobally(_sum)
-        | "WriteTally" >> beam.Map(_write_tally, f"{artifact.uri}/{counts.FILE}")
+        | "AddUp" >> beam.CombineGlobally(_AddUp())
+        | "WriteTally" >> beam.Map(_write_tally, ingest, f"{artifact.uri}/{counts.FILE}")
     )
 
 
@@ -51,7 +52,8 @@ def check(ingest: Ingest, artifact: Artifact) -> None:
         GateRefused: there are no rows, or labels are missing.
     """
     with fileio.open(f"{artifact.uri}/{counts.FILE}") as file:
-        ingest.finish(Tally({(what, of): count for what, of, count in json.loads(file.read())}), artifact)
+        found = json.loads(file.read())
+    ingest.finish(Tally({(what, of): count for what, of, count in found["tally"]}), found["distinct"], artifact)
 
 
 def _tag(index: int) -> str:
@@ -59,19 +61,50 @@ def _tag(index: int) -> str:
 
 
 def _tagged(indexed: tuple[int, Piece], ingest: Ingest) -> Iterator[TaggedOutput]:
-    total = Tally()
+    total, distinct = Tally(), [DistinctRows() for _ in ingest.names]
     for parts, tally in ingest.sorted_out(*indexed, ingest.records()):
         total.update(tally)
         for index, examples in enumerate(parts):
+            distinct[index].add(examples)
             for example in examples:
                 yield TaggedOutput(_tag(index), example)
-    yield TaggedOutput(_TALLY, total)
+    yield TaggedOutput(_TALLY, (total, distinct))
 
 
-def _sum(tallies: Iterable[Tally]) -> Tally:
-    return sum(tallies, Tally())
+# What happened to rows, and the different ones of each split; before anything was added there are no splits.
+_Seen = tuple[Tally, list[DistinctRows]]
 
 
-def _write_tally(tally: Tally, path: str) -> None:
+class _AddUp(beam.CombineFn):
+    """Adds up what the pieces have counted, two at a time: a worker holds no more than that."""
+
+    def create_accumulator(self, *args: Any, **kwargs: Any) -> _Seen:
+        return Tally(), []
+
+    def add_input(self, mutable_accumulator: _Seen, element: _Seen, *args: Any, **kwargs: Any) -> _Seen:
+        tally, distinct = mutable_accumulator
+        tally.update(element[0])
+        # An element is not to be changed.
+        distinct = distinct or [DistinctRows() for _ in element[1]]
+        for seen, more in zip(distinct, element[1], strict=True):
+            seen.merge(more)
+        return tally, distinct
+
+    def merge_accumulators(self, accumulators: Iterable[_Seen], *args: Any, **kwargs: Any) -> _Seen:
+        total = self.create_accumulator()
+        for some in accumulators:
+            total = self.add_input(total, some) if some[1] else total
+        return total
+
+    def extract_output(self, accumulator: _Seen, *args: Any, **kwargs: Any) -> _Seen:
+        return accumulator
+
+
+def _write_tally(seen: _Seen, ingest: Ingest, path: str) -> None:
+    tally, distinct = seen
+    found = {
+        "tally": [[what, of, count] for (what, of), count in tally.items()],
+        "distinct": ingest.estimates(tally, distinct or [DistinctRows() for _ in ingest.names]),
+    }
     with fileio.open(path, "w") as file:
-        file.write(json.dumps([[what, of, count] for (what, of), count in tally.items()]))
+        file.write(json.dumps(found))

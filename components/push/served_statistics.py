@@ -1,4 +1,4 @@
-"""The statistics of the data on which the model was trained that is being served."""
+"""What is known of the data on which the model was trained that is being served."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from tfx.dsl.components.common.resolver import ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
+from components.gates.data.drift import profile
+
 _RUN_CONTEXT = "pipeline_run"
 
 
 class ServedStatisticsStrategy(ResolverStrategy):
-    """Resolves ``statistics`` to those of the run that pushed last, or to nothing if there is none.
+    """Resolves ``statistics`` and ``profile`` to those of the run that pushed last, or to nothing if there are none.
 
-    Expects the keys ``statistics`` and ``pushed_model``. A run that was refused left statistics, too, but they are not
-    those of what is served.
+    Expects the keys ``statistics``, ``pushed_model``, which is resolved to that push, and ``profile`` with the outputs
+    of DataGate, among others of their type. A run that was refused left statistics, too, but they are not those of what
+    is served.
 
     Args:
         enabled: False for none, regardless of earlier pushes.
@@ -28,10 +31,12 @@ class ServedStatisticsStrategy(ResolverStrategy):
     ) -> dict[str, list[Artifact]]:
         """Choose the statistics; see the class."""
         pushes = sorted(input_dict["pushed_model"], key=lambda artifact: artifact.id, reverse=True)
-        for push in pushes[:1] if self._enabled else ():
-            runs = [run for run in store.get_contexts_by_artifact(push.id) if run.type == _RUN_CONTEXT]
-            of_run = {found.id for run in runs for found in store.get_artifacts_by_context(run.id)}
-            statistics = [found for found in input_dict["statistics"] if found.id in of_run]
-            if statistics and fileio.isdir(statistics[-1].uri):
-                return {**input_dict, "statistics": [max(statistics, key=lambda found: found.id)]}
-        return {**input_dict, "statistics": []}
+        pushes = pushes[:1] if self._enabled else []
+        runs = [run for push in pushes for run in store.get_contexts_by_artifact(push.id) if run.type == _RUN_CONTEXT]
+        of_run = {found.id for run in runs for found in store.get_artifacts_by_context(run.id)}
+        found = {
+            key: [artifact for artifact in input_dict[key] if artifact.id in of_run and is_there(artifact.uri)]
+            for key, is_there in (("statistics", fileio.isdir), ("profile", profile.is_kept))
+        }
+        newest = {key: sorted(several, key=lambda artifact: artifact.id)[-1:] for key, several in found.items()}
+        return {**input_dict, **newest, "pushed_model": pushes}

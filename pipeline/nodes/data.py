@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from google.protobuf import json_format
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.component import SchemaGen
@@ -14,7 +15,7 @@ from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.dsl.components.common.resolver import Resolver
 from tfx.proto import example_gen_pb2
 from tfx.types.channel import Channel
-from tfx.types.standard_artifacts import ExampleStatistics, PushedModel
+from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, PushedModel
 
 from components.example_gen import spans
 from components.example_gen.driver import WindowExampleGen
@@ -24,7 +25,7 @@ from components.example_gen.reading import Reading
 from components.example_gen.rows.options import ByColumn, ByFiles, ByRow, Rows, Splits
 from components.example_gen.sql.component import sql_example_gen  # part: sql
 from components.gates.data.data_gate import INFERRED, DataGate
-from components.gates.data.previous_span import Spans
+from components.gates.data.drift.previous_span import Spans
 from components.push.served_statistics import ServedStatisticsStrategy
 from pipeline.checks.columns import schema_features
 from pipeline.checks.reading import reading_of
@@ -33,6 +34,7 @@ from pipeline.config.sources.sql import Sql  # part: sql
 from pipeline.config.trainer import Trainer as TrainerConfig
 from pipeline.nodes import own_gates
 from pipeline.nodes.graph import Graph
+from pipeline.nodes.requests import logged_requests  # part: request_log
 from pipeline.nodes.training.trainer import custom_config
 from trainer.features.columns import kind_modules
 
@@ -53,6 +55,8 @@ def add_validated_examples(graph: Graph) -> None:
             schema=schema_gen.outputs["schema"],
             features=_features(config),
             previous_span=_previous_span(graph),
+            drift=config.gates.data.drift.model_dump_json(),
+            requests=logged_requests(config),  # part: request_log
             anomalies=graph.output("ExampleValidator.anomalies"),
             statistics=statistics,
             examples=example_gen.outputs["examples"],
@@ -88,15 +92,7 @@ def add_transform(graph: Graph) -> None:
 def _example_gen(graph: Graph) -> BaseComponent:
     config = graph.config
     data = config.data
-    rows = Rows(
-        where=data.where,
-        label=config.label.columns,
-        missing=config.label.missing,
-        splits=data.splits,
-        window=data.window,
-        patterns=tuple(data.patterns.values()),
-    )
-    reading = _reading(config)
+    rows, reading = _rows(config), _reading(config)
     arguments = {
         "input_config": example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name=name, pattern=glob) for name, glob in data.patterns.items()]
@@ -111,6 +107,18 @@ def _example_gen(graph: Graph) -> BaseComponent:
         input_base=graph.places.data, custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor), **arguments
     )
     return example_gen.with_id("ExampleGen")
+
+
+def _rows(config: Config) -> Rows:
+    data = config.data
+    return Rows(
+        where=data.where,
+        label=config.label.columns,
+        missing=config.label.missing,
+        splits=data.splits,
+        window=data.window,
+        patterns=tuple(data.patterns.values()),
+    )
 
 
 def _split_config(splits: Splits) -> example_gen_pb2.SplitConfig | None:
@@ -133,12 +141,25 @@ def _features(config: Config) -> str:
 
 def _previous_span(graph: Graph) -> str:
     """What the data gate compares with before anything is served."""
-    data = graph.config.data
+    config, data = graph.config, graph.config.data
     patterns = [pattern for pattern in data.patterns.values() if spans.has_spans(pattern)]
-    if graph.config.platform is not None or len(patterns) != 1:
+    split_config = _split_config(data.splits)
+    if config.platform is not None or not _compares(config) or len(patterns) != 1 or split_config is None:
         return ""
-    given = Spans(base=graph.places.data, pattern=patterns[0], window=data.window, reading=_reading(graph.config))
+    given = Spans(
+        base=graph.places.data,
+        pattern=patterns[0],
+        window=data.window,
+        reading=_reading(config),
+        rows=_rows(config),
+        splits=json_format.MessageToJson(split_config, indent=None),
+    )
     return given.model_dump_json()
+
+
+def _compares(config: Config) -> bool:
+    """Whether there is anything to compare with; a new start has nothing."""
+    return config.gates.evaluation.baseline == "latest"
 
 
 def _reading(config: Config) -> Reading:
@@ -151,12 +172,14 @@ def _served_statistics(graph: Graph) -> dict[str, Channel]:
         return {}
     resolver = Resolver(
         strategy_class=ServedStatisticsStrategy,
-        config={"enabled": graph.config.gates.evaluation.baseline == "latest"},
+        config={"enabled": _compares(graph.config)},
         statistics=Channel(type=ExampleStatistics),
+        profile=Channel(type=ExampleAnomalies),
         pushed_model=Channel(type=PushedModel),
     ).with_id("ServedData")
     graph.add(resolver, uncached=True)
-    return {"served_statistics": resolver.outputs["statistics"]}
+    names = {"served_statistics": "statistics", "served_profile": "profile", "served_model": "pushed_model"}
+    return {name: resolver.outputs[key] for name, key in names.items()}
 
 
 def _schema_gen(graph: Graph, statistics: Channel) -> BaseNode:

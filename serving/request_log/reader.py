@@ -50,7 +50,7 @@ class Record:
         return [_row(example) for example in self.examples]
 
 
-def read(folder: Path, model: str) -> Iterator[Record]:
+def read(folder: Path, model: str, *, newest_first: bool = False) -> Iterator[Record]:
     """The records of one model in the order of their files, oldest first.
 
     Files that are being written are left out. A damaged file is read up to the damage; the rest is skipped with a
@@ -59,6 +59,7 @@ def read(folder: Path, model: str) -> Iterator[Record]:
     Args:
         folder: the server's ``--request_log_folder``.
         model: the model's name.
+        newest_first: whether the newest file comes first; within a file, the oldest record does.
 
     Raises:
         FileNotFoundError: nothing has been logged for the model.
@@ -66,7 +67,7 @@ def read(folder: Path, model: str) -> Iterator[Record]:
     files = model_folder(folder, model)
     if not files.is_dir():
         raise FileNotFoundError(f"{files}: no requests to {model} were logged here; see --request_log_sampling_rate")
-    return _records(sorted(files.glob(f"*{SUFFIX}")))
+    return _records(sorted(files.glob(f"*{SUFFIX}"), reverse=newest_first))
 
 
 def _records(files: Iterable[Path]) -> Iterator[Record]:

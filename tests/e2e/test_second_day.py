@@ -2,9 +2,12 @@
 
 import csv
 import random
+from collections.abc import Callable
 
+import pandas as pd
 import pytest
 
+from components.push.pusher import digest
 from serving.versions import version_folders
 from tests.e2e.project import Outcome, Project
 
@@ -27,10 +30,12 @@ feature { name: "y" type: INT }
 TOWNS = ("Ulm", "Köln", "Bonn")
 
 
-def write_day(project: Project, day: int, *, towns=TOWNS, shift: float = 0.0, age="", new: bool = False) -> None:
+def write_day(
+    project: Project, day: int, *, towns=TOWNS, shift: float = 0.0, age="", new: bool = False, name: str = ""
+) -> None:
     """One day's rows; in a new column where there is one."""
     random_ = random.Random(day)
-    path = project.folder / "data" / "days" / f"day-{day}.csv"
+    path = project.folder / "data" / "days" / f"{name or f'day-{day}'}.csv"
     path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="") as stream:
         rows = csv.writer(stream)
@@ -78,6 +83,38 @@ def test_drift_from_the_served_model_s_data_refuses(days):
     assert_refused(outcome, "train/Home Town: has moved by 0.")
     assert "train/x: has moved by 0." in outcome.err
     assert versions(days) == before
+
+
+def changed(project: Project, name: str, change: Callable[[pd.DataFrame], pd.DataFrame]) -> str:
+    """A day of its own that looks like the first one but for a change, as a ``--set`` word."""
+    write_day(project, 7, name=name)
+    path = project.folder / "data" / "days" / f"{name}.csv"
+    change(pd.read_csv(path)).to_csv(path, index=False)
+    return f"data.files={name}.csv"
+
+
+def test_what_looks_healthy_but_has_moved_is_refused_without_a_schema(days):
+    served = days.folder / "runs" / "days" / "serving" / "days"
+    before = digest(served)
+
+    def moved(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows.assign(x=rows.x * 1609, age=rows.age.where(rows.index % 10 > 3))
+
+    outcome = run(days, "--set", changed(days, "moved", moved))
+    assert_refused(outcome, "train/age: is missing in ")
+    assert outcome.err.endswith("; accept it with gates.data.drift.exceptions\n")
+    assert "has moved by" in outcome.err or "more)" in outcome.err
+    assert "Transform" not in outcome.nodes()
+    assert digest(served) == before
+    # What only warns stands below the node's line; what is accepted says until when and why.
+    accepted = "gates.data.drift.exceptions=[{column: x, check: numbers, reason: in metres, until: 2999-12-31}]"
+    words = ("--set", accepted, "--to", "DataGate")
+    outcome = run(days, "--set", changed(days, "twice", lambda rows: pd.concat([rows.head(300)] * 9)), *words)
+    assert outcome.code == 0, outcome.out + outcome.err
+    assert "of the rows repeat others, but 0.0% in the data of the served model" in outcome.out
+    assert "more than a factor of 2 (DRIFT_ROWS)" in outcome.out
+    assert "accepted until 2999-12-31: in metres" in outcome.out
+    assert digest(served) == before
 
 
 def test_a_column_of_another_type_is_one_line(days):

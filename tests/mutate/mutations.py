@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutate.drift import DRIFT
 from tests.mutate.lite import LITE_GATE  # part: lite
 from tests.mutate.model_gate import MODEL_GATE
 from tests.mutate.mutation import Mutation
@@ -40,13 +41,7 @@ MUTATIONS = (
         "faults = []",
         (f"{_GATES}/data/test_feature_check.py",),
     ),
-    Mutation(
-        "DataGate ignores drift",
-        "components/gates/data/drift_check.py",
-        "moved.value > moved.threshold",
-        "False",
-        (f"{_GATES}/data/test_drift_check.py",),
-    ),
+    *DRIFT,
     Mutation(
         "Evaluator blesses everything",
         "components/evaluator/component.py",

@@ -10,6 +10,7 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ Every key of a pipeline's YAML, a profile or `--set KEY=VALUE`, with its type, d
 choose, and `[]` for the entries of a list. [Configuration](../configuration.md) explains how the parts work together.
 """
 _TABLE = "| key | type | default | meaning |\n|---|---|---|---|"
-_TYPES = {str: "text", Path: "path", int: "integer", float: "number", bool: "`true` or `false`"}
+_TYPES = {date: "date", str: "text", Path: "path", int: "integer", float: "number", bool: "`true` or `false`"}
 _LIMITS = {"gt": "> {}", "ge": "≥ {}", "lt": "< {}", "le": "≤ {}", "min_length": "at least {}"}
 _PASSED = ("features", "units")
 # The type with which an entry of a docstring may begin; it has a column of its own here.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from trainer.options import Strict
@@ -23,21 +23,24 @@ class RowCounts(Strict):
         where: int, rows that ``data.where`` left out.
         missing_label: int, further rows that have no label and were left out.
         splits: int by split, rows that were written.
+        distinct: int by split, how many of them differ from each other; estimated if they are many.
     """
 
     read: int
     where: int
     missing_label: int
     splits: Mapping[str, int]
+    distinct: Mapping[str, int] = {}
 
     @classmethod
-    def of(cls, tally: Tally, splits: Sequence[str]) -> RowCounts:
-        """The sums of a tally; a split without rows has 0."""
+    def of(cls, tally: Tally, distinct: Mapping[str, int]) -> RowCounts:
+        """The sums of a tally, and the different rows of each split; a split without rows has 0."""
         return cls(
             read=sum(of_each(tally, READ).values()),
             where=sum(of_each(tally, WHERE).values()),
             missing_label=sum(of_each(tally, NO_LABEL).values()),
-            splits={split: tally[SPLIT, split] for split in splits},
+            splits={split: tally[SPLIT, split] for split in distinct},
+            distinct=distinct,
         )
 
     @classmethod

@@ -99,19 +99,19 @@ class Sorter:
         return parts, tally
 
 
-def checked(tally: Tally, options: Rows, splits: Sequence[str], *, files: Iterable[str]) -> RowCounts:
+def checked(tally: Tally, options: Rows, distinct: Mapping[str, int], *, files: Iterable[str]) -> RowCounts:
     """The counts of a whole ingest.
 
     Args:
         tally: what happened to all rows.
         options: what was wanted.
-        splits: names of the splits.
+        distinct: the number of different rows of each split.
         files: the files that were read.
 
     Raises:
         GateRefused: there are no rows, no row or no row of a split is left, or labels are missing and must not.
     """
-    counts = RowCounts.of(tally, splits)
+    counts = RowCounts.of(tally, distinct)
     if not counts.read:
         shown = list(files)
         raise GateRefused(f"there are no rows in {', '.join(shown[:3])}{' ...' if shown[3:] else ''}.")

@@ -1,7 +1,7 @@
 """DataGate: stops the run on data anomalies, on drift, and on what the label or a feature cannot be made of.
 
 The standard ExampleValidator only reports: it never fails, and the pipeline trains on bad data. Nor does it know the
-label, the example weights and the kinds of the features, or any earlier data.
+label, the example weights and the kinds of the features, or any earlier data and the requests.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -14,11 +14,17 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
-from components.gates.data.drift_check import Before, drift_findings, drifting, served_data, type_findings
+from components.gates.data.drift import profile
+from components.gates.data.drift.drift_check import Current, drift_findings, skew_findings
+from components.gates.data.drift.earlier import Earlier, served_data
+from components.gates.data.drift.limits import Limits
+from components.gates.data.drift.previous_span import Spans, previous_span_of
+from components.gates.data.drift.requests import newest_requests  # part: request_log
 from components.gates.data.feature_check import feature_findings
-from components.gates.data.findings import Finding, write_notices
+from components.gates.data.findings import DATASET, Finding, notice, refusal, write_notices
 from components.gates.data.label_check import label_anomalies
-from components.gates.data.previous_span import Spans, previous_statistics
+from components.gates.data.label_rows import LabelRows, split_records
+from components.gates.data.type_check import type_findings
 from components.gates.data.weight_check import weight_anomalies
 from components.notices import notices as notices_logger
 from components.refusal import GateRefused
@@ -26,9 +32,9 @@ from trainer.features.columns import Features
 from trainer.labels.config import Label
 
 _ANOMALIES_FILE = "SchemaDiff.pb"
-_DATASET = "dataset"
 _SEVERITY = {"warning": anomalies_pb2.AnomalyInfo.WARNING, "error": anomalies_pb2.AnomalyInfo.ERROR}
-_SHOWN = 3
+# Of a kind whose values always become others.
+_DATE = "date"
 # Instead of features: every column is one, by its type.
 INFERRED = "inferred"
 
@@ -46,7 +52,11 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     example_weight: Parameter[str] = "",
     features: Parameter[str] = "",
     previous_span: Parameter[str] = "",
+    drift: Parameter[str] = "{}",
+    requests: Parameter[str] = "",  # part: request_log
     served_statistics: OptionalInputArtifact[standard_artifacts.ExampleStatistics] = None,
+    served_profile: OptionalInputArtifact[standard_artifacts.ExampleAnomalies] = None,
+    served_model: OptionalInputArtifact[standard_artifacts.PushedModel] = None,
 ) -> None:
     """Refuse the data if ExampleValidator found anomalies, or no model can learn from a split.
 
@@ -55,74 +65,130 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
         statistics: StatisticsGen's output, for the label, the example weight and the features.
         examples: ExampleGen's output, for what the statistics do not tell.
         schema: the curated or inferred schema, for its comparators.
-        notices: what is worth knowing about data that pass.
+        notices: what is worth knowing about data that pass, and what later runs compare theirs with.
         label: a `trainer.parameters.Label` as JSON.
         fail_on: lowest severity that refuses, ``error`` or ``warning``.
         allow: accepted anomalies, comma-separated ``feature:REASON`` or ``feature`` (any reason).
         example_weight: the column that holds the example weights; empty without weights.
         features: a `trainer.parameters.Features` as JSON; `INFERRED` for every column by its type.
-        previous_span: `components.gates.data.previous_span.Spans` as JSON, to compare with before anything is served;
-            empty without spans.
+        previous_span: `components.gates.data.drift.previous_span.Spans` as JSON, to compare with before anything is
+            served; empty without spans.
+        drift: `components.gates.data.drift.limits.Limits` as JSON.
+        requests: `components.gates.data.drift.requests.Requests` as JSON; empty without a request log.
         served_statistics: as ``statistics``, of the data that the served model was trained on; None in a first run.
+        served_profile: as ``notices``, of the run that pushed the served model.
+        served_model: its push; None in a first run.
 
     Raises:
         GateRefused: names the first faults, each with its split and feature.
     """
     splits = artifact_utils.decode_split_names(anomalies.split_names)
     allowed = frozenset(filter(None, allow.split(",")))
-    found = find_anomalies(anomalies.uri, splits=splits, fail_on=fail_on, allow=allowed)
-    places = {text.partition(": ")[0] for text in found}
-    data, wanted = Data(statistics.uri, examples.uri, splits), Label.model_validate_json(label)
+    anomalous = find_anomalies(anomalies.uri, splits=splits, fail_on=fail_on, allow=allowed)
+    data = Data(statistics.uri, examples.uri, splits, Label.model_validate_json(label), example_weight, features)
+    labels = LabelRows(split_records(examples.uri), data.label)
     served = served_statistics.uri if served_statistics else None
+    about_label = [*_label_and_weight(data, labels)]
+    # A label that is none cannot be counted.
+    readable = labels if not about_label else None
+    current = _current(data, readable)
+    before = (
+        served_data(served, served_profile.uri if served_profile else None, splits=splits)
+        if served
+        else _span_before(previous_span, data.label, read_label=readable is not None)
+    )
+    limits = Limits.model_validate_json(drift)
+    asked = None
+    asked = newest_requests(requests, most=limits.skew.most)  # part: request_log
+    compare = {"schema": _schema(schema.uri), "limits": limits}
     more = [
-        *_label_and_weight(data, wanted, example_weight),
-        *_features(data, features, {*wanted.columns, example_weight}, served),
-        *_drift(data, _schema(schema.uri), served, previous_span),
+        *about_label,
+        *_features(data, served),
+        *_lost(served_model, served),
+        *drift_findings(current, before, **compare),
+        *skew_findings(current, asked, **compare),
     ]
-    texts: list[str] = []
-    for each in more:
-        if each.names & allowed or each.text.partition(": ")[0] in places:
-            continue
-        (found if each.refuses or fail_on == "warning" and each.names else texts).append(each.text)
+    found, texts = _judged(anomalous, more, fail_on=fail_on, allowed=allowed)
     if found:
-        found = list(dict.fromkeys(found))
-        others = f" (and {len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
-        raise GateRefused("; ".join(found[:_SHOWN]) + others)
+        raise GateRefused(refusal(found))
     for text in texts:
         notices_logger.warning(text)
     write_notices(notices.uri, texts)
+    profile.write(notices.uri, {split: side.profile for split, side in current.sides.items()})
 
 
 class Data(NamedTuple):
-    """The data of a run: folders of their statistics and examples, and the names of the splits."""
+    """The data of a run, and what the gate's parameters say about them; see `DataGate`."""
 
     statistics: str
     examples: str
     splits: Sequence[str]
+    label: Label
+    example_weight: str
+    features: str
+
+    @property
+    def others(self) -> set[str]:
+        """The columns of the label and the example weight."""
+        return {*self.label.columns, self.example_weight}
+
+    @property
+    def named(self) -> Features | None:
+        """The configured features; None if the config names none."""
+        return Features.model_validate_json(self.features) if self.features not in ("", INFERRED) else None
 
 
-def _label_and_weight(data: Data, label: Label, example_weight: str) -> Iterator[Finding]:
-    found = [*label_anomalies(data.statistics, data.examples, splits=data.splits, label=label)]
-    if example_weight:
-        found += weight_anomalies(data.statistics, splits=data.splits, column=example_weight)
+def _judged(
+    anomalous: Sequence[str], more: Sequence[Finding], *, fail_on: str, allowed: Collection[str]
+) -> tuple[list[Finding], list[str]]:
+    """What refuses, and the texts of what is only worth knowing."""
+    places = {text.partition(": ")[0] for text in anomalous}
+    found, texts = [Finding(text, frozenset()) for text in anomalous], []
+    for each in more:
+        if each.names.isdisjoint(allowed) and each.text.partition(": ")[0] not in places:
+            if each.refuses or fail_on == "warning" and each.names:
+                found.append(each)
+            else:
+                texts.append(each.text)
+    return found, texts
+
+
+def _label_and_weight(data: Data, labels: LabelRows) -> Iterator[Finding]:
+    found = [*label_anomalies(data.statistics, splits=data.splits, label=data.label, labels=labels)]
+    if data.example_weight:
+        found += weight_anomalies(data.statistics, splits=data.splits, column=data.example_weight)
     yield from (Finding(text, names) for text, names in found)
 
 
-def _features(data: Data, features: str, others: Collection[str], served: str | None) -> Iterator[Finding]:
-    if not features:
+def _features(data: Data, served: str | None) -> Iterator[Finding]:
+    if not data.features:
         return
-    wanted = None if features == INFERRED else Features.model_validate_json(features)
+    wanted, others = data.named, data.others
     yield from feature_findings(data.statistics, data.examples, splits=data.splits, features=wanted, others=others)
     read = {*wanted.names(), *others} if wanted else None
     yield from type_findings(data.statistics, served, splits=data.splits, columns=read)
 
 
-def _drift(data: Data, schema: schema_pb2.Schema, served: str | None, previous_span: str) -> Iterator[Finding]:
-    before = served_data(served) if served else None
-    if before is None and previous_span and drifting(schema):
-        earlier = previous_statistics(Spans.model_validate_json(previous_span))
-        before = Before("the span before", lambda _: earlier) if earlier else None
-    yield from drift_findings(data.statistics, before, splits=data.splits, schema=schema)
+def _current(data: Data, labels: LabelRows | None) -> Current:
+    sides = profile.sides(data.statistics, data.examples, splits=data.splits, label=data.label, labels=labels)
+    if (wanted := data.named) is not None:
+        dates = {source for column in wanted.columns() if column.options.kind == _DATE for source in column.sources}
+        columns = set(wanted.names()) - dates
+    else:
+        columns = {name for side in sides.values() for name in side.features}
+    return Current(data.statistics, data.splits, sides, data.label, sorted(columns - data.others))
+
+
+def _span_before(previous_span: str, label: Label, *, read_label: bool) -> Earlier | None:
+    if not previous_span:
+        return None
+    return previous_span_of(Spans.model_validate_json(previous_span), label, read_label=read_label)
+
+
+def _lost(served_model: standard_artifacts.PushedModel | None, statistics: str | None) -> Iterator[Finding]:
+    if served_model and not statistics:
+        version = served_model.get_string_custom_property("pushed_version")
+        yield notice(f"the statistics of the data of the served model, version {version}, are gone: no drift is seen")
 
 
 def _schema(uri: str) -> schema_pb2.Schema:
@@ -148,7 +214,7 @@ def find_anomalies(uri: str, *, splits: Sequence[str], fail_on: str, allow: Coll
             anomalies = anomalies_pb2.Anomalies.FromString(file.read())
         if anomalies.data_missing:
             found.append(f"{split}: there is no data")
-        infos = [*sorted(anomalies.anomaly_info.items()), (_DATASET, anomalies.dataset_anomaly_info)]
+        infos = [*sorted(anomalies.anomaly_info.items()), (DATASET, anomalies.dataset_anomaly_info)]
         for feature, info in infos:
             if info.severity >= _SEVERITY[fail_on] and feature not in allow:
                 found.extend(_reasons(split, feature, info, allow))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 
-from components.gates.data.label_rows import Found, scan
+from components.gates.data.label_rows import Found, LabelRows
 from trainer.labels.config import FALSE_WORDS, TRUE_WORDS, Above, Label
 
 Statistics = statistics_pb2.FeatureNameStatistics
@@ -23,21 +23,21 @@ _SHOWN = 5
 
 
 def label_anomalies(
-    statistics: str, examples: str, *, splits: Sequence[str], label: Label
+    statistics: str, *, splits: Sequence[str], label: Label, labels: LabelRows
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """What is wrong with the label: one text per problem, with the allow-list entries that accept it.
 
     Args:
         statistics: folder of an ExampleStatistics artifact.
-        examples: folder of the Examples artifact that they describe.
         splits: names of the splits to check.
         label: the label, of any task.
+        labels: reads it from the examples that the statistics describe.
     """
     for split in splits:
         rows, features = split_statistics(statistics, split)
         found = [(column, *problem) for column in label.columns for problem in _problems(features, column, rows, label)]
         if not found and _leaves_doubt(features[label.column], label):
-            seen = scan(f"{examples}/Split-{split}", label=label, features=features)
+            seen = labels.of(split, features)
             found = [(label.column, *problem) for problem in _found_problems(seen, label)]
         for column, reason, text in found:
             yield f"{split}/{column}: the label {text} ({reason})", frozenset({column, f"{column}:{reason}"})
@@ -138,7 +138,7 @@ def _found_problems(seen: Found, label: Label) -> Iterator[Problem]:
         yield reason, f"is {seen.unknown} in a row; {_advice(label)}"
     elif len(seen.classes) == 1 and isinstance(label.above, Above):
         above = f"more than {label.above.times:g} times {label.above.column}"
-        yield "LABEL_CONSTANT", f"is {_outcome(1.0 in seen.classes)}: {above}, in {seen.rows:,} rows"
+        yield "LABEL_CONSTANT", f"is {_outcome(1 in seen.classes)}: {above}, in {seen.rows:,} rows"
     elif len(seen.classes) == 1:
         name = label.class_names()[int(min(seen.classes))]
         yield "LABEL_CONSTANT", f"is {name!r} in every row, {seen.rows:,} in all"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,7 +11,7 @@ import tensorflow as tf
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from trainer.data import specs
-from trainer.labels.config import Above, Label
+from trainer.labels.config import Label
 from trainer.labels.transform import label_of
 
 _Statistics = statistics_pb2.FeatureNameStatistics
@@ -23,24 +24,51 @@ class Found:
     """What the labels of a split are.
 
     Attributes:
-        rows: int, rows that were read: all, or for a comparison as many as it takes to find both outcomes.
-        classes: ids of the classes that occur.
+        rows: int, rows that were read.
+        classes: rows by the id of their class.
         unknown: the first value that is no class's, as text; None if there is none.
     """
 
     rows: int = 0
-    classes: set[float] = field(default_factory=set)
+    classes: Counter[int] = field(default_factory=Counter)
     unknown: str | None = None
 
 
-def scan(folder: str, *, label: Label, features: Mapping[str, _Statistics]) -> Found:
-    """Read the label of a split as preprocessing makes it.
+def split_records(examples: str) -> Callable[[str], tf.data.Dataset]:
+    """The serialized examples of a split, given the folder of an Examples artifact."""
+
+    def of_split(split: str) -> tf.data.Dataset:
+        files = sorted(tf.io.gfile.glob(f"{examples}/Split-{split}/*"))
+        return tf.data.TFRecordDataset(files, compression_type="GZIP")
+
+    return of_split
+
+
+class LabelRows:
+    """Reads the label of each split once, as preprocessing makes it.
 
     Args:
-        folder: the split's gzipped TFRecord files.
+        records: the serialized examples of a split.
         label: a label with classes.
-        features: statistics by raw feature, for their types.
     """
+
+    def __init__(self, records: Callable[[str], tf.data.Dataset], label: Label):
+        self._records, self._label = records, label
+        self._found: dict[str, Found] = {}
+
+    def of(self, split: str, features: Mapping[str, _Statistics]) -> Found:
+        """What the labels of a split are; a value that is no class's ends the reading.
+
+        Args:
+            split: the split's name.
+            features: statistics by raw feature, for their types.
+        """
+        if split not in self._found:
+            self._found[split] = _scan(self._records(split), label=self._label, features=features)
+        return self._found[split]
+
+
+def _scan(examples: tf.data.Dataset, *, label: Label, features: Mapping[str, _Statistics]) -> Found:
     spec = {name: tf.io.VarLenFeature(_DTYPES.get(features[name].type, tf.string)) for name in label.columns}
 
     @tf.function(autograph=False)
@@ -49,18 +77,16 @@ def scan(folder: str, *, label: Label, features: Mapping[str, _Statistics]) -> F
         return label_of(label, raw)[:, 0], raw[label.column]
 
     found = Found()
-    files = sorted(tf.io.gfile.glob(f"{folder}/*"))
-    for records in tf.data.TFRecordDataset(files, compression_type="GZIP").batch(_ROWS):
+    for records in examples.batch(_ROWS):
         labels, raw = read(records)
         labels = labels.numpy()
         known = np.isfinite(labels) & (labels >= 0)
         found.rows += len(labels)
-        found.classes.update(np.unique(labels[known]).tolist())
+        ids, counts = np.unique(labels[known], return_counts=True)
+        found.classes.update(dict(zip(ids.astype(int).tolist(), counts.tolist(), strict=True)))
         if not known.all():
             # Each row has a value, so the row's number is the value's.
             value = raw.values.numpy()[np.argmin(known)]
             found.unknown = repr(value.decode(errors="replace")) if isinstance(value, bytes) else f"{value:g}"
-            return found
-        if len(found.classes) > 1 and isinstance(label.above, Above):
             return found
     return found

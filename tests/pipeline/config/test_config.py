@@ -108,6 +108,11 @@ def test_config_is_frozen(taxi_config):
         ("data={files: a.csv, window: 2}", "window: there are no spans"),
         ("data.where=fare > 0 and tips", "data.where: character 14: 'tips' is no condition"),
         ("label.missing=zero", "label.missing: Input should be 'refuse' or 'drop'"),
+        ("gates.data.drift.number={limit: 0.2}", "gates.data.drift.number: unknown key; did you mean numbers?"),
+        (
+            "gates.data.drift.exceptions=[{column: fare, check: numbers, reason: in cents, until: 2024-01-31}]",
+            "drift.exceptions.0.until: 2024-01-31 is past, and with it the exception for fare (numbers: in cents)",
+        ),
         ("gates.infra.tolerance=.inf", "gates.infra.tolerance: Input should be less than 0.1"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0}]", "thresholds.0.min: Input should be greater than 0"),
         ("gates.evaluation.thresholds=[{metric: auc, max: 0}]", "thresholds.0.max: Input should be greater than 0"),

@@ -9,6 +9,7 @@ import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.gates.data.label_check import label_anomalies
+from components.gates.data.label_rows import LabelRows, split_records
 from components.gates.data.weight_check import weight_anomalies
 from components.refusal import GateRefused
 from tests.components.gates.data.validated import GOOD, LABEL, gate, write_artifacts
@@ -34,7 +35,8 @@ def validated(tmp_path):
 
 def label_texts(artifacts, label=LABEL) -> list[str]:
     splits = json.loads(artifacts["statistics"].split_names)
-    found = label_anomalies(artifacts["statistics"].uri, artifacts["examples"].uri, splits=splits, label=label)
+    labels = LabelRows(split_records(artifacts["examples"].uri), label)
+    found = label_anomalies(artifacts["statistics"].uri, splits=splits, label=label, labels=labels)
     return [text for text, _ in found]
 
 
@@ -168,7 +170,7 @@ def test_more_texts_than_the_statistics_list_are_counted(tmp_path):
     feature.string_stats.unique = 5
     feature.string_stats.rank_histogram.buckets.add(label="ant", sample_count=8)
     uri = write_statistics(tmp_path, feature, rows=9)
-    [(text, _)] = label_anomalies(uri, "", splits=["train"], label=ANIMALS)
+    [(text, _)] = label_anomalies(uri, splits=["train"], label=ANIMALS, labels=LabelRows(split_records(""), ANIMALS))
     assert text == "train/y: the label has 5 different values; label.classes has 3 (LABEL_NOT_A_CLASS)"
 
 
@@ -177,7 +179,8 @@ def test_a_label_whose_features_have_no_value_is_missing(tmp_path):
     feature.path.step.append("fare")
     feature.num_stats.common_stats.num_non_missing = 3
     uri = write_statistics(tmp_path, feature, rows=3)
-    texts = [text for text, _ in label_anomalies(uri, "", splits=["train"], label=TIPS)]
+    labels = LabelRows(split_records(""), TIPS)
+    texts = [text for text, _ in label_anomalies(uri, splits=["train"], label=TIPS, labels=labels)]
     assert any(text.startswith("train/fare: the label is missing in 3 of 3 rows") for text in texts)
 
 

@@ -9,6 +9,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.types import standard_artifacts
 
+from components.example_gen.rows.counts import FILE, RowCounts
 from components.example_gen.shards import ShardWriter
 from components.gates.data.data_gate import DataGate
 from tests.shared.small_model import serialize
@@ -33,6 +34,7 @@ def write_artifacts(folder: Path, schema: schema_pb2.Schema, splits: dict[str, p
         artifact.uri = str(folder / name)
         if name != "schema":
             artifact.split_names = json.dumps(list(splits))
+    distinct = {}
     for split, frame in splits.items():
         found = tfdv.generate_statistics_from_dataframe(frame)
         for name, file, content in (
@@ -42,8 +44,13 @@ def write_artifacts(folder: Path, schema: schema_pb2.Schema, splits: dict[str, p
             path = folder / name / f"Split-{split}" / file
             path.parent.mkdir(parents=True)
             path.write_bytes(content.SerializeToString())
+        rows = [serialize(row.dropna().to_dict()) for _, row in frame.astype(object).iterrows()]
+        distinct[split] = len(set(rows))
         with ShardWriter(str(folder / "examples" / f"Split-{split}")) as shards:
-            shards.write(serialize(row.dropna().to_dict()) for _, row in frame.astype(object).iterrows())
+            shards.write(rows)
+    counts = {split: len(frame) for split, frame in splits.items()}
+    counted = RowCounts(read=sum(counts.values()), where=0, missing_label=0, splits=counts, distinct=distinct)
+    (folder / "examples" / FILE).write_text(counted.model_dump_json())
     return artifacts
 
 

@@ -19,7 +19,10 @@ from pipeline.config.platform.kubeflow import Kubeflow
 from pipeline.config.platform.platform import Platform, TaskOptions
 
 EXAMPLE_GEN = "ExampleGen"
-_LONGEST_RETRY_WAIT = "3600s"
+# Vertex: the longest wait between two attempts, and the most that it takes.
+_LONGEST_WAIT = "3600s"
+# Argo: the age of the first attempt after which none follows, and at which a running one is killed. A year.
+_NO_DEADLINE = "31536000s"
 _GIGABYTE = 1e9
 _UNITS = {
     unit + suffix: base**power
@@ -54,7 +57,7 @@ def configure(
         task = compiled.task(node)
         task["cachingOptions"] = {"enableCache": True} if cached and not fresh else {}
         if options.retries:
-            task["retryPolicy"] = retry_policy(options)
+            task["retryPolicy"] = retry_policy(options, platform)
         container = compiled.executor(node).get("container")
         if container is not None:
             _configure_container(container, options, config)
@@ -101,13 +104,20 @@ def _cached_by_default(node: str, config: Config) -> bool:
     return config.cache and not (node == EXAMPLE_GEN and isinstance(config.platform, Kubeflow))
 
 
-def retry_policy(options: TaskOptions) -> dict[str, Any]:
-    """A RetryPolicy whose wait doubles with every retry."""
+def retry_policy(options: TaskOptions, platform: Platform) -> dict[str, Any]:
+    """A RetryPolicy whose wait doubles with every retry.
+
+    ``backoffMaxDuration`` means two things. On Vertex it is the longest wait
+    (cloud.google.com/vertex-ai/docs/pipelines/configure-retries). KFP hands it to Argo as ``maxDuration``, which counts
+    from the start of the first attempt and becomes the deadline of each later pod (argo-workflows,
+    workflow/controller/operator.go, processNodeRetries); without the key KFP hands over 0, and nothing is retried
+    (backend/src/v2/compiler/argocompiler/container.go, addParameterDefault).
+    """
     return {
         "maxRetryCount": options.retries,
         "backoffDuration": f"{options.retry_seconds or 0}s",
         "backoffFactor": 2.0,
-        "backoffMaxDuration": _LONGEST_RETRY_WAIT,
+        "backoffMaxDuration": _NO_DEADLINE if isinstance(platform, Kubeflow) else _LONGEST_WAIT,
     }
 
 

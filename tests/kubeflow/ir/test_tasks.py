@@ -71,16 +71,36 @@ def test_an_accelerator_brings_the_gpu_image():
     assert compiled.executor("Transform")["container"]["image"] != "gpu@sha256:1"
 
 
-def test_retries_wait_longer_each_time_and_gates_are_not_tried_again():
-    compiled = configured("platform.default={retries: 3, retry_seconds: 10}")
+@pytest.mark.parametrize(
+    ("profile", "most"),
+    [
+        ("kubeflow", "31536000s"),
+        ("vertex", "3600s"),  # part: vertex
+    ],
+)
+def test_retries_wait_longer_each_time_and_gates_are_not_tried_again(profile, most):
+    compiled = configured("platform.default={retries: 3, retry_seconds: 10}", profile=profile)
     assert compiled.task("Trainer")["retryPolicy"] == {
         "maxRetryCount": 3,
         "backoffDuration": "10s",
         "backoffFactor": 2.0,
-        "backoffMaxDuration": "3600s",
+        "backoffMaxDuration": most,
     }
     for gate in ("DataGate", "ModelGate"):
-        assert "retryPolicy" not in configured().task(gate)
+        assert "retryPolicy" not in configured(profile=profile).task(gate)
+
+
+@pytest.mark.parametrize("ran", [4_000, 40 * 86_400])
+def test_argo_tries_a_task_again_however_long_it_ran(ran):
+    """Argo's rule (processNodeRetries): no attempt begins later than ``maxDuration`` after the first one began."""
+    compiled = pipeline_spec.read(golden_file("kubeflow"))
+    policies = [policy for node in compiled.tasks() if (policy := compiled.task(node).get("retryPolicy"))]
+    assert compiled.task("Trainer")["retryPolicy"] in policies
+    for policy in policies:
+        wait, most = (int(policy[key].removesuffix("s")) for key in ("backoffDuration", "backoffMaxDuration"))
+        assert ran + wait < most
+        # Kubernetes' largest activeDeadlineSeconds, which Argo gives the pod.
+        assert most < 2**31
 
 
 def test_a_gate_is_tried_again_where_the_profile_says_so():

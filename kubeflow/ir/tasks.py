@@ -19,6 +19,7 @@ from pipeline.config.platform.kubeflow import Kubeflow
 from pipeline.config.platform.platform import Platform, TaskOptions
 
 EXAMPLE_GEN = "ExampleGen"
+FINGERPRINT = "DataFingerprint"
 # Vertex: the longest wait between two attempts, and the most that it takes.
 _LONGEST_WAIT = "3600s"
 # Argo: the age of the first attempt after which none follows, and at which a running one is killed. A year.
@@ -52,7 +53,7 @@ def configure(
     _check_nodes(platform, nodes)
     for node in nodes:
         options = _options(platform, node, is_gate=node in gates)
-        cached = _cached_by_default(node, config) if options.cache is None else options.cache
+        cached = config.cache if options.cache is None else options.cache
         fresh = node in uncached or node == compiled.exit_handler()
         task = compiled.task(node)
         task["cachingOptions"] = {"enableCache": True} if cached and not fresh else {}
@@ -63,6 +64,7 @@ def configure(
             _configure_container(container, options, config)
     for name, target in platform.parameters.items():
         open_parameter(compiled, name, target=target)
+    _let_fingerprint_follow(compiled)
     pass_parameters_inwards(compiled.spec)
     return compiled.spec
 
@@ -93,15 +95,6 @@ def _beam_limit(config: Config) -> list[str]:
     """The limit for `kubeflow.container.entrypoint`, unless it is the default."""
     limit = config.beam.limit_minutes
     return [] if limit == InProcess().limit_minutes else [f"--beam_limit_minutes={limit}"]
-
-
-def _cached_by_default(node: str, config: Config) -> bool:
-    """The pipeline's ``cache``, except for ExampleGen on Kubeflow.
-
-    Vertex runs ExampleGen's driver before it looks into the cache, so a fingerprint of the files is part of the key.
-    Kubeflow Pipelines ignores the driver (``lifecycle.preCacheCheck``) and would train on yesterday's data.
-    """
-    return config.cache and not (node == EXAMPLE_GEN and isinstance(config.platform, Kubeflow))
 
 
 def retry_policy(options: TaskOptions, platform: Platform) -> dict[str, Any]:
@@ -144,6 +137,14 @@ def gigabytes(memory: str) -> float:
     """An amount of memory, such as ``16G`` or ``512Mi``, in units of 10^9 bytes."""
     digits = memory.rstrip("EPTGMKi")
     return float(digits) * _UNITS.get(memory[len(digits) :], 1) / _GIGABYTE
+
+
+def _let_fingerprint_follow(compiled: CompiledPipeline) -> None:
+    """Give the node that looks at the files every property as ExampleGen gets it, runtime parameters among them."""
+    tasks = compiled.tasks()
+    if FINGERPRINT in tasks:
+        leading, following = (tasks[node]["inputs"]["parameters"] for node in (EXAMPLE_GEN, FINGERPRINT))
+        following.update({key: dict(leading[key]) for key in following})
 
 
 def open_parameter(compiled: CompiledPipeline, name: str, *, target: str) -> None:

@@ -29,6 +29,7 @@ _PRELOADED = [
     "trainer",
     "kubeflow.container.invocation",
     "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
+    "components.example_gen.fingerprint",
     "components.example_gen.executor",
     "tfx.components.statistics_gen.executor",
     "tfx.components.schema_gen.import_schema_gen.executor",

@@ -27,7 +27,8 @@ def _unopened(spec):
     """The spec as before its runtime parameter was opened."""
     spec = copy.deepcopy(spec)
     compiled = pipeline_spec.CompiledPipeline(spec=spec)
-    compiled.tasks()["ExampleGen"]["inputs"]["parameters"]["input_base"] = {"runtimeValue": {"constant": "data/taxi"}}
+    for node in ("DataFingerprint", "ExampleGen"):
+        compiled.tasks()[node]["inputs"]["parameters"]["input_base"] = {"runtimeValue": {"constant": "data/taxi"}}
     spec["root"].pop("inputDefinitions")
     return spec
 
@@ -120,11 +121,10 @@ def test_what_looks_at_the_world_as_it_is_now_is_never_cached():
     assert compiled.task("ExitNotice")["cachingOptions"] == {}
 
 
-def test_new_files_in_an_old_folder_are_read_where_the_backend_does_not_look_at_them():
-    assert configured().task("ExampleGen")["cachingOptions"] == {}
-    assert configured(profile="vertex").task("ExampleGen")["cachingOptions"] == {"enableCache": True}  # part: vertex
-    asked_for = configured("platform.tasks.ExampleGen={cache: true}")
-    assert asked_for.task("ExampleGen")["cachingOptions"] == {"enableCache": True}
+def test_the_node_that_looks_at_the_files_gets_what_example_gen_gets():
+    given = {node: configured().tasks()[node]["inputs"]["parameters"] for node in ("DataFingerprint", "ExampleGen")}
+    assert given["DataFingerprint"]["input_base"] == {"componentInputParameter": "data_path"}
+    assert given["DataFingerprint"].items() <= given["ExampleGen"].items()
 
 
 def test_a_runtime_parameter_keeps_the_value_as_its_default_and_reaches_the_task_through_the_inner_dag():

@@ -92,7 +92,7 @@ def strings(spec: Tree) -> Iterator[tuple[Node, str, str]]:
         if "dag" in node.component:
             continue
         for key, given in node.given("parameters").items():
-            yield from ((node, path, text) for path, text in _texts(key, _constant(spec, node.dag, given)))
+            yield from ((node, path, text) for path, text in texts(key, _constant(spec, node.dag, given)))
 
 
 def _constant(spec: Tree, dag: str, given: Tree) -> Any:
@@ -107,19 +107,20 @@ def _constant(spec: Tree, dag: str, given: Tree) -> Any:
     return owner.get("inputDefinitions", {}).get("parameters", {}).get(parameter, {}).get("defaultValue")
 
 
-def _texts(path: str, value: Any) -> Iterator[tuple[str, str]]:
+def texts(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Every text in a value, with its path; JSON inside of texts is opened."""
     if isinstance(value, dict):
         for key, child in value.items():
-            yield from _texts(f"{path}.{key}", child)
-    elif isinstance(value, list):
+            yield from texts(f"{path}.{key}", child)
+    elif isinstance(value, (list, tuple)):
         for index, child in enumerate(value):
-            yield from _texts(f"{path}.{index}", child)
+            yield from texts(f"{path}.{index}", child)
     elif isinstance(value, str):
         opened = _opened(value)
         if opened is None:
             yield path, value
         else:
-            yield from _texts(path, opened)
+            yield from texts(path, opened)
 
 
 def _opened(text: str) -> dict | list | None:

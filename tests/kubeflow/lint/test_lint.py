@@ -15,7 +15,8 @@ from kubeflow.lint.structure import references, schema
 from tests.kubeflow.lint import pipelines
 from tests.kubeflow.lint.cluster.training_operator import FAULTS as TRAINING_OPERATOR  # part: training_operator
 from tests.kubeflow.lint.dataflow import FAULTS as DATAFLOW  # part: dataflow
-from tests.kubeflow.lint.faults import FAULTS, Fault
+from tests.kubeflow.lint.faults import FAULTS
+from tests.kubeflow.lint.planting import Fault
 from tests.kubeflow.lint.vertex.faults import FAULTS as VERTEX  # part: vertex
 from tests.kubeflow.lint.vertex.trainer import FAULTS as TRAINER  # part: vertex
 

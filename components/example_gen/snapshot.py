@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tfx.components.example_gen import utils
-from tfx.components.example_gen.driver import FileBasedDriver
-from tfx.orchestration import data_types
+from tfx.components.example_gen.input_processor import FileBasedInputProcessor
+from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
+from tfx.utils import proto_utils
 
 from components.example_gen.ingest import paths
 from components.refusal import GateRefused
@@ -47,17 +48,14 @@ class Snapshot(Strict):
         Raises:
             GateRefused: no file matches.
         """
-        unknown = data_types.PipelineInfo("", "")
-        resolved = FileBasedDriver(metadata_handle=None).resolve_exec_properties(
-            dict(exec_properties), unknown, data_types.ComponentInfo("", "", unknown)
-        )
-        splits = json.loads(resolved[_INPUT_CONFIG])["splits"]
-        return cls(
-            span=resolved[utils.SPAN_PROPERTY_NAME],
-            version=resolved[utils.VERSION_PROPERTY_NAME],
-            patterns=tuple(split["pattern"] for split in splits),
-            digest=_digest(paths(resolved)),
-        )
+        given = example_gen_pb2.Input()
+        proto_utils.json_to_proto(exec_properties[_INPUT_CONFIG], given)
+        # As TFX's drivers do.
+        processor = FileBasedInputProcessor(exec_properties[_INPUT_BASE], given.splits)
+        span, version = processor.resolve_span_and_version()
+        patterns = [processor.get_pattern_for_span_version(split.pattern, span, version) for split in given.splits]
+        found = cls(span=span, version=version, patterns=tuple(patterns), digest="")
+        return found.model_copy(update={"digest": _digest(paths(found.put_into(exec_properties)))})
 
     def put_into(self, exec_properties: Mapping[str, Any]) -> dict[str, Any]:
         """The properties by which exactly these files are read, whatever has been added since."""

@@ -29,9 +29,10 @@ def names(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     seen = set()
     for where, text in _places(pipeline, config):
         found = _URI.match(text)
-        problem = bucket_problem(found["bucket"], scheme=found["scheme"]) if found else None
-        if problem and found[0] not in seen:
-            seen.add(found[0])
+        if found is None or found[0] in seen:
+            continue
+        seen.add(found[0])
+        if problem := bucket_problem(found["bucket"], scheme=found["scheme"]):
             yield Finding(where=where, what=f"{text} is in no possible bucket: {problem}", fix="name one that there is")
 
 

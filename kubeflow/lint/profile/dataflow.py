@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
-from kubeflow.lint.profile.google import account_finding, machine_format, region_finding
+from kubeflow.lint.forms.google import account_finding, machine_format, region_finding
 from pipeline.config.beam.dataflow import Dataflow
 from pipeline.config.config import Config
 
@@ -20,7 +20,7 @@ def options(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """Dataflow refuses the job, after the tasks before it have run.
 
     Sources: cloud.google.com/dataflow/docs/reference/pipeline-options for the options,
-    cloud.google.com/compute/docs/regions-zones for regions, and `kubeflow.lint.profile.google`.
+    cloud.google.com/compute/docs/regions-zones for regions, and `kubeflow.lint.forms.google`.
     """
     del pipeline
     beam = config.beam

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
-from kubeflow.lint.profile import references
+from kubeflow.lint.forms.images import reference_problem
 from kubeflow.lint.walk import containers
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
@@ -34,7 +34,7 @@ def unpinned(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 def unpinned_image(image: str, where: str) -> Iterator[Finding]:
     """A finding if ``image`` has no digest; TFX's own is left to `stock_image`, what is none to `reference_finding`."""
-    if image and not references.problem(image) and not _STOCK.fullmatch(image) and not _PINNED.fullmatch(image):
+    if image and not reference_problem(image) and not _STOCK.fullmatch(image) and not _PINNED.fullmatch(image):
         yield Finding(where=where, what=f"{image} is not pinned by its digest", fix=_PIN)
 
 
@@ -46,7 +46,7 @@ def reference(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 def reference_finding(image: str, where: str) -> Iterator[Finding]:
     """A finding if ``image`` is no image reference."""
-    found = references.problem(image) if image and image not in _NO_IMAGES else None
+    found = reference_problem(image) if image and image not in _NO_IMAGES else None
     if found:
         yield Finding(where=where, what=f"{image!r} {found[0]}", fix=found[1])
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from components.accelerator import Accelerator
 from kubeflow.lint.finding import Finding
-from kubeflow.lint.profile.google import machine_format
+from kubeflow.lint.forms.google import machine_format
 
 # All sizes in vCPUs of families that will get no more; the name of a machine is FAMILY-VCPUS.
 FAMILIES: Mapping[str, tuple[int, ...]] = {

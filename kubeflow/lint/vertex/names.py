@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
-from kubeflow.lint.profile.google import account_finding, region_finding
+from kubeflow.lint.forms.google import account_finding, region_finding
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
 from pipeline.config.platform.vertex import Vertex

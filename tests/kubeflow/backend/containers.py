@@ -21,7 +21,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Protocol
 
-_SECONDS = 300.0
+_SECONDS = 900.0
 _POLL_SECONDS = 0.02
 
 # What the containers import, but for the module that they run.

@@ -13,7 +13,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _LONGEST_NAME = 255
 
 
-def problem(image: str) -> tuple[str, str] | None:
+def reference_problem(image: str) -> tuple[str, str] | None:
     """Why ``image`` is no reference, and the remedy; None if it is one."""
     if "://" in image:
         return "begins with a scheme", f"write {image.partition('://')[2]}"

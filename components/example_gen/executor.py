@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf import json_format, struct_pb2
 from tfx.components.example_gen import write_split
+from tfx.components.example_gen.driver import update_output_artifact
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2
@@ -22,6 +23,7 @@ from components.example_gen import on_engine
 from components.example_gen.ingest import READING, ROWS, Ingest
 from components.example_gen.reading import Reading
 from components.example_gen.rows.options import Rows
+from components.example_gen.snapshot import SNAPSHOT, Snapshot
 
 # Runners that work in this process, where Beam brings nothing.
 _HERE = {"fnapirunner", "directrunner"}
@@ -57,6 +59,17 @@ class Executor(BaseBeamExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         artifact = artifact_utils.get_single_instance(output_dict[standard_component_specs.EXAMPLES_KEY])
+        given = exec_properties.get(SNAPSHOT)
+        if given is None:
+            self._write(artifact, exec_properties)
+            return
+        snapshot = Snapshot.model_validate_json(given)
+        resolved = snapshot.put_into(exec_properties)
+        self._write(artifact, resolved)
+        snapshot.check(exec_properties)
+        update_output_artifact(resolved, artifact.mlmd_artifact)
+
+    def _write(self, artifact: Artifact, exec_properties: dict[str, Any]) -> None:
         ingest = Ingest.of(exec_properties)
         artifact.split_names = artifact_utils.encode_split_names(list(ingest.names))
         if _in_this_process(self._beam_pipeline_args or []):

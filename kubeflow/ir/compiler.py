@@ -18,7 +18,7 @@ from pipeline import dag
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 # The command of every container; TFX's own entry point does not run on Kubeflow Pipelines.
 ENTRYPOINT = ("python", "-m", "kubeflow.container.entrypoint")
 
@@ -48,7 +48,7 @@ def compile_pipeline(config: Config) -> CompiledPipeline:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        taken = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:128]
+        taken = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
         raise ConfigError(
             f"name: {name!r} is not a valid name on a platform; use lower-case letters, digits and '-', "
             f"for example {taken}."

@@ -19,7 +19,11 @@ from pipeline.config.platform.kubeflow import Kubeflow
 from pipeline.config.platform.platform import Platform, TaskOptions
 
 EXAMPLE_GEN = "ExampleGen"
-_LONGEST_RETRY_WAIT = "3600s"
+FINGERPRINT = "DataFingerprint"
+# Vertex: the longest wait between two attempts, and the most that it takes.
+_LONGEST_WAIT = "3600s"
+# Argo: the age of the first attempt after which none follows, and at which a running one is killed. A year.
+_NO_DEADLINE = "31536000s"
 _GIGABYTE = 1e9
 _UNITS = {
     unit + suffix: base**power
@@ -49,17 +53,18 @@ def configure(
     _check_nodes(platform, nodes)
     for node in nodes:
         options = _options(platform, node, is_gate=node in gates)
-        cached = _cached_by_default(node, config) if options.cache is None else options.cache
+        cached = config.cache if options.cache is None else options.cache
         fresh = node in uncached or node == compiled.exit_handler()
         task = compiled.task(node)
         task["cachingOptions"] = {"enableCache": True} if cached and not fresh else {}
         if options.retries:
-            task["retryPolicy"] = retry_policy(options)
+            task["retryPolicy"] = retry_policy(options, platform)
         container = compiled.executor(node).get("container")
         if container is not None:
             _configure_container(container, options, config)
     for name, target in platform.parameters.items():
         open_parameter(compiled, name, target=target)
+    _let_fingerprint_follow(compiled)
     pass_parameters_inwards(compiled.spec)
     return compiled.spec
 
@@ -92,22 +97,20 @@ def _beam_limit(config: Config) -> list[str]:
     return [] if limit == InProcess().limit_minutes else [f"--beam_limit_minutes={limit}"]
 
 
-def _cached_by_default(node: str, config: Config) -> bool:
-    """The pipeline's ``cache``, except for ExampleGen on Kubeflow.
+def retry_policy(options: TaskOptions, platform: Platform) -> dict[str, Any]:
+    """A RetryPolicy whose wait doubles with every retry.
 
-    Vertex runs ExampleGen's driver before it looks into the cache, so a fingerprint of the files is part of the key.
-    Kubeflow Pipelines ignores the driver (``lifecycle.preCacheCheck``) and would train on yesterday's data.
+    ``backoffMaxDuration`` means two things. On Vertex it is the longest wait
+    (cloud.google.com/vertex-ai/docs/pipelines/configure-retries). KFP hands it to Argo as ``maxDuration``, which counts
+    from the start of the first attempt and becomes the deadline of each later pod (argo-workflows,
+    workflow/controller/operator.go, processNodeRetries); without the key KFP hands over 0, and nothing is retried
+    (backend/src/v2/compiler/argocompiler/container.go, addParameterDefault).
     """
-    return config.cache and not (node == EXAMPLE_GEN and isinstance(config.platform, Kubeflow))
-
-
-def retry_policy(options: TaskOptions) -> dict[str, Any]:
-    """A RetryPolicy whose wait doubles with every retry."""
     return {
         "maxRetryCount": options.retries,
         "backoffDuration": f"{options.retry_seconds or 0}s",
         "backoffFactor": 2.0,
-        "backoffMaxDuration": _LONGEST_RETRY_WAIT,
+        "backoffMaxDuration": _NO_DEADLINE if isinstance(platform, Kubeflow) else _LONGEST_WAIT,
     }
 
 
@@ -134,6 +137,14 @@ def gigabytes(memory: str) -> float:
     """An amount of memory, such as ``16G`` or ``512Mi``, in units of 10^9 bytes."""
     digits = memory.rstrip("EPTGMKi")
     return float(digits) * _UNITS.get(memory[len(digits) :], 1) / _GIGABYTE
+
+
+def _let_fingerprint_follow(compiled: CompiledPipeline) -> None:
+    """Give the node that looks at the files every property as ExampleGen gets it, runtime parameters among them."""
+    tasks = compiled.tasks()
+    if FINGERPRINT in tasks:
+        leading, following = (tasks[node]["inputs"]["parameters"] for node in (EXAMPLE_GEN, FINGERPRINT))
+        following.update({key: dict(leading[key]) for key in following})
 
 
 def open_parameter(compiled: CompiledPipeline, name: str, *, target: str) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.beam.engines import Beam, runner_problem
 from pipeline.config.beam.in_process import InProcess
-from pipeline.config.fields import Name
+from pipeline.config.fields import PipelineName
 from pipeline.config.gates.gates import Gates
 from pipeline.config.lite import WithLite  # part: lite
 from pipeline.config.notify import Notify
@@ -36,7 +36,7 @@ class Config(
         platform: where ``python -m kubeflow`` sends the pipeline; None in profiles that run it here.
     """
 
-    name: Name
+    name: PipelineName
     data: Source
     schema_path: Path | None = Field(default=None, alias="schema")
     label: Label

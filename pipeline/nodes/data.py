@@ -16,13 +16,16 @@ from tfx.dsl.components.common.resolver import Resolver
 from tfx.proto import example_gen_pb2
 from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, PushedModel
+from tfx.utils import proto_utils
 
 from components.example_gen import spans
 from components.example_gen.driver import WindowExampleGen
 from components.example_gen.executor import Executor as ExampleGenExecutor
 from components.example_gen.executor import custom_config as example_gen_config
+from components.example_gen.fingerprint import DataFingerprint, SnapshotExampleGen
 from components.example_gen.reading import Reading
 from components.example_gen.rows.options import ByColumn, ByFiles, ByRow, Rows, Splits
+from components.example_gen.snapshot import SNAPSHOT
 from components.example_gen.sql.component import sql_example_gen  # part: sql
 from components.gates.data.data_gate import INFERRED, DataGate
 from components.gates.data.drift.previous_span import Spans
@@ -102,6 +105,8 @@ def _example_gen(graph: Graph) -> BaseComponent:
     }
     if isinstance(data, Sql):  # part: sql
         return sql_example_gen(data.as_query(), **arguments).with_id("ExampleGen")  # part: sql
+    if config.platform is not None:
+        return _snapshot_example_gen(graph, **arguments).with_id("ExampleGen")
     component = WindowExampleGen if data.window > 1 else FileBasedExampleGen
     example_gen = component(
         input_base=graph.places.data, custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor), **arguments
@@ -118,6 +123,31 @@ def _rows(config: Config) -> Rows:
         splits=data.splits,
         window=data.window,
         patterns=tuple(data.patterns.values()),
+    )
+
+
+def _snapshot_example_gen(
+    graph: Graph,
+    *,
+    input_config: example_gen_pb2.Input,
+    custom_config: example_gen_pb2.CustomConfig,
+    output_config: example_gen_pb2.Output,
+) -> SnapshotExampleGen:
+    """With a node before it that looks at the files: on a platform, no driver does so before the cache is asked."""
+    fingerprint = DataFingerprint(
+        input_base=graph.places.data,
+        input_config=proto_utils.proto_to_json(input_config),
+        custom_config=proto_utils.proto_to_json(custom_config),
+    )
+    graph.add(fingerprint, uncached=True)
+    return SnapshotExampleGen(
+        snapshot=fingerprint.outputs[SNAPSHOT].future()[0].value,
+        input_base=graph.places.data,
+        input_config=input_config,
+        custom_config=custom_config,
+        output_config=output_config,
+        output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+        output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
     )
 
 

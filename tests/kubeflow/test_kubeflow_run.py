@@ -1,4 +1,4 @@
-"""The taxi pipeline, compiled for Kubeflow Pipelines, run from its YAML: three runs, one after the other.
+"""The taxi pipeline, compiled for Kubeflow Pipelines, run from its YAML: five runs, one after the other.
 
 The object store is a folder, and the backend one of this machine (see `tests.kubeflow.backend`): it tells no types of
 inputs, copies artifacts in and out of pods that share nothing else, and shows volumes only where they are mounted.
@@ -10,8 +10,8 @@ import json
 
 import pytest
 
-from tests.kubeflow.backend import answers
-from tests.kubeflow.backend.taxi import NODES, KubeflowWorld
+from tests.kubeflow.backend import answers, taxi
+from tests.kubeflow.backend.taxi import NODES, UNCACHED, KubeflowWorld
 
 pytestmark = pytest.mark.tensorflow
 
@@ -35,7 +35,19 @@ def second(world, first):
 
 
 @pytest.fixture(scope="module")
-def refused(world, second):
+def again(world, second):
+    run = world.run(parameters={"data_path": "data/more"})
+    return run, world.pushed(run)
+
+
+@pytest.fixture(scope="module")
+def too_bad(world, again):
+    run = world.run(taxi.IMPOSSIBLE, parameters={"data_path": "data/more"})
+    return run, world.kept()
+
+
+@pytest.fixture(scope="module")
+def refused(world, too_bad):
     """Trips of a company town: the data are not what the schema says."""
     trips = world.folder / "image" / "data" / "more" / "trips.csv"
     trips.write_text(trips.read_text().replace("Credit Card", "Seashells"))
@@ -63,9 +75,33 @@ def test_the_second_run_has_other_data_and_is_compared_with_the_first(world, fir
 
 
 @pytest.mark.slow
-def test_only_what_hangs_on_no_data_comes_from_the_cache(second):
-    run, _ = second
-    assert [name for name, state in run.states().items() if state == "CACHED"] == ["SchemaGen"]
+def test_only_what_hangs_on_no_data_comes_from_the_cache_where_the_data_are_others(second, refused):
+    for run, _ in (second, refused):
+        assert [name for name, state in run.states().items() if state == "CACHED"] == ["SchemaGen"]
+
+
+@pytest.mark.slow
+def test_equal_data_is_neither_read_nor_trained_on_again(second, again):
+    (before, former), (run, kept) = second, again
+    # The Evaluator's baseline is what has been pushed since.
+    ran = UNCACHED | {"Evaluator", "tfx-dag"}
+    assert run.states() == {name: "SUCCEEDED" if name in ran else "CACHED" for name in run.tasks}, run.said()
+    assert run.tasks["DataFingerprint"].parameters == before.tasks["DataFingerprint"].parameters
+    assert kept.versions == former.versions
+
+
+@pytest.mark.slow
+def test_a_model_that_misses_its_limit_ends_the_run_and_changes_nothing(again, too_bad):
+    (_, before), (run, after) = again, too_bad
+    gate = run.tasks["ModelGate"]
+    assert gate.codes == [3], run.said()
+    last = gate.logs[0].splitlines()[-1]
+    assert last.startswith("ModelGate refused: auc of all examples is 0.")
+    assert last.endswith("below the minimum 0.9999")
+    assert run.tasks["Trainer"].state == "CACHED"
+    ended = {"InfraValidator": "NOT_TRIGGERED", "Pusher": "NOT_TRIGGERED", "tfx-dag": "FAILED"}
+    assert ended.items() <= run.states().items()
+    assert after == before
 
 
 @pytest.mark.slow
@@ -75,8 +111,8 @@ def test_a_task_that_dies_is_tried_again(second):
 
 
 @pytest.mark.slow
-def test_bad_data_end_the_run_and_change_nothing(world, second, refused):
-    (_, before), (run, after) = second, refused
+def test_bad_data_end_the_run_and_change_nothing(too_bad, refused):
+    (_, before), (run, after) = too_bad, refused
     gate = run.tasks["DataGate"]
     assert gate.codes == [3], run.said()
     assert gate.logs[0].splitlines()[-1].startswith("DataGate refused: ")
@@ -89,10 +125,12 @@ def test_bad_data_end_the_run_and_change_nothing(world, second, refused):
 
 
 @pytest.mark.slow
-def test_every_run_leaves_a_notice(world, first, second, refused):
+def test_every_run_leaves_a_notice(world, refused):
     ended = [json.loads(file.read_text()) for file in sorted((world.state / "ended").iterdir())]
     assert [(notice["run"], notice["state"]) for notice in ended] == [
         ("taxi-1", "SUCCEEDED"),
         ("taxi-2", "SUCCEEDED"),
-        ("taxi-3", "FAILED"),
+        ("taxi-3", "SUCCEEDED"),
+        ("taxi-4", "FAILED"),
+        ("taxi-5", "FAILED"),
     ]

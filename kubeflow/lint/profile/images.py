@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
+from kubeflow.lint.forms.images import reference_problem
 from kubeflow.lint.walk import containers
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
@@ -32,9 +33,22 @@ def unpinned(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 
 def unpinned_image(image: str, where: str) -> Iterator[Finding]:
-    """A finding if ``image`` has no digest; TFX's own image is left to `stock_image`."""
-    if image and not _STOCK.fullmatch(image) and not _PINNED.fullmatch(image):
+    """A finding if ``image`` has no digest; TFX's own is left to `stock_image`, what is none to `reference_finding`."""
+    if image and not reference_problem(image) and not _STOCK.fullmatch(image) and not _PINNED.fullmatch(image):
         yield Finding(where=where, what=f"{image} is not pinned by its digest", fix=_PIN)
+
+
+def reference(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+    """Kubernetes gives up with InvalidImageName, Vertex refuses the task: "invalid reference format"."""
+    for image, where in _images(pipeline, config).items():
+        yield from reference_finding(image, where)
+
+
+def reference_finding(image: str, where: str) -> Iterator[Finding]:
+    """A finding if ``image`` is no image reference."""
+    found = reference_problem(image) if image and image not in _NO_IMAGES else None
+    if found:
+        yield Finding(where=where, what=f"{image!r} {found[0]}", fix=found[1])
 
 
 def missing(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -58,7 +72,7 @@ def stock_image(image: str, where: str) -> Iterator[Finding]:
         yield Finding(where=where, what=what, fix="build the project's own image, and name it in platform.image")
 
 
-RULES = (unpinned, missing, stock)
+RULES = (unpinned, reference, missing, stock)
 
 
 def _images(pipeline: CompiledPipeline, config: Config) -> dict[str, str]:

@@ -117,7 +117,7 @@ def _is_in_home(text: str, config: Config) -> bool:
 
 
 def _is_relative(text: str) -> bool:
-    return bool(text) and "://" not in text and not text.startswith(("/", "~", "..", "file:"))
+    return bool(text.strip()) and "://" not in text and not text.startswith(("/", "~", "..", "file:"))
 
 
 def _runner(args: tuple[str, ...] | list[str]) -> str | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
-from kubeflow.lint.walk import containers
+from kubeflow.lint.walk import containers, texts
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
 
@@ -26,8 +25,8 @@ def placeholders(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding
 
 def unreplaced(config: Config) -> Iterator[Finding]:
     """The keys of a profile that are still the template's."""
-    beam = _texts("beam", config.beam.model_dump())
-    for key, text in (*_texts("platform", platform_of(config).model_dump()), *beam):
+    beam = texts("beam", config.beam.model_dump())
+    for key, text in (*texts("platform", platform_of(config).model_dump()), *beam):
         left = list(dict.fromkeys(_shortened(match[0]) for match in _PLACEHOLDER.finditer(text)))
         if left:
             what = f"still holds the placeholder {' and '.join(left)}"
@@ -50,14 +49,3 @@ RULES = (placeholders, images)
 
 def _shortened(found: str) -> str:
     return "sha256:000..." if found.startswith("sha256:") else found
-
-
-def _texts(key: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield key, value
-    elif isinstance(value, dict):
-        for name, child in value.items():
-            yield from _texts(f"{key}.{name}", child)
-    elif isinstance(value, (list, tuple)):
-        for index, child in enumerate(value):
-            yield from _texts(f"{key}.{index}", child)

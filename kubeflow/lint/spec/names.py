@@ -14,7 +14,7 @@ from pipeline.config.platform.kubeflow import Kubeflow
 PIPELINE = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 # "-driver" is added, and the whole may have 128 characters.
 _ARGO_TASK = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,120}")
-_KUBERNETES = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+KUBERNETES = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 def pipeline_name(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
@@ -56,7 +56,7 @@ def kubernetes_names(pipeline: CompiledPipeline, config: Config) -> Iterator[Fin
     used |= {f"volumes.{index}.claim": volume.claim for index, volume in enumerate(platform.volumes)}
     used |= {f"image_pull_secrets.{index}": name for index, name in enumerate(platform.image_pull_secrets)}
     for key, name in used.items():
-        if name is not None and (len(name) > 253 or not _KUBERNETES.fullmatch(name)):
+        if name is not None and (len(name) > 253 or not KUBERNETES.fullmatch(name)):
             what = f"{name!r} is not a valid name of a Kubernetes object: lower-case letters, digits, '-' and '.' only"
             yield Finding(where=f"platform.{key}", what=what, fix="name an object of the namespace")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint.finding import Finding
-from kubeflow.lint.profile.images import stock_image, unpinned_image
+from kubeflow.lint.profile.images import reference_finding, stock_image, unpinned_image
 from kubeflow.lint.vertex import machines
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
@@ -30,7 +30,7 @@ def image(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     del pipeline
     endpoint = platform_of(config, WithEndpoint).endpoint
     if endpoint and not _PREBUILT.fullmatch(endpoint.serving_image):
-        for rule in (unpinned_image, stock_image):
+        for rule in (unpinned_image, reference_finding, stock_image):
             yield from rule(endpoint.serving_image, "platform.endpoint.serving_image")
 
 

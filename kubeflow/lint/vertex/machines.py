@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from components.accelerator import Accelerator
 from kubeflow.lint.finding import Finding
+from kubeflow.lint.forms.google import machine_format
 
 # All sizes in vCPUs of families that will get no more; the name of a machine is FAMILY-VCPUS.
 FAMILIES: Mapping[str, tuple[int, ...]] = {
@@ -91,7 +92,7 @@ def findings(where: str, machine: str, accelerator: Accelerator | None) -> Itera
     unknown = _client_name_problem(kind) if kind else None
     misfit = (count_problem(kind, count) if kind else None) or fit_problem(machine, kind, count)
     if missing:
-        yield Finding(where=where, what=missing, fix="use one of them")
+        yield Finding(where=where, what=missing, fix="write it as n1-standard-8, in a size that there is")
     elif unknown:
         yield Finding(where=where, what=unknown[0], fix=unknown[1])
     elif misfit:
@@ -121,6 +122,8 @@ def machine_problem(machine: str) -> str | None:
     Args:
         machine: machine type, such as ``n1-standard-8``.
     """
+    if problem := machine_format(machine):
+        return problem
     family, _, vcpus = machine.rpartition("-")
     sizes = FAMILIES.get(family)
     if sizes and vcpus not in {str(size) for size in sizes}:

@@ -10,6 +10,9 @@ from kubeflow.lint.profile.storage import IMAGE_FOLDER, MOUNTED_BUCKETS, below, 
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
 
+_MOST_LABELS = 64
+_FORM = "lower-case letters, digits, '_' and '-', at most 64"
+
 
 def root(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     """Vertex keeps artifacts only in Cloud Storage (RuntimeConfig.gcsOutputDirectory in the API's reference)."""
@@ -38,14 +41,22 @@ def paths(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
 
 
 def labels(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """Vertex refuses the run (PipelineJob.labels in the API's reference: 64 characters, no capitals, '_' and '-')."""
+    """Vertex refuses the run.
+
+    Sources: PipelineJob.labels in the API's reference (64 characters, no capitals, '_' and '-'), and
+    cloud.google.com/resource-manager/docs/labels-overview#requirements for the beginning of a key and the number.
+    """
     del pipeline
-    for key, value in platform_of(config).labels.items():
-        if not key or not all(map(_is_label, (key, value))):
-            what = (
-                f"{value!r} is not a valid label: lower-case letters, digits, '_' and '-' only, at most 64 characters"
-            )
-            yield Finding(where=f"platform.labels.{key}", what=what, fix="change it")
+    given = platform_of(config).labels
+    if len(given) > _MOST_LABELS:
+        what = f"there are {len(given)}, and a run has at most {_MOST_LABELS}"
+        yield Finding(where="platform.labels", what=what, fix="leave some out")
+    for key, value in given.items():
+        where = f"platform.labels.{key}"
+        if not key[:1].isalpha() or not _is_label(key):
+            yield Finding(where=where, what=f"the key {key!r} is not made of {_FORM}, a letter first", fix="rename it")
+        elif not _is_label(value):
+            yield Finding(where=where, what=f"the value {value!r} is not made of {_FORM}", fix="change it")
 
 
 RULES = (root, paths, labels)

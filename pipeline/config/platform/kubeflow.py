@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from pipeline.config.fields import Text
 from pipeline.config.platform.fields import Host
 from pipeline.config.platform.training_operator import WithTrainingOperator  # part: training_operator
 from pipeline.config.platform.volumes import WithVolumes
@@ -21,14 +22,14 @@ class Secret(Strict):
         env: environment variable by key of the secret.
     """
 
-    name: str
-    env: Mapping[str, str] = Field(min_length=1)
+    name: Text
+    env: Mapping[Text, Text] = Field(min_length=1)
 
 
 class Toleration(Strict):
     """A taint that the tasks' pods tolerate, with the fields of Kubernetes."""
 
-    key: str
+    key: Text
     operator: Literal["Exists", "Equal"] = "Exists"
     value: str | None = None
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
@@ -53,10 +54,10 @@ class Kubeflow(
 
     kind: Literal["kubeflow"]
     host: Host
-    namespace: str | None = None
-    experiment: str = "Default"
-    service_account: str | None = None
+    namespace: Text | None = None
+    experiment: Text = "Default"
+    service_account: Text | None = None
     secrets: tuple[Secret, ...] = ()
     node_selector: Mapping[str, str] = {}
     tolerations: tuple[Toleration, ...] = ()
-    image_pull_secrets: tuple[str, ...] = ()
+    image_pull_secrets: tuple[Text, ...] = ()

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, PositiveInt, model_validator
 
 from components.accelerator import Accelerator
+from pipeline.config.fields import Text
 from pipeline.config.platform.fields import Memory, NodeProperty, ObjectStore, SharedPath
 from trainer.parameters import Strict
 
@@ -48,7 +49,7 @@ class ExitHandler(Strict):
     """
 
     folder: SharedPath
-    webhook_env: str | None = None
+    webhook_env: Text | None = None
 
 
 class Platform(Strict):
@@ -68,8 +69,8 @@ class Platform(Strict):
         labels: labels of the run; on Kubeflow, whose runs have none, labels of every pod.
     """
 
-    image: str
-    gpu_image: str | None = None
+    image: Text
+    gpu_image: Text | None = None
     root: ObjectStore
     data: SharedPath | None = None
     serving: SharedPath

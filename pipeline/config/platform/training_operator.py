@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from pydantic import Field, PositiveInt, model_validator
 
 from components.accelerator import Accelerator
+from pipeline.config.fields import Text
 from pipeline.config.platform.fields import Memory, SharedPath
 from pipeline.config.platform.volumes import WithVolumes
 from trainer.parameters import Strict
@@ -33,7 +34,7 @@ class TrainingOperator(Strict):
     accelerator: Accelerator | None = None
     shared_folder: SharedPath
     timeout_seconds: PositiveInt = 86_400
-    service_account: str | None = None
+    service_account: Text | None = None
 
 
 class WithTrainingOperator(WithVolumes):

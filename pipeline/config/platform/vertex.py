@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from components.accelerator import Accelerator
+from pipeline.config.fields import Text
 from pipeline.config.platform.endpoint import WithEndpoint  # part: endpoint
 from pipeline.config.platform.platform import Platform
 from trainer.parameters import Strict
@@ -24,7 +25,7 @@ class CustomJob(Strict):
         timeout_seconds: time limit of the whole training, in seconds, which holds even if the pipeline's run is gone.
     """
 
-    machine_type: str = "n1-standard-8"
+    machine_type: Text = "n1-standard-8"
     accelerator: Accelerator | None = None
     workers: PositiveInt = 1
     spot: bool = False
@@ -48,11 +49,11 @@ class Vertex(
     """
 
     kind: Literal["vertex"]
-    project: str
-    region: str
-    service_account: str | None = None
-    network: str | None = None
-    encryption_key: str | None = None
+    project: Text
+    region: Text
+    service_account: Text | None = None
+    network: Text | None = None
+    encryption_key: Text | None = None
     training: CustomJob | None = None
 
     @model_validator(mode="after")

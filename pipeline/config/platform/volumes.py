@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
+from pipeline.config.fields import Text
 from pipeline.config.platform.fields import Mount
 from pipeline.config.platform.platform import Platform
 from trainer.parameters import Strict
@@ -18,9 +19,9 @@ class Volume(Strict):
         sub_path: a folder inside the volume.
     """
 
-    claim: str
+    claim: Text
     mount: Mount
-    sub_path: str | None = None
+    sub_path: Text | None = None
 
 
 class WithVolumes(Platform):

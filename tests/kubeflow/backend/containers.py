@@ -21,7 +21,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Protocol
 
-_SECONDS = 300.0
+_SECONDS = 900.0
 _POLL_SECONDS = 0.02
 
 # What the containers import, but for the module that they run.
@@ -29,6 +29,7 @@ _PRELOADED = [
     "trainer",
     "kubeflow.container.invocation",
     "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
+    "components.example_gen.fingerprint",
     "components.example_gen.executor",
     "tfx.components.statistics_gen.executor",
     "tfx.components.schema_gen.import_schema_gen.executor",

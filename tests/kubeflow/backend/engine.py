@@ -21,7 +21,7 @@ import celpy
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline, Tree
 from tests.kubeflow.backend import containers, placeholders
-from tests.kubeflow.backend.platform import Artifacts, Attempt, Platform, Vertex
+from tests.kubeflow.backend.platform import Artifacts, Attempt, Platform
 
 State = Literal["SUCCEEDED", "CACHED", "SKIPPED", "FAILED", "NOT_TRIGGERED"]
 
@@ -196,16 +196,18 @@ class _Run:
     def _executed(self, name: str, task: Tree, component: Tree, inputs: Tree) -> Task:
         label = component["executorLabel"]
         executor = self._compiled.spec["deploymentSpec"]["executors"][label]
-        keys = component.get("outputDefinitions", {}).get("artifacts", {})
-        outputs = self._platform.outputs(name, run=self._name, keys=keys)
-        found = self._pre_cache_check(name, executor, inputs, outputs, label)
-        fingerprint = _fingerprint(executor, component, inputs, found)
+        declared = component.get("outputDefinitions", {})
+        outputs = self._platform.outputs(name, run=self._name, keys=declared.get("artifacts", {}))
+        fingerprint = _fingerprint(executor, component, inputs)
         cached = self._cache.get(fingerprint)
         if cached and task.get("cachingOptions", {}).get("enableCache"):
             return Task(state="CACHED", artifacts=cached.artifacts, parameters=cached.parameters)
         result = Task(state="FAILED", artifacts=outputs)
         for number in range(1 + int(task.get("retryPolicy", {}).get("maxRetryCount", 0))):
             with self._platform.attempt(inputs, outputs, task=name, run=self._name, executor=label) as attempt:
+                attempt.executor_input["outputs"]["parameters"] = {
+                    key: {"outputFile": f"/tmp/kfp/outputs/{key}"} for key in declared.get("parameters", ())
+                }
                 self._attempt(f"{name}-{number}", name, executor, attempt, result)
                 if result.codes[-1] == 0:
                     attempt.succeeded = True
@@ -215,27 +217,11 @@ class _Run:
                     return result
         return result
 
-    def _pre_cache_check(self, name: str, executor: Tree, inputs: Tree, outputs: Artifacts, label: str) -> Tree:
-        """Run what Vertex runs before it looks into its cache; what it found out becomes a part of the key."""
-        check = executor.get("container", {}).get("lifecycle", {}).get("preCacheCheck")
-        if not check or not isinstance(self._platform, Vertex):
-            return {}
-        with self._platform.attempt(inputs, outputs, task=name, run=self._name, executor=label) as attempt:
-            # TensorFlow's own gs:// cannot be led to an emulator: only here, the mounted path stands for the URI.
-            told = json.loads(json.dumps(attempt.executor_input))
-            told["outputs"]["outputFile"] = str(attempt.output_file)
-            container = {**check, "image": executor["container"]["image"]}
-            command = self._command(container, told, attempt, log=f"{name}-driver")
-            if containers.run(command, fresh=name in self._fresh):
-                raise RuntimeError(f"preCacheCheck of {name} failed: {command.log.read_text()[-2000:]}")
-            output = json.loads(attempt.output_file.read_text())
-        found = Task(state="SUCCEEDED", artifacts=outputs)
-        _record(output, found)
-        return output["parameterValues"]
-
     def _attempt(self, log: str, name: str, executor: Tree, attempt: Attempt, result: Task) -> None:
         if "container" not in executor:
             raise ValueError(f"{name}: this backend starts containers only, and this is {sorted(executor)}")
+        if "lifecycle" in executor["container"]:
+            raise ValueError(f"{name}: this backend, as Kubeflow Pipelines, runs nothing before a container")
         command = self._command(executor["container"], attempt.executor_input, attempt, log=log)
         stop_when = _executor_runs if name in self._killed else None
         self._killed.discard(name)
@@ -292,10 +278,14 @@ def _holds(condition: str, inputs: Tree) -> bool:
     return bool(program.evaluate({"inputs": celpy.json_to_cel(told)}))
 
 
-def _fingerprint(executor: Tree, component: Tree, inputs: Tree, found: Tree) -> str:
-    """What must be equal for an earlier execution to be taken: as both backends compute it."""
+def _fingerprint(executor: Tree, component: Tree, inputs: Tree) -> str:
+    """What must be equal for an earlier execution to be taken: as both backends compute it.
+
+    KFP: backend/src/v2/cacheutils/cache.go, GenerateCacheKey. The names of artifacts there are numbers of ML Metadata,
+    so that what follows a task that ran again runs again.
+    """
     names = {key: [one.get("name") for one in given["artifacts"]] for key, given in inputs["artifacts"].items()}
-    key = [executor, component.get("outputDefinitions"), names, inputs["parameterValues"], found]
+    key = [executor, component.get("outputDefinitions"), names, inputs["parameterValues"]]
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
 
 

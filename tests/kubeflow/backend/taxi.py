@@ -30,6 +30,7 @@ IMPOSSIBLE = "gates.evaluation.thresholds=[{metric: auc, min: 0.9999, max_drop: 
 
 NODES = (
     "Baseline",
+    "DataFingerprint",
     "ExampleGen",
     "SchemaGen",
     "StatisticsGen",
@@ -43,7 +44,7 @@ NODES = (
     "Pusher",
 )
 # They look at the world as it is, and run every time.
-UNCACHED = {"Baseline", "DataGate", "ModelGate", "Pusher", "ExitNotice"}
+UNCACHED = {"Baseline", "DataFingerprint", "DataGate", "ModelGate", "Pusher", "ExitNotice"}
 
 
 def make_image(folder: Path) -> Path:

@@ -27,7 +27,8 @@ def _unopened(spec):
     """The spec as before its runtime parameter was opened."""
     spec = copy.deepcopy(spec)
     compiled = pipeline_spec.CompiledPipeline(spec=spec)
-    compiled.tasks()["ExampleGen"]["inputs"]["parameters"]["input_base"] = {"runtimeValue": {"constant": "data/taxi"}}
+    for node in ("DataFingerprint", "ExampleGen"):
+        compiled.tasks()[node]["inputs"]["parameters"]["input_base"] = {"runtimeValue": {"constant": "data/taxi"}}
     spec["root"].pop("inputDefinitions")
     return spec
 
@@ -71,16 +72,36 @@ def test_an_accelerator_brings_the_gpu_image():
     assert compiled.executor("Transform")["container"]["image"] != "gpu@sha256:1"
 
 
-def test_retries_wait_longer_each_time_and_gates_are_not_tried_again():
-    compiled = configured("platform.default={retries: 3, retry_seconds: 10}")
+@pytest.mark.parametrize(
+    ("profile", "most"),
+    [
+        ("kubeflow", "31536000s"),
+        ("vertex", "3600s"),  # part: vertex
+    ],
+)
+def test_retries_wait_longer_each_time_and_gates_are_not_tried_again(profile, most):
+    compiled = configured("platform.default={retries: 3, retry_seconds: 10}", profile=profile)
     assert compiled.task("Trainer")["retryPolicy"] == {
         "maxRetryCount": 3,
         "backoffDuration": "10s",
         "backoffFactor": 2.0,
-        "backoffMaxDuration": "3600s",
+        "backoffMaxDuration": most,
     }
     for gate in ("DataGate", "ModelGate"):
-        assert "retryPolicy" not in configured().task(gate)
+        assert "retryPolicy" not in configured(profile=profile).task(gate)
+
+
+@pytest.mark.parametrize("ran", [4_000, 40 * 86_400])
+def test_argo_tries_a_task_again_however_long_it_ran(ran):
+    """Argo's rule (processNodeRetries): no attempt begins later than ``maxDuration`` after the first one began."""
+    compiled = pipeline_spec.read(golden_file("kubeflow"))
+    policies = [policy for node in compiled.tasks() if (policy := compiled.task(node).get("retryPolicy"))]
+    assert compiled.task("Trainer")["retryPolicy"] in policies
+    for policy in policies:
+        wait, most = (int(policy[key].removesuffix("s")) for key in ("backoffDuration", "backoffMaxDuration"))
+        assert ran + wait < most
+        # Kubernetes' largest activeDeadlineSeconds, which Argo gives the pod.
+        assert most < 2**31
 
 
 def test_a_gate_is_tried_again_where_the_profile_says_so():
@@ -100,11 +121,10 @@ def test_what_looks_at_the_world_as_it_is_now_is_never_cached():
     assert compiled.task("ExitNotice")["cachingOptions"] == {}
 
 
-def test_new_files_in_an_old_folder_are_read_where_the_backend_does_not_look_at_them():
-    assert configured().task("ExampleGen")["cachingOptions"] == {}
-    assert configured(profile="vertex").task("ExampleGen")["cachingOptions"] == {"enableCache": True}  # part: vertex
-    asked_for = configured("platform.tasks.ExampleGen={cache: true}")
-    assert asked_for.task("ExampleGen")["cachingOptions"] == {"enableCache": True}
+def test_the_node_that_looks_at_the_files_gets_what_example_gen_gets():
+    given = {node: configured().tasks()[node]["inputs"]["parameters"] for node in ("DataFingerprint", "ExampleGen")}
+    assert given["DataFingerprint"]["input_base"] == {"componentInputParameter": "data_path"}
+    assert given["DataFingerprint"].items() <= given["ExampleGen"].items()
 
 
 def test_a_runtime_parameter_keeps_the_value_as_its_default_and_reaches_the_task_through_the_inner_dag():

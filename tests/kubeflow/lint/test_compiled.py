@@ -17,7 +17,8 @@ BUCKETS = (
 
 @pytest.mark.parametrize("kind", pipelines.KINDS)
 def test_the_compiled_pipeline_has_no_findings(kind):
-    config = pipelines.config(kind, *BUCKETS)
+    # Spans among it, which DataFingerprint finds on every platform.
+    config = pipelines.config(kind, *BUCKETS, "data.files=day-{SPAN}/*.csv", "data.window=2")
     assert [str(finding) for finding in lint(compile_pipeline(config), config)] == []
 
 
@@ -27,3 +28,6 @@ def test_what_the_compiled_pipeline_lacks_is_found():
     label = compiled.spec["components"]["Trainer"]["executorLabel"]
     compiled.spec["deploymentSpec"]["executors"][label]["container"]["image"] = "acme/tfx:latest"
     assert [finding.where for finding in lint(compiled, config)] == ["platform.data", "Trainer.image"]
+    findings = lint(compiled, config, parameters={"data_path": "minio://acme/trips"})
+    assert "ExampleGen.inputs.parameters.input_base" in [finding.where for finding in findings]
+    assert len(findings) == 3

@@ -15,18 +15,15 @@ from kubeflow.lint.structure import references, schema
 from tests.kubeflow.lint import pipelines
 from tests.kubeflow.lint.cluster.training_operator import FAULTS as TRAINING_OPERATOR  # part: training_operator
 from tests.kubeflow.lint.dataflow import FAULTS as DATAFLOW  # part: dataflow
-from tests.kubeflow.lint.faults import profile, spec, structure, values
-from tests.kubeflow.lint.faults.fault import Fault
+from tests.kubeflow.lint.faults import FAULTS
+from tests.kubeflow.lint.planting import Fault
 from tests.kubeflow.lint.vertex.faults import FAULTS as VERTEX  # part: vertex
 from tests.kubeflow.lint.vertex.trainer import FAULTS as TRAINER  # part: vertex
 
 LIGHT = "import sys; from kubeflow.cli import main; code = main(sys.argv[1:]); "
 LIGHT += "print('heavy' if {'tensorflow', 'tfx', 'apache_beam'} & set(sys.modules) else 'light'); sys.exit(code)"
 ALL_FAULTS = (
-    *structure.FAULTS,
-    *spec.FAULTS,
-    *profile.FAULTS,
-    *values.FAULTS,
+    *FAULTS,
     *TRAINING_OPERATOR,  # part: training_operator
     *VERTEX,  # part: vertex
     *TRAINER,  # part: vertex

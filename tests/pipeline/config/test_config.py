@@ -89,6 +89,7 @@ def test_config_is_frozen(taxi_config):
         ("gates.evaluation.reference_refuse=0.5", "reference_refuse: there is no reference; add reference"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),
         ("features.trip_start_hour.codes=1", "trip_start_hour.codes: Input should be greater than or equal to 2"),
+        (f"name={'a' * 64}", "has 64 characters, and TFX takes at most 63; shorten it"),
         ("serving.model_name=a/b", "serving.model_name: 'a/b' may contain only letters"),
         ("trainer.loop.seed=-1", "trainer.loop.seed: Input should be greater than or equal to 0"),
         (

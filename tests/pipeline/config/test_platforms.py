@@ -28,6 +28,10 @@ def test_the_shipped_profiles_are_valid(profile):
         ("kubeflow", "platform.volumes=[{claim: a, mount: /}]", "'/' would hide /app"),
         ("kubeflow", "platform.volumes=[{claim: a, mount: models}]", "'models' must be an absolute path"),
         ("kubeflow", "platform.secrets=[{name: hook, env: {}}]", "at least 1 item"),
+        ("kubeflow", "platform.image=''", "platform.image: '' is empty; write a value, or leave the key out"),
+        ("kubeflow", "platform.namespace=' '", "platform.namespace: ' ' is empty"),
+        ("kubeflow", "platform.volumes=[{claim: '', mount: /m}]", "platform.volumes.0.claim: '' is empty"),
+        ("kubeflow", "platform.secrets=[{name: hook, env: {url: ''}}]", "platform.secrets.0.env.url: '' is empty"),
     ],
 )
 def test_a_wrong_option_is_named(profile, override, message):

@@ -10,6 +10,7 @@ from tests.kubeflow.ir.golden_ir import config_of
     ("override", "message"),
     [
         ("platform.training.workers=0", "greater than 0"),
+        ("platform.region=''", "platform.region: '' is empty"),
         ("platform.exit_handler.webhook_env=URL", "the files in exit_handler.folder, for example"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.kubeflow.lint.faults.fault import Fault
+from tests.kubeflow.lint.planting import Fault
 
 TFJOB = "platform.training={workers: 2, shared_folder: /models/shared}"
 

@@ -1,13 +1,19 @@
-"""Faults of a pipeline with its profile: placeholders, images, storage, resources, training and Beam."""
+"""Images, places and machines."""
 
-from __future__ import annotations
-
-from tests.kubeflow.lint.faults.fault import Fault, add_importer, default, in_box, parameter, platform_executors
 from tests.kubeflow.lint.pipelines import PIN, constant
+from tests.kubeflow.lint.planting import (
+    CHECKPOINTS,
+    GS_ROOT,
+    Fault,
+    add_importer,
+    default,
+    distributed,
+    in_box,
+    parameter,
+    platform_executors,
+)
 
-GS_ROOT = "platform.root=gs://acme/root"
-
-PLACES = (
+PROFILE = (
     Fault(
         "placeholders.placeholders",
         "platform.namespace",
@@ -83,6 +89,59 @@ PLACES = (
     ),
     Fault("storage.imported", "Import.artifactUri", "schema/taxi cannot be mounted", plant=add_importer("schema/taxi")),
 )
+
+PATHS = (
+    Fault(
+        "paths.local",
+        "ExampleGen.inputs.parameters.input_base",
+        "/home/me/data is a path of this machine",
+        plant=default("/home/me/data"),
+    ),
+    Fault(
+        "paths.local",
+        f"Trainer.inputs.parameters.{CHECKPOINTS}",
+        "/models2/checkpoints is a path",
+        plant=parameter("Trainer", "custom_config", constant('{"checkpoints": "/models2/checkpoints"}')),
+    ),
+    Fault(
+        "paths.local",
+        "ExampleGen.inputs.parameters.input_base",
+        "../data is a path of this machine",
+        plant=default("../data"),
+    ),
+    Fault(
+        "paths.arguments",
+        "Transform.args",
+        "--setup_file=/home/me/setup.py names a path",
+        plant=in_box("Transform", args=["--runner=FnApiRunner", "--setup_file=/home/me/setup.py"]),
+    ),
+    Fault(
+        "paths.environment",
+        "Transform.env.GOOGLE_APPLICATION_CREDENTIALS",
+        "/home/me/key.json is a path",
+        plant=in_box("Transform", env=[{"name": "GOOGLE_APPLICATION_CREDENTIALS", "value": "/home/me/key.json"}]),
+    ),
+    Fault(
+        "paths.outside_image",
+        "ExampleGen.inputs.parameters.input_base",
+        "tests/data is not in the image",
+        plant=default("tests/data"),
+    ),
+    Fault(
+        "paths.not_in_project",
+        "ExampleGen.inputs.parameters.input_base",
+        "data/taxis is not in the project's folder",
+        plant=default("data/taxis"),
+    ),
+    Fault(
+        "paths.far_from_workers",
+        "ExampleGen.inputs.parameters.input_base",
+        "DataflowRunner reads it on other machines",
+        plant=distributed,
+        overrides=(GS_ROOT,),
+    ),
+)
+
 RESOURCES = (
     Fault(
         "resources.quantities",
@@ -115,6 +174,7 @@ RESOURCES = (
         plant=in_box("Transform", resources={"accelerator": {"type": "NVIDIA_TESLA_T4", "count": 1}}),
     ),
 )
+
 TRAINING = (
     Fault(
         "training.strategy_of_one",
@@ -123,36 +183,5 @@ TRAINING = (
         overrides=("trainer.loop.strategy=multi_worker",),
     ),
 )
-BEAM = (
-    Fault(
-        "beam.near_job_server",
-        "beam.job_endpoint",
-        "localhost:8099 is in the task's own container",
-        plant=in_box("Transform", args=["--runner=PortableRunner", "--job_endpoint=localhost:8099"]),
-        overrides=(GS_ROOT,),
-    ),
-    Fault(
-        "beam.near_job_server",
-        "beam.job_endpoint",
-        "[::1]:8099 is in the task's own container",
-        plant=in_box("Transform", args=["--runner", "PortableRunner", "--job_endpoint", "[::1]:8099"]),
-        overrides=(GS_ROOT,),
-    ),
-    *(
-        Fault(
-            "beam.unreadable_root",
-            "platform.root",
-            "is a store that Beam's workers on other machines cannot open",
-            plant=in_box("Transform", args=[f"--runner={runner}", "--job_endpoint=flink.beam:8099"]),
-            overrides=(f"platform.root={root}",),
-        )
-        for runner, root in (("PortableRunner", "minio://acme/root"), ("DataflowRunner", "s3://acme/root"))
-    ),
-    Fault(
-        "beam.losing_runner",
-        "Transform.args",
-        "DaskRunner: it loses data silently (whole splits were missing)",
-        plant=in_box("Transform", args=["--runner=apache_beam.runners.dask.dask_runner.DaskRunner"]),
-    ),
-)
-FAULTS = (*PLACES, *RESOURCES, *TRAINING, *BEAM)
+
+FAULTS = (*PROFILE, *PATHS, *RESOURCES, *TRAINING)

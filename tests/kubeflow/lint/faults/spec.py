@@ -1,62 +1,23 @@
-"""Faults in the pipeline itself: inputs, names, and what the backend cannot do."""
-
-from __future__ import annotations
+"""Inputs, names, and what the platform runs."""
 
 import json
 
-from kubeflow.ir.pipeline_spec import CompiledPipeline
-from tests.kubeflow.lint.faults.fault import (
+from tests.kubeflow.lint.pipelines import constant
+from tests.kubeflow.lint.planting import (
     Fault,
-    Plant,
     add_importer,
+    component_root,
     executor,
+    handler_artifact,
     in_box,
     in_spec,
     in_task,
+    iterates,
     parameter,
-    tasks,
+    rename,
+    required_input,
+    unused_parameter,
 )
-from tests.kubeflow.lint.pipelines import constant
-
-
-def rename(old: str, new: str) -> Plant:
-    def plant(pipeline: CompiledPipeline) -> None:
-        owner = tasks(pipeline)
-        owner[new] = owner.pop(old)
-
-    return plant
-
-
-def required_input(pipeline: CompiledPipeline) -> None:
-    pipeline.spec["components"]["Transform"]["inputDefinitions"]["artifacts"]["schema"] = {
-        "artifactType": {"schemaTitle": "tfx.Schema"}
-    }
-
-
-def unused_parameter(pipeline: CompiledPipeline) -> None:
-    pipeline.spec["root"]["inputDefinitions"]["parameters"]["epochs"] = {
-        "parameterType": "NUMBER_INTEGER",
-        "defaultValue": 3,
-    }
-
-
-def component_root(pipeline: CompiledPipeline) -> None:
-    pipeline.spec["components"]["root"] = pipeline.spec["components"].pop("Transform")
-    tasks(pipeline)["Transform"]["componentRef"]["name"] = "root"
-
-
-def handler_artifact(pipeline: CompiledPipeline) -> None:
-    pipeline.spec["root"]["dag"]["tasks"]["ExitNotice"]["inputs"]["artifacts"] = {
-        "model": {"componentInputArtifact": "model"}
-    }
-    kind = {"artifactType": {"schemaTitle": "tfx.Model"}}
-    pipeline.spec["root"]["inputDefinitions"]["artifacts"] = {"model": kind}
-    pipeline.spec["components"]["ExitNotice"]["inputDefinitions"]["artifacts"] = {"model": kind}
-
-
-def iterates(pipeline: CompiledPipeline) -> None:
-    tasks(pipeline)["Transform"]["artifactIterator"] = {"items": {"inputArtifact": "examples"}, "itemInput": "examples"}
-
 
 INPUTS = (
     Fault("inputs.missing", "Transform.inputs.artifacts.schema", "the task does not give it", plant=required_input),
@@ -88,6 +49,7 @@ INPUTS = (
     ),
     Fault("inputs.unused_parameters", "root.parameters.epochs", "is taken by no task", plant=unused_parameter),
 )
+
 NAMES = (
     Fault(
         "names.pipeline_name",
@@ -105,6 +67,7 @@ NAMES = (
         overrides=("platform.volumes=[{claim: My_Models, mount: /models}]",),
     ),
 )
+
 BACKEND = (
     Fault(
         "backend.final_status",
@@ -180,4 +143,5 @@ BACKEND = (
         plant=handler_artifact,
     ),
 )
+
 FAULTS = (*INPUTS, *NAMES, *BACKEND)

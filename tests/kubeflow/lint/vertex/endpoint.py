@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from tests.kubeflow.lint.example import PIN
-from tests.kubeflow.lint.faults.fault import Fault
+from tests.kubeflow.lint.planting import Fault
 
 
 def with_endpoint(text: str) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ from functools import partial
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from tests.kubeflow.lint.cluster.vertex import FAULTS as TFJOB  # part: training_operator
-from tests.kubeflow.lint.faults.fault import Fault, add_importer, default, in_box, in_spec, parameter, tasks
 from tests.kubeflow.lint.pipelines import constant, volumes
+from tests.kubeflow.lint.planting import Fault, add_importer, default, in_box, in_spec, parameter, tasks
 from tests.kubeflow.lint.vertex.endpoint import FAULTS as ENDPOINT  # part: endpoint
+from tests.kubeflow.lint.vertex.formats import FAULTS as FORMATS
 
 
 def trained_on(machine: str, accelerator: str | None = None, count: int = 1) -> tuple[str, ...]:
@@ -35,18 +36,13 @@ def made_of(pipeline: CompiledPipeline) -> None:
 fault = partial(Fault, kind="vertex")
 
 FAULTS = (
+    *FORMATS,
     *ENDPOINT,  # part: endpoint
     fault(
         "vertex.spec.pipeline_name",
         "pipelineInfo.name",
         "'2024-taxi' does not match",
         plant=in_spec(pipelineInfo={"name": "2024-taxi"}),
-    ),
-    fault(
-        "vertex.profile.labels",
-        "platform.labels.team",
-        "'Taxi Team' is not a valid label",
-        overrides=("platform.labels.team=Taxi Team",),
     ),
     fault(
         "vertex.profile.root",

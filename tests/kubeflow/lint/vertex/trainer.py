@@ -1,6 +1,6 @@
 """The fault of a pipeline for Vertex that goes to Kubeflow."""
 
-from tests.kubeflow.lint.faults.fault import Fault, in_box
+from tests.kubeflow.lint.planting import Fault, in_box
 
 FAULTS = (
     Fault(

@@ -1,7 +1,8 @@
-"""A fault of a compiled pipeline, and the ways to plant one."""
+"""How a fault is planted in a clean pipeline."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,14 @@ def default(value: Any) -> Plant:
     )
 
 
+def rename(old: str, new: str) -> Plant:
+    def plant(pipeline: CompiledPipeline) -> None:
+        owner = tasks(pipeline)
+        owner[new] = owner.pop(old)
+
+    return plant
+
+
 def add_importer(uri: str, **task_keys: Any) -> Plant:
     def plant(pipeline: CompiledPipeline) -> None:
         pipeline.spec["components"]["Import"] = component("Import", outputs=("schema",))
@@ -90,3 +99,52 @@ def add_importer(uri: str, **task_keys: Any) -> Plant:
 
 def platform_executors(pipeline: CompiledPipeline) -> dict[str, Any]:
     return pipeline.platform_spec["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def required_input(pipeline: CompiledPipeline) -> None:
+    pipeline.spec["components"]["Transform"]["inputDefinitions"]["artifacts"]["schema"] = {
+        "artifactType": {"schemaTitle": "tfx.Schema"}
+    }
+
+
+def unused_parameter(pipeline: CompiledPipeline) -> None:
+    pipeline.spec["root"]["inputDefinitions"]["parameters"]["epochs"] = {
+        "parameterType": "NUMBER_INTEGER",
+        "defaultValue": 3,
+    }
+
+
+def component_root(pipeline: CompiledPipeline) -> None:
+    pipeline.spec["components"]["root"] = pipeline.spec["components"].pop("Transform")
+    tasks(pipeline)["Transform"]["componentRef"]["name"] = "root"
+
+
+def handler_artifact(pipeline: CompiledPipeline) -> None:
+    pipeline.spec["root"]["dag"]["tasks"]["ExitNotice"]["inputs"]["artifacts"] = {
+        "model": {"componentInputArtifact": "model"}
+    }
+    kind = {"artifactType": {"schemaTitle": "tfx.Model"}}
+    pipeline.spec["root"]["inputDefinitions"]["artifacts"] = {"model": kind}
+    pipeline.spec["components"]["ExitNotice"]["inputDefinitions"]["artifacts"] = {"model": kind}
+
+
+def iterates(pipeline: CompiledPipeline) -> None:
+    tasks(pipeline)["Transform"]["artifactIterator"] = {"items": {"inputArtifact": "examples"}, "itemInput": "examples"}
+
+
+def distributed(pipeline: CompiledPipeline) -> None:
+    box(pipeline, "ExampleGen")["args"] = ["--runner=DataflowRunner"]
+
+
+def webhook_secret(variable: str) -> tuple[str, ...]:
+    return (f"platform.secrets=[{{name: hook, env: {{url: {variable}}}}}]",)
+
+
+ENV = [{"name": "HF=TOKEN", "value": "x"}]
+GS_ROOT = "platform.root=gs://acme/root"
+CHECKPOINTS = "custom_config.checkpoints"
+
+
+def mistake(rule: str, key: str, value: str, what: str, *, kind: str = "kubeflow") -> Fault:
+    """A profile with one wrong value."""
+    return Fault(rule, key, what, overrides=(f"{key}={json.dumps(value)}",), kind=kind)

@@ -1,0 +1,1 @@
+"""The forms of names that rules of several rooms compare with."""

@@ -134,7 +134,7 @@ def _maker(records: Records, artifact: metadata_store_pb2.Artifact) -> dict[str,
 
 
 def _artifacts_of(records: Records, run: metadata_store_pb2.Context) -> set[int]:
-    """What the nodes of a run made or re-used; a resolver's outputs are those of other runs."""
+    """What the nodes of a run made or reused; a resolver's outputs are those of other runs."""
     executions = [one.id for one in records.executions(run).values() if not one.type.endswith(_RESOLVER)]
     return {one.id for one in records.outputs_of(executions).values()}
 

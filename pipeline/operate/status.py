@@ -1,4 +1,4 @@
-"""``python -m pipeline status``: the last run node by node, what is served, and why a node was re-used or run."""
+"""``python -m pipeline status``: the last run node by node, what is served, and why a node was reused or run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REASON = 160
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
-    parser.add_argument("--why", metavar="NODE", help="why the last run re-used this node or ran it")
+    parser.add_argument("--why", metavar="NODE", help="why the last run reused this node or ran it")
     served.add_models_files(parser)
     printing.add_json(parser)
 

@@ -1,6 +1,6 @@
 """Published artifacts are what they were: ML Metadata knows the size and hash of each file, and the cache is checked.
 
-TFX re-uses the outputs of an earlier run wherever their folders still exist, whatever they hold by now.
+TFX reuses the outputs of an earlier run wherever their folders still exist, whatever they hold by now.
 """
 
 from __future__ import annotations

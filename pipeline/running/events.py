@@ -9,7 +9,7 @@ from typing import Literal
 REASON_PROPERTY = "reason"
 # Of an execution that failed: 1 if a gate refused, 0 if the node broke.
 REFUSED_PROPERTY = "refused"
-# Of an execution that could not be re-used: why the cache was not asked.
+# Of an execution that could not be reused: why the cache was not asked.
 UNCACHED_PROPERTY = "uncached"
 NEVER_CACHED, CACHE_OFF = "never", "off"
 

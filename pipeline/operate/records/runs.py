@@ -150,11 +150,11 @@ class Records:
         return {self.nodes[one.id]: one for one in found if one.id in self.nodes}
 
     def outputs(self, context: metadata_store_pb2.Context) -> dict[tuple[str, str], metadata_store_pb2.Artifact]:
-        """The artifacts that a run made or re-used, by node and output key."""
+        """The artifacts that a run made or reused, by node and output key."""
         return self.outputs_of([one.id for one in self.executions(context).values()])
 
     def outputs_of(self, executions: Sequence[int]) -> dict[tuple[str, str], metadata_store_pb2.Artifact]:
-        """The artifacts that executions made or re-used, by node and output key."""
+        """The artifacts that executions made or reused, by node and output key."""
         events = [
             event
             for event in self.store.get_events_by_execution_ids(list(executions))
@@ -164,7 +164,7 @@ class Records:
         return {(self.nodes[e.execution_id], e.path.steps[0].key): artifacts[e.artifact_id] for e in events}
 
     def maker(self, artifact: metadata_store_pb2.Artifact) -> metadata_store_pb2.Context | None:
-        """The run that made an artifact, before others re-used it or looked it up."""
+        """The run that made an artifact, before others reused it or looked it up."""
         found = [one for one in self.store.get_contexts_by_artifact(artifact.id) if one.type == metadata.RUN_CONTEXT]
         return min(found, key=lambda one: one.create_time_since_epoch, default=None)
 

@@ -1,4 +1,4 @@
-"""Why a node was re-used or run: what differs from its last execution in what TFX makes the cache key of.
+"""Why a node was reused or run: what differs from its last execution in what TFX makes the cache key of.
 
 The key is a hash of the pipeline's and the node's identity, the executor, all input artifacts and all properties
 (tfx.orchestration.portable.cache_utils). An execution's context of type ``execution_cache`` has it as its name.
@@ -50,7 +50,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Why:
-    """Why a node was re-used or run.
+    """Why a node was reused or run.
 
     Attributes:
         node: its id.
@@ -70,7 +70,7 @@ class Why:
 
 
 def explain(records: Records, run: metadata_store_pb2.Context, node: str) -> Why | None:
-    """Why a node was re-used or run; None if it has no execution in the run."""
+    """Why a node was reused or run; None if it has no execution in the run."""
     execution = records.executions(run).get(node)
     if execution is None:
         return None
@@ -102,8 +102,8 @@ def _reused(records: Records, execution: metadata_store_pb2.Execution) -> str:
     same = [one for one in _with_same_key(records, execution) if one.last_known_state == _Execution.COMPLETE]
     if not same:
         # A part of the DAG takes over what comes before it, without asking the cache.
-        return "re-used: the run started at a later node (--from)"
-    return f"re-used: inputs, properties and code are those of run {_run_of(records, same[-1])}"
+        return "reused: the run started at a later node (--from)"
+    return f"reused: inputs, properties and code are those of run {_run_of(records, same[-1])}"
 
 
 def _ran(

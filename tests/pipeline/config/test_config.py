@@ -259,7 +259,7 @@ def test_override_must_be_key_and_value(taxi_config):
             "features.trip_miles: 'trip_miles' is the example weight, which no request knows",
         ),
         ("features.photo={kind: image, height: 8, width: 8}", "features.photo: there is no column 'photo'"),
-        ("runs=/proc/x", "runs: /proc/x/taxi cannot be written ("),
+        ("runs=/proc/x", "runs: /proc/x/taxi cannot be written"),
         ("example_weight=tips", "example_weight: 'tips' is the label"),
         ("schema=nowhere.pbtxt", "schema: nowhere.pbtxt cannot be read"),
         ("schema=configs/taxi.yaml", "schema: configs/taxi.yaml is not a schema in protobuf text format"),

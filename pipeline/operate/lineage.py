@@ -16,12 +16,11 @@ from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.operate.records import figures, printing, served
-from pipeline.operate.records.runs import Outputs, Records, pushed_version, required
+from pipeline.operate.records.runs import Outputs, Records, required
 from pipeline.operate.records.served import Served
 from pipeline.operate.records.why import CODE, cache_key, flattened, properties
 from pipeline.running.events import NEVER_CACHED, UNCACHED_PROPERTY
 
-_PUSHED = "PushedModel"
 _GATES = ("DataGate", "Evaluator", "ModelGate", "InfraValidator", "Pusher")
 _SHOWN = 8
 
@@ -58,7 +57,7 @@ def document(config: Config, records: Records, version: int, versions: Sequence[
     Raises:
         ConfigError: no run pushed this version.
     """
-    pushed = pushes(records)
+    pushed = records.pushes()
     context = records.maker(pushed[version]) if version in pushed else None
     if context is None:
         known = ", ".join(map(str, sorted(pushed, reverse=True)[:_SHOWN])) or "none"
@@ -75,7 +74,8 @@ def document(config: Config, records: Records, version: int, versions: Sequence[
         "data": _data(records, executions, outputs),
         "schema": {
             "path": outputs["SchemaGen", "schema"].uri if ("SchemaGen", "schema") in outputs else None,
-            "curated": str(config.schema_path) if config.schema_path else None,
+            # The copy that the run used: the file itself may have changed since.
+            "curated": _given(records, executions, "SchemaGen").get("schema_file"),
         },
         "options": _options(records, executions),
         "code": _code(records, executions),
@@ -89,17 +89,6 @@ def document(config: Config, records: Records, version: int, versions: Sequence[
     }
 
 
-def pushes(records: Records) -> dict[int, metadata_store_pb2.Artifact]:
-    """The push that made each version, by version."""
-    found: dict[int, metadata_store_pb2.Artifact] = {}
-    for artifact in sorted(records.store.get_artifacts_by_type(_PUSHED), key=lambda one: one.id):
-        version = pushed_version(artifact)
-        if version is not None:
-            # A later push of the same model made no version.
-            found.setdefault(version, artifact)
-    return found
-
-
 def lines(config: Config, found: Mapping[str, Any]) -> Iterator[str]:
     """The lineage, line by line."""
     labels = ", ".join([*(["newest"] if found["newest"] else []), *found["labels"]])
@@ -111,7 +100,7 @@ def lines(config: Config, found: Mapping[str, Any]) -> Iterator[str]:
         ("pushed by", f"run {found['run']['number']}, {found['run']['run']}"),
         ("data", _joined(data["files"], span is not None and f"span {span}", _extent(data["fingerprint"]))),
         ("", figures.rows_in_words(data["rows"])),
-        ("schema", _joined(found["schema"]["curated"], found["schema"]["path"])),
+        ("schema", found["schema"]["curated"] or found["schema"]["path"]),
         ("metrics", figures.in_words(metrics["candidate"], task)),
         ("baseline", f"version {before['version'] or 'unknown'}" if before else "none: a first model"),
         ("", figures.in_words(metrics["baseline"], task)),
@@ -129,7 +118,7 @@ def lines(config: Config, found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _data(records: Records, executions: Mapping[str, metadata_store_pb2.Execution], outputs: Outputs) -> dict[str, Any]:
-    given = properties(records, executions["ExampleGen"]) if "ExampleGen" in executions else {}
+    given = _given(records, executions, "ExampleGen")
     patterns = [value for name, value in flattened(given.get("input_config", "")).items() if name.endswith("pattern")]
     examples, statistics = outputs.get(("ExampleGen", "examples")), outputs.get(("StatisticsGen", "statistics"))
     return {
@@ -142,11 +131,13 @@ def _data(records: Records, executions: Mapping[str, metadata_store_pb2.Executio
     }
 
 
+def _given(records: Records, executions: Mapping[str, metadata_store_pb2.Execution], node: str) -> dict[str, Any]:
+    return properties(records, executions[node]) if node in executions else {}
+
+
 def _options(records: Records, executions: Mapping[str, metadata_store_pb2.Execution]) -> dict[str, Any]:
     """What the trainer was given, by section."""
-    if "Trainer" not in executions:
-        return {}
-    given = json.loads(properties(records, executions["Trainer"]).get("custom_config") or "{}")
+    given = json.loads(_given(records, executions, "Trainer").get("custom_config") or "{}")
     parameters = json.loads(given.get("parameters") or "{}")
     return {name: parameters[name] for name in ("label", "features", "model", "loop") if parameters.get(name)}
 

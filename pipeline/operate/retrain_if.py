@@ -19,7 +19,6 @@ from components.example_gen import spans
 from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.operate.lineage import pushes
 from pipeline.operate.records import printing, served
 from pipeline.operate.records.runs import Records, RunRecord, records_of
 
@@ -91,7 +90,7 @@ def reasons(config: Config, options: argparse.Namespace) -> Iterator[str]:
 
 def _newest(config: Config, records: Records) -> Newest | None:
     versions = [one.version for one in served.versions(config, ())]
-    pushed = pushes(records)
+    pushed = records.pushes()
     known = [version for version in versions if version in pushed]
     if not known:
         return None

@@ -163,6 +163,16 @@ class Records:
         artifacts = {one.id: one for one in self.store.get_artifacts_by_id([e.artifact_id for e in events])}
         return {(self.nodes[e.execution_id], e.path.steps[0].key): artifacts[e.artifact_id] for e in events}
 
+    def pushes(self) -> dict[int, metadata_store_pb2.Artifact]:
+        """The push that made each version, by version; also of versions that are gone."""
+        found: dict[int, metadata_store_pb2.Artifact] = {}
+        for artifact in sorted(self.store.get_artifacts_by_type("PushedModel"), key=lambda one: one.id):
+            version = pushed_version(artifact)
+            if version is not None:
+                # A later push of the same model made no version.
+                found.setdefault(version, artifact)
+        return found
+
     def maker(self, artifact: metadata_store_pb2.Artifact) -> metadata_store_pb2.Context | None:
         """The run that made an artifact, before others reused it or looked it up."""
         found = [one for one in self.store.get_contexts_by_artifact(artifact.id) if one.type == metadata.RUN_CONTEXT]

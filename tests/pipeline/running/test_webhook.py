@@ -1,5 +1,6 @@
 """The webhook, over real HTTP: what it gets, and that nothing it does says its URL or takes long."""
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -26,16 +27,22 @@ class Hook:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 hook.got.append((self.path, self.headers["Content-Type"], body))
                 if self.path.startswith("/slow"):
-                    # Each read is short, and there are many.
-                    for _ in range(30):
-                        self.wfile.write(b"HTTP/1.0 200 OK\r\n" if not _ else b"X: y\r\n")
-                        self.wfile.flush()
-                        time.sleep(0.1)
+                    with contextlib.suppress(OSError):
+                        self.trickle()
+                    return
                 self.send_response(int(self.path.strip("/")[:3]) if self.path[1:4].isdigit() else 200)
                 self.send_header("Location", "/elsewhere")
                 self.end_headers()
 
             do_GET = do_POST  # noqa: N815
+
+            def trickle(self) -> None:
+                # Each read is short, and there are many.
+                self.wfile.write(b"HTTP/1.0 200 OK\r\n")
+                for _ in range(30):
+                    self.wfile.write(b"X: y\r\n")
+                    self.wfile.flush()
+                    time.sleep(0.1)
 
             def log_message(self, *_: object) -> None:
                 pass

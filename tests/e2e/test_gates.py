@@ -250,8 +250,12 @@ def test_a_recorded_reason_pushes_what_model_gate_would_refuse_once(project, fir
     notice = "not refused, since --bless-anyway says 'the old rules ended in May': auc of all examples is 0.9"
     assert f"notice      {notice}" in outcome.out
     assert notice.replace("'", "&#39;") in (project.folder / "runs/taxi/report/index.html").read_text()
+    store, run = metadata.last_run(project.folder / "runs/taxi/metadata.sqlite")
+    gate = metadata.executions(store, run)["ModelGate"]
+    assert gate.custom_properties["bless_anyway"].string_value == "the old rules ended in May"
     before = project.served()
-    assert_refused(project, project.run(*words), node="ModelGate", reason="auc of all examples is 0.9", before=before)
+    again = project.run(*words)
+    assert_refused(project, again, node="ModelGate", reason="auc of all examples is 0.9", before=before)
 
 
 def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, first):

@@ -427,7 +427,7 @@ def test_a_served_model_that_fell_on_the_new_data_refuses_however_good_the_candi
     assert refusal.value.reason.startswith(
         "auc of the served model is 0.21 on the new data and was 0.79 when it was pushed: a fall of 0.58, more than "
     )
-    [unknown, far] = run.judge()
+    [far, unknown] = run.judge()
     assert "(its run left no evaluation)" in unknown
     assert far.startswith("predictions lie 0.")
     assert far.endswith("more than 0.25 (gates.evaluation.distance_warn)")

@@ -124,9 +124,10 @@ class Evaluation:
             served_evaluation=served,
             bless_anyway=bless_anyway,
         )
-        assert self.verdict.get_int_custom_property("blessed") == 1
-        # The Pusher and later checks read which model it is about.
-        assert self.verdict.get_int_custom_property("current_model_id") == 7
+        # What the Pusher reads, also on a platform.
+        verdict = on_a_platform(self.verdict)
+        assert verdict.get_int_custom_property("blessed") == 1
+        assert verdict.get_int_custom_property("current_model_id") == 7
         return read_notices(self.verdict.uri)
 
 

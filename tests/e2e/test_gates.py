@@ -240,19 +240,6 @@ def _meters_instead_of_miles(rows: list[Row]) -> None:
         row["trip_miles"] = str(round(float(row["trip_miles"]) * 1609)) if row["trip_miles"] else ""
 
 
-def test_a_recorded_reason_pushes_what_model_gate_would_refuse_once(project, first):
-    assert project.run("--bless-anyway", " ").code == 2
-    limit = ("--set", "gates.evaluation.thresholds=[{metric: auc, min: 0.999}]")
-    words = ("--set", "trainer.loop.seed=7", "--set", "trainer.loop.epochs=1", *limit)
-    outcome = project.run(*words, "--bless-anyway", "the old rules ended in May")
-    assert outcome.code == 0, outcome.err
-    notice = "not refused, since --bless-anyway says 'the old rules ended in May': auc of all examples is 0.9"
-    assert f"notice      {notice}" in outcome.out
-    assert notice.replace("'", "&#39;") in (project.folder / "runs/taxi/report/index.html").read_text()
-    before = project.served()
-    assert_refused(project, project.run(*words), node="ModelGate", reason="auc of all examples is 0.9", before=before)
-
-
 def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, first):
     before = project.served()
     outcome = project.run("--set", "trainer.run_fn=tests.e2e.bad_export.run_fn")
@@ -408,3 +395,20 @@ def test_a_part_that_cannot_run_is_refused(project, first, words, message):
     assert outcome.code == 2
     assert message in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_a_recorded_reason_pushes_what_model_gate_would_refuse_once(project, first):
+    assert project.run("--bless-anyway", " ").code == 2
+    limit = ("--set", "gates.evaluation.thresholds=[{metric: auc, min: 0.999}]")
+    words = ("--set", "trainer.loop.seed=7", "--set", "trainer.loop.epochs=1", *limit)
+    outcome = project.run(*words, "--bless-anyway", "the old rules ended in May")
+    assert outcome.code == 0, outcome.err
+    notice = "not refused, since --bless-anyway says 'the old rules ended in May': auc of all examples is 0.9"
+    assert f"notice      {notice}" in outcome.out
+    assert notice.replace("'", "&#39;") in (project.folder / "runs/taxi/report/index.html").read_text()
+    store, run = metadata.last_run(project.folder / "runs/taxi/metadata.sqlite")
+    gate = metadata.executions(store, run)["ModelGate"]
+    assert gate.custom_properties["bless_anyway"].string_value == "the old rules ended in May"
+    before = project.served()
+    again = project.run(*words)
+    assert_refused(project, again, node="ModelGate", reason="auc of all examples is 0.9", before=before)

@@ -106,4 +106,25 @@ MODEL_GATE = (
         "notices = []",
         _gate("a_reason_lets_pass"),
     ),
+    Mutation(
+        "A limit on a feature applies to its crossed slices",
+        "components/gates/evaluation.py",
+        "if sorted(self.columns[name]) == sorted(sliced or ())",
+        "if set(sliced or ()) <= set(self.columns[name])",
+        ("tests/components/gates/test_model_gate.py",),
+    ),
+    Mutation(
+        "A range of numbers holds its upper edge",
+        "components/evaluator/slices.py",
+        "names[bisect.bisect(edges, value)]",
+        "names[bisect.bisect_left(edges, value)]",
+        ("tests/components/evaluator/test_slices.py",),
+    ),
+    Mutation(
+        "New slices are not named",
+        "components/gates/model/slice_check.py",
+        "if name not in others.candidate",
+        "if name in others.candidate",
+        ("tests/components/gates/model/test_prediction_check.py",),
+    ),
 )

@@ -169,11 +169,11 @@ class EvaluationGate(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> EvaluationGate:
+        if len(set(map(frozenset, self.sliced()))) != len(self.slices) or not all(self.sliced()):
+            raise ValueError("slices: a feature or a cross of features stands there twice, or is empty")
         for index, threshold in enumerate(self.thresholds):
             if threshold.sliced is not None and threshold.sliced not in self.sliced():
                 raise ValueError(f"thresholds.{index}.slice: {threshold.slice!r} is not among slices")
-        if len(set(map(frozenset, self.sliced()))) != len(self.slices) or not all(self.sliced()):
-            raise ValueError("slices: a feature or a cross of features stands there twice, or is empty")
         keys = [(threshold.name, threshold.sliced) for threshold in self.thresholds]
         if len(set(keys)) != len(keys):
             raise ValueError("thresholds: a metric has two limits on the same slice; join them in one")

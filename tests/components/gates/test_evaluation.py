@@ -124,9 +124,10 @@ class Evaluation:
             served_evaluation=served,
             bless_anyway=bless_anyway,
         )
-        assert self.verdict.get_int_custom_property("blessed") == 1
-        # The Pusher and later checks read which model it is about.
-        assert self.verdict.get_int_custom_property("current_model_id") == 7
+        # What the Pusher reads, also on a platform.
+        verdict = on_a_platform(self.verdict)
+        assert verdict.get_int_custom_property("blessed") == 1
+        assert verdict.get_int_custom_property("current_model_id") == 7
         return read_notices(self.verdict.uri)
 
 
@@ -427,7 +428,7 @@ def test_a_served_model_that_fell_on_the_new_data_refuses_however_good_the_candi
     assert refusal.value.reason.startswith(
         "auc of the served model is 0.21 on the new data and was 0.79 when it was pushed: a fall of 0.58, more than "
     )
-    [unknown, far] = run.judge()
+    [far, unknown] = run.judge()
     assert "(its run left no evaluation)" in unknown
     assert far.startswith("predictions lie 0.")
     assert far.endswith("more than 0.25 (gates.evaluation.distance_warn)")

@@ -18,6 +18,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from pipeline.running import metadata
 from pipeline.running.model_server import ModelServer
 from serving.client import Client
 from serving.versions import version_folders

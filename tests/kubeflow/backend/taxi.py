@@ -104,9 +104,14 @@ class World(ABC):
         parameters: Mapping[str, Any] | None = None,
         fresh: Collection[str] = (),
         killed: Collection[str] = (),
+        nodes: Collection[str] = (),
     ) -> Run:
-        """Compile with these overrides, and run; see `Backend.run`."""
-        return self._backend.run(self.compile(*overrides), parameters=parameters, fresh=fresh, killed=killed)
+        """Compile with these overrides, and run; see `Backend.run`. Of ``nodes``, if any, only these."""
+        compiled = self.compile(*overrides)
+        for node in [*compiled.tasks()]:
+            if nodes and node not in nodes:
+                del compiled.tasks()[node]
+        return self._backend.run(compiled, parameters=parameters, fresh=fresh, killed=killed)
 
     @property
     @abstractmethod

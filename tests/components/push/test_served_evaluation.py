@@ -24,17 +24,23 @@ class History:
             name: self.store.put_artifact_type(metadata_store_pb2.ArtifactType(name=name))
             for name in ("ModelEvaluation", "PushedModel")
         }
+        self._node_type = self.store.put_execution_type(metadata_store_pb2.ExecutionType(name="node"))
         self._run_type = self.store.put_context_type(metadata_store_pb2.ContextType(name="pipeline_run"))
 
     def run(self, *, pushed: int | None) -> int:
         """Add a run that pushed a model, or was refused; returns the id of its evaluation."""
-        number = len(self.inputs["evaluation"])
-        context = metadata_store_pb2.Context(type_id=self._run_type, name=f"run-{number}")
-        [run] = self.store.put_contexts([context])
-        evaluation = self._artifact(standard_artifacts.ModelEvaluation(), run)
+        context = metadata_store_pb2.Context(type_id=self._run_type, name=f"run-{len(self.inputs['evaluation'])}")
+        [context.id] = self.store.put_contexts([context])
+        # Resolvers put what they find into the context of their run.
+        found = [
+            metadata_store_pb2.Attribution(artifact_id=push.id, context_id=context.id)
+            for push in self.inputs["pushed_model"]
+        ]
+        self.store.put_attributions_and_associations(found, [])
+        evaluation = self._artifact(standard_artifacts.ModelEvaluation(), context)
         self.inputs["evaluation"].append(evaluation)
         if pushed is not None:
-            push = self._artifact(standard_artifacts.PushedModel(), run)
+            push = self._artifact(standard_artifacts.PushedModel(), context)
             push.set_int_custom_property(MODEL_ID_PROPERTY, pushed)
             self.inputs["pushed_model"].append(push)
         return evaluation.id
@@ -49,13 +55,14 @@ class History:
         resolved = ServedEvaluationStrategy().resolve_artifacts(self.store, self.inputs)
         return [evaluation.id for evaluation in resolved["evaluation"]]
 
-    def _artifact(self, artifact, run: int):
+    def _artifact(self, artifact, run: metadata_store_pb2.Context):
+        """Let a node of a run make it."""
         made = metadata_store_pb2.Artifact(type_id=self._types[artifact.type_name])
-        [artifact.id] = self.store.put_artifacts([made])
+        event = metadata_store_pb2.Event(type=metadata_store_pb2.Event.OUTPUT)
+        node = metadata_store_pb2.Execution(type_id=self._node_type)
+        _, [artifact.id], _ = self.store.put_execution(node, [(made, event)], [run])
         artifact.uri = str(self._folder / str(artifact.id))
         (self._folder / str(artifact.id)).mkdir()
-        attribution = metadata_store_pb2.Attribution(artifact_id=artifact.id, context_id=run)
-        self.store.put_attributions_and_associations([attribution], [])
         return artifact
 
 

@@ -17,7 +17,8 @@ from unittest import mock
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pandas as pd
-import tensorflow_data_validation as tfdv
+from tensorflow_data_validation import StatsOptions
+from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
@@ -74,7 +75,7 @@ def write_statistics(examples: Path, statistics: Path) -> None:
         batch = ExamplesToRecordBatchDecoder().DecodeBatch(read_records(str(examples / f"Split-{split}")))
         path = statistics / f"Split-{split}" / "FeatureStats.pb"
         path.parent.mkdir(parents=True)
-        path.write_bytes(tfdv.generate_statistics_in_memory(batch).SerializeToString())
+        path.write_bytes(generate_statistics_in_memory(batch, StatsOptions()).SerializeToString())
 
 
 def compare(examples: Path, statistics: Path) -> float:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from pandas.util import hash_array
+from pandas.core.util.hashing import hash_array
 
 # 1 MB for hashes and counts; the share of repeated rows is then known to half a percent.
 _MOST = 2**16

@@ -8,8 +8,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
 from components.gates.data.drift import profile
-
-_RUN_CONTEXT = "pipeline_run"
+from components.push.made_beside import made_beside
 
 
 class ServedStatisticsStrategy(ResolverStrategy):
@@ -32,10 +31,9 @@ class ServedStatisticsStrategy(ResolverStrategy):
         """Choose the statistics; see the class."""
         pushes = sorted(input_dict["pushed_model"], key=lambda artifact: artifact.id, reverse=True)
         pushes = pushes[:1] if self._enabled else []
-        runs = [run for push in pushes for run in store.get_contexts_by_artifact(push.id) if run.type == _RUN_CONTEXT]
-        of_run = {found.id for run in runs for found in store.get_artifacts_by_context(run.id)}
+        made = {artifact for push in pushes for artifact in made_beside(store, push.id)}
         found = {
-            key: [artifact for artifact in input_dict[key] if artifact.id in of_run and is_there(artifact.uri)]
+            key: [artifact for artifact in input_dict[key] if artifact.id in made and is_there(artifact.uri)]
             for key, is_there in (("statistics", fileio.isdir), ("profile", profile.is_kept))
         }
         newest = {key: sorted(several, key=lambda artifact: artifact.id)[-1:] for key, several in found.items()}

@@ -19,10 +19,10 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import launcher, partial_run_utils, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from components.messages import one_line
 from components.refusal import GateRefused
 from pipeline.running.events import REASON_PROPERTY, NodeEnd, NodeFailed
 from pipeline.running.metadata import RUN_CONTEXT, executions
+from pipeline.running.reasons import reason_of
 from trainer.refusal import TrainingRefused
 
 _State = metadata_store_pb2.Execution.State
@@ -100,7 +100,7 @@ class ObservedRunner(LocalDagRunner):
             ).launch()
         except Exception as error:
             failure = NodeFailed(
-                node=name, reason=_one_line(error), refused=isinstance(error, (GateRefused, TrainingRefused))
+                node=name, reason=reason_of(error), refused=isinstance(error, (GateRefused, TrainingRefused))
             )
             record_reason(MetadataStore(connection), run_id=run_id, node=name, reason=failure.reason)
             state = "refused" if failure.refused else "failed"
@@ -126,14 +126,3 @@ def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str) 
     if execution:
         execution.custom_properties[REASON_PROPERTY].string_value = reason
         store.put_executions([execution])
-
-
-def _one_line(error: Exception) -> str:
-    """What an exception says, in one line: Beam and TensorFlow put the cause last, after pages of context."""
-    if isinstance(error, GateRefused):
-        return error.reason
-    if isinstance(error, TrainingRefused):
-        return one_line(str(error))
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
-    text = lines[0] if len(lines) < 2 else f"{lines[0][:120]} … {lines[-1]}"
-    return f"{type(error).__name__}: {text}"[:400].rstrip()

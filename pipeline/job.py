@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.running import console as terminal
 from pipeline.running import garbage_collection, node_range
@@ -50,7 +51,7 @@ def run(config: Config, *, from_node: str | None, to_node: str | None, verbose: 
             print(failure.__cause__, file=sys.stderr)
             return RESUMABLE_EXIT_CODE
         verb = "refused" if failure.refused else "failed"
-        print(f"{failure.node} {verb}: {failure.reason}", file=sys.stderr)
+        print(one_line(f"{failure.node} {verb}: {failure.reason}"), file=sys.stderr)
         if not failure.refused:
             print(f"The log has the details: {log_file}", file=sys.stderr)
         return REFUSED if failure.refused else BROKEN

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.gates.evaluation import Confidence
 from pipeline.config.loading import ConfigError
@@ -89,12 +90,12 @@ def _failed(failure: NodeFailed, *, log_file: Path | None, folder: Path) -> int:
         print(failure.__cause__, file=sys.stderr)
         return RESUMABLE_EXIT_CODE
     if failure.refused:
-        print(f"{failure.node} refused: {failure.reason}", file=sys.stderr)
+        print(one_line(f"{failure.node} refused: {failure.reason}"), file=sys.stderr)
         return REFUSED
     if disk.is_full(failure, folder):
         print(f"{failure.node} failed: {disk.full(folder)}", file=sys.stderr)
         return BROKEN
-    print(f"{failure.node} failed: {failure.reason}", file=sys.stderr)
+    print(one_line(f"{failure.node} failed: {failure.reason}"), file=sys.stderr)
     print(f"The log has the details: {log_file}", file=sys.stderr)
     return BROKEN
 

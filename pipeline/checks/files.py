@@ -13,6 +13,7 @@ from components.example_gen.readers import arrow_files, csv_files
 from components.example_gen.readers.schemas import check_schemas
 from components.example_gen.reading import Reading
 from components.example_gen.reading import data_files as of_pattern
+from components.messages import shown
 from components.refusal import GateRefused
 from pipeline.checks.reading import reading_of
 from pipeline.config.config import Config
@@ -46,16 +47,27 @@ def data_files(config: Config) -> list[Path]:
                 raise ConfigError(f"data.splits: {file} is in {found[file]} and in {split}; change one pattern.")
     files = sorted(found)
     for file in files:
-        if file.exists() and not file.is_file():
-            # A named pipe would wait for ever.
-            raise ConfigError(f"data.path: {file} is not a regular file; remove it, or name the data by data.files.")
-        try:
-            with file.open("rb") as stream:
-                if not stream.read(1):
-                    raise ConfigError(f"data.path: {file} is empty.")
-        except OSError as error:
-            raise ConfigError(f"data.path: {file} cannot be read ({error.strerror}).") from None
+        _check_readable(file)
     return files
+
+
+def _check_readable(file: Path) -> None:
+    if has_bytes(file):
+        raise ConfigError(f"data.path: the name {shown(file.name)} is not UTF-8 text; rename the file.")
+    if file.exists() and not file.is_file():
+        # A named pipe would wait for ever.
+        raise ConfigError(f"data.path: {file} is not a regular file; remove it, or name the data by data.files.")
+    try:
+        with file.open("rb") as stream:
+            if not stream.read(1):
+                raise ConfigError(f"data.path: {file} is empty.")
+    except OSError as error:
+        raise ConfigError(f"data.path: {file} cannot be read ({error.strerror}).") from None
+
+
+def has_bytes(file: Path) -> bool:
+    """Whether a name has bytes that are no text, which TensorFlow could not open."""
+    return any("\ud800" <= character <= "\udfff" for character in str(file))
 
 
 def known_columns(config: Config, files: Sequence[Path]) -> set[str] | None:

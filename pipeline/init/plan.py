@@ -86,14 +86,14 @@ def decisions_of(
     """
     progress("reading the rows")
     if source.names:
-        _check_label(label, source.names)
+        _check_label(label, source.names, source)
     try:
         table = profiled(source.batches())
     except GateRefused as error:
         raise ConfigError(f"--data: {error.reason}") from None
     if not table.rows:
         raise ConfigError(f"--data: there are no rows in {source.section.get('path', source.stem)}.")
-    _check_label(label, table.columns)
+    _check_label(label, table.columns, source)
     if isinstance(label, Label):
         found, remark = label, ""
     else:
@@ -136,12 +136,12 @@ def plan_of(source: Source, *, name: str, label: str, task: Task | None, progres
     )
 
 
-def _check_label(label: str | Label, names: Collection[str]) -> None:
+def _check_label(label: str | Label, names: Collection[str], source: Source) -> None:
+    hint = " A CSV file needs a line with its columns' names." if source.section.get("format") == "csv" else ""
     for name in label.columns if isinstance(label, Label) else (label,):
         if name not in names:
             raise ConfigError(
-                f"--label: there is no column {shown(name)}; there are {known_names(names, like=name)}. "
-                "A CSV file needs a line with its columns' names."
+                f"--label: there is no column {shown(name)}; there are {known_names(names, like=name)}.{hint}"
             )
 
 

@@ -20,7 +20,6 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.portable import data_types, launcher, partial_run_utils, runtime_parameter_utils
 from tfx.proto.orchestration import pipeline_pb2
 
-from components.messages import one_line
 from components.refusal import GateRefused
 from pipeline.running import artifact_files, interrupts
 from pipeline.running.events import (
@@ -32,6 +31,7 @@ from pipeline.running.events import (
     NodeFailed,
 )
 from pipeline.running.metadata import RUN_CONTEXT, SUCCEEDED, executions
+from pipeline.running.reasons import reason_of
 from pipeline.running.recovery.executions import mark_failed
 from trainer.refusal import TrainingRefused
 
@@ -124,7 +124,7 @@ class ObservedRunner(LocalDagRunner):
             raise
         except Exception as error:
             failure = NodeFailed(
-                node=name, reason=_one_line(error), refused=isinstance(error, (GateRefused, TrainingRefused))
+                node=name, reason=reason_of(error), refused=isinstance(error, (GateRefused, TrainingRefused))
             )
             record_reason(
                 MetadataStore(connection), run_id=run_id, node=name, reason=failure.reason, refused=failure.refused
@@ -170,14 +170,3 @@ def record_reason(store: MetadataStore, *, run_id: str, node: str, reason: str, 
     except errors.StatusError as error:
         # On a full disk: what ended the node must not get lost for that.
         logger.warning("The reason of %s is not recorded: %s", node, error)
-
-
-def _one_line(error: Exception) -> str:
-    """What an exception says, in one line: Beam and TensorFlow put the cause last, after pages of context."""
-    if isinstance(error, GateRefused):
-        return error.reason
-    if isinstance(error, TrainingRefused):
-        return one_line(str(error))
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
-    text = lines[0] if len(lines) < 2 else f"{lines[0][:120]} … {lines[-1]}"
-    return f"{type(error).__name__}: {text}"[:400].rstrip()

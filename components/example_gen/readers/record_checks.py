@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from tensorflow.core.example import example_pb2, feature_pb2
 from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
+from components.example_gen.readers.schemas import check_names
 from components.example_gen.reading import Reading
 from components.messages import shown
 from components.refusal import GateRefused
@@ -60,6 +61,8 @@ class FeatureChecks:
         return all(map(self._column_well, batch.schema.names, batch.columns))
 
     def _column_well(self, name: str, column: pa.Array) -> bool:
+        if _misnamed(name):
+            return False
         if pa.types.is_null(column.type):
             return True
         kind = _KINDS[column.type.value_type]
@@ -70,6 +73,8 @@ class FeatureChecks:
         return kind != "float" or bool(np.isfinite(column.flatten().to_numpy()).all())
 
     def _problem(self, name: str, feature: feature_pb2.Feature) -> str | None:
+        if misnamed := _misnamed(name):
+            return misnamed
         field = feature.WhichOneof("kind")
         if field is None:
             return None
@@ -103,3 +108,11 @@ class FeatureChecks:
                 return "has a missing value inside a list; drop the value or the whole list"
             feature.Clear()
         return None
+
+
+def _misnamed(name: str) -> str | None:
+    try:
+        check_names([name])
+    except GateRefused:
+        return "has no name, or one with a control character; rename it"
+    return None

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 from tensorflow.core.example import example_pb2
 
+from components.example_gen.readers import file_formats
 from components.example_gen.readers.record_checks import FeatureChecks
 from components.example_gen.readers.table_files import open_file
 from components.example_gen.reading import Reading
@@ -62,6 +63,13 @@ class Records:
 
 
 def _damaged(path: str, whole: int) -> GateRefused:
+    if other := file_formats.of_another(path, open_file):
+        return GateRefused(f"{path} {other}.")
+    if not whole:
+        return GateRefused(
+            f"{path} is no TFRecord file, or is cut off or damaged: its first 0 records are whole; write it again"
+            f"{', or without .gz in its name' if path.endswith('.gz') else ''}."
+        )
     return GateRefused(
         f"{path} is cut off or damaged: its first {whole:,} records are whole, the next is not; write it again."
     )

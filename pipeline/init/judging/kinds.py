@@ -42,6 +42,8 @@ _HASHED = 20_000
 _WORDS = 4
 _FEW_TEXTS = 20
 _SEPARATORS = ";|,/"
+# The least float32 that keeps all its digits; smaller ones are often taken for 0.
+_TINY = 2.0**-126
 
 
 def treatment_of(column: Column, values: pa.Array) -> Treatment:
@@ -67,6 +69,8 @@ def _without_information(column: Column) -> str:
         return "no row has a value"
     if column.present < _FEWEST and column.share_missing > _MOST_OF:
         return f"a value in only {column.present} of {column.rows:,} rows"
+    if column.is_number and 0 < max(-column.least, column.most) < _TINY:
+        return "its numbers are too small for a float32, which would make them 0: scale them"
     # A value that some rows lack tells these apart.
     if column.distinct == 1 and not column.missing:
         return f"constant, {shown(column.counts[0][0])} in every row"

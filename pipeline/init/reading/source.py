@@ -13,7 +13,9 @@ import pyarrow as pa
 from components.example_gen.readers import table_files
 from components.example_gen.readers.table_files import Piece
 from components.example_gen.reading import CsvOptions, FileFormat, Reading
+from components.messages import shown
 from components.refusal import GateRefused
+from pipeline.checks.files import has_bytes
 from pipeline.config.loading import ConfigError
 from pipeline.init.reading import csv_layout, pictures
 from pipeline.init.reading.database import of_database  # part: sql
@@ -113,6 +115,8 @@ def _only_format(path: Path, files: Sequence[Path]) -> FileFormat:
     if not files:
         raise ConfigError(f"--data: {path} has no CSV, Parquet, Arrow or TFRecord files, and no folders of pictures.")
     for file in files:
+        if has_bytes(file):
+            raise ConfigError(f"--data: the name {shown(file.name)} is not UTF-8 text; rename the file.")
         if not file.is_file():
             raise ConfigError(f"--data: {file} is not a regular file; remove it, or name a file.")
         try:

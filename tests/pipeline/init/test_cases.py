@@ -136,6 +136,11 @@ def test_damaged_parquet_files_get_one_line(project):
     assert "not a complete Parquet file" in project.init("--data", "cut.parquet", "--label", "y").refusal()
 
 
+def test_a_file_whose_name_is_no_text_is_refused(project):
+    (project.folder / os.fsdecode(b"d\xff.csv")).write_bytes(b"x,y\n1,2\n")
+    assert r"the name 'd\udcff.csv' is not UTF-8 text" in project.init("--data", ".", "--label", "y").refusal()
+
+
 @pytest.mark.parametrize(
     ("make", "part"),
     [
@@ -207,15 +212,18 @@ def test_codes_that_pandas_wrote_as_floats_are_codes(project):
 
 EDGES = {
     "int64": pa.array([2**63 - 1, -(2**63), 0] * (ROWS // 3)),
-    "denormal": pa.array([5e-324, 0.0, 1e-45] * (ROWS // 3)),
     "float32": pa.array([3e38, -3e38, 1.0] * (ROWS // 3)),
 }
 
 
 @pytest.mark.parametrize("name", EDGES)
 def test_numbers_at_the_edge_of_their_type_are_numbers(project, name):
-    parquet.write_table(pa.table(people() | {name: EDGES[name]}), project.folder / "d.parquet")
-    assert kinds(project.config(project.folder / "d.parquet"))[name][0] == "number"
+    tiny = pa.array([5e-324, 0.0, 1e-40] * (ROWS // 3))
+    parquet.write_table(pa.table(people() | {name: EDGES[name], "tiny": tiny}), project.folder / "d.parquet")
+    found = kinds(project.config(project.folder / "d.parquet"))
+    assert found[name][0] == "number"
+    assert "tiny" not in found
+    assert "too small for a float32" in project.text
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,28 @@ def test_other_records_are_refused_by_name(tmp_path):
         read(write(tmp_path / "e.tfrecord", [b"\xff\xff"]))
 
 
+def test_what_is_no_tfrecord_file_says_what_it_is(tmp_path):
+    whole = Path(write(tmp_path / "d.tfrecord", [example(x=[1])] * 9)).read_bytes()
+    for name, data, reason in (
+        ("e.tfrecord", gzip.compress(whole), r"e\.tfrecord is compressed by gzip; let its name end in \.gz"),
+        ("e.tfrecord.gz", whole, r"is no TFRecord file.*: its first 0 records.* or without \.gz in its name"),
+        ("f.tfrecord", b"x,y\n1,2\n" * 100, r"f\.tfrecord is no TFRecord file, or is cut off or damaged"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(GateRefused, match=reason):
+            read(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["", "a\x1bb"])
+def test_a_feature_whose_name_cannot_be_shown_is_refused(tmp_path, name):
+    path = write(tmp_path / "d.tfrecord", [example(x=[1]), example(**{"x": [1], name: [2]})])
+    with pytest.raises(
+        GateRefused, match=r"record 2: feature '.*' has no name, or one with a control character"
+    ) as bad:
+        read(path)
+    assert bad.value.reason.isprintable()
+
+
 def test_nan_is_left_out_and_infinity_refused(tmp_path):
     path = write(tmp_path / "d.tfrecord", [example(x=[1.5]), example(x=[float("nan")], k=[1])])
     assert [list(each.features.feature["x"].float_list.value) for each in read(path)] == [[1.5], []]

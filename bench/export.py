@@ -2,6 +2,7 @@
 
 Ours imports the transform graph of all columns of a kind inline and prunes it; the peer calls the graph with analyzers
 for every column as a function. Both are loaded by the v1 Session loader, which TF Serving uses, and asked in turns.
+Other lines compare the size of the vocabularies, and the default network with wide_and_deep.
 """
 
 from __future__ import annotations
@@ -14,59 +15,95 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import trainer  # noqa: F401, I001 (pins Keras 3)
+import keras
 import numpy as np
+import tensorflow as tf
+import tensorflow_transform as tft
 
-import trainer  # noqa: F401 (pins Keras 3)
 from bench import report
 from bench.forms import by_column, tables
 from bench.forms.transform import run
 from serving.inference.engine import SavedModel
+from trainer import models
+from trainer.export import archive, saved_model
+from trainer.features.columns import Features
+from trainer.features.transformed import TransformedFeatures
+from trainer.models.heads import head_of
+from trainer.parameters import Model
 
 _ROOT = Path(__file__).resolve().parents[1]
 _COLUMNS = 70
 _VOCABULARIES = (1_000, 1_000_000)
+# As `init` writes them for more than a thousand rows.
+_BINS = 48
 
 
-def exported(table: tables.Table, folder: Path) -> dict[str, Path]:
-    """Export one network, with the weights that it begins with, behind both forms of Transform."""
-    import keras
-    import tensorflow as tf
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network with the weights that it begins with.
 
-    from trainer import models
-    from trainer.export import archive, saved_model
-    from trainer.features.transformed import TransformedFeatures
-    from trainer.models.heads import head_of
+    Attributes:
+        model: Keras' model.
+        columns: the table's features.
+        features: what Transform makes of them.
+        transform_output: the graph of all columns of a kind.
+    """
 
-    outputs = {}
-    for form in ("by kind", "by column"):
-        (folder / form).mkdir(parents=True)
-        outputs[form] = run(table, form, folder / form)
-    ours, stock = outputs.values()
-    head = head_of(table.parameters.label)
-    columns = table.parameters.resolved_features(ours.raw_feature_spec())
-    features = TransformedFeatures.read(columns, ours)
+    model: Any
+    columns: Features
+    features: TransformedFeatures
+    transform_output: tft.TFTransformOutput
+
+
+def network_of(table: tables.Table, folder: Path) -> Network:
+    """Transform a table, all columns of a kind together, and build its network."""
+    folder.mkdir(parents=True)
+    transform_output = run(table, "by kind", folder)
+    columns = table.parameters.resolved_features(transform_output.raw_feature_spec())
+    features = TransformedFeatures.read(columns, transform_output)
     keras.utils.set_random_seed(0)
-    model = models.build(table.parameters.model, features=features, units=head.units)
-    paths = {"ours": folder / "ours", "stock": folder / "stock"}
+    units = head_of(table.parameters.label).units
+    model = models.build(table.parameters.model, features=features, units=units)
+    return Network(model=model, columns=columns, features=features, transform_output=transform_output)
+
+
+def ours(table: tables.Table, network: Network, path: Path) -> Path:
+    """Export a network as the Trainer does."""
     saved_model.export(
-        model=model, transform_output=ours, label=table.parameters.label, features=columns, path=str(paths["ours"])
+        model=network.model,
+        transform_output=network.transform_output,
+        label=table.parameters.label,
+        features=network.columns,
+        path=str(path),
     )
-    spec = {name: each for name, each in stock.raw_feature_spec().items() if name in columns.names()}
-    layer = stock.transform_features_layer()
-    widths = {"ids": features.ids["ids"].width, "numbers": features.numbers["numbers"]}
+    return path
+
+
+def stock(table: tables.Table, network: Network, path: Path) -> Path:
+    """Export a network behind TFT's layer, with analyzers for every column."""
+    graph = path.with_name(f"{path.name}-graph")
+    graph.mkdir()
+    transform_output = run(table, "by column", graph)
+    head = head_of(table.parameters.label)
+    raw = transform_output.raw_feature_spec()
+    spec = {name: each for name, each in raw.items() if name in network.columns.names()}
+    layer = transform_output.transform_features_layer()
+    widths = {"ids": network.features.ids["ids"].width, "numbers": network.features.numbers["numbers"]}
 
     def serve(examples: tf.Tensor) -> dict[str, tf.Tensor]:
         transformed = by_column.joined(layer(tf.io.parse_example(examples, spec)), **widths)
-        return {head.output: head.predictions(models.apply(model, transformed, training=False))}
+        return {head.output: head.predictions(models.apply(network.model, transformed, training=False))}
 
     signature = [tf.TensorSpec([None], tf.string, name="examples")]
-    archive.write(str(paths["stock"]), {"serving_default": (serve, signature)}, resources=layer)
-    return paths
+    archive.write(str(path), {"serving_default": (serve, signature)}, resources=layer)
+    return path
 
 
 def timed(paths: Mapping[str, Path], record: bytes, *, repeats: int, calls: int) -> dict[str, list[float]]:
@@ -89,8 +126,6 @@ def timed(paths: Mapping[str, Path], record: bytes, *, repeats: int, calls: int)
 
 def by_vocabulary(folder: Path, *, repeats: int, calls: int) -> str:
     """A line that compares a network of a million ids with one of a thousand."""
-    from trainer.features.columns import Features
-
     table = tables.wide(folder, columns=10, rows=500)
     paths = {}
     for size in _VOCABULARIES:
@@ -98,15 +133,41 @@ def by_vocabulary(folder: Path, *, repeats: int, calls: int) -> str:
             f"w{index}": {"kind": "category", "hash": size} for index in range(5)
         }
         parameters = table.parameters.model_copy(update={"features": Features.model_validate(kinds)})
-        paths[str(size)] = exported(replace(table, parameters=parameters), folder / str(size))["ours"]
+        paths[str(size)] = _ours(replace(table, parameters=parameters), folder / str(size))
     few, many = timed(paths, table.a_record(), repeats=repeats, calls=calls).values()
     return report.line(
         "one row, five columns of a million ids", ours=many, peer=few, unit="us", peer_name="of a thousand ids"
     )
 
 
+def by_network(name: str, table: tables.Table, folder: Path, *, repeats: int, calls: int) -> str:
+    """A line that compares `tabm`, its numbers with bins as ``init`` writes them, with the table's own network."""
+    features = table.parameters.features
+    if features is None:
+        raise ValueError(f"{name} has no features")
+    binned_number = ({"kind": "number", "bins": _BINS},)
+    kinds = {
+        column: binned_number if several[0].kind == "number" else several for column, several in features.root.items()
+    }
+    binned = table.parameters.model_copy(
+        update={"features": Features.model_validate(kinds), "model": Model(name="tabm")}
+    )
+    paths = {
+        "tabm": _ours(replace(table, parameters=binned), folder / "tabm"),
+        table.parameters.model.name: _ours(table, folder / "own"),
+    }
+    tabm, own = timed(paths, table.a_record(), repeats=repeats, calls=calls).values()
+    return report.line(
+        f"one row through tabm, {name}", ours=tabm, peer=own, unit="us", peer_name=table.parameters.model.name
+    )
+
+
+def _ours(table: tables.Table, folder: Path) -> Path:
+    return ours(table, network_of(table, folder), folder / "ours")
+
+
 def main() -> None:
-    """Print a line for 70 columns, one for the size of the vocabulary and, as the headline, one for taxi."""
+    """Print lines for 70 columns, vocabularies and networks, and, as the headline, one for taxi."""
     parser = argparse.ArgumentParser(prog="python -m bench.export", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--calls", type=int, default=2000, help="requests a repeat")
@@ -121,7 +182,8 @@ def main() -> None:
         }
         lines = []
         for name, table in made.items():
-            paths = exported(table, Path(folder, name))
+            network = network_of(table, Path(folder, name))
+            paths = {form.__name__: form(table, network, Path(folder, name, form.__name__)) for form in (ours, stock)}
             times = timed(paths, table.a_record(), repeats=options.repeats, calls=options.calls)
             lines.append(
                 report.line(
@@ -134,6 +196,8 @@ def main() -> None:
                 )
             )
             print(lines[-1], flush=True)
+            networks = Path(folder, f"{name}, networks")
+            print(by_network(name, table, networks, repeats=options.repeats, calls=options.calls), flush=True)
         print(by_vocabulary(Path(folder), repeats=options.repeats, calls=options.calls), flush=True)
     print(lines[-1])
 

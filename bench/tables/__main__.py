@@ -16,9 +16,8 @@ from pathlib import Path
 
 from bench.tables import environment
 from bench.tables.catalog import TABLES, Table
+from bench.tables.means import means
 from bench.tables.ours import run
-
-_YARDSTICK = "HistGradientBoosting"
 
 
 def compare(table: Table, python: Path, *, seeds: Sequence[int]) -> dict[str, object]:
@@ -40,26 +39,12 @@ def compare(table: Table, python: Path, *, seeds: Sequence[int]) -> dict[str, ob
         "what": f"{table.item}: {table.label}",
         "task": table.task,
         "rows": rows,
+        "columns": len(ours.columns),
+        "splits": len(seeds),
         "chose": table.chose,
         "error": {who: round(error, 5) for who, error in errors.items()},
         "ratio": {who: round(errors["ours"] / error, 4) for who, error in errors.items() if who != "ours"},
         "cpu_s": {who: round(statistics.mean(each["cpu"] for each in runs), 1) for who, runs in found.items()},
-    }
-
-
-def summary(lines: Sequence[dict], *, what: str) -> dict[str, object]:
-    """The means over tables."""
-    ratios = [line["ratio"][_YARDSTICK] for line in lines]
-    best = [line["error"]["ours"] / min(line["error"][who] for who in line["ratio"]) for line in lines]
-    return {
-        "what": what,
-        "tables": len(lines),
-        "ratio": round(statistics.mean(ratios), 4),
-        "median": round(statistics.median(ratios), 4),
-        "worst": max(ratios),
-        "better": round(sum(ratio < 1 for ratio in ratios) / len(ratios), 3),
-        "ratio_to_best_peer": round(statistics.mean(best), 4),
-        "peer": _YARDSTICK,
     }
 
 
@@ -81,7 +66,7 @@ def main() -> None:
     for chose, what in ((True, "tables that chose the defaults"), (False, "the other tables")):
         some = [line for line in lines if line["chose"] is chose]
         if some:
-            print(json.dumps(summary(some, what=what)))
+            print(json.dumps({"what": what, **means(some)}))
 
 
 if __name__ == "__main__":

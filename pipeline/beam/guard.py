@@ -27,7 +27,7 @@ _BeamJob = Callable[[], Any]
 _SUBMIT_SECONDS = 10
 _CANCEL_SECONDS = 20
 # After a signal the process has to end soon.
-_INTERRUPTED_SECONDS = 3
+_INTERRUPTED_SECONDS = 2
 # How long an error of killed workers takes to arrive, and between two attempts to interrupt a thread.
 _PAUSE_SECONDS = 5
 # After as many attempts, the thread is in code that never comes back to Python.

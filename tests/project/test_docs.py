@@ -24,6 +24,9 @@ MODULES = {
     "bench.pipeline": "bench.pipeline",
     "bench.scale": "bench.scale.__main__",
     "bench.serving": "bench.serving.__main__",
+    "bench.tables": "bench.tables.__main__",
+    "bench.tables.large": "bench.tables.large",
+    "bench.tables.page": None,
     "tests.conformance.models": None,
     "tests.project.config_reference": None,
 }

@@ -9,7 +9,7 @@ from pipeline.config.loading import ConfigError
 
 # By a part of TFX's message.
 _INSTEAD = {
-    "Only single Channel is supported": "Give each producer its own input, as components/lite/pusher.py does.",
+    "Only single Channel is supported": "Give each producer its own input.",
     "artifact_value_op": "A Cond may read properties of artifacts, but not their values; set a property.",
     "is an unsupported component output type": "Only int, str and bool outputs can be properties; return a text.",
     "must run under ParameterContext": "An exit handler takes no runtime parameters; use a constant.",

@@ -8,9 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "parts.md"
+PACKAGES = ("pipeline", "components", "trainer", "serving", "kubeflow", "bench")
 # A section per part: its name in the heading, and one block of commands.
 _BLOCK = r"$.*?^```sh[^\n]*\n(?P<commands>.*?)^```$"
 _SECTION = re.compile(rf"^## [^\n]*\(`(?P<name>\w+)`\){_BLOCK}", re.MULTILINE | re.DOTALL)
+_PATH = re.compile(r"\w[\w.-]*(?:/[\w.-]*\w)+")
+_MODULE = re.compile(r"python -m (\w[\w.]*\w)")
+_BENCHMARKS = re.compile(r"for name in ([\w ]+);")
 _LAST = re.compile(rf"^## After the last part{_BLOCK}", re.MULTILINE | re.DOTALL)
 
 
@@ -34,25 +38,22 @@ def take_out(names: Iterable[str], *, tree: Path) -> set[str]:
 
 
 def dangling(tree: Path, *, gone: set[str]) -> list[str]:
-    """Deleted paths that the Makefile and the files of continuous integration still name.
+    """Deleted files that what is left still names: the Makefile, continuous integration, and texts in the code.
 
-    Python's imports are not looked at: ruff and the tests do that.
+    Imports are not looked at: ruff and the tests do that.
     """
+    gone = gone | {path.removesuffix(".py") for path in gone}
     files = [tree / "Makefile", tree / ".ci" / "run", *sorted((tree / ".github").rglob("*.yml"))]
+    files += sorted(path for package in PACKAGES for path in (tree / package).rglob("*.py"))
     found = []
     for file in files:
         text = file.read_text()
-        named = (path for path in sorted(gone) if re.search(rf"(?<![\w/]){re.escape(path)}(?![\w-])", text))
-        modules = (path for path in sorted(gone) if f" -m {_module(path)} " in text.replace("\n", " "))
-        found += [f"{file.relative_to(tree)} names {path}" for path in (*named, *modules)]
-    benchmarks = re.search(r"for name in ([\w ]+);", (tree / "Makefile").read_text())
+        modules = {name.replace(".", "/") for name in _MODULE.findall(text) if file.suffix != ".py"}
+        found += [f"{file.relative_to(tree)} names {path}" for path in sorted({*_PATH.findall(text), *modules} & gone)]
+    benchmarks = _BENCHMARKS.search((tree / "Makefile").read_text())
     assert benchmarks is not None
     wanted = {f"bench/{name}" for name in benchmarks[1].split()}
-    return found + [f"make bench runs {name}" for name in sorted(wanted & {path.removesuffix(".py") for path in gone})]
-
-
-def _module(path: str) -> str:
-    return path.removesuffix(".py").removesuffix("/__main__").replace("/", ".")
+    return found + [f"make bench runs {path}" for path in sorted(wanted & gone)]
 
 
 def _paths(tree: Path) -> set[str]:

@@ -33,7 +33,7 @@ def strategy_of_one(pipeline: CompiledPipeline, config: Config) -> Iterator[Find
 
 
 def idle_accelerator(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
-    """The Trainer's own task only waits for the job that trains (components/training_operator/executor.py)."""
+    """The Trainer's own task only waits for the job that trains, on Vertex or as a TFJob."""
     del pipeline
     own = platform_of(config).tasks.get(TRAINER)
     if _training(config) and own and own.accelerator:

@@ -69,6 +69,8 @@ def test_a_job_server_that_is_killed_is_an_error(flink, slow):
     try:
         slow.wait(seconds=60)
         assert "UNAVAILABLE" in str(slow.error)
+        # What was uploaded for the job does not wait for the job server to come back.
+        assert flink.rest("jars")["files"] == []
     finally:
         # Nobody is left who would.
         requests.patch(f"{flink.master}/jobs/{slow.flink_id}?mode=cancel", timeout=10).raise_for_status()

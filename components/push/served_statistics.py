@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ml_metadata import MetadataStore
-from tfx.dsl.components.common.resolver import ResolverStrategy
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
 from components.gates.data.drift import profile
 
 _RUN_CONTEXT = "pipeline_run"
+_OUTPUT = metadata_store_pb2.Event.OUTPUT
 
 
 class ServedStatisticsStrategy(ResolverStrategy):
@@ -32,11 +34,30 @@ class ServedStatisticsStrategy(ResolverStrategy):
         """Choose the statistics; see the class."""
         pushes = sorted(input_dict["pushed_model"], key=lambda artifact: artifact.id, reverse=True)
         pushes = pushes[:1] if self._enabled else []
-        runs = [run for push in pushes for run in store.get_contexts_by_artifact(push.id) if run.type == _RUN_CONTEXT]
-        of_run = {found.id for run in runs for found in store.get_artifacts_by_context(run.id)}
+        of_run = {artifact for push in pushes for artifact in _made_with(store, push)}
         found = {
             key: [artifact for artifact in input_dict[key] if artifact.id in of_run and is_there(artifact.uri)]
             for key, is_there in (("statistics", fileio.isdir), ("profile", profile.is_kept))
         }
         newest = {key: sorted(several, key=lambda artifact: artifact.id)[-1:] for key, several in found.items()}
         return {**input_dict, **newest, "pushed_model": pushes}
+
+
+def _made_with(store: MetadataStore, push: Artifact) -> set[int]:
+    """The ids of what the nodes of the run that pushed have made, or taken from the cache.
+
+    Resolvers put out what other runs have made: in later runs the push itself, in this one the data that were served
+    before.
+    """
+    resolvers = {found.id for found in store.get_execution_types() if found.name == Resolver.get_class_type()}
+    pushers = [event.execution_id for event in store.get_events_by_artifact_ids([push.id]) if event.type == _OUTPUT]
+    runs = {
+        run.id
+        for execution in store.get_executions_by_id(pushers)
+        if execution.type_id not in resolvers
+        for run in store.get_contexts_by_execution(execution.id)
+        if run.type == _RUN_CONTEXT
+    }
+    nodes = [node for run in runs for node in store.get_executions_by_context(run) if node.type_id not in resolvers]
+    events = store.get_events_by_execution_ids([node.id for node in nodes]) if nodes else []
+    return {event.artifact_id for event in events if event.type == _OUTPUT}

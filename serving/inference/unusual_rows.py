@@ -93,13 +93,16 @@ def _without(records: Sequence[bytes], columns: Sequence[str]) -> Iterator[Unusu
 
 def _with_extremes(records: Sequence[bytes], columns: Sequence[str]) -> Iterator[UnusualRow]:
     """Rows with the extremes of a column's type in it; a column without a value in all records is left out."""
+    examples = [tf.train.Example.FromString(record) for record in records]
     for column in columns:
-        example = next(filter(lambda example: _kind(example, column), map(tf.train.Example.FromString, records)), None)
-        for value in _EXTREMES[_kind(example, column)] if example else ():
-            values = getattr(example.features.feature[column], _kind(example, column)).value
-            values[:] = [value] * len(values)
-            words = f"with {value!r:.40} as {column!r}"
-            yield UnusualRow(columns=(column,), words=words, record=example.SerializeToString())
+        for example in [each for each in examples if _kind(each, column)][:1]:
+            kind = _kind(example, column)
+            for value in _EXTREMES[kind]:
+                changed = tf.train.Example.FromString(example.SerializeToString())
+                values = getattr(changed.features.feature[column], kind).value
+                values[:] = [value] * len(values)
+                words = f"with {value!r:.40} as {column!r}"
+                yield UnusualRow(columns=(column,), words=words, record=changed.SerializeToString())
 
 
 def _kind(example: tf.train.Example, column: str) -> str:

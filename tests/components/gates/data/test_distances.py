@@ -28,12 +28,19 @@ def prices(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).choice(3.0 ** np.arange(11), 900)
 
 
+def spike(seed: int, rows: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return np.where(random.random(rows) < 0.3, 5.0, random.normal(5, 3, rows))
+
+
 @pytest.mark.parametrize(
     ("now", "before", "least", "most"),
     [
         (normal(1), normal(2), 0, 0.01),
         # Equal values fill several bins, and lie far from each other.
         (prices(1), prices(2), 0, 0.01),
+        # The values of one bin are all the same, and not evenly spread.
+        (spike(37, 300), spike(1000, 5000), 0, 0.02),
         (np.zeros(900), np.zeros(900), 0, 0),
         # One outlier is one row.
         (np.append(normal(1), 1e12), normal(2), 0, 0.01),

@@ -41,7 +41,7 @@ def test_a_clean_tree_has_nothing_left(tmp_path):
         (
             "trainer/loop.py",
             "RATE = 1",
-            "RATE = 1  # as in trainer/tuner.py.",
+            "RATE = 1  # trainer/tuner.py",
             "trainer/loop.py names trainer/tuner.py",
         ),
     ],

@@ -51,12 +51,17 @@ def pipeline(folder: Path, *words: str) -> dict[str, Cost]:
     ):
         for line in process.stdout or ():
             lines.append(line)
-            found = _NODE.match(line)
-            if found or len(lines) == 1:
-                costs[found[1] if found else START] = watch.lap()
+            if name := node_of(line) or (START if len(lines) == 1 else None):
+                costs[name] = watch.lap()
     if process.returncode:
         raise SystemExit(f"python -m pipeline {' '.join(words)}\n{''.join(lines)[-4000:]}")
     return costs
+
+
+def node_of(line: str) -> str | None:
+    """The node that a line of a run's output says has ended; None if it says something else."""
+    found = _NODE.match(line)
+    return found[1] if found else None
 
 
 class _Watch:

@@ -45,7 +45,7 @@ def _part(title: str, lines: Sequence[Mapping[str, Any]], *, chose: bool) -> Ite
     for line in some:
         item, _, label = line["what"].partition(": ")
         ratios = (f"{line['ratio'][peer]:.2f}" if peer in line["ratio"] else "" for peer in _PEERS)
-        cpu = (f"{line['cpu_s'][who]:.1f}" if "cpu_s" in line else "" for who in ("ours", YARDSTICK))
+        cpu = (f"{line['cpu_s'][who]:.1f}" if who in line["cpu_s"] else "" for who in ("ours", YARDSTICK))
         yield _row(f"`{item}`", label, line["task"], f"{line['rows']:,}", line["columns"], *ratios, *cpu)
     found = means(some)
     yield ""

@@ -12,6 +12,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 # Threads would make CPU seconds depend on the machine.
@@ -47,6 +48,9 @@ def train(folder: str, label: str, task: str, *columns: str) -> None:
     if task != "regression":
         classes = {value: place for place, value in enumerate(sorted(map(str, labels[0].unique())))}
         labels = [values.astype(str).map(classes) for values in labels]
+    # Imports are not in the time.
+    for package in ("sklearn.ensemble", "sklearn.linear_model", "lightgbm"):
+        import_module(package)
     found = {}
     for name, make in _PEERS.items():
         before = _cpu_seconds()

@@ -1,7 +1,12 @@
-import pytest
+import io
 
-from bench.tables import large, page
+import pytest
+from rich.console import Console
+
+from bench.tables import large, nodes, page
 from bench.tables.means import means
+from pipeline.running.console import NodeProgress
+from pipeline.running.events import NodeEnd
 
 
 def _line(item, *, ratio, lightgbm, chose=False, rows=1_000):
@@ -40,3 +45,23 @@ def test_the_large_table_is_the_same_each_time():
     assert table.equals(large.make(2_000))
     assert table.num_columns == 30
     assert 0.1 < table.column("left").to_pylist().count("yes") / 2_000 < 0.3
+
+
+def test_the_lines_of_nodes_that_ended_are_known_from_the_others():
+    output = io.StringIO()
+    progress = NodeProgress(Console(file=output, highlight=False))
+    progress.title("large: 11 nodes")
+    for node, state in (("ExampleGen", "cached"), ("Trainer", "done"), ("Evaluator", "not run"), ("Pusher", "refused")):
+        progress.start(node)
+        progress.note("12.3 s is long")
+        progress.end(NodeEnd(node=node, state=state, seconds=12.3, reason="not blessed"))
+    assert [name for line in output.getvalue().splitlines() if (name := nodes.node_of(line))] == [
+        "ExampleGen",
+        "Trainer",
+        "Pusher",
+    ]
+
+
+def test_a_command_that_fails_ends_the_benchmark_with_its_words(tmp_path):
+    with pytest.raises(SystemExit, match=r"(?s)run --config none\.yaml.*none\.yaml"):
+        nodes.pipeline(tmp_path, "run", "--config", "none.yaml")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -79,6 +80,12 @@ class Project:
     def served(self) -> str:
         """A digest over every name and byte below the serving folder."""
         return digest(self.serving_folder)
+
+    def history(self) -> list[dict]:
+        """The newest training's reports."""
+        files = self.folder.glob("runs/taxi/artifacts/Trainer/model_run/*/history.jsonl")
+        newest = max(files, key=lambda path: int(path.parent.name))
+        return [json.loads(line) for line in newest.read_text().splitlines()]
 
 
 def network_can_be_cut() -> bool:

@@ -1,11 +1,10 @@
-"""Whole pipelines whose training is interrupted, starts warm, is searched for, or learns something else.
+"""Whole pipelines whose training is interrupted, starts warm, or learns something else.
 
 The tests run in the order of this file.
 """
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import time
@@ -29,13 +28,6 @@ def stop_while_training(project: Project, number: signal.Signals, *words: str) -
     return process
 
 
-def history(project: Project) -> list[dict]:
-    """The newest training's reports."""
-    files = project.folder.glob("runs/taxi/artifacts/Trainer/model_run/*/history.jsonl")
-    newest = max(files, key=lambda path: int(path.parent.name))
-    return [json.loads(line) for line in newest.read_text().splitlines()]
-
-
 def test_a_preempted_training_saves_itself_and_the_next_run_continues_it(project, first):
     words = ("--set", "trainer.loop.epochs=200", "--to", "Trainer")
     before = project.served()
@@ -48,8 +40,8 @@ def test_a_preempted_training_saves_itself_and_the_next_run_continues_it(project
     outcome = project.run(*words)
     assert outcome.code == 0, outcome.err
     assert f"Trainer: resumes at step {int(step):,} of 15,800." in outcome.out
-    assert history(project)[-1]["step"] == 15_800
-    assert history(project)[0]["step"] > int(step)
+    assert project.history()[-1]["step"] == 15_800
+    assert project.history()[0]["step"] > int(step)
     assert project.served() == before
     assert not list(project.folder.glob("runs/taxi/checkpoints/*"))
 
@@ -79,28 +71,18 @@ def test_sigterm_before_the_training_can_be_resumed_as_well(project, first):
 def test_a_warm_start_begins_with_the_weights_that_were_pushed(project, first):
     cold = project.run("--set", "trainer.loop.seed=5", "--to", "Trainer")
     assert cold.code == 0, cold.err
-    cold_loss = history(project)[0]["loss"]
+    cold_loss = project.history()[0]["loss"]
     outcome = project.run("--set", "trainer.loop.seed=5", "--set", "trainer.loop.warm_start=true", "--to", "Trainer")
     assert outcome.code == 0, outcome.err
     assert outcome.nodes()["WarmStart"] == "✓"
     assert "variables come from the model pushed last" in outcome.out
-    assert history(project)[0]["loss"] < cold_loss / 2
+    assert project.history()[0]["loss"] < cold_loss / 2
 
 
 def test_what_was_trained_in_half_precision_is_served_in_float32(project, first):
     outcome = project.run("--set", "trainer.loop.precision=bfloat16", "--set", "trainer.loop.seed=6")
     assert outcome.code == 0, outcome.err
     assert outcome.nodes()["Pusher"] == "✓"
-
-
-def test_a_search_feeds_the_trainer(project, first):
-    rates = "trainer.tuner={trials: 2, algorithm: grid, space: {loop.optimizer.learning_rate: {choices: [0.01, 1e-7]}}}"
-    limits = "gates.evaluation.thresholds=[{metric: auc, min: 0.8}]"
-    outcome = project.run("--set", rates, "--set", limits, "--set", "trainer.loop.epochs=2")
-    assert outcome.code == 0, outcome.err
-    assert (outcome.nodes()["Tuner"], outcome.nodes()["Trainer"]) == ("✓", "✓")
-    assert "tuned       loop.optimizer.learning_rate=0.01" in outcome.out
-    assert max(report["learning_rate"] for report in history(project)) > 0.005
 
 
 def test_a_number_instead_of_a_class(project, first):

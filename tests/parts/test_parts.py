@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutate.__main__ import copy_tree
+from tests.parts.imports import unresolved
 from tests.parts.page import dangling, parts, take_out
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +23,7 @@ def without(tmp_path: Path, *names: str) -> Path:
     tree = copy_tree(tmp_path / "tree")
     (tree / ".venv").symlink_to(ROOT / ".venv")
     gone = take_out(names, tree=tree)
-    assert dangling(tree, gone=gone) == []
+    assert dangling(tree, gone=gone) + unresolved(tree) == []
     left = [path for name in names for path in tree.rglob("*.py") if f"# part: {name}\n" in path.read_text()]
     assert not left
     succeeds(tree, "make", "--dry-run", "run", "test", "lint", "docs", "bench", "lock")

@@ -80,7 +80,14 @@ def test_on_a_platform_an_execution_has_its_checkpoints_for_itself(transformed, 
     assert folder("run-1") == folder("run-2")
 
 
-@pytest.mark.parametrize("profile", [None, "vertex", "kubeflow"])
+@pytest.mark.parametrize(
+    "profile",
+    [
+        None,
+        "vertex",  # part: vertex
+        "kubeflow",  # part: kubeflow
+    ],
+)
 def test_the_pipeline_says_whose_the_checkpoints_are(profile):
     from pipeline.config.loading import load
     from pipeline.nodes.graph import Graph

@@ -1,0 +1,53 @@
+"""Imports of the project's own modules that do not resolve, found without importing anything.
+
+Modules that are not run without a part, such as most tests that import TensorFlow, are checked by this alone.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+PACKAGES = ("pipeline", "components", "trainer", "serving", "kubeflow", "bench", "tests")
+
+
+def unresolved(tree: Path) -> list[str]:
+    """Each import in the packages below ``tree`` whose module, or whose name in that module, is not there."""
+    files = sorted(path for package in PACKAGES for path in (tree / package).rglob("*.py"))
+    return [f"{file.relative_to(tree)} imports {name}" for file in files for name in _missing(file, tree)]
+
+
+def _missing(file: Path, tree: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if _ours(alias.name) and not _is_module(tree, alias.name))
+        if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module):
+            known = _names(tree, node.module)
+            for alias in node.names:
+                if alias.name not in known and not _is_module(tree, f"{node.module}.{alias.name}"):
+                    yield f"{node.module}.{alias.name}"
+
+
+def _ours(module: str) -> bool:
+    return module.partition(".")[0] in PACKAGES
+
+
+def _is_module(tree: Path, module: str) -> bool:
+    path = tree.joinpath(*module.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+@cache
+def _names(tree: Path, module: str) -> frozenset[str]:
+    """What a module defines, assigns or imports anywhere; none where there is no such module."""
+    path = tree.joinpath(*module.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    if not file.is_file():
+        return frozenset()
+    nodes = list(ast.walk(ast.parse(file.read_text())))
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    assigned = {node.id for node in nodes if isinstance(node, ast.Name)}
+    aliases = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    return frozenset({*defined, *assigned, *((alias.asname or alias.name) for alias in aliases)})

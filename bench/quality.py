@@ -86,7 +86,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         runs = Path(folder)
         exports = [train(runs, seed=seed) for seed in _SEEDS]
-        from pipeline.running.live_check import example_row
+        from pipeline.running.live.live_check import example_row
 
         records = read_split(runs, "eval")
         eval_rows = [example_row(record) for record in records]

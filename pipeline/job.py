@@ -15,13 +15,14 @@ from pipeline.config.config import Config
 from pipeline.config.gates.evaluation import Confidence
 from pipeline.config.loading import ConfigError
 from pipeline.running import console as terminal
-from pipeline.running import disk, garbage_collection, node_range, webhook
+from pipeline.running import garbage_collection, node_range, webhook
 from pipeline.running.events import NodeEnd, NodeFailed
+from pipeline.running.folder import disk
+from pipeline.running.folder.run_folder import RunFolderBusy, exclusive
+from pipeline.running.folder.scratch import temporary_files_in
 from pipeline.running.interrupts import Interrupts
-from pipeline.running.model_server import ModelServer
+from pipeline.running.live.model_server import ModelServer
 from pipeline.running.recovery import recovery
-from pipeline.running.run_folder import RunFolderBusy, exclusive
-from pipeline.running.scratch import temporary_files_in
 from serving.processes import warm_up
 from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
 
@@ -202,7 +203,7 @@ class LocalRun:
 
     def _query_and_report(self, server: ModelServer, *, run_id: str, start: float) -> None:
         from pipeline.report import page, results, summary
-        from pipeline.running import live_check
+        from pipeline.running.live import live_check
 
         config, progress = self.config, self.progress
         began = time.monotonic()

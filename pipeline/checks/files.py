@@ -18,7 +18,7 @@ from components.refusal import GateRefused
 from pipeline.checks.reading import reading_of
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.running import disk
+from pipeline.running.folder import disk
 
 
 def check_writable(config: Config) -> None:

@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from pipeline.config.config import Config
-from pipeline.running.run_folder import RunFolderBusy, exclusive
+from pipeline.running.folder.run_folder import RunFolderBusy, exclusive
 
 # Folders in the run folder that others read: model servers and devices.
 _SERVED = frozenset({"serving", "serving_lite", "deploy"})

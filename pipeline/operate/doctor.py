@@ -14,10 +14,10 @@ from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.environment import quiet_tensorflow
 from pipeline.running import console as terminal
-from pipeline.running import disk
+from pipeline.running.folder import disk
+from pipeline.running.folder.run_folder import RunFolderBusy, exclusive
 from pipeline.running.recovery import examination
 from pipeline.running.recovery.findings import Finding
-from pipeline.running.run_folder import RunFolderBusy, exclusive
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline

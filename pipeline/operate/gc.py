@@ -15,7 +15,7 @@ from pipeline.operate.collecting import Garbage, Plan, plan
 from pipeline.operate.records import printing, served
 from pipeline.operate.records.runs import Records, required
 from pipeline.running import metadata
-from pipeline.running.run_folder import RunFolderBusy, exclusive
+from pipeline.running.folder.run_folder import RunFolderBusy, exclusive
 
 _KEEP = 10
 # The next push removes such folders, and model servers ignore them.

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.config.config import Config
 from pipeline.report.results import Results
 from pipeline.report.run import ReportedRun, render
-from pipeline.running.live_check import Answer
+from pipeline.running.live.live_check import Answer
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 # Modules of `pipeline.report.sections`, in the order of the page.

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from pipeline.config.config import Config
 from pipeline.report.results import Results
-from pipeline.running.live_check import Answer, in_words
+from pipeline.running.live.live_check import Answer, in_words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from components.gates.reference_gate import compare
 from pipeline.config.config import Config
 from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
 from pipeline.report.results import Results, SliceMetrics
-from pipeline.running.live_check import Answer, in_words
+from pipeline.running.live.live_check import Answer, in_words
 from trainer.parameters import Task
 
 _LABEL_WIDTH = 12

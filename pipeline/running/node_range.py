@@ -50,7 +50,7 @@ def run_options(
     missing = metadata.first_not_done(store, run, earlier)
     if missing:
         raise ConfigError(f"--from {from_node}: the last run did not finish {missing}; start with --from {missing}.")
-    for (node, _), artifact in metadata.output_artifacts(store, run_id=run.name).items():
+    for (node, key), artifact in metadata.output_artifacts(store, run_id=run.name).items():
         if node in earlier and (words := damage(artifact)):
-            raise ConfigError(f"--from {from_node}: {artifact.uri} is damaged: {words}; start with --from {node}.")
+            raise ConfigError(f"--from {from_node}: {key} of {node} is damaged: {words}; start with --from {node}.")
     return RunOptions(from_nodes=[from_node], to_nodes=to_nodes, base_pipeline_run_id=run.name)

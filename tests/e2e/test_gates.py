@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from pipeline.running import metadata
-from pipeline.running.model_server import ModelServer
+from pipeline.running.live.model_server import ModelServer
 from serving.client import Client
 from serving.versions import version_folders
 from tests.e2e.project import Outcome, Project
@@ -227,7 +227,9 @@ def test_model_gate_refuses_a_model_worse_than_the_blessed_one(project, first):
 def test_what_looks_healthy_is_refused_by_its_predictions(project, first):
     """NaN about a few of the rows; then a change of units, which the new candidate has learnt."""
     before = project.served()
-    outcome = project.run("--set", "trainer.run_fn=tests.e2e.nan_for_some.run_fn", "--set", "trainer.loop.epochs=1")
+    outcome = project.run(
+        "--set", "trainer.run_fn=tests.e2e.faults.nan_for_some.run_fn", "--set", "trainer.loop.epochs=1"
+    )
     reason = "of 4,966 predictions are not finite, such as nan for the row with "
     assert_refused(project, outcome, node="Evaluator", reason=reason, before=before)
     outcome = project.run("--set", planted(project, "meters", _meters_instead_of_miles))
@@ -243,7 +245,7 @@ def _meters_instead_of_miles(rows: list[Row]) -> None:
 
 def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, first):
     before = project.served()
-    outcome = project.run("--set", "trainer.run_fn=tests.e2e.bad_export.run_fn")
+    outcome = project.run("--set", "trainer.run_fn=tests.e2e.faults.bad_export.run_fn")
     assert_refused(
         project, outcome, node="Pusher", reason="the export fails as TF Serving would load it", before=before
     )
@@ -252,7 +254,7 @@ def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, firs
 
 def test_infra_validator_finds_an_export_that_answers_nan_to_a_row_without_a_column(project, first):
     before = project.served()
-    outcome = project.run("--set", "trainer.run_fn=tests.e2e.missing_as_nan.run_fn")
+    outcome = project.run("--set", "trainer.run_fn=tests.e2e.faults.missing_as_nan.run_fn")
     assert_refused(
         project,
         outcome,

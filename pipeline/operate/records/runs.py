@@ -14,8 +14,8 @@ from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.running import metadata
 from pipeline.running.events import REASON_PROPERTY, REFUSED_PROPERTY
+from pipeline.running.folder.run_folder import is_locked
 from pipeline.running.recovery.executions import KILLED
-from pipeline.running.run_folder import is_locked
 
 State = Literal["done", "from cache", "refused", "failed", "killed", "running", "cancelled", "unknown"]
 Result = Literal["pushed", "pushed before", "refused", "failed", "killed", "running", "not pushed"]

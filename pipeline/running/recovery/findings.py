@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.running import scratch
+from pipeline.running.folder import scratch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,8 +23,8 @@ from tfx.utils import path_utils
 from components.gates.judged import model_digest
 from components.push import pusher
 from pipeline.config.config import Config
-from pipeline.running import scratch
 from pipeline.running.events import REASON_PROPERTY
+from pipeline.running.folder import scratch
 from pipeline.running.recovery import database
 from pipeline.running.recovery.executions import unfinished_files
 from serving.versions import version_folders

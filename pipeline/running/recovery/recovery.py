@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from components.storage.shared_folders import LOCK, STAGE_PREFIX
 from pipeline.config.config import Config
-from pipeline.running import scratch
+from pipeline.running.folder import scratch
+from pipeline.running.folder.run_folder import is_locked
 from pipeline.running.recovery import database, executions, serving_folder
 from pipeline.running.recovery.findings import Finding
-from pipeline.running.run_folder import is_locked
 
 logger = logging.getLogger(__name__)
 

@@ -283,7 +283,7 @@ def test_features_without_a_column_need_a_function_of_their_own(taxi_config, tmp
 
     with pytest.raises(ConfigError, match=r"^features: names no column"):
         check_with()
-    check_with("trainer.preprocessing_fn=tests.e2e.missing_as_nan.preprocessing_fn")
+    check_with("trainer.preprocessing_fn=tests.e2e.faults.missing_as_nan.preprocessing_fn")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.running.run_folder import exclusive
+from pipeline.running.folder.run_folder import exclusive
 
 pytestmark = pytest.mark.slow
 

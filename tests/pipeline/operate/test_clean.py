@@ -1,5 +1,5 @@
 from pipeline.cli import main
-from pipeline.running.run_folder import exclusive
+from pipeline.running.folder.run_folder import exclusive
 
 
 def test_clean_keeps_what_is_served_unless_told_otherwise(tmp_path, capsys):

@@ -19,7 +19,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from pipeline.running.model_server import ModelServer
+from pipeline.running.live.model_server import ModelServer
 from serving.client import Client, ServingError
 from serving.client.messages import descriptors
 from serving.client.messages.protos import DESCRIPTOR_SET

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.running.run_folder import RunFolderBusy, exclusive, is_locked
+from pipeline.running.folder.run_folder import RunFolderBusy, exclusive, is_locked
 
 
 def _hold(folder: Path, held, release) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config.config import Config
-from pipeline.running.model_server import ServerNotReady
+from pipeline.running.live.model_server import ServerNotReady
 from serving.client import Client, ServingError
 from trainer.models.heads import PREDICTION, PROBABILITY, head_of
 from trainer.parameters import Label

@@ -1,0 +1,1 @@
+"""The run folder: its lock, its temporary files, and what a full disk says."""

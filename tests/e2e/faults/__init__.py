@@ -1,0 +1,1 @@
+"""User modules with the faults that gates are there for."""

@@ -78,7 +78,10 @@ def plan(config: Config, records: Records, served: Sequence[Served], *, keep: in
     runs = _kept_runs(records, keep=keep, versions={one.version for one in stay})
     every = records.store.get_artifacts()
     artifacts = {one.id: one for one in every if one.state == _LIVE}
-    kept = _with_ancestors(records, {id_ for run in runs for id_ in _artifacts_of(records, run)})
+    pushed = [one for one in _live(records, "PushedModel") if pushed_version(one) in {each.version for each in stay}]
+    # No run made a copy of what is served (`pipeline.running.served_model`).
+    wanted = {one.custom_properties["model_id"].int_value for one in pushed} & artifacts.keys()
+    kept = _with_ancestors(records, wanted | {id_ for run in runs for id_ in _artifacts_of(records, run)})
     root = config.run_folder / "artifacts"
     gone = [one for id_, one in sorted(artifacts.items()) if id_ not in kept and Path(one.uri).is_relative_to(root)]
     left = _leftovers(root, records, every)

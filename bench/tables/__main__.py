@@ -23,12 +23,14 @@ from bench.tables.ours import run
 def compare(table: Table, python: Path, *, seeds: Sequence[int]) -> dict[str, object]:
     """The errors and CPU seconds of a table, in the mean over splits."""
     found: dict[str, list[dict[str, float]]] = {}
+    rows = columns = 0
     for seed in seeds:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             environment.peers(python, "write", table.package, table.item, table.label, str(seed), str(folder))
             ours = run(table, folder)
             peers = environment.peers(python, "train", str(folder), table.label, table.task, *ours.columns)
+            columns = len(ours.columns)
             rows = sum(1 for _ in (folder / "train.csv").open()) - 1
         everyone = {"ours": {"error": ours.error, "cpu": ours.cpu}, **json.loads(peers)}
         for who, each in everyone.items():
@@ -39,7 +41,7 @@ def compare(table: Table, python: Path, *, seeds: Sequence[int]) -> dict[str, ob
         "what": f"{table.item}: {table.label}",
         "task": table.task,
         "rows": rows,
-        "columns": len(ours.columns),
+        "columns": columns,
         "splits": len(seeds),
         "chose": table.chose,
         "error": {who: round(error, 5) for who, error in errors.items()},

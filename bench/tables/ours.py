@@ -62,6 +62,8 @@ def run(table: Table, folder: Path) -> Outcome:
     nodes = pipeline(folder, *words, "--to", "Trainer")
     seconds = time.perf_counter() - start
     features = load(config=config, profile="local").features
+    if features is None:
+        raise SystemExit(f"{config}: init wrote no features.")
     return Outcome(
         error=_error(folder / "runs" / "table" / "artifacts", table),
         cpu=nodes["Trainer"].cpu,

@@ -89,11 +89,6 @@ def test_dictionaries_are_read_as_what_they_stand_for():
     assert [values(example)["kind"] for example in table_to_examples(table)] == [[b"card"], [], [b"card"]]
 
 
-def test_a_number_beyond_64_bits_names_the_column():
-    with pytest.raises(UnsupportedColumn, match="column 'n' has a value that a tf.Example cannot hold: .*not in range"):
-        table_to_examples(pa.table({"n": pa.array([2**63], pa.uint64())}))
-
-
 @pytest.mark.parametrize(
     "kind", [pa.large_string(), pa.large_binary(), pa.binary(1), pa.string_view(), pa.binary_view()]
 )

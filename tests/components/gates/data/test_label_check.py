@@ -199,7 +199,7 @@ def column_statistics(folder, rows: list[list[float]]) -> str:
 
 def test_nan_among_the_values_is_named(tmp_path):
     uri = column_statistics(tmp_path, [[1.0], [float("nan")], [2.0]])
-    [(text, names)] = label_anomalies(uri, "", splits=["train"], label=NUMBER)
+    [(text, names)] = label_anomalies(uri, splits=["train"], label=NUMBER, labels=LabelRows(split_records(""), NUMBER))
     assert "train/y: the label has NaN or infinite values" in text
     assert "y:LABEL_NOT_FINITE" in names
     [(text, _)] = weight_anomalies(uri, splits=["train"], column="y")
@@ -208,7 +208,7 @@ def test_nan_among_the_values_is_named(tmp_path):
 
 def test_a_row_has_one_label(tmp_path):
     uri = column_statistics(tmp_path, [[1.0], [0.0, 1.0]])
-    [(text, _)] = label_anomalies(uri, "", splits=["train"], label=LABEL)
+    [(text, _)] = label_anomalies(uri, splits=["train"], label=LABEL, labels=LabelRows(split_records(""), LABEL))
     assert text == "train/y: the label has up to 2 values in a row; a row has one label (LABEL_NOT_SINGLE)"
 
 

@@ -6,7 +6,7 @@ import pytest
 from tfx.components.evaluator import constants
 from tfx.types import standard_artifacts
 
-from components.gates import infra_blessing
+from components.gates import infra_blessing, judged
 from components.push.champion_folder import VERSION_PROPERTY, Champion
 from components.push.pusher import MODEL_ID_PROPERTY, Pusher
 from components.refusal import GateRefused
@@ -40,11 +40,14 @@ def run_pusher(
     model_blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
     infra = artifact(standard_artifacts.InfraBlessing, folder.parent / f"{folder.name}-infra")
     infra_blessing.write(infra, model_id=1, reason=reason)
+    model = artifact(standard_artifacts.Model, folder)
+    for blessing in (model_blessing, infra):
+        judged.record(blessing, model=model)
     (Path(infra.uri) / WARMUP_FILE).parent.mkdir(exist_ok=True)
     (Path(infra.uri) / WARMUP_FILE).write_bytes(b"requests")
     pushed = standard_artifacts.PushedModel()
     Pusher.test_call(
-        model=on_a_platform(artifact(standard_artifacts.Model, folder)),
+        model=on_a_platform(model),
         model_blessing=on_a_platform(model_blessing),
         infra_blessing=on_a_platform(infra),
         pushed_model=pushed,

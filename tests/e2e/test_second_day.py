@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from components.push.pusher import digest
 from serving.versions import version_folders
 from tests.e2e.project import Outcome, Project
+from tests.shared.folder_digest import digest
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

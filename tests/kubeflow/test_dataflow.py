@@ -24,7 +24,7 @@ from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.types import standard_artifacts
 
 from pipeline.config.loading import load
-from pipeline.running.runner import _one_line
+from pipeline.running.reasons import reason_of
 from tests.kubeflow.fakes.http_service import Refusal, Service, running
 from tests.shared import buckets
 
@@ -153,7 +153,7 @@ def test_a_refusal_is_one_line_with_google_s_words(taxi_config, service, bucket,
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     with pytest.raises(Exception, match=message) as raised:
         run_statistics(service, tmp_path, *in_bucket(arguments(taxi_config)))
-    line = _one_line(raised.value)
+    line = reason_of(raised.value)
     assert message in line
     assert "\n" not in line
 
@@ -162,7 +162,7 @@ def test_a_bucket_that_nobody_may_write_is_named(taxi_config, service, bucket, t
     bucket.fault = 403
     with pytest.raises(OSError, match="write access") as raised:
         run_statistics(service, tmp_path, *in_bucket(arguments(taxi_config)))
-    assert f"gs://{buckets.BUCKET}/dataflow" in _one_line(raised.value)
+    assert f"gs://{buckets.BUCKET}/dataflow" in reason_of(raised.value)
     assert service.jobs == []
 
 

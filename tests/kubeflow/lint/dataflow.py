@@ -23,10 +23,15 @@ FAULTS = (
         overrides=with_option("worker_image: 'acme/tfx:1'"),
     ),
     Fault("buckets.names", "beam.temp_location", "'Acme' must have", overrides=(DATAFLOW % "gs://Acme/beam",)),
+    Fault(
+        "dataflow.options",
+        "beam.region",
+        "is a zone; name its region, europe-west4",
+        overrides=(DATAFLOW % "gs://acme-models/beam", "beam.region=europe-west4-a"),
+    ),
     *(
         Fault("dataflow.options", f"beam.{option.partition(':')[0]}", said, overrides=with_option(option))
         for option, said in (
-            ("region: europe-west4-a", "is a zone; name its region, europe-west4"),
             ("service_account: me@acme.io", "'me@acme.io' is not the address of a service account"),
             ("machine_type: n1_standard_4", "'n1_standard_4' is not the name of a machine type"),
             ("subnetwork: default", "default does not have the form regions/REGION/subnetworks/NAME"),

@@ -293,7 +293,6 @@ def test_features_without_a_column_need_a_function_of_their_own(taxi_config, tmp
             "features:\n  fare: number\n  fare: category\n",
             r"c\.yaml:3: is not valid YAML \(the key 'fare' stands twice\)",
         ),
-        ("deep: " + "[" * 1000 + "]" * 1000, r"c\.yaml: is not valid YAML \(the values are nested too deeply\)"),
     ],
 )
 def test_yaml_that_would_be_misread_is_refused(tmp_path, text, message):

@@ -233,8 +233,9 @@ def test_what_looks_healthy_is_refused_by_its_predictions(project, first):
     )
     reason = "of 4,966 predictions are not finite, such as nan for the row with "
     assert_refused(project, outcome, node="Evaluator", reason=reason, before=before)
-    warns = ("--set", "gates.data.drift.numbers.action=warn")
-    outcome = project.run("--set", planted(project, "meters", _meters_instead_of_miles), *warns)
+    # Clipped and binned numbers are robust: the served model's accuracy falls by 0.07, its AUC hardly.
+    limits = ("--set", "gates.data.drift.numbers.action=warn", "--set", "gates.evaluation.served_max_drop=0.05")
+    outcome = project.run("--set", planted(project, "meters", _meters_instead_of_miles), *limits)
     reason = "of the served model is 0."
     assert_refused(project, outcome, node="ModelGate", reason=reason, before=before)
     assert "(gates.evaluation.served_max_drop)" in outcome.err

@@ -200,7 +200,7 @@ class Evaluator(BaseBeamComponent):
 
 
 def _require_finite(found: AllPredictions) -> None:
-    """Refuse what has no metrics, whoever blesses it: no limit can judge it."""
+    """Refuse predictions that are not finite, even with an override: they have no metrics to compare with a limit."""
     wrong = found.candidate.not_finite
     if wrong.rows:
         raise GateRefused(

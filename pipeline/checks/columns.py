@@ -92,7 +92,7 @@ def schema_features(path: Path) -> dict[str, str]:
 
 
 def _check_features(path: Path, schema: schema_pb2.Schema) -> None:
-    """What TFDV takes without a word, and then judges by something else than was meant."""
+    """What TFDV silently accepts, and then validates against something other than intended."""
     domains = [*schema.string_domain, *schema.int_domain, *schema.float_domain]
     for key, several in (("feature", schema.feature), ("string_domain", schema.string_domain)):
         names = [each.name for each in several]

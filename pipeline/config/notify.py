@@ -1,4 +1,4 @@
-"""Who is told when a gate refuses."""
+"""Whom to notify when a gate refuses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _webhook(url: str) -> str:
 
 
 class Notify(Strict):
-    """Who is told when a gate refuses.
+    """Whom to notify when a gate refuses.
 
     Attributes:
         webhook: gets a small JSON with POST when a gate refuses in a run on this machine; ``${NAME}`` is put in from

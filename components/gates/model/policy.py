@@ -1,4 +1,4 @@
-"""What ModelGate is told about predictions and the served model, and what it finds."""
+"""The limits of ModelGate on predictions and on the served model, and its findings."""
 
 from __future__ import annotations
 

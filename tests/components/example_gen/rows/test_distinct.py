@@ -1,4 +1,4 @@
-"""Different rows are counted in constant memory, whoever counts which."""
+"""Distinct rows are counted in constant memory, however they are spread over counters."""
 
 import pytest
 

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM that are not lost.
 
 The exception that a signal's handler raises can get lost: TensorFlow swallows it in a destructor, Beam and an import of
-C code turn it into another one. `Interrupts` remembers the signal, and ends as the signal asked, whatever happened to its
+C code turn it into another one. `Interrupts` remembers the signal, and ends as it asked, whatever happened to the
 exception. Imports only what is light: a signal during the imports must find the handler in place.
 """
 

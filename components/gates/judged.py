@@ -41,7 +41,9 @@ def judged_digest(*, model_blessing: Artifact, infra_blessing: Artifact) -> str:
     )
     for name, found in (("Evaluator", evaluated), ("InfraValidator", validated)):
         if not found:
-            raise GateRefused(f"the verdict of the {name} does not say which bytes it is about; run it again uncached")
+            raise GateRefused(
+                f"the verdict of the {name} does not say which bytes it is about; run again with --set cache=false"
+            )
     if evaluated != validated:
         raise GateRefused("the export changed between Evaluator and InfraValidator; train the model again")
     return evaluated

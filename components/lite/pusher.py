@@ -11,6 +11,7 @@ from tfx.types import standard_artifacts
 from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
 from components.lite.export import DESCRIPTION, description, model_file
 from components.push.pusher import destination, push
+from components.pushed_model import VERSION_PROPERTY
 
 
 @component
@@ -41,7 +42,7 @@ def LitePusher(  # noqa: N802 (TFX names components as classes)
     Raises:
         BucketFailed: the bucket cannot be used.
     """
-    saved_model_version = pushed_model.get_string_custom_property("pushed_version")
+    saved_model_version = pushed_model.get_string_custom_property(VERSION_PROPERTY)
     lite_models = [artifact for artifact in (float32, float16, dynamic_range, int8) if artifact is not None]
     with tempfile.TemporaryDirectory() as private:
         # A child: the copy keeps its mode, and only this user may read a temporary folder itself.
@@ -51,7 +52,7 @@ def LitePusher(  # noqa: N802 (TFX names components as classes)
     pushed_lite.set_int_custom_property("pushed", 1)
     pushed_lite.set_int_custom_property("newly_pushed", int(new))
     pushed_lite.set_string_custom_property("pushed_destination", destination(base_directory, version))
-    pushed_lite.set_string_custom_property("pushed_version", str(version))
+    pushed_lite.set_string_custom_property(VERSION_PROPERTY, str(version))
 
 
 def collect(uris: list[str], *, saved_model_version: str, folder: Path) -> None:

@@ -14,7 +14,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
 from components.notices import notices
-from components.push.pusher import MODEL_ID_PROPERTY
+from components.pushed_model import MODEL_ID_PROPERTY
 
 
 class LatestPushedModelStrategy(ResolverStrategy):

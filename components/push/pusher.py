@@ -25,6 +25,7 @@ from components.gates.judged import judged_digest, model_digest
 from components.push import bucket_push
 from components.push.bucket_push import CHANGED
 from components.push.champion_store import keep
+from components.pushed_model import DIGEST_PROPERTY, MODEL_ID_PROPERTY, VERSION_PROPERTY
 from components.refusal import GateRefused
 from components.storage.buckets import SCHEME, BucketFolder
 from components.storage.files import files_below
@@ -34,10 +35,6 @@ from serving.versions import version_folders
 
 # TF Serving opens it first and does not take a folder without it for a model.
 SAVED_MODEL = "saved_model.pb"
-# Properties of a PushedModel artifact: the id of the model, the version, and the digest of what was pushed.
-MODEL_ID_PROPERTY = "model_id"
-VERSION_PROPERTY = "pushed_version"
-DIGEST_PROPERTY = "model_digest"
 
 
 @component

@@ -8,7 +8,7 @@ from tfx.dsl.io import fileio
 from tfx.types import Artifact
 
 from components.push.made_beside import made_beside
-from components.push.pusher import MODEL_ID_PROPERTY
+from components.pushed_model import MODEL_ID_PROPERTY
 
 
 class ServedEvaluationStrategy(ResolverStrategy):

@@ -9,6 +9,7 @@ from typing import Literal
 
 from ml_metadata.proto import metadata_store_pb2
 
+from components.pushed_model import MODEL_ID_PROPERTY
 from pipeline.config.config import Config
 from pipeline.operate.records.runs import Records, pushed_version
 from pipeline.operate.records.served import Served
@@ -80,7 +81,7 @@ def plan(config: Config, records: Records, served: Sequence[Served], *, keep: in
     artifacts = {one.id: one for one in every if one.state == _LIVE}
     pushed = [one for one in _live(records, "PushedModel") if pushed_version(one) in {each.version for each in stay}]
     # No run made a copy of what is served (`pipeline.running.served_model`).
-    wanted = {one.custom_properties["model_id"].int_value for one in pushed} & artifacts.keys()
+    wanted = {one.custom_properties[MODEL_ID_PROPERTY].int_value for one in pushed} & artifacts.keys()
     kept = _with_ancestors(records, wanted | {id_ for run in runs for id_ in _artifacts_of(records, run)})
     root = config.run_folder / "artifacts"
     gone = [one for id_, one in sorted(artifacts.items()) if id_ not in kept and Path(one.uri).is_relative_to(root)]
@@ -112,7 +113,7 @@ def _kept_runs(records: Records, *, keep: int, versions: Collection[int]) -> lis
         # Of a version its first push; and the last of all, which is the next run's baseline.
         stays = (version in versions and version not in seen) or push is pushes[-1]
         seen |= {version} if version is not None else set()
-        model = push.custom_properties["model_id"].int_value
+        model = push.custom_properties[MODEL_ID_PROPERTY].int_value
         pushed[model] = pushed.get(model, False) or version in versions or push is pushes[-1]
         if stays:
             found |= _maker(records, push)

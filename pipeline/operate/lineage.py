@@ -13,6 +13,7 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2
 
 from components.messages import one_line
+from components.pushed_model import MODEL_ID_PROPERTY
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.operate.records import figures, printing, served
@@ -160,7 +161,7 @@ def _baseline(
     model = blessing.custom_properties["baseline_model_id"].int_value if blessing else 0
     if not model:
         return None
-    versions = [one for one, push in pushed.items() if push.custom_properties["model_id"].int_value == model]
+    versions = [one for one, push in pushed.items() if push.custom_properties[MODEL_ID_PROPERTY].int_value == model]
     paths = [artifact.uri for artifact in records.store.get_artifacts_by_id([model])]
     return {"version": max(versions, default=None), "model": next(iter(paths), None)}
 

@@ -14,6 +14,7 @@ from components.gates.data.data_gate import find_anomalies
 from components.gates.data.findings import read_notices
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
 from components.gates.model.intervals import Intervals, intervals_by_slice
+from components.pushed_model import VERSION_PROPERTY
 from components.reference.component import load as load_reference
 from pipeline.report.hyperparameters import tuned  # part: tuner
 from pipeline.running import metadata
@@ -90,7 +91,7 @@ def read(metadata_file: Path, *, run_id: str, level: float) -> Results:
         baseline=metrics_by_slice(evaluation, BASELINE),
         intervals=intervals_by_slice(evaluation, level=level),
         changes=intervals_by_slice(evaluation, level=level, of_change=True),
-        version=int(pushed.custom_properties["pushed_version"].string_value),
+        version=int(pushed.custom_properties[VERSION_PROPERTY].string_value),
         newly_pushed=bool(pushed.custom_properties["newly_pushed"].int_value),
         model_uri=outputs["Trainer", "model"].uri,
         model_run_uri=outputs["Trainer", "model_run"].uri,

@@ -19,7 +19,8 @@ from tfx.utils import path_utils
 
 from components.gates.judged import model_digest
 from components.notices import notices
-from components.push.pusher import DIGEST_PROPERTY, MODEL_ID_PROPERTY, SAVED_MODEL, VERSION_PROPERTY
+from components.push.pusher import SAVED_MODEL
+from components.pushed_model import DIGEST_PROPERTY, MODEL_ID_PROPERTY, VERSION_PROPERTY
 from pipeline.config.config import Config
 from pipeline.running import artifact_files
 from pipeline.running.events import NodeFailed

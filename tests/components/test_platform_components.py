@@ -8,7 +8,8 @@ from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing, judged
 from components.push.champion_folder import VERSION_PROPERTY, Champion
-from components.push.pusher import MODEL_ID_PROPERTY, Pusher
+from components.push.pusher import Pusher
+from components.pushed_model import MODEL_ID_PROPERTY
 from components.refusal import GateRefused
 from components.storage.files import files_below
 from serving.inference.warmup import WARMUP_FILE

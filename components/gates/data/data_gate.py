@@ -27,6 +27,7 @@ from components.gates.data.label_rows import LabelRows, split_records
 from components.gates.data.type_check import type_findings
 from components.gates.data.weight_check import weight_anomalies
 from components.notices import notices as notices_logger
+from components.pushed_model import VERSION_PROPERTY
 from components.refusal import GateRefused
 from trainer.features.columns import Features
 from trainer.labels.config import Label
@@ -187,7 +188,7 @@ def _span_before(previous_span: str, label: Label, *, read_label: bool) -> Earli
 
 def _lost(served_model: standard_artifacts.PushedModel | None, statistics: str | None) -> Iterator[Finding]:
     if served_model and not statistics:
-        version = served_model.get_string_custom_property("pushed_version")
+        version = served_model.get_string_custom_property(VERSION_PROPERTY)
         yield notice(f"the statistics of the data of the served model, version {version}, are gone: no drift is seen")
 
 

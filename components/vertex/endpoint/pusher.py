@@ -8,6 +8,7 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 
 from components.annotations import InputArtifact, OutputArtifact, Parameter
+from components.pushed_model import VERSION_PROPERTY
 from components.refusal import GateRefused
 from components.vertex.endpoint.options import Endpoint
 
@@ -46,7 +47,7 @@ def EndpointPusher(  # noqa: N802 (TFX names components as classes)
     deployment = deploy(
         Pushed(
             destination=pushed_model.get_string_custom_property("pushed_destination"),
-            version=pushed_model.get_string_custom_property("pushed_version"),
+            version=pushed_model.get_string_custom_property(VERSION_PROPERTY),
             model_name=model_name,
         ),
         Endpoint.model_validate_json(options),

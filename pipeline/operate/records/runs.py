@@ -10,6 +10,7 @@ from typing import Literal
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
+from components.pushed_model import VERSION_PROPERTY
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.running import metadata
@@ -231,7 +232,7 @@ def required(config: Config) -> Records:
 
 def pushed_version(push: metadata_store_pb2.Artifact) -> int | None:
     """The version that a push made, or that held the same model already; None if it names none."""
-    text = push.custom_properties["pushed_version"].string_value
+    text = push.custom_properties[VERSION_PROPERTY].string_value
     return int(text) if text.isascii() and text.isdigit() else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components.pushed_model import MODEL_ID_PROPERTY, VERSION_PROPERTY
 from components.storage.files import files_below, hashes
 from pipeline.config.config import Config
 from pipeline.running import metadata
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
 _PUSHED_TYPE, _MODEL_TYPE = "PushedModel", "Model"
-# Properties of a PushedModel artifact that the Pusher sets.
-_VERSION, _MODEL_ID = "pushed_version", "model_id"
 # TFX's folder of the export in a model, and TensorFlow's of the warm-up requests in the export.
 _EXPORT, _ADDED = "Format-Serving", "assets.extra/"
 
@@ -86,8 +85,8 @@ def _pushed(metadata_file: Path) -> dict[int, Path]:
     models = {model.id: Path(model.uri) for model in store.get_artifacts_by_type(_MODEL_TYPE)}
     found = {}
     for push in store.get_artifacts_by_type(_PUSHED_TYPE):
-        version = push.custom_properties[_VERSION].string_value
-        model = models.get(push.custom_properties[_MODEL_ID].int_value)
+        version = push.custom_properties[VERSION_PROPERTY].string_value
+        model = models.get(push.custom_properties[MODEL_ID_PROPERTY].int_value)
         if version.isdigit() and model is not None:
             found[int(version)] = model
     return found

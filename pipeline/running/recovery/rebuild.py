@@ -20,6 +20,7 @@ from tfx.proto.orchestration import pipeline_pb2
 from tfx.types import Artifact, artifact_utils
 from tfx.utils import path_utils
 
+from components import pushed_model
 from components.gates.judged import model_digest
 from components.push import pusher
 from pipeline.config.config import Config
@@ -153,11 +154,11 @@ class _Run:
         outputs = self._outputs(_PUSHER, number)
         [pushed] = outputs[_PUSHED]
         pushed.set_int_custom_property("pushed", 1)
-        pushed.set_int_custom_property(pusher.MODEL_ID_PROPERTY, model.id)
+        pushed.set_int_custom_property(pushed_model.MODEL_ID_PROPERTY, model.id)
         pushed.set_int_custom_property("newly_pushed", 1)
         pushed.set_string_custom_property("pushed_destination", pusher.destination(str(serving), version))
-        pushed.set_string_custom_property(pusher.VERSION_PROPERTY, str(version))
-        pushed.set_string_custom_property(pusher.DIGEST_PROPERTY, model_digest(serving / str(version)))
+        pushed.set_string_custom_property(pushed_model.VERSION_PROPERTY, str(version))
+        pushed.set_string_custom_property(pushed_model.DIGEST_PROPERTY, model_digest(serving / str(version)))
         self._record(_PUSHER, outputs)
 
     def _outputs(self, node: str, number: int) -> _Artifacts:

@@ -2,7 +2,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.push.champion import LatestPushedModelStrategy
-from components.push.pusher import MODEL_ID_PROPERTY
+from components.pushed_model import MODEL_ID_PROPERTY
 
 pytestmark = pytest.mark.tensorflow
 

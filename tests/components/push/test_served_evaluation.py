@@ -5,8 +5,8 @@ from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 from tfx.types import standard_artifacts
 
-from components.push.pusher import MODEL_ID_PROPERTY
 from components.push.served_evaluation import ServedEvaluationStrategy
+from components.pushed_model import MODEL_ID_PROPERTY
 
 pytestmark = pytest.mark.tensorflow
 

@@ -14,8 +14,8 @@ from tfx.types.standard_artifacts import Model, PushedModel
 
 from components.gates.judged import model_digest
 from components.push.champion import LatestPushedModelStrategy
-from components.push.pusher import DIGEST_PROPERTY, MODEL_ID_PROPERTY, VERSION_PROPERTY
 from components.push.pusher import push as push_files
+from components.pushed_model import DIGEST_PROPERTY, MODEL_ID_PROPERTY, VERSION_PROPERTY
 from pipeline.config import loading
 from pipeline.running import served_model
 from pipeline.running.events import NodeFailed

@@ -124,7 +124,9 @@ def _push(results: Results) -> str:
 
 
 def _answer(answer: Answer, config: Config) -> str:
-    names = [*config.gates.evaluation.slice_columns(), *(config.features.names() if config.features else ())]
+    names = list(
+        dict.fromkeys([*config.gates.evaluation.slice_columns(), *(config.features.names() if config.features else ())])
+    )
     row = ", ".join(f"{name} {in_words(answer.row[name])}" for name in names[:_SHOWN_COLUMNS] if name in answer.row)
     said = "  ".join(f"{what} {value}" for what, value in answer.said.items())
     return f"{said}  truth {answer.truth}" + (f"  ({row})" if row else "")

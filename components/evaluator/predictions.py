@@ -14,7 +14,7 @@ from tensorflow_model_analysis.proto import config_pb2
 
 from components.evaluator.row_in_words import numbers_in_words, row_in_words
 from components.evaluator.rows import by_model, is_finite, matrix, predictions_of
-from components.gates.model.predictions import AllPredictions, Distance, Fault, Predictions
+from components.gates.model.predictions import AllPredictions, BadPredictions, PredictionDistance, Predictions
 
 # In the evaluation that is handed to TFMA's writers.
 KEY = "predictions"
@@ -87,15 +87,15 @@ def _summary(values: np.ndarray, extracts: Mapping[str, Any]) -> Predictions:
     )
 
 
-def _distance(predictions: Mapping[str, np.ndarray]) -> Distance:
+def _distance(predictions: Mapping[str, np.ndarray]) -> PredictionDistance:
     baseline = predictions.get(tfma.BASELINE_KEY)
     candidate = predictions.get(tfma.CANDIDATE_KEY)
     if baseline is None or candidate is None or baseline.shape != candidate.shape:
-        return Distance()
+        return PredictionDistance()
     both = is_finite(baseline) & is_finite(candidate)
     baseline, candidate = baseline[both], candidate[both]
     share = 1.0 if baseline.shape[1] == 1 else 0.5
-    return Distance(
+    return PredictionDistance(
         rows=len(baseline),
         total=share * float(np.abs(baseline - candidate).sum()),
         values=float(baseline.sum()),
@@ -103,11 +103,11 @@ def _distance(predictions: Mapping[str, np.ndarray]) -> Distance:
     )
 
 
-def _fault(wrong: np.ndarray, values: np.ndarray, extracts: Mapping[str, Any]) -> Fault:
+def _fault(wrong: np.ndarray, values: np.ndarray, extracts: Mapping[str, Any]) -> BadPredictions:
     if not wrong.any():
-        return Fault()
+        return BadPredictions()
     records = extracts[constants.INPUT_KEY]
     record, first = min((bytes(records[index]), index) for index in np.flatnonzero(wrong).tolist())
     columns = extracts.get(constants.FEATURES_KEY) or {}
     example = f"{numbers_in_words(values[first])} for the row with {row_in_words(record, columns)}"
-    return Fault(rows=int(wrong.sum()), example=example, record=record)
+    return BadPredictions(rows=int(wrong.sum()), example=example, record=record)

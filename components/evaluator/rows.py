@@ -32,7 +32,7 @@ class Entries:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class RowBatch:
     """Some rows.
 
     Attributes:
@@ -76,13 +76,13 @@ class Rows:
 
 def from_extracts(
     extracts: Mapping[str, Any], config: config_pb2.EvalConfig, *, combinations: np.ndarray, hashed: bool
-) -> Rows:
+) -> RowBatch:
     """The arrays of one of TFMA's batches.
 
     Args:
         extracts: what TFMA's extractors return for a batch, up to the predictions.
         config: names the output of each model that is its prediction.
-        combinations: see `Rows`.
+        combinations: see `RowBatch`.
         hashed: whether the rows need hashes.
 
     Raises:
@@ -91,7 +91,7 @@ def from_extracts(
     labels = extracts.get(constants.LABELS_KEY)
     for values in by_model(labels).values():
         _require_numbers(values)
-    return Rows(
+    return RowBatch(
         labels=labels,
         predictions=predictions_of(extracts, config),
         weights=extracts.get(constants.EXAMPLE_WEIGHTS_KEY),
@@ -140,10 +140,10 @@ def matrix(values: np.ndarray) -> np.ndarray:
     return values.reshape(len(values), -1).astype(np.float64)
 
 
-def concatenate(parts: Sequence[Rows]) -> Rows:
+def concatenate(parts: Sequence[RowBatch]) -> RowBatch:
     """All rows of the parts, in order."""
     hashes = [part.hashes for part in parts if part.hashes is not None]
-    return Rows(
+    return RowBatch(
         labels=_concatenate([part.labels for part in parts]),
         predictions=_concatenate([part.predictions for part in parts]),
         weights=_concatenate([part.weights for part in parts]),

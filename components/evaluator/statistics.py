@@ -18,7 +18,7 @@ from components.evaluator.combiners import KINDS
 from components.evaluator.combiners.combiner import BatchCombiner
 from components.evaluator.combiners.row_by_row import RowByRow
 from components.evaluator.replicates import counts as draw
-from components.evaluator.rows import Rows, all_finite, concatenate, from_extracts
+from components.evaluator.rows import RowBatch, all_finite, concatenate, from_extracts
 from components.evaluator.slices import SliceKey, Slicer
 
 # Rows per block: numpy's overhead per slice is then small, and a block of 1,000 columns stays within some 100 MB.
@@ -83,7 +83,9 @@ class Computations:
         for combiner in self.combiners:
             combiner.setup()
 
-    def of_block(self, rows: Rows, slicer: Slicer, *, replicates: int) -> Iterator[tuple[SliceKey, SliceStatistics]]:
+    def of_block(
+        self, rows: RowBatch, slicer: Slicer, *, replicates: int
+    ) -> Iterator[tuple[SliceKey, SliceStatistics]]:
         """The statistics of a block by slice."""
         counts = draw(rows.hashes, len(rows), replicates)
         added = [combiner.of_rows(rows) for combiner in self.combiners]
@@ -148,7 +150,7 @@ class ExtractStatistics(beam.DoFn):
 
     def start_bundle(self) -> None:
         """See Beam."""
-        self._pending: list[Rows] = []
+        self._pending: list[RowBatch] = []
         self._found: dict[SliceKey, SliceStatistics] = {}
 
     def process(self, extracts: Mapping[str, Any]) -> None:

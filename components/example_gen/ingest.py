@@ -18,7 +18,7 @@ from tfx.utils import proto_utils
 
 from components.example_gen import spans
 from components.example_gen.readers import table_files
-from components.example_gen.readers.record_files import Records
+from components.example_gen.readers.record_files import RecordReader
 from components.example_gen.readers.table_files import Piece
 from components.example_gen.reading import Reading
 from components.example_gen.rows import counts
@@ -81,11 +81,11 @@ class Ingest:
         """What can be read in parallel, each with the index of its input split."""
         return [(index, piece) for index, tables in enumerate(self.tables) for piece in tables.pieces()]
 
-    def records(self) -> Records:
+    def records(self) -> RecordReader:
         """What reads TFRecord files, with what it has learnt of earlier ones."""
-        return Records(self.tables[0].reading)
+        return RecordReader(self.tables[0].reading)
 
-    def sorted_out(self, index: int, piece: Piece, records: Records) -> Iterator[tuple[list[list[bytes]], Tally]]:
+    def sorted_out(self, index: int, piece: Piece, records: RecordReader) -> Iterator[tuple[list[list[bytes]], Tally]]:
         """The examples of each split from one piece, some thousand at a time, and what happened to all rows of it.
 
         Args:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from components.example_gen.encoding import to_examples
 from components.example_gen.readers import table_files
-from components.example_gen.readers.record_files import Records
+from components.example_gen.readers.record_files import RecordReader
 from components.example_gen.readers.table_files import Piece
 from components.example_gen.reading import Reading
 from components.example_gen.rows import columns
@@ -41,7 +41,9 @@ class Tables:
         """The pieces of all files."""
         return [piece for path in self.paths for piece in table_files.pieces(path, self.reading)]
 
-    def blocks(self, piece: Piece, names: Sequence[str], records: Records) -> Iterator[tuple[list[bytes], Columns]]:
+    def blocks(
+        self, piece: Piece, names: Sequence[str], records: RecordReader
+    ) -> Iterator[tuple[list[bytes], Columns]]:
         """The serialized tf.Examples of a piece in order, some thousand at a time, and their values in some columns.
 
         Args:
@@ -69,7 +71,7 @@ class Tables:
         Raises:
             GateRefused: as `blocks`.
         """
-        records = Records(self.reading)
+        records = RecordReader(self.reading)
         for path in self.paths:
             if self.reading.kind == "tfrecord":
                 for _, found in self.blocks(Piece(path), names, records):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from components.reference.parts import Part, part_for
+from components.reference.column_encoders import ColumnEncoder, encoder_for
 from trainer.features.columns import Features
 from trainer.labels.config import Label
 
@@ -20,10 +20,10 @@ class Encoder:
     """Turns raw columns into a matrix.
 
     Attributes:
-        parts: a way for each column that features read; kinds that are made of others, such as crosses, have none.
+        encoders: one for each column that features read; kinds that are made of others, such as crosses, have none.
     """
 
-    parts: Mapping[str, Part]
+    encoders: Mapping[str, ColumnEncoder]
 
     @classmethod
     def fitted(cls, columns: Columns, features: Features) -> Encoder:
@@ -39,8 +39,8 @@ class Encoder:
                 kinds.setdefault(source, [])
                 if column.sources == (column.name,):
                     kinds[source].append(column.options.model_dump())
-        parts = {name: part_for(columns[name], kinds[name]) for name in kinds}
-        return cls({name: part for name, part in parts.items() if part is not None})
+        encoders = {name: encoder_for(columns[name], kinds[name]) for name in kinds}
+        return cls({name: encoder for name, encoder in encoders.items() if encoder is not None})
 
     def matrix(self, columns: Columns) -> tuple[np.ndarray, np.ndarray]:
         """The rows of ``columns``.
@@ -48,9 +48,10 @@ class Encoder:
         Returns:
             float64 ``[rows, width]``, and bool ``[width]`` that tells which columns are codes of categories.
         """
-        blocks = [part.numbers(columns[name]) for name, part in self.parts.items()]
+        blocks = [encoder.numbers(columns[name]) for name, encoder in self.encoders.items()]
         codes = [
-            np.full(block.shape[1], part.categorical) for block, part in zip(blocks, self.parts.values(), strict=True)
+            np.full(block.shape[1], encoder.categorical)
+            for block, encoder in zip(blocks, self.encoders.values(), strict=True)
         ]
         return np.concatenate(blocks, axis=1), np.concatenate(codes)
 

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def linted(config: Config, options: argparse.Namespace, parameters: Mapping[str, str]) -> CompiledPipeline | None:
-    """The compiled pipeline; None after findings, which are printed.
+    """The compiled pipeline; None after violations, which are printed.
 
     Args:
         config: the configuration with its profile.
@@ -39,10 +39,10 @@ def linted(config: Config, options: argparse.Namespace, parameters: Mapping[str,
 
     _refuse_late_overrides(options)
     pipeline = pipeline_spec.read(options.input) if options.input else compiled(config, verbose=options.verbose)
-    findings = lint(pipeline, config, parameters=parameters)
-    for finding in findings:
-        print(finding, file=sys.stderr)
-    if findings:
+    violations = lint(pipeline, config, parameters=parameters)
+    for violation in violations:
+        print(violation, file=sys.stderr)
+    if violations:
         return None
     print(f"lint  {config.name} for {kind_of(config)}: nothing found in {len(pipeline.tasks())} tasks")
     return pipeline
@@ -56,5 +56,5 @@ def _refuse_late_overrides(options: argparse.Namespace) -> None:
 
 
 def run(config: Config, options: argparse.Namespace) -> int:
-    """Lint, print the findings, and return the exit code; see `linted`."""
+    """Lint, print the violations, and return the exit code; see `linted`."""
     return REFUSED if linted(config, options, {}) is None else 0

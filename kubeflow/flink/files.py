@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from kubeflow.flink import job_server
-from kubeflow.flink.options import Plan, plan
+from kubeflow.flink.options import JobServerPlan, plan
 from kubeflow.flink.session import flink_deployment
 from kubeflow.lint.profile.placeholders import unreplaced
 from pipeline.config import loading
@@ -34,7 +34,7 @@ _COMMENTS = {
 }
 
 
-def render(given: Plan) -> dict[str, str]:
+def render(given: JobServerPlan) -> dict[str, str]:
     """The content of each file, by name."""
     objects = {
         "cluster.yaml": [flink_deployment(given)],
@@ -76,8 +76,8 @@ def run(config: Config, options: argparse.Namespace) -> int:
         for name, text in files.items():
             (folder / name).write_text(text)
             print(folder / name)
-        for finding in unreplaced(config):
-            print(f"{finding.where}: {finding.what}; {finding.fix} before you apply the files.", file=sys.stderr)
+        for violation in unreplaced(config):
+            print(f"{violation.where}: {violation.what}; {violation.fix} before you apply the files.", file=sys.stderr)
     except OSError as error:
         raise ConfigError(f"--output {folder}: cannot be written ({error.strerror}).") from None
     return 0

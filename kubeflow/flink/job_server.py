@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kubeflow.flink import session
-from kubeflow.flink.options import Plan
+from kubeflow.flink.options import JobServerPlan
 from kubeflow.flink.session import Object
 
 ARTIFACT_PORT, EXPANSION_PORT = 8098, 8097
@@ -13,7 +13,7 @@ ARTIFACT_PORT, EXPANSION_PORT = 8098, 8097
 _TASKS = {"pipelines.kubeflow.org/v2_component": "true"}
 
 
-def deployment(plan: Plan) -> Object:
+def deployment(plan: JobServerPlan) -> Object:
     """A single replica, even during updates: it keeps the jobs in memory."""
     return {
         "apiVersion": "apps/v1",
@@ -28,7 +28,7 @@ def deployment(plan: Plan) -> Object:
     }
 
 
-def service(plan: Plan) -> Object:
+def service(plan: JobServerPlan) -> Object:
     """The name under which clients find the job server, and under which it offers a job's files."""
     ports = [
         {"name": name, "port": port, "targetPort": name, "appProtocol": "kubernetes.io/h2c"}
@@ -42,7 +42,7 @@ def service(plan: Plan) -> Object:
     }
 
 
-def network_policies(plan: Plan) -> list[Object]:
+def network_policies(plan: JobServerPlan) -> list[Object]:
     """Only tasks of a run and pods with the client's label may send jobs.
 
     A worker pool starts any command and checks no identity, so no other pod may reach it.
@@ -66,15 +66,15 @@ def network_policies(plan: Plan) -> list[Object]:
     ]
 
 
-def _ports(plan: Plan) -> dict[str, int]:
+def _ports(plan: JobServerPlan) -> dict[str, int]:
     return {"jobs": plan.job_port, "artifacts": ARTIFACT_PORT}
 
 
-def _selector(plan: Plan) -> dict[str, str]:
+def _selector(plan: JobServerPlan) -> dict[str, str]:
     return {"app.kubernetes.io/name": "beam-job-server", "app.kubernetes.io/instance": plan.service}
 
 
-def _pod(plan: Plan) -> Object:
+def _pod(plan: JobServerPlan) -> Object:
     probe = {"tcpSocket": {"port": "jobs"}, "periodSeconds": 5, "timeoutSeconds": 5}
     secrets = [{"name": name} for name in plan.platform.image_pull_secrets]
     return {
@@ -114,7 +114,7 @@ def _pod(plan: Plan) -> Object:
     }
 
 
-def _policy(plan: Plan, name: str, pods: dict[str, str], ingress: list[Object]) -> Object:
+def _policy(plan: JobServerPlan, name: str, pods: dict[str, str], ingress: list[Object]) -> Object:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -94,7 +94,7 @@ class FlinkCluster(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class JobServerPlan:
     """The input of one set of files.
 
     Attributes:
@@ -119,7 +119,7 @@ def beam_version() -> str:
     return version("apache-beam")
 
 
-def plan(config: Config, words: Mapping[str, str]) -> Plan:
+def plan(config: Config, words: Mapping[str, str]) -> JobServerPlan:
     """Combine the profile with the command line's options.
 
     Args:
@@ -149,7 +149,7 @@ def plan(config: Config, words: Mapping[str, str]) -> Plan:
         raise ConfigError(
             f"beam.worker_pool: {pool_host!r} must be localhost: the pool is in the pod of each task manager."
         )
-    return Plan(
+    return JobServerPlan(
         cluster=_cluster(words),
         platform=platform,
         service=service["name"],

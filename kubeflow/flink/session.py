@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubeflow.flink.options import Plan, Pod
+from kubeflow.flink.options import JobServerPlan, Pod
 from pipeline.config.platform.kubeflow import Secret
 from pipeline.config.platform.volumes import Volume
 
@@ -17,7 +17,7 @@ _FLINK_USER, OUR_USER = 9999, 65532
 _MAIN = "flink-main-container"
 
 
-def flink_deployment(plan: Plan) -> Object:
+def flink_deployment(plan: JobServerPlan) -> Object:
     """A session cluster without a job: Beam's job server brings the jobs."""
     cluster = plan.cluster
     return {
@@ -42,7 +42,7 @@ def flink_deployment(plan: Plan) -> Object:
     }
 
 
-def metadata(plan: Plan, name: str, labels: dict[str, str] | None = None) -> Object:
+def metadata(plan: JobServerPlan, name: str, labels: dict[str, str] | None = None) -> Object:
     """Name, namespace and labels of an object."""
     namespace = plan.platform.namespace
     return {
@@ -75,7 +75,7 @@ def _resource(pod: Pod) -> Object:
     return {"cpu": pod.cpu, "memory": pod.memory.removesuffix("i").lower()}
 
 
-def _configuration(plan: Plan) -> dict[str, str]:
+def _configuration(plan: JobServerPlan) -> dict[str, str]:
     cluster = plan.cluster
     account = plan.platform.service_account
     network = cluster.network_memory.removesuffix("i").lower()
@@ -100,7 +100,7 @@ def _configuration(plan: Plan) -> dict[str, str]:
     }
 
 
-def _template(plan: Plan, spec: Object) -> Object:
+def _template(plan: JobServerPlan, spec: Object) -> Object:
     platform = plan.platform
     labels = {"labels": dict(platform.labels)} if platform.labels else {}
     optional = {
@@ -132,7 +132,7 @@ def _main(*, mounts: list[Object] | None = None) -> Object:
     }
 
 
-def _worker_pool(plan: Plan) -> Object:
+def _worker_pool(plan: JobServerPlan) -> Object:
     """It starts workers with the first ``python`` on PATH, the one that runs the pool."""
     probe = {"tcpSocket": {"port": "worker-pool"}, "periodSeconds": 5, "timeoutSeconds": 5}
     return {
@@ -154,7 +154,7 @@ def _worker_pool(plan: Plan) -> Object:
     }
 
 
-def _mounts(plan: Plan) -> list[Object]:
+def _mounts(plan: JobServerPlan) -> list[Object]:
     return [
         {
             "name": f"volume-{index}",
@@ -165,7 +165,7 @@ def _mounts(plan: Plan) -> list[Object]:
     ]
 
 
-def _volumes(plan: Plan) -> list[Object]:
+def _volumes(plan: JobServerPlan) -> list[Object]:
     return [
         *(_volume(f"volume-{index}", volume) for index, volume in enumerate(plan.platform.volumes)),
         {"name": "worker-tmp", "emptyDir": {}},

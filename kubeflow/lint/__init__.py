@@ -15,13 +15,13 @@ from typing import Any
 from kubeflow.ir import runtime_parameters
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint import origin
-from kubeflow.lint.finding import Finding, Rule
 from kubeflow.lint.structure import references, schema
+from kubeflow.lint.violation import Rule, Violation
 from kubeflow.lint.walk import in_pipeline_order
 from kubeflow.platform import kind_of
 from pipeline.config.config import Config
 
-__all__ = ["Finding", "lint", "rules_of"]
+__all__ = ["Violation", "lint", "rules_of"]
 
 _ROOMS = ("kubeflow.lint.spec", "kubeflow.lint.profile")
 # Rooms of rules for one platform, by its kind.
@@ -31,10 +31,10 @@ _PLATFORM_ROOMS = {
 }
 
 
-def lint(compiled: CompiledPipeline, config: Config, *, parameters: Mapping[str, Any] | None = None) -> list[Finding]:
-    """All findings, those of the profile first, then in the order of the pipeline; an empty list means no objection.
+def lint(compiled: CompiledPipeline, config: Config, *, parameters: Mapping[str, Any] | None = None) -> list[Violation]:
+    """All violations, those of the profile first, then in the order of the pipeline; an empty list means no objection.
 
-    A file that is not a sound PipelineSpec gets the findings on its structure alone: no other rule could read it.
+    A file that is not a sound PipelineSpec gets the violations on its structure alone: no other rule could read it.
 
     Args:
         compiled: the pipeline.
@@ -44,15 +44,15 @@ def lint(compiled: CompiledPipeline, config: Config, *, parameters: Mapping[str,
     Raises:
         ConfigError: the pipeline has no such parameter, or one of another type.
     """
-    findings = [finding for rule in schema.RULES for finding in rule(compiled, config)]
-    if findings:
-        return findings
+    violations = [violation for rule in schema.RULES for violation in rule(compiled, config)]
+    if violations:
+        return violations
     pipeline = runtime_parameters.filled(schema.normalized(compiled), parameters or {})
     # Each stage relies on what the stages before it have checked.
     for rules in (references.RULES, rules_of(kind_of(config)), origin.RULES):
-        findings = [finding for rule in rules for finding in rule(pipeline, config)]
-        if findings:
-            return in_pipeline_order(findings, pipeline.spec)
+        violations = [violation for rule in rules for violation in rule(pipeline, config)]
+        if violations:
+            return in_pipeline_order(violations, pipeline.spec)
     return []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
+from kubeflow.lint.violation import Violation
 from kubeflow.lint.walk import containers
 from kubeflow.platform import kind_of
 from pipeline.config.config import Config
@@ -20,23 +20,23 @@ _TRAINS_ON = {
 }
 
 
-def pipeline_name(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def pipeline_name(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Another pipeline would run under this name, since a submission takes the name from the config."""
     name = pipeline.spec["pipelineInfo"]["name"]
     if name != config.name:
-        yield Finding(
+        yield Violation(
             where="pipelineInfo.name", what=f"is {name!r}, but the config's is {config.name!r}", fix=_RECOMPILE
         )
 
 
-def pipeline_root(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def pipeline_root(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The run would write its artifacts to one place, and the nodes would open files in another."""
     root, wanted = pipeline.spec.get("defaultPipelineRoot"), places(config).artifacts
     if root and root != wanted:
-        yield Finding(where="defaultPipelineRoot", what=f"is {root}, but the profile's is {wanted}", fix=_RECOMPILE)
+        yield Violation(where="defaultPipelineRoot", what=f"is {root}, but the profile's is {wanted}", fix=_RECOMPILE)
 
 
-def trainer(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def trainer(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The Trainer would call an API that the platform does not have (`_TRAINS_ON`)."""
     own = kind_of(config)
     for node, container in containers(pipeline):
@@ -45,7 +45,7 @@ def trainer(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
         kind = _TRAINS_ON.get(executor, own)
         if kind != own:
             what = f"{executor} trains on {kind}, but the profile is for {own}"
-            yield Finding(where=f"{node}.container", what=what, fix=_RECOMPILE)
+            yield Violation(where=f"{node}.container", what=what, fix=_RECOMPILE)
 
 
 RULES = (

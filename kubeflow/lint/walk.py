@@ -10,7 +10,7 @@ from typing import Any
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline, Tree
 from kubeflow.ir.tasks import FINGERPRINT
-from kubeflow.lint.finding import Finding
+from kubeflow.lint.violation import Violation
 
 ROOT = "root"
 
@@ -88,7 +88,7 @@ def strings(spec: Tree) -> Iterator[tuple[Node, str, str]]:
     """Every text among the constants and defaults that a task gets: the task, the input's path, the text.
 
     JSON inside of texts is opened, since TFX gives its options in that way. The node that looks at the files before
-    ExampleGen is left out: it gets what ExampleGen gets, and one mistake is one finding.
+    ExampleGen is left out: it gets what ExampleGen gets, and one mistake is one violation.
     """
     for node in nodes(spec):
         if "dag" in node.component or node.name == FINGERPRINT:
@@ -134,7 +134,7 @@ def _opened(text: str) -> dict | list | None:
         return None
 
 
-def in_pipeline_order(findings: Iterable[Finding], spec: Tree) -> list[Finding]:
+def in_pipeline_order(violations: Iterable[Violation], spec: Tree) -> list[Violation]:
     """Those that belong to no task first, then by the tasks in the order in which they run."""
     rank: dict[str, int] = {}
     for dag, _ in dags(spec):
@@ -144,4 +144,4 @@ def in_pipeline_order(findings: Iterable[Finding], spec: Tree) -> list[Finding]:
         except graphlib.CycleError:
             order = list(members)
         rank |= {name: len(rank) + place for place, name in enumerate(order)}
-    return sorted(findings, key=lambda finding: rank.get(finding.where.split(".")[0], -1))
+    return sorted(violations, key=lambda violation: rank.get(violation.where.split(".")[0], -1))

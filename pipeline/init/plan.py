@@ -17,7 +17,7 @@ from pipeline.init.judging import kinds, leaks
 from pipeline.init.judging.baseline import Baseline, baseline_of
 from pipeline.init.judging.label import FEWEST_ROWS, label_of
 from pipeline.init.judging.treatment import Treatment
-from pipeline.init.reading.profile import Column, Table, profiled
+from pipeline.init.reading.profile import ColumnProfile, Table, profiled
 from pipeline.init.reading.source import Source
 from trainer.labels.config import Label, Task
 
@@ -201,6 +201,6 @@ def _suggestions(decisions: Decisions, source: Source) -> dict[str, tuple[str, .
     }
 
 
-def _label_type(column: Column, label: Label) -> str:
+def _label_type(column: ColumnProfile, label: Label) -> str:
     """A class that pandas wrote as 1.0 is the integer 1."""
     return "INT" if column.type == "FLOAT" and label.task != "regression" else column.type

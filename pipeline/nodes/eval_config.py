@@ -12,7 +12,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.gates.evaluation import at_least, at_most
 from components.gates.model.bounds import Bounds
 from components.gates.model.policy import Policy
-from pipeline.config.gates.evaluation import EvaluationGate, Threshold
+from pipeline.config.gates.evaluation import EvaluationGate, MetricLimit
 from pipeline.config.metrics import METRICS, SERVED, SHOWN, TOP_K, Metric
 from trainer.export.saved_model import TRANSFORM_FEATURES
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
@@ -83,7 +83,7 @@ def policy(gate: EvaluationGate, task: Task) -> Policy:
     )
 
 
-def _metrics_specs(thresholds: Sequence[Threshold], label: Label) -> list[config_pb2.MetricsSpec]:
+def _metrics_specs(thresholds: Sequence[MetricLimit], label: Label) -> list[config_pb2.MetricsSpec]:
     table = METRICS[label.task]
     # What is asked of a metric, by its name in results.
     asked = {name: (name, None) for name in SHOWN[label.task]}
@@ -112,7 +112,7 @@ def _metrics_specs(thresholds: Sequence[Threshold], label: Label) -> list[config
 
 
 def _metric(
-    name: str, metric: Metric, threshold: Threshold | None, *, at: float | None, label: Label
+    name: str, metric: Metric, threshold: MetricLimit | None, *, at: float | None, label: Label
 ) -> config_pb2.MetricConfig:
     options: dict[str, Any] = {"name": name, **metric.options}
     if metric.threshold and isinstance(label.threshold, float):
@@ -128,7 +128,7 @@ def _metric(
     return config
 
 
-def _limits(threshold: Threshold) -> config_pb2.MetricThreshold:
+def _limits(threshold: MetricLimit) -> config_pb2.MetricThreshold:
     limits = config_pb2.MetricThreshold()
     if threshold.min is not None:
         limits.value_threshold.lower_bound.value = at_least(threshold.min)

@@ -43,7 +43,7 @@ class Garbage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class CollectionPlan:
     """What goes and what stays.
 
     Attributes:
@@ -64,7 +64,9 @@ class Plan:
         return sum(one.size for one in self.garbage)
 
 
-def plan(config: Config, records: Records, served: Sequence[Served], *, keep: int, versions: int | None) -> Plan:
+def plan(
+    config: Config, records: Records, served: Sequence[Served], *, keep: int, versions: int | None
+) -> CollectionPlan:
     """Decide what can go.
 
     Args:
@@ -94,7 +96,7 @@ def plan(config: Config, records: Records, served: Sequence[Served], *, keep: in
         *(_artifact(records, one) for one in gone),
         *(Garbage(kind="leftover", what=_place(path), path=path, size=_size(path)) for path in left),
     ]
-    return Plan(
+    return CollectionPlan(
         garbage=tuple(garbage),
         kept_runs=tuple(sorted(records.number(run) for run in runs)),
         kept_artifacts=len(artifacts) - len(gone),

@@ -17,7 +17,7 @@ from pipeline.running import console as terminal
 from pipeline.running.folder import disk
 from pipeline.running.folder.run_folder import RunFolderBusy, exclusive
 from pipeline.running.recovery import examination
-from pipeline.running.recovery.findings import Finding
+from pipeline.running.recovery.problems import Problem
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -33,26 +33,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Examined:
-    """A finding, and whether it has been repaired."""
+    """A problem, and whether it has been repaired."""
 
-    finding: Finding
+    problem: Problem
     repaired: bool = False
 
     def line(self) -> str:
-        """The finding as text."""
-        finding = self.finding
-        state = "repaired" if self.repaired else "can be repaired" if finding.repair else "not repaired"
-        return f"{finding.where} {finding.what} ({state}: {finding.fix})"
+        """The problem as text."""
+        problem = self.problem
+        state = "repaired" if self.repaired else "can be repaired" if problem.repair else "not repaired"
+        return f"{problem.where} {problem.what} ({state}: {problem.fix})"
 
     def as_json(self) -> dict[str, object]:
-        """The finding for programs."""
-        finding = self.finding
+        """The problem for programs."""
+        problem = self.problem
         return {
-            "kind": finding.kind,
-            "where": finding.where,
-            "what": finding.what,
-            "fix": finding.fix,
-            "repairable": finding.repair is not None,
+            "kind": problem.kind,
+            "where": problem.where,
+            "what": problem.what,
+            "fix": problem.fix,
+            "repairable": problem.repair is not None,
             "repaired": self.repaired,
         }
 
@@ -82,25 +82,25 @@ def run(config: Config, options: argparse.Namespace) -> int:
             return BUSY
     left = [one for one in found if not one.repaired]
     if options.json:
-        findings = [one.as_json() for one in found]
-        print(json.dumps({"run_folder": str(folder), "healthy": not left, "findings": findings}, indent=2))
+        problems = [one.as_json() for one in found]
+        print(json.dumps({"run_folder": str(folder), "healthy": not left, "problems": problems}, indent=2))
     else:
         _print(folder=str(folder), found=found, left=left)
     return ILL if left else HEALTHY
 
 
 def _examine(config: Config, *, repair: bool) -> Iterator[Examined]:
-    """Each finding is repaired before the next is looked for, which may depend on it."""
+    """Each problem is repaired before the next is looked for, which may depend on it."""
 
     def build() -> Pipeline:
         from pipeline import dag
 
         return dag.build(config).pipeline
 
-    for finding in examination.examine(config, build=build):
-        examined = Examined(finding=finding)
-        if repair and finding.repair:
-            finding.repair()
+    for problem in examination.examine(config, build=build):
+        examined = Examined(problem=problem)
+        if repair and problem.repair:
+            problem.repair()
             examined = replace(examined, repaired=True)
         yield examined
 
@@ -112,5 +112,5 @@ def _print(*, folder: str, found: list[Examined], left: list[Examined]) -> None:
         print(f"{folder}: nothing is wrong.")
     elif not left:
         print(f"{folder}: all is repaired.")
-    elif repairable := sum(one.finding.repair is not None for one in left):
+    elif repairable := sum(one.problem.repair is not None for one in left):
         print(f"`python -m pipeline doctor --repair` with the same config repairs {repairable} of {len(found)}.")

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.config.config import Config
-from pipeline.operate.collecting import Garbage, Plan, plan
+from pipeline.operate.collecting import CollectionPlan, Garbage, plan
 from pipeline.operate.records import printing, served
 from pipeline.operate.records.runs import Records, required
 from pipeline.running import metadata
@@ -89,7 +89,7 @@ def delete(records: Records, garbage: Sequence[Garbage]) -> None:
             shutil.rmtree(one.path, ignore_errors=not one.path.exists())
 
 
-def lines(config: Config, found: Plan, *, deleted: bool, labels: str | None) -> Iterator[str]:
+def lines(config: Config, found: CollectionPlan, *, deleted: bool, labels: str | None) -> Iterator[str]:
     """What goes and what stays, line by line."""
     runs, count = _ranges(found.kept_runs), len(found.garbage)
     folders = f"{count} {'folder' if count == 1 else 'folders'}, {printing.size(found.size)}"

@@ -16,7 +16,7 @@ from components.messages import known_names, one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.init.judging.treatment import figure, missing
-from pipeline.init.reading.profile import Column
+from pipeline.init.reading.profile import ColumnProfile
 from pipeline.init.updating.differences import NEW, Difference, differences
 from pipeline.operate.curating.columns import decisions_of
 from pipeline.operate.curating.edits import NotEditable, edited
@@ -25,7 +25,7 @@ from pipeline.operate.records.runs import Records, required
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class SchemaComparison:
     """The newest data and the curated schema.
 
     Attributes:
@@ -86,7 +86,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
     return 0
 
 
-def compared(config: Config, records: Records) -> Comparison:
+def compared(config: Config, records: Records) -> SchemaComparison:
     """Compare the newest statistics, also those of a run that was refused, with the curated schema.
 
     Raises:
@@ -112,10 +112,10 @@ def compared(config: Config, records: Records) -> Comparison:
         replace(one, now=_described(decisions.table.columns[one.column])) if one.what == NEW else one
         for one in differences(decisions, config, schema)
     ]
-    return Comparison(run=context.name, path=path, text=text, schema=schema, changes=changes)
+    return SchemaComparison(run=context.name, path=path, text=text, schema=schema, changes=changes)
 
 
-def accept(found: Comparison, changes: Sequence[Difference]) -> list[str]:
+def accept(found: SchemaComparison, changes: Sequence[Difference]) -> list[str]:
     """Write changes to the curated schema; returns the columns whose entries changed.
 
     Raises:
@@ -148,7 +148,7 @@ def _of_columns(changes: Sequence[Difference], columns: Sequence[str]) -> list[D
     return [one for one in changes if not columns or one.column in columns]
 
 
-def _applies(change: Difference, found: Comparison) -> bool:
+def _applies(change: Difference, found: SchemaComparison) -> bool:
     """Whether accepting it changes the schema; a kind or a class is a matter of the config."""
     after = schema_pb2.Schema()
     after.CopyFrom(found.schema)
@@ -156,7 +156,7 @@ def _applies(change: Difference, found: Comparison) -> bool:
     return after != found.schema
 
 
-def _described(column: Column) -> str:
+def _described(column: ColumnProfile) -> str:
     """What the statistics know of a new column."""
     parts = [f"{missing(column)} missing" if column.missing else "complete"]
     if column.is_number:

@@ -11,8 +11,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.example_gen.rows.counts import RowCounts
 from components.gates.data.data_gate import find_anomalies
-from components.gates.data.findings import read_notices
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
+from components.gates.findings import read_notices
 from components.gates.model.intervals import Intervals, intervals_by_slice
 from components.pushed_model import VERSION_PROPERTY
 from components.reference.component import load as load_reference

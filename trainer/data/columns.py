@@ -26,7 +26,7 @@ _ROWS_PER_PARSE = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class MatrixColumns:
     """The place of a feature in the matrices.
 
     Attributes:
@@ -48,13 +48,13 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Layout:
+class MatrixLayout:
     """The places of all features."""
 
-    columns: Mapping[str, Column]
+    columns: Mapping[str, MatrixColumns]
 
     @classmethod
-    def of(cls, feature_spec: FeatureSpecs, *, narrow: bool = False) -> Layout:
+    def of(cls, feature_spec: FeatureSpecs, *, narrow: bool = False) -> MatrixLayout:
         """Lay out the features of a parsing spec.
 
         Args:
@@ -74,7 +74,7 @@ class Layout:
                 )
             dtype, shape = tf.as_dtype(spec.dtype).name, specs.row_shape(spec)
             matrix = "int32" if narrow and dtype == "int64" else dtype
-            columns[name] = Column(dtype=dtype, matrix=matrix, start=widths.get(matrix, 0), shape=shape)
+            columns[name] = MatrixColumns(dtype=dtype, matrix=matrix, start=widths.get(matrix, 0), shape=shape)
             widths[matrix] = widths.get(matrix, 0) + columns[name].width
         return cls(columns)
 
@@ -121,7 +121,7 @@ class Columns:
         rows: int, number of examples.
     """
 
-    layout: Layout
+    layout: MatrixLayout
     matrices: Mapping[str, ArrayMatrix]
     rows: int
 
@@ -129,7 +129,7 @@ class Columns:
     def from_arrays(cls, features: Mapping[str, np.ndarray]) -> Columns:
         """Columns of arrays ``[rows, *shape]``, including the label."""
         spec = {name: tf.io.FixedLenFeature(array.shape[1:], array.dtype) for name, array in features.items()}
-        layout = Layout.of(spec)
+        layout = MatrixLayout.of(spec)
         packed = layout.pack({name: tf.constant(array) for name, array in features.items()})
         matrices = {name: ArrayMatrix(matrix.numpy()) for name, matrix in packed.items()}
         return cls(layout=layout, matrices=matrices, rows=len(next(iter(matrices.values()))))
@@ -189,7 +189,7 @@ def _read(
     memory_bytes: int,
     scratch: Path,
 ) -> Columns:
-    layout = Layout.of(feature_spec, narrow=narrow)
+    layout = MatrixLayout.of(feature_spec, narrow=narrow)
     store = Store(widths=layout.widths(), memory_bytes=memory_bytes, scratch=scratch)
     rows = 0
     try:
@@ -203,7 +203,7 @@ def _read(
     return Columns(layout=layout, matrices=store.finish() if rows else {}, rows=rows)
 
 
-def _blocks(paths: Sequence[str], feature_spec: FeatureSpecs, layout: Layout) -> Iterator[tuple[bool, Matrices]]:
+def _blocks(paths: Sequence[str], feature_spec: FeatureSpecs, layout: MatrixLayout) -> Iterator[tuple[bool, Matrices]]:
     def decode(batch: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         features = specs.parse(batch, feature_spec)
         return layout.overflows(features), layout.pack(features)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trainer.data.specs import FeatureSpecs
 
 
-class Requests:
+class RequestParser:
     """The raw columns that a model reads.
 
     A column of one value a row may be missing: it becomes what its kind documents, whatever the training data were.

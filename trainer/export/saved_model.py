@@ -13,7 +13,7 @@ from tensorflow.python.saved_model import fingerprinting_utils, loader_impl
 
 from trainer import models
 from trainer.export import archive
-from trainer.export.requests import Requests
+from trainer.export.requests import RequestParser
 from trainer.export.transform_graph import TransformGraph
 from trainer.features.columns import Features
 from trainer.features.raw import Raw
@@ -54,7 +54,7 @@ class ServingModel(tf.Module):
         self.tables = self.transform.resources
         self._inputs = models.inputs_of(model) or sorted(model_inputs(transform_output.transformed_feature_spec()))
         self._outputs = sorted(transform_output.transformed_feature_spec())
-        self.requests = Requests(
+        self.requests = RequestParser(
             transform_output.raw_feature_spec(),
             served=self.transform.read(self._inputs, among=features.names()),
             scalars=self.transform.scalars(self._inputs),

@@ -44,7 +44,7 @@ class Ids:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Places:
+class BinPlaces:
     """Numbers as places on axes of quantile bins, float32 ``[batch, width]`` from 0 to ``bins``.
 
     Attributes:
@@ -69,7 +69,7 @@ class TransformedFeatures:
     """
 
     numbers: Mapping[str, int] = field(default_factory=dict)
-    places: Mapping[str, Places] = field(default_factory=dict)
+    places: Mapping[str, BinPlaces] = field(default_factory=dict)
     ids: Mapping[str, Ids] = field(default_factory=dict)
     bags: Mapping[str, Ids] = field(default_factory=dict)
     images: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class TransformedFeatures:
                 if bins is None:
                     numbers[name] = shape[0]
                 else:
-                    places[name] = Places(width=shape[0], bins=bins)
+                    places[name] = BinPlaces(width=shape[0], bins=bins)
             elif spec.dtype == tf.int64 and len(shape) == 1:
                 size = meaning.size_of(name, output)
                 if size == 1:

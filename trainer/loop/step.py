@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from trainer import models
 from trainer.data.batches import Block
-from trainer.data.columns import Layout
+from trainer.data.columns import MatrixLayout
 from trainer.distribution.replicas import Replicas
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.loop.progress import progress_logger
@@ -65,7 +65,7 @@ class StepRunner:
         model: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         head: Head,
-        layout: Layout,
+        layout: MatrixLayout,
         options: Loop,
         class_weights: Sequence[float] | None,
         replicas: Replicas,

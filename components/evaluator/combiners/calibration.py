@@ -8,7 +8,7 @@ import numpy as np
 from tensorflow_model_analysis.metrics import calibration
 
 from components.evaluator.combiners.combiner import SumsCombiner
-from components.evaluator.rows import Rows
+from components.evaluator.rows import RowBatch
 
 
 class WeightedMeans(SumsCombiner):
@@ -16,7 +16,7 @@ class WeightedMeans(SumsCombiner):
 
     TFMA_COMBINER = calibration._WeightedLabelsPredictionsExamplesCombiner
 
-    def of_rows(self, rows: Rows) -> np.ndarray:
+    def of_rows(self, rows: RowBatch) -> np.ndarray:
         """See the base. Returns `[rows, 3]`."""
         entries = self.entries(rows)
         weights = entries.weights

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from tensorflow_model_analysis.metrics import metric_types
 
-from components.evaluator.rows import Entries, Rows
+from components.evaluator.rows import Entries, RowBatch
 
 
 class BatchCombiner(ABC):
@@ -42,7 +42,7 @@ class BatchCombiner(ABC):
         )
         return whole and not key.output_name and combiner._aggregation_type is None and not combiner._class_weights
 
-    def entries(self, rows: Rows) -> Entries:
+    def entries(self, rows: RowBatch) -> Entries:
         """What the combiner sees of each row."""
         return rows.entries_of(getattr(self.tfma, self.KEY))
 
@@ -51,7 +51,7 @@ class BatchCombiner(ABC):
         self.tfma.setup()
 
     @abstractmethod
-    def of_rows(self, rows: Rows) -> Any:
+    def of_rows(self, rows: RowBatch) -> Any:
         """What each row of a block adds, whatever the slice.
 
         Raises:

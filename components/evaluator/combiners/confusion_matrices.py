@@ -10,7 +10,7 @@ from tensorflow_model_analysis.metrics import binary_confusion_matrices, metric_
 
 from components.evaluator.combiners.combiner import SumsCombiner
 from components.evaluator.combiners.labels import require_shares
-from components.evaluator.rows import Rows
+from components.evaluator.rows import RowBatch
 
 
 class ConfusionMatrices(SumsCombiner):
@@ -29,7 +29,7 @@ class ConfusionMatrices(SumsCombiner):
             is binary_confusion_matrices.metric_util.to_label_prediction_example_weight
         )
 
-    def of_rows(self, rows: Rows) -> np.ndarray:
+    def of_rows(self, rows: RowBatch) -> np.ndarray:
         """See the base. Returns `[rows, 4 * thresholds]`."""
         entries = self.entries(rows)
         shares = self.tfma._enable_fractional_labels

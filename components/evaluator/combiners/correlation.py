@@ -8,7 +8,7 @@ import numpy as np
 from tensorflow_model_analysis.metrics import squared_pearson_correlation
 
 from components.evaluator.combiners.combiner import SumsCombiner
-from components.evaluator.rows import Rows
+from components.evaluator.rows import RowBatch
 
 _SUMS = (
     "total_weighted_labels",
@@ -25,7 +25,7 @@ class SquaredCorrelation(SumsCombiner):
 
     TFMA_COMBINER = squared_pearson_correlation._SquaredPearsonCorrelationCombiner
 
-    def of_rows(self, rows: Rows) -> np.ndarray:
+    def of_rows(self, rows: RowBatch) -> np.ndarray:
         """See the base. Returns `[rows, 6]`."""
         entries = self.entries(rows)
         x, y = entries.labels, entries.predictions

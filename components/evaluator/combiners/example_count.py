@@ -8,7 +8,7 @@ import numpy as np
 from tensorflow_model_analysis.metrics import example_count, metric_types
 
 from components.evaluator.combiners.combiner import SumsCombiner
-from components.evaluator.rows import Rows
+from components.evaluator.rows import RowBatch
 
 
 class ExampleCount(SumsCombiner):
@@ -22,7 +22,7 @@ class ExampleCount(SumsCombiner):
         combiner: Any = computation.combiner
         return isinstance(combiner, cls.TFMA_COMBINER) and not combiner._output_name
 
-    def of_rows(self, rows: Rows) -> np.ndarray:
+    def of_rows(self, rows: RowBatch) -> np.ndarray:
         """See the base. Returns the weights, `[rows, 1]`."""
         return rows.weights_of(self.tfma._model_name, weighted=self.tfma._example_weighted)
 

@@ -10,11 +10,11 @@ from tensorflow_model_analysis.metrics import calibration_histogram
 
 from components.evaluator.combiners.combiner import BatchCombiner
 from components.evaluator.combiners.labels import require_shares
-from components.evaluator.rows import Rows
+from components.evaluator.rows import RowBatch
 
 
 @dataclass(frozen=True)
-class Histogram:
+class BucketSums:
     """Buckets that hold anything.
 
     Attributes:
@@ -31,7 +31,7 @@ class CalibrationHistogram(BatchCombiner):
 
     TFMA_COMBINER = calibration_histogram._CalibrationHistogramCombiner
 
-    def of_rows(self, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    def of_rows(self, rows: RowBatch) -> tuple[np.ndarray, np.ndarray]:
         """See the base. Returns the buckets, int64 `[rows, entries]`, and the values, `[rows, entries, 3]`."""
         tfma, entries = self.tfma, self.entries(rows)
         if tfma._fractional_labels:
@@ -42,7 +42,7 @@ class CalibrationHistogram(BatchCombiner):
         values = (entries.labels, entries.predictions, np.ones_like(entries.labels))
         return buckets, np.stack([entries.weights * value for value in values], axis=2)
 
-    def of_slice(self, added: Any, indices: np.ndarray, counts: np.ndarray) -> Histogram:
+    def of_slice(self, added: Any, indices: np.ndarray, counts: np.ndarray) -> BucketSums:
         """See the base."""
         buckets, values = (part[indices] for part in added)
         entries = buckets.shape[1]
@@ -50,11 +50,11 @@ class CalibrationHistogram(BatchCombiner):
         weighted = (counts[:, None, :, None] * values[:, :, None, :]).reshape(len(indices) * entries, -1)
         return _group(buckets.reshape(-1), weighted.reshape(-1, counts.shape[1], 3))
 
-    def merge(self, first: Histogram, second: Histogram) -> Histogram:
+    def merge(self, first: BucketSums, second: BucketSums) -> BucketSums:
         """See the base."""
         return _group(np.concatenate([first.buckets, second.buckets]), np.concatenate([first.sums, second.sums]))
 
-    def accumulator(self, statistic: Histogram, sample: int) -> dict[int, calibration_histogram.Bucket]:
+    def accumulator(self, statistic: BucketSums, sample: int) -> dict[int, calibration_histogram.Bucket]:
         """See the base."""
         sums = statistic.sums[:, sample]
         used = sums[:, 2] > 0
@@ -64,7 +64,7 @@ class CalibrationHistogram(BatchCombiner):
         }
 
 
-def _group(buckets: np.ndarray, values: np.ndarray) -> Histogram:
+def _group(buckets: np.ndarray, values: np.ndarray) -> BucketSums:
     order = np.argsort(buckets, kind="stable")
     distinct, starts = np.unique(buckets[order], return_index=True)
-    return Histogram(distinct, np.add.reduceat(values[order], starts, axis=0))
+    return BucketSums(distinct, np.add.reduceat(values[order], starts, axis=0))

@@ -10,7 +10,7 @@ import tf_keras
 from tensorflow_model_analysis.metrics import metric_types, tf_metric_wrapper
 
 from components.evaluator.combiners.combiner import SumsCombiner
-from components.evaluator.rows import Rows
+from components.evaluator.rows import RowBatch
 
 
 class KerasMeans(SumsCombiner):
@@ -33,7 +33,7 @@ class KerasMeans(SumsCombiner):
         looked_at.setup()
         return all(isinstance(metric, _KINDS) for metric in looked_at._metrics[""])
 
-    def of_rows(self, rows: Rows) -> np.ndarray:
+    def of_rows(self, rows: RowBatch) -> np.ndarray:
         """See the base. Returns `[rows, 1 + metrics]`: the weights, then each metric's weighted values."""
         labels, predictions = rows.of_model(self.tfma._model_name)
         weights = rows.weights_of(self.tfma._model_name, weighted=self.tfma._example_weighted)

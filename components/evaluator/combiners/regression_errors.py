@@ -9,7 +9,7 @@ import numpy as np
 from tensorflow_model_analysis.metrics import mean_regression_error, metric_types
 
 from components.evaluator.combiners.combiner import SumsCombiner
-from components.evaluator.rows import Rows
+from components.evaluator.rows import RowBatch
 
 _Error = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -42,7 +42,7 @@ class RegressionError(SumsCombiner):
         """See the base."""
         return super().fits(computation) and type(computation.combiner) in _ERRORS
 
-    def of_rows(self, rows: Rows) -> np.ndarray:
+    def of_rows(self, rows: RowBatch) -> np.ndarray:
         """See the base. Returns `[rows, 2]`."""
         entries = self.entries(rows)
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -12,7 +12,7 @@ from tensorflow_model_analysis.extractors import unbatch_extractor
 from tensorflow_model_analysis.metrics import metric_types
 
 from components.evaluator.combiners.combiner import BatchCombiner
-from components.evaluator.rows import Rows
+from components.evaluator.rows import RowBatch
 
 
 class RowByRow(BatchCombiner):
@@ -35,7 +35,7 @@ class RowByRow(BatchCombiner):
         super().setup()
         self._preprocess.setup()
 
-    def of_rows(self, rows: Rows) -> list[Any]:
+    def of_rows(self, rows: RowBatch) -> list[Any]:
         """See the base. Returns TFMA's input of each row."""
         inputs = []
         for batch in rows.extracts:

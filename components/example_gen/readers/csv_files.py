@@ -92,7 +92,7 @@ def _values(name: str, cells: pa.Array, kind: str, reading: Reading) -> pa.Array
 
 
 @dataclass(frozen=True)
-class Found:
+class CellType:
     """The type of a column's cells.
 
     Attributes:
@@ -110,13 +110,13 @@ class Found:
 
 def inferred_types(
     paths: Sequence[str], open_file: csv_text.Open, columns: Sequence[str], reading: Reading
-) -> dict[str, Found]:
+) -> dict[str, CellType]:
     """The narrowest types that hold all values of ``columns`` in all files.
 
     Raises:
         GateRefused: a file cannot be read.
     """
-    found = dict.fromkeys(columns, Found())
+    found = dict.fromkeys(columns, CellType())
     for path in paths:
         for rows, batch in _text_batches(path, open_file, reading):
             for name in columns:
@@ -125,20 +125,20 @@ def inferred_types(
     return found
 
 
-def _widened(before: Found, name: str, cells: pa.Array, place: str, rows: int, reading: Reading) -> Found:
+def _widened(before: CellType, name: str, cells: pa.Array, place: str, rows: int, reading: Reading) -> CellType:
     kind, index = csv_cells.type_of(cells, reading.csv, integer=name in reading.integers, known=before.kind)
     if csv_cells.ORDER.index(kind) <= csv_cells.ORDER.index(before.kind):
         return before
     if index is None:
-        return Found(kind)
+        return CellType(kind)
     way_out = csv_cells.way_out(cells) if kind == "BYTES" else None
     if way_out and way_out.missing:
         index = cells.index(way_out.missing[0]).as_py()
     text = cells[index].as_py()
-    return Found(kind, place=f"{place} {rows + index + 1} after the header", text=text, way_out=way_out)
+    return CellType(kind, place=f"{place} {rows + index + 1} after the header", text=text, way_out=way_out)
 
 
-def _fit_for_use(name: str, found: Found, reading: Reading) -> str:
+def _fit_for_use(name: str, found: CellType, reading: Reading) -> str:
     """The type that was found, unless the config needs another."""
     if found.kind == "FLOAT" and name in reading.codes:
         raise GateRefused(f"{found.place}: {shown(name)} {not_whole(name, 0, found.text).reason}.")

@@ -34,7 +34,7 @@ Open = Callable[[str], BinaryIO]
 
 
 @dataclass(frozen=True)
-class Layout:
+class Header:
     """What the header tells.
 
     Attributes:
@@ -54,7 +54,7 @@ class Layout:
 
 
 @contextlib.contextmanager
-def opened(path: str, open_file: Open, options: CsvOptions) -> Iterator[tuple[BinaryIO, Layout]]:
+def opened(path: str, open_file: Open, options: CsvOptions) -> Iterator[tuple[BinaryIO, Header]]:
     """The file's text after its header, as UTF-8, with what the header tells.
 
     Args:
@@ -132,7 +132,7 @@ def _header_line(stream: BinaryIO, options: CsvOptions) -> str:
     raise NoText("no line names the columns; all lines are blank or left out")
 
 
-def _layout(line: str, options: CsvOptions) -> Layout:
+def _layout(line: str, options: CsvOptions) -> Header:
     if "\r" in line.rstrip("\r\n"):
         raise NoText("its lines end in CR alone, as on old Macs; write it with the line ends of today")
     if line.count('"') % 2:
@@ -152,7 +152,7 @@ def _layout(line: str, options: CsvOptions) -> Layout:
         check_names(names[options.index :])
     except GateRefused as error:
         raise NoText(error.reason) from None
-    return Layout(names=tuple(names[options.index :]), delimiter=delimiter, index=options.index)
+    return Header(names=tuple(names[options.index :]), delimiter=delimiter, index=options.index)
 
 
 def _delimiter(line: str) -> str:

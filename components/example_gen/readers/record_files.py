@@ -26,7 +26,7 @@ _FRAME = 16
 _FEATURE_LISTS = 2
 
 
-class Records:
+class RecordReader:
     """Reads the files of one data set, whose features have one type in all of them.
 
     Args:

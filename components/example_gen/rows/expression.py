@@ -35,7 +35,7 @@ class ExpressionError(ValueError):
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnValue:
     """The value of a column."""
 
     name: str
@@ -45,24 +45,24 @@ class Column:
 class Comparison:
     """Two operands, at least one of them a column."""
 
-    left: Column | Value
+    left: ColumnValue | Value
     operator: Operator
-    right: Column | Value
+    right: ColumnValue | Value
 
 
 @dataclass(frozen=True)
 class OneOf:
     """Whether a column's value is among ``values``, which are all texts or all numbers."""
 
-    column: Column
+    column: ColumnValue
     values: tuple[Value, ...]
 
 
 @dataclass(frozen=True)
-class Missing:
+class IsMissing:
     """Whether a column has no value."""
 
-    column: Column
+    column: ColumnValue
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Joined:
     conditions: tuple[Condition, ...]
 
 
-Condition = Comparison | OneOf | Missing | Not | Joined
+Condition = Comparison | OneOf | IsMissing | Not | Joined
 
 
 def parse(text: str) -> Condition:
@@ -98,8 +98,8 @@ def columns(condition: Condition) -> Iterator[str]:
     """The names of the columns in a condition, from left to right; one may come several times."""
     match condition:
         case Comparison(left, _, right):
-            yield from (side.name for side in (left, right) if isinstance(side, Column))
-        case OneOf(column) | Missing(column):
+            yield from (side.name for side in (left, right) if isinstance(side, ColumnValue))
+        case OneOf(column) | IsMissing(column):
             yield column.name
         case Not(inner):
             yield from columns(inner)
@@ -148,22 +148,22 @@ class _Reader:
             case ast.Is() | ast.IsNot():
                 if self._source(right) != _MISSING:
                     self._refuse(right, "cannot follow `is`, only `missing` can; use == to compare")
-                found = Missing(self._column(left))
+                found = IsMissing(self._column(left))
                 return Not(found) if isinstance(operator, ast.IsNot) else found
             case ast.In() | ast.NotIn():
                 found = OneOf(self._column(left), self._values(right))
                 return Not(found) if isinstance(operator, ast.NotIn) else found
         sides = self._operand(left), self._operand(right)
-        if not any(isinstance(side, Column) for side in sides):
+        if not any(isinstance(side, ColumnValue) for side in sides):
             self._refuse(left, "is compared with another constant; one side must be a column")
         return Comparison(sides[0], _OPERATORS[type(operator)], sides[1])
 
-    def _column(self, node: ast.expr) -> Column:
+    def _column(self, node: ast.expr) -> ColumnValue:
         if not isinstance(node, ast.Name):
             self._refuse(node, "must be the name of a column")
-        return Column(self._source(node).strip("`"))
+        return ColumnValue(self._source(node).strip("`"))
 
-    def _operand(self, node: ast.expr) -> Column | Value:
+    def _operand(self, node: ast.expr) -> ColumnValue | Value:
         return self._column(node) if isinstance(node, ast.Name) else self._value(node)
 
     def _values(self, node: ast.expr) -> tuple[Value, ...]:

@@ -13,7 +13,7 @@ from tensorflow.core.example import example_pb2
 from tfx.proto import example_gen_pb2
 
 from components.example_gen.rows.columns import Columns
-from components.example_gen.rows.expression import Column, OneOf
+from components.example_gen.rows.expression import ColumnValue, OneOf
 from components.example_gen.rows.options import TRAIN, ByTime, ByValue
 from components.example_gen.rows.times import TimeCounts, ordered
 from components.example_gen.rows.where import kept
@@ -153,7 +153,7 @@ class ValueSplits:
     def __init__(self, options: ByValue):
         self.columns = (options.column,)
         self._among: Mapping[str, OneOf] = {
-            name: OneOf(Column(options.column), values) for name, values in options.given.items()
+            name: OneOf(ColumnValue(options.column), values) for name, values in options.given.items()
         }
         self._names = options.names
 

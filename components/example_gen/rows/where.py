@@ -12,7 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen.rows.columns import Columns
-from components.example_gen.rows.expression import Column, Comparison, Condition, Joined, Missing, Not, OneOf, Value
+from components.example_gen.rows.expression import (
+    ColumnValue,
+    Comparison,
+    Condition,
+    IsMissing,
+    Joined,
+    Not,
+    OneOf,
+    Value,
+)
 from components.refusal import GateRefused
 
 _COMPARE: Mapping[str, Callable[..., pa.Array]] = {
@@ -50,7 +59,7 @@ class _Incomparable(Exception):
 def _truth(condition: Condition, columns: Columns, rows: int) -> pa.BooleanArray:
     """True, false or null for each row."""
     match condition:
-        case Missing(column):
+        case IsMissing(column):
             return columns[column.name].is_null()
         case Not(inner):
             return pc.invert(_truth(inner, columns, rows))
@@ -71,11 +80,11 @@ def _truth(condition: Condition, columns: Columns, rows: int) -> pa.BooleanArray
             return _COMPARE[operator](*sides)
 
 
-def _sides(left: Column | Value, right: Column | Value, columns: Columns) -> tuple[pa.Array, pa.Array]:
-    if not isinstance(left, Column):
+def _sides(left: ColumnValue | Value, right: ColumnValue | Value, columns: Columns) -> tuple[pa.Array, pa.Array]:
+    if not isinstance(left, ColumnValue):
         return _sides(right, left, columns)[::-1]
     first = columns[left.name]
-    if not isinstance(right, Column):
+    if not isinstance(right, ColumnValue):
         return _alike(left, first, (right,), scalar=True)
     second = columns[right.name]
     if pa.types.is_null(first.type) or pa.types.is_null(second.type) or first.type == second.type:
@@ -87,7 +96,7 @@ def _sides(left: Column | Value, right: Column | Value, columns: Columns) -> tup
 
 
 def _alike(
-    column: Column, found: pa.Array, values: Sequence[Value], *, scalar: bool = False
+    column: ColumnValue, found: pa.Array, values: Sequence[Value], *, scalar: bool = False
 ) -> tuple[pa.Array, pa.Array | pa.Scalar]:
     """A column and constants in one type: a float32 column holds 0.1 as float32, and must equal 0.1."""
     if pa.types.is_null(found.type):

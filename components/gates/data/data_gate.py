@@ -21,11 +21,11 @@ from components.gates.data.drift.limits import Limits
 from components.gates.data.drift.previous_span import Spans, previous_span_of
 from components.gates.data.drift.requests import newest_requests  # part: request_log
 from components.gates.data.feature_check import feature_findings
-from components.gates.data.findings import DATASET, Finding, notice, refusal, write_notices
 from components.gates.data.label_check import label_anomalies
 from components.gates.data.label_rows import LabelRows, split_records
 from components.gates.data.type_check import type_findings
 from components.gates.data.weight_check import weight_anomalies
+from components.gates.findings import DATASET, Finding, notice, refusal, write_notices
 from components.notices import notices as notices_logger
 from components.pushed_model import VERSION_PROPERTY
 from components.refusal import GateRefused
@@ -86,7 +86,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     splits = artifact_utils.decode_split_names(anomalies.split_names)
     allowed = frozenset(filter(None, allow.split(",")))
     anomalous = find_anomalies(anomalies.uri, splits=splits, fail_on=fail_on, allow=allowed)
-    data = Data(statistics.uri, examples.uri, splits, Label.model_validate_json(label), example_weight, features)
+    data = GatedData(statistics.uri, examples.uri, splits, Label.model_validate_json(label), example_weight, features)
     labels = LabelRows(split_records(examples.uri), data.label)
     served = served_statistics.uri if served_statistics else None
     about_label = [*_label_and_weight(data, labels)]
@@ -118,7 +118,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     profile.write(notices.uri, {split: side.profile for split, side in current.sides.items()})
 
 
-class Data(NamedTuple):
+class GatedData(NamedTuple):
     """The data of a run, and what the gate's parameters say about them; see `DataGate`."""
 
     statistics: str
@@ -144,7 +144,7 @@ def _judged(
 ) -> tuple[list[Finding], list[str]]:
     """What refuses, and the texts of what is only worth knowing."""
     places = {text.partition(": ")[0] for text in anomalous}
-    found, texts = [Finding(text, frozenset()) for text in anomalous], []
+    found, texts = [Finding(text) for text in anomalous], []
     for each in more:
         if each.names.isdisjoint(allowed) and each.text.partition(": ")[0] not in places:
             if each.refuses or fail_on == "warning" and each.names:
@@ -154,14 +154,14 @@ def _judged(
     return found, texts
 
 
-def _label_and_weight(data: Data, labels: LabelRows) -> Iterator[Finding]:
+def _label_and_weight(data: GatedData, labels: LabelRows) -> Iterator[Finding]:
     found = [*label_anomalies(data.statistics, splits=data.splits, label=data.label, labels=labels)]
     if data.example_weight:
         found += weight_anomalies(data.statistics, splits=data.splits, column=data.example_weight)
     yield from (Finding(text, names) for text, names in found)
 
 
-def _features(data: Data, served: str | None) -> Iterator[Finding]:
+def _features(data: GatedData, served: str | None) -> Iterator[Finding]:
     if not data.features:
         return
     wanted, others = data.named, data.others
@@ -170,7 +170,7 @@ def _features(data: Data, served: str | None) -> Iterator[Finding]:
     yield from type_findings(data.statistics, served, splits=data.splits, columns=read)
 
 
-def _current(data: Data, labels: LabelRows | None) -> Current:
+def _current(data: GatedData, labels: LabelRows | None) -> Current:
     sides = profile.sides(data.statistics, data.examples, splits=data.splits, label=data.label, labels=labels)
     if (wanted := data.named) is not None:
         dates = {source for column in wanted.columns() if column.options.kind == _DATE for source in column.sources}

@@ -11,8 +11,8 @@ from typing import Any
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.gates.data.feature_rows import count_failing
-from components.gates.data.findings import Finding, finding
 from components.gates.data.label_check import NUMERIC, Statistics, split_statistics
+from components.gates.findings import Finding, finding
 from components.messages import known_names, shown
 from trainer.features.columns import Features
 from trainer.features.faults import RowTest, Seen

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 
-from components.gates.data.label_rows import Found, LabelRows
+from components.gates.data.label_rows import LabelCounts, LabelRows
 from trainer.labels.config import FALSE_WORDS, TRUE_WORDS, Above, Label
 
 Statistics = statistics_pb2.FeatureNameStatistics
@@ -132,7 +132,7 @@ def _leaves_doubt(feature: Statistics, label: Label) -> bool:
     return label.task != "regression" and (bool(label.class_values()) or feature.type == Statistics.FLOAT)
 
 
-def _found_problems(seen: Found, label: Label) -> Iterator[Problem]:
+def _found_problems(seen: LabelCounts, label: Label) -> Iterator[Problem]:
     if seen.unknown is not None:
         reason = "LABEL_NOT_BINARY" if label.task == "binary" else "LABEL_NOT_A_CLASS"
         yield reason, f"is {seen.unknown} in a row; {_advice(label)}"

@@ -20,7 +20,7 @@ _ROWS = 8192
 
 
 @dataclass(kw_only=True)
-class Found:
+class LabelCounts:
     """What the labels of a split are.
 
     Attributes:
@@ -54,9 +54,9 @@ class LabelRows:
 
     def __init__(self, records: Callable[[str], tf.data.Dataset], label: Label):
         self._records, self._label = records, label
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, LabelCounts] = {}
 
-    def of(self, split: str, features: Mapping[str, _Statistics]) -> Found:
+    def of(self, split: str, features: Mapping[str, _Statistics]) -> LabelCounts:
         """What the labels of a split are; a value that is no class's ends the reading.
 
         Args:
@@ -68,7 +68,7 @@ class LabelRows:
         return self._found[split]
 
 
-def _scan(examples: tf.data.Dataset, *, label: Label, features: Mapping[str, _Statistics]) -> Found:
+def _scan(examples: tf.data.Dataset, *, label: Label, features: Mapping[str, _Statistics]) -> LabelCounts:
     spec = {name: tf.io.VarLenFeature(_DTYPES.get(features[name].type, tf.string)) for name in label.columns}
 
     @tf.function(autograph=False)
@@ -76,7 +76,7 @@ def _scan(examples: tf.data.Dataset, *, label: Label, features: Mapping[str, _St
         raw = specs.parse(records, spec)
         return label_of(label, raw)[:, 0], raw[label.column]
 
-    found = Found()
+    found = LabelCounts()
     for records in examples.batch(_ROWS):
         labels, raw = read(records)
         labels = labels.numpy()

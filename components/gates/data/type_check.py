@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tfx.dsl.io import fileio
 
-from components.gates.data.findings import Finding, finding
 from components.gates.data.label_check import Statistics, split_statistics
+from components.gates.findings import Finding, finding
 
 _KINDS: Mapping[int, str] = {Statistics.INT: "integers", Statistics.FLOAT: "numbers with fractions"}
 

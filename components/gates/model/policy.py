@@ -1,8 +1,8 @@
-"""The limits of ModelGate on predictions and on the served model, and its findings."""
+"""The limits of ModelGate on predictions and on the served model."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from trainer.parameters import Strict
 
@@ -27,15 +27,3 @@ class Policy(Strict):
     served_metrics: tuple[str, ...] = ()
     served_max_drop: float | None = None
     served_max_rise: float | None = None
-
-
-class Finding(NamedTuple):
-    """Something about a candidate.
-
-    Attributes:
-        text: in words, one line.
-        refuses: whether it is a reason to refuse, or only worth knowing.
-    """
-
-    text: str
-    refuses: bool

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from components.gates.model.policy import Finding, Policy
-from components.gates.model.predictions import AllPredictions, Distance, Predictions
+from components.gates.findings import Finding
+from components.gates.model.policy import Policy
+from components.gates.model.predictions import AllPredictions, PredictionDistance, Predictions
 
 
 def prediction_findings(found: AllPredictions | None, policy: Policy) -> Iterator[Finding]:
@@ -18,7 +19,7 @@ def prediction_findings(found: AllPredictions | None, policy: Policy) -> Iterato
         policy: what refuses.
     """
     if found is None:
-        yield Finding("the evaluation says nothing of the predictions; run once with --set cache=false", refuses=True)
+        yield Finding("the evaluation says nothing of the predictions; run once with --set cache=false")
         return
     candidate = found.candidate
     if policy.probabilities:
@@ -38,10 +39,10 @@ def _no_probabilities(candidate: Predictions) -> Iterator[Finding]:
     ):
         if fault.rows:
             text = f"{fault.rows:,} of {candidate.rows:,} predictions {what}, such as {fault.example}"
-            yield Finding(text, refuses=True)
+            yield Finding(text)
 
 
-def _far(distance: Distance, policy: Policy) -> Iterator[Finding]:
+def _far(distance: PredictionDistance, policy: Policy) -> Iterator[Finding]:
     if policy.distance_warn is None and policy.distance_refuse is None:
         return
     scale, unit = (1.0, "") if policy.probabilities else (distance.spread, " standard deviations")

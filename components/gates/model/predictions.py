@@ -18,7 +18,7 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Fault(_Frozen):
+class BadPredictions(_Frozen):
     """Rows whose prediction is wrong in one way.
 
     Attributes:
@@ -31,12 +31,12 @@ class Fault(_Frozen):
     example: str = ""
     record: bytes = Field(default=b"", exclude=True)
 
-    def __add__(self, other: Fault) -> Fault:
+    def __add__(self, other: BadPredictions) -> BadPredictions:
         found = [each for each in (self, other) if each.rows]
         if len(found) < 2:
             return found[0] if found else self
         first = min(found, key=lambda each: each.record)
-        return Fault(rows=self.rows + other.rows, example=first.example, record=first.record)
+        return BadPredictions(rows=self.rows + other.rows, example=first.example, record=first.record)
 
 
 class Predictions(_Frozen):
@@ -52,9 +52,9 @@ class Predictions(_Frozen):
     """
 
     rows: int = 0
-    not_finite: Fault = Fault()
-    outside: Fault = Fault()
-    not_one: Fault = Fault()
+    not_finite: BadPredictions = BadPredictions()
+    outside: BadPredictions = BadPredictions()
+    not_one: BadPredictions = BadPredictions()
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
 
@@ -74,7 +74,7 @@ class Predictions(_Frozen):
         )
 
 
-class Distance(_Frozen):
+class PredictionDistance(_Frozen):
     """How far two models' predictions of the same rows lie apart.
 
     Attributes:
@@ -100,8 +100,8 @@ class Distance(_Frozen):
         """The standard deviation of the baseline's predictions, by which distances of a regression are judged."""
         return max(self.squares / self.rows - (self.values / self.rows) ** 2, 0.0) ** 0.5 if self.rows else 0.0
 
-    def __add__(self, other: Distance) -> Distance:
-        return Distance(
+    def __add__(self, other: PredictionDistance) -> PredictionDistance:
+        return PredictionDistance(
             rows=self.rows + other.rows,
             total=self.total + other.total,
             values=self.values + other.values,
@@ -118,7 +118,7 @@ class AllPredictions(_Frozen):
     """
 
     models: dict[str, Predictions] = {}
-    distance: Distance = Distance()
+    distance: PredictionDistance = PredictionDistance()
 
     @property
     def candidate(self) -> Predictions:

@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterator
 
 from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT, Evaluated
-from components.gates.model.policy import Finding, Policy
+from components.gates.findings import Finding, notice
+from components.gates.model.policy import Policy
 
 # With fewer rows, metrics of the same model differ by more than the limits.
 _ROWS = 100
@@ -37,20 +38,20 @@ def served_findings(
     if then is None:
         why = "nothing finds its run on a platform" if on_platform else "its run left no evaluation"
         text = f"what the served model reached when it was pushed is not known ({why}), so no fall is seen"
-        yield Finding(text, refuses=False)
+        yield notice(text)
         return
     rows = int(min(now[EXAMPLE_COUNT], then[EXAMPLE_COUNT]))
     metrics = [name for name in policy.served_metrics if name in now and name in then]
     if rows < _ROWS or not metrics:
         why = f"{rows} examples are too few" if metrics else "the runs have no metric in common"
-        yield Finding(f"{why} to see whether the served model fell on the new data", refuses=False)
+        yield notice(f"{why} to see whether the served model fell on the new data")
         return
     moves = {name: _moved(now[name], then[name], policy) for name in metrics}
     # A metric that cannot be computed is no sign of health.
     beyond = {name: moved for name, moved in moves.items() if not moved <= limit + _ROUNDING}
     if beyond:
         name = max(beyond, key=lambda each: math.inf if math.isnan(beyond[each]) else beyond[each])
-        yield Finding(_in_words(name, now[name], then[name], beyond[name], policy), refuses=True)
+        yield Finding(_in_words(name, now[name], then[name], beyond[name], policy))
 
 
 def _moved(now: float, then: float, policy: Policy) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from components.gates.evaluation import EXAMPLE_COUNT, Evaluated
-from components.gates.model.policy import Finding
+from components.gates.findings import Finding, notice
 
 _SHOWN = 5
 
@@ -31,7 +31,7 @@ def slice_findings(now: Evaluated, then: Evaluated, *, min_slice_size: int) -> I
             and metrics[EXAMPLE_COUNT] >= min_slice_size
         ]
         if names:
-            yield Finding(f"{what}: {_some(names)}", refuses=False)
+            yield notice(f"{what}: {_some(names)}")
 
 
 def _some(names: Collection[str]) -> str:

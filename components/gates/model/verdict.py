@@ -8,7 +8,7 @@ from tfx.components.evaluator import constants
 from tfx.types import Artifact
 from tfx.utils import io_utils
 
-from components.gates.data.findings import write_notices
+from components.gates.findings import write_notices
 from components.messages import shown
 from components.notices import notices as notices_logger
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
 from kubeflow.lint.profile.storage import FOLDERS
+from kubeflow.lint.violation import Violation
 from kubeflow.lint.walk import strings, texts
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
@@ -20,7 +20,7 @@ _OF_OTHERS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _RESERVED = re.compile(r"g[o0]{2}gle")
 
 
-def names(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def names(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The store answers 400, "Invalid bucket name".
 
     Sources: cloud.google.com/storage/docs/buckets#naming, and for s3:// and minio://
@@ -33,7 +33,9 @@ def names(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             continue
         seen.add(found[0])
         if problem := bucket_problem(found["bucket"], scheme=found["scheme"]):
-            yield Finding(where=where, what=f"{text} is in no possible bucket: {problem}", fix="name one that there is")
+            yield Violation(
+                where=where, what=f"{text} is in no possible bucket: {problem}", fix="name one that there is"
+            )
 
 
 RULES = (names,)

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
-from kubeflow.lint.forms.google import account_finding, machine_format, region_finding
+from kubeflow.lint.forms.google import account_violation, machine_format, region_violation
+from kubeflow.lint.violation import Violation
 from pipeline.config.beam.dataflow import Dataflow
 from pipeline.config.config import Config
 
@@ -16,7 +16,7 @@ _SUBNETWORK = re.compile(
 )
 
 
-def options(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def options(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Dataflow refuses the job, after the tasks before it have run.
 
     Sources: cloud.google.com/dataflow/docs/reference/pipeline-options for the options,
@@ -26,14 +26,14 @@ def options(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     beam = config.beam
     if not isinstance(beam, Dataflow):
         return
-    yield from region_finding("beam.region", beam.region)
+    yield from region_violation("beam.region", beam.region)
     if beam.service_account is not None:
-        yield from account_finding("beam.service_account", beam.service_account)
+        yield from account_violation("beam.service_account", beam.service_account)
     if problem := machine_format(beam.machine_type):
-        yield Finding(where="beam.machine_type", what=problem, fix="write it as n1-standard-4")
+        yield Violation(where="beam.machine_type", what=problem, fix="write it as n1-standard-4")
     if beam.subnetwork is not None and not _SUBNETWORK.fullmatch(beam.subnetwork):
         what = f"{beam.subnetwork} does not have the form regions/REGION/subnetworks/NAME"
-        yield Finding(where="beam.subnetwork", what=what, fix="write its name in this form")
+        yield Violation(where="beam.subnetwork", what=what, fix="write its name in this form")
 
 
 RULES = (options,)

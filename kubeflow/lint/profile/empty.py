@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
 from kubeflow.lint.profile.storage import FOLDERS
+from kubeflow.lint.violation import Violation
 from kubeflow.lint.walk import strings
 from pipeline.config.config import Config
 
 
-def folders(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def folders(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The component looks into its container's working folder, or at the root of the disk.
 
     An empty text is a value; only a missing one is an error (KFP: backend/src/v2/driver/resolve.go).
@@ -21,7 +21,7 @@ def folders(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
         if path in FOLDERS and not text.strip():
             what = f"{text!r} is empty, and names no folder"
             fix = "give a path or gs://; a runtime parameter by --parameter NAME=VALUE"
-            yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
+            yield Violation(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
 
 RULES = (folders,)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
 from kubeflow.lint.profile.storage import FOLDERS, IMAGE_FOLDER, MOUNTED_BUCKETS, below, in_volume, shared_places
+from kubeflow.lint.violation import Violation
 from kubeflow.lint.walk import containers, nodes, strings
 from pipeline.config.config import Config
 from pipeline.config.platform.kubeflow import Kubeflow
@@ -25,7 +25,7 @@ _OWN = (IMAGE_FOLDER, "/tmp", "/var", "/dev", "/etc", "/opt", "/proc", "/run", "
 _ELSEWHERE = {"DataflowRunner", "TestDataflowRunner"}
 
 
-def local(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def local(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A container sees its image and its mounts, and nothing of the machine that submits.
 
     Text that looks like a path may be something else: beyond the properties that are folders, only homes are certain.
@@ -34,40 +34,40 @@ def local(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
         if _is_in_home(text, config) or (path in FOLDERS and _is_local(text, config)):
             fix = "use a path below the project's folder, gs:// or a volume"
             what = f"{text} is a path of this machine"
-            yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
+            yield Violation(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
 
-def arguments(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def arguments(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The same for the options of Beam that follow TFX's own arguments."""
     for node, container in containers(pipeline):
         for argument in container.get("args", ()):
             flag, _, value = argument.partition("=")
             if flag.startswith("--") and _is_in_home(value, config):
                 what, fix = f"{argument} names a path of this machine", "use gs:// or a volume"
-                yield Finding(where=f"{node}.args", what=what, fix=fix)
+                yield Violation(where=f"{node}.args", what=what, fix=fix)
 
 
-def environment(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def environment(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The same for environment variables of the containers."""
     for node, container in containers(pipeline):
         for variable in container.get("env", ()):
             if _is_in_home(variable.get("value", ""), config):
                 what = f"{variable['value']} is a path of this machine"
                 where = f"{node}.env.{variable.get('name', '')}"
-                yield Finding(where=where, what=what, fix="use a path of the image, gs:// or a volume")
+                yield Violation(where=where, what=what, fix="use a path of the image, gs:// or a volume")
 
 
-def outside_image(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def outside_image(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A relative path is one in the image, and the image is made of these folders (kubeflow/images)."""
     del config
     for node, path, text in strings(pipeline.spec):
         if path in FOLDERS and _is_relative(text) and PurePosixPath(text).parts[0] not in IN_IMAGE:
             what = f"{text} is not in the image, which holds {', '.join(IN_IMAGE)}"
             fix = "move it there, or use gs:// or a volume"
-            yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
+            yield Violation(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
 
-def not_in_project(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def not_in_project(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The image is built from the project's folder, in which this command runs."""
     del config
     for node, path, text in strings(pipeline.spec):
@@ -75,10 +75,10 @@ def not_in_project(pipeline: CompiledPipeline, config: Config) -> Iterator[Findi
         if inside and not Path(text).exists():
             what = f"{text} is not in the project's folder, from which the image is built"
             fix = "correct the path, or run this in the project's folder"
-            yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
+            yield Violation(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
 
-def far_from_workers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def far_from_workers(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Dataflow's workers are other machines, without the files of the task's container.
 
     Other runners may work in the task's container, or share a volume with it.
@@ -93,7 +93,7 @@ def far_from_workers(pipeline: CompiledPipeline, config: Config) -> Iterator[Fin
             if other == node and path in FOLDERS - {"schema_file"} and "://" not in text:
                 what = f"{text} is in the container, and {runner} reads it on other machines"
                 fix = "copy it to gs://, or use --runner=FnApiRunner"
-                yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
+                yield Violation(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
 
 RULES = (local, arguments, environment, outside_image, not_in_project, far_from_workers)

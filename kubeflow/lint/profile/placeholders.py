@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
+from kubeflow.lint.violation import Violation
 from kubeflow.lint.walk import containers, texts
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
@@ -17,23 +17,23 @@ _PLACEHOLDER = re.compile(
 )
 
 
-def placeholders(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def placeholders(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The names in the shipped profiles belong to nobody (configs/profiles/)."""
     del pipeline
     yield from unreplaced(config)
 
 
-def unreplaced(config: Config) -> Iterator[Finding]:
+def unreplaced(config: Config) -> Iterator[Violation]:
     """The keys of a profile that are still the template's."""
     beam = texts("beam", config.beam.model_dump())
     for key, text in (*texts("platform", platform_of(config).model_dump()), *beam):
         left = list(dict.fromkeys(_shortened(match[0]) for match in _PLACEHOLDER.finditer(text)))
         if left:
             what = f"still holds the placeholder {' and '.join(left)}"
-            yield Finding(where=key, what=what, fix="write your own into the profile")
+            yield Violation(where=key, what=what, fix="write your own into the profile")
 
 
-def images(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def images(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A file that was compiled with another profile has the images of that profile."""
     platform = platform_of(config)
     named = (platform.image, platform.gpu_image)
@@ -41,7 +41,7 @@ def images(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
         image = container.get("image", "")
         if image not in named and _PLACEHOLDER.search(image):
             what = f"{_PLACEHOLDER.sub(lambda match: _shortened(match[0]), image)} is a placeholder"
-            yield Finding(where=f"{node}.image", what=what, fix="compile it again with your own profile")
+            yield Violation(where=f"{node}.image", what=what, fix="compile it again with your own profile")
 
 
 RULES = (placeholders, images)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from kubernetes.utils.quantity import parse_quantity
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline, Tree
-from kubeflow.lint.finding import Finding
+from kubeflow.lint.violation import Violation
 from kubeflow.lint.walk import containers
 from pipeline.config.config import Config
 from pipeline.config.platform.kubeflow import Kubeflow
@@ -15,7 +15,7 @@ from pipeline.config.platform.kubeflow import Kubeflow
 _AMOUNTS = (("cpu", "Cpu"), ("memory", "Memory"))
 
 
-def quantities(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def quantities(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The driver cannot make a pod of it (KFP: backend/src/v2/driver/driver.go, getPodResource)."""
     for node, container in containers(pipeline):
         for name, field in _AMOUNTS:
@@ -23,10 +23,10 @@ def quantities(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
                 text = container.get("resources", {}).get(f"resource{field}{bound}", "")
                 if text and not _is_placeholder(text) and amount(text, config) is None:
                     what, fix = f"{text!r} is not a valid amount", "write it as 2, 500m, 16G or 512Mi"
-                    yield Finding(where=f"{node}.resources.{name}{bound}", what=what, fix=fix)
+                    yield Violation(where=f"{node}.resources.{name}{bound}", what=what, fix=fix)
 
 
-def requests(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def requests(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Kubernetes refuses the pod (pkg/apis/core/validation: "must be less than or equal to limit")."""
     if not isinstance(config.platform, Kubeflow):
         return
@@ -35,10 +35,10 @@ def requests(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             least, most = (requested(container, name, bound, config) for bound in ("Request", "Limit"))
             if least and most and least > most:
                 what, fix = "the request is above the limit", "lower the request, or raise the limit"
-                yield Finding(where=f"{node}.resources.{name}", what=what, fix=fix)
+                yield Violation(where=f"{node}.resources.{name}", what=what, fix=fix)
 
 
-def accelerators(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def accelerators(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Kubernetes knows accelerators as extended resources, DOMAIN/NAME.
 
     KFP copies the name into the pod's limits (backend/src/v2/driver/driver.go, initPodSpecPatch).
@@ -61,11 +61,11 @@ def accelerators_of(pipeline: CompiledPipeline) -> Iterator[tuple[str, str, str]
             yield node, kind, str(given.get("resourceCount") or given.get("count", "0"))
 
 
-def accelerator_name(where: str, kind: str) -> Iterator[Finding]:
-    """A finding if Kubernetes can have no accelerator called ``kind``."""
+def accelerator_name(where: str, kind: str) -> Iterator[Violation]:
+    """A violation if Kubernetes can have no accelerator called ``kind``."""
     if "/" not in kind:
         what, fix = f"{kind} is not a resource of Kubernetes", "name it as its nodes do, such as nvidia.com/gpu"
-        yield Finding(where=where, what=what, fix=fix)
+        yield Violation(where=where, what=what, fix=fix)
 
 
 def requested(container: Tree, name: str, bound: str, config: Config) -> float | None:

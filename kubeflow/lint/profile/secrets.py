@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
+from kubeflow.lint.violation import Violation
 from kubeflow.lint.walk import containers, strings
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
@@ -31,7 +31,7 @@ _KEYS = {
 }
 
 
-def webhook(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def webhook(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """On Kubernetes, all variables of the exit handler's container come from secrets."""
     del pipeline
     platform = config.platform
@@ -42,10 +42,10 @@ def webhook(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
         return
     if not any(name in secret.env.values() for secret in platform.secrets):
         what, fix = f"no secret provides {name}", "add a secret with this variable to platform.secrets"
-        yield Finding(where="platform.exit_handler.webhook_env", what=what, fix=fix)
+        yield Violation(where="platform.exit_handler.webhook_env", what=what, fix=fix)
 
 
-def variable_names(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def variable_names(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Kubernetes refuses the pod."""
     named = {f"{node}.env": item.get("name", "") for node, box in containers(pipeline) for item in box.get("env", ())}
     platform = platform_of(config)
@@ -56,16 +56,16 @@ def variable_names(pipeline: CompiledPipeline, config: Config) -> Iterator[Findi
     for where, name in named.items():
         if not _VARIABLE.fullmatch(name):
             what, fix = f"{name!r} is not a valid name of an environment variable", "use letters, digits and '_'"
-            yield Finding(where=where, what=what, fix=fix)
+            yield Violation(where=where, what=what, fix=fix)
 
 
-def exposed(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def exposed(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Parameters are written to the compiled file, the page of every run and ML Metadata."""
     place = "put it into a secret" if isinstance(config.platform, Kubeflow) else "read it from a secret manager"
     for where, text in _texts(pipeline):
         kind = next((kind for kind, pattern in _KEYS.items() if pattern.search(text)), None)
         if kind:
-            yield Finding(
+            yield Violation(
                 where=where, what=f"holds {kind}, which everyone can read there", fix=f"{place}, and revoke this one"
             )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
+from kubeflow.lint.violation import Violation
 from kubeflow.lint.walk import nodes, strings
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
@@ -20,7 +20,7 @@ MOUNTED_BUCKETS = "/gcs"
 IMAGE_FOLDER = "/app"
 
 
-def paths_in_volumes(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def paths_in_volumes(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A path outside the mounted volumes is lost with its container."""
     del pipeline
     if not isinstance(config.platform, Kubeflow):
@@ -30,10 +30,10 @@ def paths_in_volumes(pipeline: CompiledPipeline, config: Config) -> Iterator[Fin
             continue
         if place.startswith("/") and not in_volume(place, config):
             what = f"{place} is not in any of the volumes"
-            yield Finding(where=key, what=what, fix="mount a claim there, under platform.volumes")
+            yield Violation(where=key, what=what, fix="mount a claim there, under platform.volumes")
 
 
-def unmounted(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def unmounted(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The profile declares the volume, and the platform spec mounts it (KubernetesExecutorConfig.pvcMount)."""
     platforms = (pipeline.platform_spec or {}).get("platforms", {})
     executors = platforms.get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {})
@@ -42,10 +42,10 @@ def unmounted(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
         mounted = any(below(text, mount.get("mountPath", "")) for mount in mounts)
         if text.startswith("/") and in_volume(text, config) and not mounted:
             what, fix = f"{text} is in a volume that the task does not mount", "compile it again with this profile"
-            yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
+            yield Violation(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
 
-def schemes(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def schemes(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """TensorFlow 2.21 and Beam open neither minio:// nor s3://; only the orchestrator does, for artifacts.
 
     Other components may bring a client for them, so the rule looks only at folders that TFX and we open.
@@ -55,25 +55,25 @@ def schemes(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
         if text.startswith(_FOREIGN) and path in FOLDERS:
             what = f"{text} is in a store that components cannot open"
             fix = "use gs://, or a path in a mounted volume"
-            yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
+            yield Violation(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
 
-def web_addresses(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def web_addresses(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """TFX opens files with tf.io.gfile and Beam, which know no web addresses."""
     del config
     for node, path, text in strings(pipeline.spec):
         if text.startswith(_WEB) and path in FOLDERS:
             what, fix = f"{text} is a web address, and components open files", "copy it to gs:// or into a volume"
-            yield Finding(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
+            yield Violation(where=f"{node.name}.inputs.parameters.{path}", what=what, fix=fix)
 
 
-def imported(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def imported(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """No platform can mount a path; the rest differs, and grows."""
     del config
     for node, uri in importers(pipeline):
         if "://" not in uri or uri.startswith("file://"):
             what = f"{uri} cannot be mounted as an artifact"
-            yield Finding(where=f"{node}.artifactUri", what=what, fix="use an object store, such as gs://")
+            yield Violation(where=f"{node}.artifactUri", what=what, fix="use an object store, such as gs://")
 
 
 RULES = (paths_in_volumes, unmounted, schemes, web_addresses, imported)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from components.accelerator import Accelerator
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
+from kubeflow.lint.violation import Violation
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
 
@@ -15,34 +15,34 @@ TRAINER = "Trainer"
 _STRATEGY = "trainer.loop.strategy"
 
 
-def strategy_of_several(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def strategy_of_several(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Each of several workers would train a model of its own (trainer/distribution/replicas.py)."""
     del pipeline
     strategy = config.trainer.loop.strategy
     if _workers(config) > 1 and strategy not in ("auto", "multi_worker"):
         what = f"is {strategy}, with {_workers(config)} workers in platform.training"
-        yield Finding(where=_STRATEGY, what=what, fix="use auto, or one worker")
+        yield Violation(where=_STRATEGY, what=what, fix="use auto, or one worker")
 
 
-def strategy_of_one(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def strategy_of_one(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """It needs TF_CONFIG, which the platform sets for several workers only (trainer/distribution/replicas.py)."""
     del pipeline
     if _workers(config) == 1 and config.trainer.loop.strategy == "multi_worker":
         what = "is multi_worker, but only one worker trains"
-        yield Finding(where=_STRATEGY, what=what, fix="use auto, or set platform.training.workers")
+        yield Violation(where=_STRATEGY, what=what, fix="use auto, or set platform.training.workers")
 
 
-def idle_accelerator(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def idle_accelerator(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The Trainer's own task only waits for the job that trains, on Vertex or as a TFJob."""
     del pipeline
     own = platform_of(config).tasks.get(TRAINER)
     if _training(config) and own and own.accelerator:
         what = "would be idle, since the training is a job of its own"
         fix = "remove it, and set platform.training.accelerator"
-        yield Finding(where=f"platform.tasks.{TRAINER}.accelerator", what=what, fix=fix)
+        yield Violation(where=f"platform.tasks.{TRAINER}.accelerator", what=what, fix=fix)
 
 
-def batch_of_replicas(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def batch_of_replicas(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The Trainer refuses it, hours after the start (trainer/data/batches.py)."""
     del pipeline
     training = _training(config)
@@ -53,7 +53,7 @@ def batch_of_replicas(pipeline: CompiledPipeline, config: Config) -> Iterator[Fi
     if batch is not None and config.trainer.loop.strategy in ("auto", "multi_worker") and batch % replicas:
         what = f"{batch} is not divisible by {replicas} replicas"
         fix = f"use {-(-batch // replicas) * replicas}"
-        yield Finding(where="trainer.loop.global_batch_size", what=what, fix=fix)
+        yield Violation(where="trainer.loop.global_batch_size", what=what, fix=fix)
 
 
 RULES = (strategy_of_one,)

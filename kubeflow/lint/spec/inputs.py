@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding, one_of
+from kubeflow.lint.violation import Violation, one_of
 from kubeflow.lint.walk import ROOT, Node, dags, nodes
 from pipeline.config.config import Config
 from pipeline.config.platform.kubeflow import Kubeflow
@@ -22,7 +22,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
-def missing(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def missing(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The driver fails ("neither value nor default value provided", KFP: backend/src/v2/driver/resolve.go)."""
     del config
     for node in nodes(pipeline.spec):
@@ -31,12 +31,12 @@ def missing(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
                 optional = definition.get("isOptional") or "defaultValue" in definition
                 if not optional and key not in node.given(kind) and key != _item(node):
                     what = "is required by the component, and the task does not give it"
-                    yield Finding(
+                    yield Violation(
                         where=f"{node.name}.inputs.{kind}.{key}", what=what, fix="give it, or make it optional"
                     )
 
 
-def undeclared(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def undeclared(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Nobody looks for it: a name that was misspelled, or a component that has changed since.
 
     TFX's entry point hands it on without a type (tfx/orchestration/kubeflow/v2/container/
@@ -48,10 +48,12 @@ def undeclared(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             for key in node.given(kind):
                 if key not in node.declared(kind):
                     what = "is given, and the component does not declare it"
-                    yield Finding(where=f"{node.name}.inputs.{kind}.{key}", what=what, fix=one_of(node.declared(kind)))
+                    yield Violation(
+                        where=f"{node.name}.inputs.{kind}.{key}", what=what, fix=one_of(node.declared(kind))
+                    )
 
 
-def constant_types(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def constant_types(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """The driver fails ("input parameter type mismatch", KFP: backend/src/v2/driver/resolve.go); so does Vertex.
 
     KFP turns anything into a text where one is declared.
@@ -62,20 +64,22 @@ def constant_types(pipeline: CompiledPipeline, config: Config) -> Iterator[Findi
             value = given.get("runtimeValue", {}).get("constant")
             if value is not None and _mismatch(value, kind, config):
                 what = f"is declared as {kind}, and {_short(value)} is given"
-                yield Finding(where=f"{node.name}.inputs.parameters.{key}", what=what, fix="give a value of that type")
+                yield Violation(
+                    where=f"{node.name}.inputs.parameters.{key}", what=what, fix="give a value of that type"
+                )
 
 
-def default_types(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def default_types(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """As with constants; the API server fills the defaults in (KFP: argocompiler/argo.go, Compile)."""
     for dag, owner in dags(pipeline.spec):
         for key, definition in owner.get("inputDefinitions", {}).get("parameters", {}).items():
             kind, value = definition.get("parameterType"), definition.get("defaultValue")
             if value is not None and _mismatch(value, kind, config):
                 what = f"is declared as {kind}, and its default is {_short(value)}"
-                yield Finding(where=f"{dag}.parameters.{key}", what=what, fix="give a default of that type")
+                yield Violation(where=f"{dag}.parameters.{key}", what=what, fix="give a default of that type")
 
 
-def parameter_links(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def parameter_links(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """As with constants, for a parameter that comes from another task or from the pipeline."""
     owners = dict(dags(pipeline.spec))
     siblings = {(node.dag, node.name): node for node in nodes(pipeline.spec)}
@@ -98,10 +102,10 @@ def parameter_links(pipeline: CompiledPipeline, config: Config) -> Iterator[Find
             if declared and made and _TYPES.get(declared) != _TYPES.get(made) and not _takes_all(declared, config):
                 what = f"is declared as {declared}, and what it is given is {made}"
                 fix = "declare both with the same type"
-                yield Finding(where=f"{node.name}.inputs.parameters.{key}", what=what, fix=fix)
+                yield Violation(where=f"{node.name}.inputs.parameters.{key}", what=what, fix=fix)
 
 
-def unused_parameters(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def unused_parameters(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A value set for it at submission changes nothing."""
     del config
     platform = json.dumps(pipeline.platform_spec or {})
@@ -112,7 +116,7 @@ def unused_parameters(pipeline: CompiledPipeline, config: Config) -> Iterator[Fi
     for key in pipeline.spec["root"].get("inputDefinitions", {}).get("parameters", {}):
         if key not in used | iterated and key not in conditions and f'"{key}"' not in platform:
             what, fix = "is taken by no task", "name the node's property that takes it, or leave it out"
-            yield Finding(where=f"{ROOT}.parameters.{key}", what=what, fix=fix)
+            yield Violation(where=f"{ROOT}.parameters.{key}", what=what, fix=fix)
 
 
 RULES = (

@@ -6,7 +6,7 @@ import graphlib
 from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding, one_of
+from kubeflow.lint.violation import Violation, one_of
 from kubeflow.lint.walk import Node, dags, nodes, producer
 from pipeline.config.config import Config
 
@@ -20,46 +20,48 @@ _SOURCES = {
 }
 
 
-def component_refs(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def component_refs(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Refused by KFP (backend/src/v2/compiler/visitor.go, "cannot find component ref")."""
     del config
     for node in nodes(pipeline.spec):
         name = node.task.get("componentRef", {}).get("name", "")
         if name not in pipeline.spec["components"]:
             what, fix = f"there is no component {name!r}", one_of(pipeline.spec["components"])
-            yield Finding(where=f"{node.name}.componentRef", what=what, fix=fix)
+            yield Violation(where=f"{node.name}.componentRef", what=what, fix=fix)
 
 
-def executor_labels(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def executor_labels(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Refused by KFP (visitor.go, "executor not found in deployment config")."""
     del config
     executors = pipeline.spec["deploymentSpec"]["executors"]
     for name, component in pipeline.spec["components"].items():
         label = component.get("executorLabel")
         if "dag" not in component and label not in executors:
-            yield Finding(where=f"{name}.executorLabel", what=f"there is no executor {label!r}", fix=one_of(executors))
+            yield Violation(
+                where=f"{name}.executorLabel", what=f"there is no executor {label!r}", fix=one_of(executors)
+            )
 
 
-def executor_kinds(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def executor_kinds(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Refused by KFP (argocompiler/dag.go, "unknown executor spec type")."""
     del config
     for label, executor in pipeline.spec["deploymentSpec"]["executors"].items():
         if not executor:
             what, fix = "does not say how to run it", "give it a container, and compile it again"
-            yield Finding(where=f"deploymentSpec.{label}", what=what, fix=fix)
+            yield Violation(where=f"deploymentSpec.{label}", what=what, fix=fix)
 
 
-def sources(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def sources(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A driver fails on it long after the start (KFP: backend/src/v2/driver/resolve.go)."""
     del config
     for node in nodes(pipeline.spec):
         for kind, key, given in _inputs(node):
             if not (given.keys() & _SOURCES) or given.get("runtimeValue", {"constant": None}) == {}:
                 fix = "name a task's output, an input of the pipeline or a constant"
-                yield Finding(where=f"{node.name}.inputs.{kind}.{key}", what="comes from nowhere", fix=fix)
+                yield Violation(where=f"{node.name}.inputs.{kind}.{key}", what="comes from nowhere", fix=fix)
 
 
-def producers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def producers(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A driver fails on it long after the start (KFP: backend/src/v2/driver/resolve.go)."""
     del config
     for node in nodes(pipeline.spec):
@@ -68,10 +70,10 @@ def producers(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             name = producer(given)
             if name is not None and name not in siblings:
                 where = f"{node.name}.inputs.{kind}.{key}"
-                yield Finding(where=where, what=f"comes from {name!r}, which is not a task", fix=one_of(siblings))
+                yield Violation(where=where, what=f"comes from {name!r}, which is not a task", fix=one_of(siblings))
 
 
-def output_keys(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def output_keys(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A driver fails on it long after the start (KFP: backend/src/v2/driver/resolve.go)."""
     del config
     for node in nodes(pipeline.spec):
@@ -87,10 +89,10 @@ def output_keys(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]
             known = maker.component.get("outputDefinitions", {}).get(kind, {})
             if source.get(name) not in known:
                 what = f"{maker.name} has no output {source.get(name)!r}"
-                yield Finding(where=f"{node.name}.inputs.{kind}.{key}", what=what, fix=one_of(known))
+                yield Violation(where=f"{node.name}.inputs.{kind}.{key}", what=what, fix=one_of(known))
 
 
-def component_inputs(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def component_inputs(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A driver fails on it ("parent DAG does not have input parameter", KFP: backend/src/v2/driver/resolve.go)."""
     del config
     owners = dict(dags(pipeline.spec))
@@ -100,10 +102,10 @@ def component_inputs(pipeline: CompiledPipeline, config: Config) -> Iterator[Fin
             known = owners[node.dag].get("inputDefinitions", {}).get(kind, {})
             if name is not None and name not in known:
                 what = f"comes from the input {name!r}, which {node.dag} does not have"
-                yield Finding(where=f"{node.name}.inputs.{kind}.{key}", what=what, fix=one_of(known))
+                yield Violation(where=f"{node.name}.inputs.{kind}.{key}", what=what, fix=one_of(known))
 
 
-def dependent_tasks(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def dependent_tasks(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Refused by Argo ("dependency not defined", workflow/validate/validate.go)."""
     del config
     for node in nodes(pipeline.spec):
@@ -111,10 +113,10 @@ def dependent_tasks(pipeline: CompiledPipeline, config: Config) -> Iterator[Find
         for name in node.task.get("dependentTasks", ()):
             if name not in siblings:
                 what = f"waits for {name!r}, which is not a task"
-                yield Finding(where=f"{node.name}.dependentTasks", what=what, fix=one_of(siblings))
+                yield Violation(where=f"{node.name}.dependentTasks", what=what, fix=one_of(siblings))
 
 
-def dag_outputs(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def dag_outputs(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """What a DAG hands on must be made by one of its tasks (PipelineSpec, DagOutputsSpec)."""
     del config
     for dag, owner in dags(pipeline.spec):
@@ -123,10 +125,10 @@ def dag_outputs(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]
         for kind, key, name in _subtasks(outputs):
             if name not in tasks:
                 where = f"{dag}.outputs.{kind}.{key}"
-                yield Finding(where=where, what=f"comes from {name!r}, which is not a task", fix=one_of(tasks))
+                yield Violation(where=where, what=f"comes from {name!r}, which is not a task", fix=one_of(tasks))
 
 
-def cycles(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def cycles(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Refused by Argo ("dependency cycle detected", workflow/validate/validate.go)."""
     del config
     for dag, _ in dags(pipeline.spec):
@@ -138,10 +140,10 @@ def cycles(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             first = circle.index(min(circle))
             ring = " -> ".join([*circle[first:], *circle[: first + 1]])
             fix = "remove one of the dependencies"
-            yield Finding(where=circle[first], what=f"tasks wait for each other: {ring}", fix=fix)
+            yield Violation(where=circle[first], what=f"tasks wait for each other: {ring}", fix=fix)
 
 
-def platform_executors(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def platform_executors(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """KFP looks the executors up by label and silently ignores others (visitor.go)."""
     del config
     executors = pipeline.spec["deploymentSpec"]["executors"]
@@ -149,7 +151,7 @@ def platform_executors(pipeline: CompiledPipeline, config: Config) -> Iterator[F
     for label in platforms.get("kubernetes", {}).get("deploymentSpec", {}).get("executors", {}):
         if label not in executors:
             where, what = f"platforms.kubernetes.{label}", "is for an unknown executor"
-            yield Finding(where=where, what=what, fix=one_of(executors))
+            yield Violation(where=where, what=what, fix=one_of(executors))
 
 
 RULES = (

@@ -11,7 +11,7 @@ from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConf
 from kfp.pipeline_spec import pipeline_spec_pb2
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline, Tree
-from kubeflow.lint.finding import Finding
+from kubeflow.lint.violation import Violation
 from pipeline.config.config import Config
 from pipeline.config.platform.kubeflow import Kubeflow
 
@@ -19,7 +19,7 @@ SCHEMA_VERSION = "2.1.0"
 _RECOMPILE = "compile it with `python -m kubeflow compile`, or correct the file"
 
 
-def schema_version(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def schema_version(compiled: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """KFP refuses every other version (backend/src/apiserver/template/v2_template.go, NewV2SpecTemplate).
 
     Vertex takes 2.0.0, too (google/cloud/aiplatform/utils/pipeline_utils.py).
@@ -28,30 +28,30 @@ def schema_version(compiled: CompiledPipeline, config: Config) -> Iterator[Findi
     if version != SCHEMA_VERSION and not (version == "2.0.0" and not isinstance(config.platform, Kubeflow)):
         what = f"is {version or 'missing'}, not {SCHEMA_VERSION}"
         fix = "compile it with `python -m kubeflow compile`; in TFX that is use_pipeline_spec_2_1=True"
-        yield Finding(where="schemaVersion", what=what, fix=fix)
+        yield Violation(where="schemaVersion", what=what, fix=fix)
 
 
-def pipeline_spec(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def pipeline_spec(compiled: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """KFP parses with protojson, which refuses unknown keys and wrong types (v2_template.go)."""
     del config
     yield from _unparsed("pipeline", compiled.spec, pipeline_spec_pb2.PipelineSpec())
 
 
-def root(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def root(compiled: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """KFP refuses an empty root (v2_template.go, "root component is empty")."""
     del config
     if not compiled.spec.get("root"):
-        yield Finding(where="root", what="is empty, so there are no tasks", fix=_RECOMPILE)
+        yield Violation(where="root", what="is empty, so there are no tasks", fix=_RECOMPILE)
 
 
-def deployment_spec(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def deployment_spec(compiled: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """KFP silently drops unknown keys here (backend/src/v2/compiler/visitor.go, GetDeploymentConfig)."""
     del config
     message = pipeline_spec_pb2.PipelineDeploymentConfig()
     yield from _unparsed("deploymentSpec", _untyped(compiled.spec.get("deploymentSpec")), message)
 
 
-def platform_spec(compiled: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def platform_spec(compiled: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """KFP silently ignores a platform spec that it cannot parse (v2_template.go)."""
     del config
     if compiled.platform_spec is None:
@@ -70,7 +70,7 @@ RULES = (schema_version, pipeline_spec, root, deployment_spec, platform_spec)
 
 
 def normalized(compiled: CompiledPipeline) -> CompiledPipeline:
-    """The same pipeline with the JSON names of the protobufs throughout; the rules above must have no findings."""
+    """The same pipeline with the JSON names of the protobufs throughout; the rules above must have no violations."""
     spec = _reread(compiled.spec, pipeline_spec_pb2.PipelineSpec())
     deployment = _untyped(compiled.spec["deploymentSpec"])
     spec["deploymentSpec"] = _reread(deployment, pipeline_spec_pb2.PipelineDeploymentConfig())
@@ -89,12 +89,12 @@ def _reread(tree: Tree, message: Message) -> Tree:
     return json_format.MessageToDict(json_format.ParseDict(tree, message))
 
 
-def _unparsed(where: str, tree: Any, message: Message) -> Iterator[Finding]:
+def _unparsed(where: str, tree: Any, message: Message) -> Iterator[Violation]:
     try:
         json_format.ParseDict(tree, message)
     except (json_format.ParseError, TypeError, ValueError, AttributeError) as error:
         text = " ".join(str(error).split("Available Fields")[0].split()).rstrip(".")
-        yield Finding(where=where, what=f"cannot be read as {type(message).__name__}: {text}", fix=_RECOMPILE)
+        yield Violation(where=where, what=f"cannot be read as {type(message).__name__}: {text}", fix=_RECOMPILE)
 
 
 def _untyped(deployment: Any) -> Any:

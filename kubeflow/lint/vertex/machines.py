@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from components.accelerator import Accelerator
-from kubeflow.lint.finding import Finding
 from kubeflow.lint.forms.google import machine_format
+from kubeflow.lint.violation import Violation
 
 # All sizes in vCPUs of families that will get no more; the name of a machine is FAMILY-VCPUS.
 FAMILIES: Mapping[str, tuple[int, ...]] = {
@@ -79,7 +79,7 @@ _ATTACHED: Mapping[str, tuple[tuple[int, int], ...]] = {
 }
 
 
-def findings(where: str, machine: str, accelerator: Accelerator | None) -> Iterator[Finding]:
+def violations(where: str, machine: str, accelerator: Accelerator | None) -> Iterator[Violation]:
     """What is wrong with a machine and its accelerators.
 
     Args:
@@ -92,11 +92,11 @@ def findings(where: str, machine: str, accelerator: Accelerator | None) -> Itera
     unknown = _client_name_problem(kind) if kind else None
     misfit = (count_problem(kind, count) if kind else None) or fit_problem(machine, kind, count)
     if missing:
-        yield Finding(where=where, what=missing, fix="write it as n1-standard-8, in a size that there is")
+        yield Violation(where=where, what=missing, fix="write it as n1-standard-8, in a size that there is")
     elif unknown:
-        yield Finding(where=where, what=unknown[0], fix=unknown[1])
+        yield Violation(where=where, what=unknown[0], fix=unknown[1])
     elif misfit:
-        yield Finding(where=where, what=misfit, fix="change machine_type or accelerator")
+        yield Violation(where=where, what=misfit, fix="change machine_type or accelerator")
 
 
 def name_problem(kind: str) -> tuple[str, str] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
 from kubeflow.lint.profile.storage import IMAGE_FOLDER, MOUNTED_BUCKETS, below, shared_places
+from kubeflow.lint.violation import Violation
 from kubeflow.platform import platform_of
 from pipeline.config.config import Config
 
@@ -14,15 +14,15 @@ _MOST_LABELS = 64
 _FORM = "lower-case letters, digits, '_' and '-', at most 64"
 
 
-def root(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def root(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Vertex keeps artifacts only in Cloud Storage (RuntimeConfig.gcsOutputDirectory in the API's reference)."""
     del pipeline
     place = platform_of(config).root
     if not place.startswith("gs://"):
-        yield Finding(where="platform.root", what=f"{place} is not in Cloud Storage", fix="use gs://")
+        yield Violation(where="platform.root", what=f"{place} is not in Cloud Storage", fix="use gs://")
 
 
-def paths(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def paths(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Vertex mounts buckets below /gcs, and nothing else: any other path is lost with its container.
 
     Data is only read, so it may be named by its mount. Outputs may not: a mounted bucket cannot rename a folder
@@ -34,13 +34,13 @@ def paths(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             continue
         if below(place, MOUNTED_BUCKETS):
             what = f"{place} is a mounted bucket, in which no folder can be renamed"
-            yield Finding(where=key, what=what, fix=f"use gs://{place.removeprefix(MOUNTED_BUCKETS).strip('/')}")
+            yield Violation(where=key, what=what, fix=f"use gs://{place.removeprefix(MOUNTED_BUCKETS).strip('/')}")
         elif place.startswith("/"):
             what = f"{place} is a path, and Vertex mounts only buckets"
-            yield Finding(where=key, what=what, fix="use a gs:// folder")
+            yield Violation(where=key, what=what, fix="use a gs:// folder")
 
 
-def labels(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def labels(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Vertex refuses the run.
 
     Sources: PipelineJob.labels in the API's reference (64 characters, no capitals, '_' and '-'), and
@@ -50,13 +50,15 @@ def labels(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
     given = platform_of(config).labels
     if len(given) > _MOST_LABELS:
         what = f"there are {len(given)}, and a run has at most {_MOST_LABELS}"
-        yield Finding(where="platform.labels", what=what, fix="leave some out")
+        yield Violation(where="platform.labels", what=what, fix="leave some out")
     for key, value in given.items():
         where = f"platform.labels.{key}"
         if not key[:1].isalpha() or not _is_label(key):
-            yield Finding(where=where, what=f"the key {key!r} is not made of {_FORM}, a letter first", fix="rename it")
+            yield Violation(
+                where=where, what=f"the key {key!r} is not made of {_FORM}, a letter first", fix="rename it"
+            )
         elif not _is_label(value):
-            yield Finding(where=where, what=f"the value {value!r} is not made of {_FORM}", fix="change it")
+            yield Violation(where=where, what=f"the value {value!r} is not made of {_FORM}", fix="change it")
 
 
 RULES = (root, paths, labels)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kubeflow.ir.pipeline_spec import CompiledPipeline
-from kubeflow.lint.finding import Finding
 from kubeflow.lint.profile.resources import accelerators_of, requested
 from kubeflow.lint.vertex import machines
+from kubeflow.lint.violation import Violation
 from kubeflow.lint.walk import containers
 from pipeline.config.config import Config
 
 _LIMITS = (("cpu", 96, "96 CPUs"), ("memory", 624e9, "624 GB"))
 
 
-def limits(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def limits(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """A task has at most 96 CPUs and 624 GB (cloud.google.com/vertex-ai/docs/pipelines/machine-types).
 
     Some machines that come with accelerators are larger; the rule leaves them out.
@@ -26,13 +26,13 @@ def limits(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
             amount = requested(container, name, "Limit", config)
             if amount and amount > most:
                 what = f"asks for more than {said}, the most that a task can have"
-                yield Finding(where=f"{node}.resources.{name}", what=what, fix=f"ask for at most {said}")
+                yield Violation(where=f"{node}.resources.{name}", what=what, fix=f"ask for at most {said}")
 
 
-def accelerators(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding]:
+def accelerators(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
     """Vertex has its own names and counts (cloud.google.com/vertex-ai/docs/pipelines/machine-types).
 
-    A name that is unknown here may be new, and is not a finding.
+    A name that is unknown here may be new, and is not a violation.
     """
     del config
     for node, kind, count in accelerators_of(pipeline):
@@ -40,9 +40,9 @@ def accelerators(pipeline: CompiledPipeline, config: Config) -> Iterator[Finding
         problem = machines.name_problem(kind)
         misfit = machines.count_problem(kind, int(count)) if count.isdigit() else None
         if problem:
-            yield Finding(where=where, what=problem[0], fix=problem[1])
+            yield Violation(where=where, what=problem[0], fix=problem[1])
         elif misfit:
-            yield Finding(where=where, what=f"asks for {misfit}", fix="change accelerator.count")
+            yield Violation(where=where, what=f"asks for {misfit}", fix="change accelerator.count")
 
 
 RULES = (limits, accelerators)

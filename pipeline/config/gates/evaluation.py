@@ -11,7 +11,7 @@ from pipeline.config.metrics import METRICS
 from trainer.parameters import Label, Strict
 
 
-class Threshold(Strict):
+class MetricLimit(Strict):
     """A limit on one metric, over all examples or in every slice of a feature.
 
     Attributes:
@@ -54,7 +54,7 @@ class Threshold(Strict):
         return self.min is not None or self.max is not None
 
     @model_validator(mode="after")
-    def _limits_something(self) -> Threshold:
+    def _limits_something(self) -> MetricLimit:
         if not self.absolute and self.max_drop is None and self.max_rise is None:
             raise ValueError("a threshold needs min, max, max_drop or max_rise; without them it cannot refuse a model")
         return self
@@ -140,7 +140,7 @@ class EvaluationGate(Strict):
             limits, and ``refuse`` pushes nothing.
     """
 
-    thresholds: tuple[Threshold, ...] = Field(min_length=1)
+    thresholds: tuple[MetricLimit, ...] = Field(min_length=1)
     baseline: Literal["latest", "none"] = "latest"
     slices: tuple[str | Buckets | tuple[str, ...], ...] = ()
     min_slice_size: int = Field(default=1, gt=0)

@@ -13,7 +13,7 @@ from components.reference import trees
 from components.reference.encoder import Encoder
 from pipeline.config.metrics import METRICS
 from pipeline.init.judging.treatment import Treatment, distinct
-from pipeline.init.reading.profile import Column
+from pipeline.init.reading.profile import ColumnProfile
 from trainer.features.columns import Features
 from trainer.labels.config import Label
 
@@ -56,7 +56,7 @@ class Baseline:
 
 
 def baseline_of(
-    columns: Mapping[str, Column],
+    columns: Mapping[str, ColumnProfile],
     treatments: Mapping[str, Treatment],
     sample: Mapping[str, pa.Array],
     labels: np.ndarray,
@@ -129,7 +129,7 @@ def _errors(truth: np.ndarray, predicted: np.ndarray, label: Label) -> np.ndarra
 
 
 def _slices(
-    columns: Mapping[str, Column],
+    columns: Mapping[str, ColumnProfile],
     treatments: Mapping[str, Treatment],
     sample: Mapping[str, pa.Array],
     errors: np.ndarray,

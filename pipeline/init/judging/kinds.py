@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from components.messages import shown
-from components.reference.parts import is_iso
+from components.reference.column_encoders import is_iso
 from pipeline.init.judging.treatment import Treatment
 from pipeline.init.reading import pictures
-from pipeline.init.reading.profile import Column
+from pipeline.init.reading.profile import ColumnProfile
 
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _OTHER_DATE = re.compile(
@@ -46,7 +46,7 @@ _SEPARATORS = ";|,/"
 _TINY = 2.0**-126
 
 
-def treatment_of(column: Column, values: pa.Array) -> Treatment:
+def treatment_of(column: ColumnProfile, values: pa.Array) -> Treatment:
     """The kind of a column.
 
     Args:
@@ -64,7 +64,7 @@ def treatment_of(column: Column, values: pa.Array) -> Treatment:
     return _text(column, [value for value in some if value])
 
 
-def _without_information(column: Column) -> str:
+def _without_information(column: ColumnProfile) -> str:
     if not column.present:
         return "no row has a value"
     if column.present < _FEWEST and column.share_missing > _MOST_OF:
@@ -77,7 +77,7 @@ def _without_information(column: Column) -> str:
     return ""
 
 
-def _several(column: Column, kind: str) -> Treatment:
+def _several(column: ColumnProfile, kind: str) -> Treatment:
     fewest, most = column.lengths
     if kind == "BYTES":
         return Treatment(entry="list" if most <= 32 else {"kind": "list", "max_values": most}, schema_type=kind)
@@ -88,7 +88,7 @@ def _several(column: Column, kind: str) -> Treatment:
     return Treatment(reason=f"lists of {fewest} to {most} numbers; a vector needs one length", schema_type=kind)
 
 
-def _number(column: Column, kind: str) -> Treatment:
+def _number(column: ColumnProfile, kind: str) -> Treatment:
     if column.whole:
         if any(low <= column.least <= column.most <= high for low, high in _EPOCHS) and _TIME_NAME.search(column.name):
             return Treatment(entry="date", schema_type=kind)
@@ -102,7 +102,7 @@ def _number(column: Column, kind: str) -> Treatment:
     return Treatment(entry=_binned(column), schema_type=kind)
 
 
-def _binned(column: Column) -> Any:
+def _binned(column: ColumnProfile) -> Any:
     """A number with its place among quantile bins, of which few rows fill few."""
     fewest, most = _BINS
     if column.distinct <= _FEW_NUMBERS[0]:
@@ -110,7 +110,7 @@ def _binned(column: Column) -> Any:
     return {"kind": "number", "bins": min(most, max(fewest, column.rows // _ROWS_PER_BIN))}
 
 
-def _identifier(column: Column) -> str:
+def _identifier(column: ColumnProfile) -> str:
     """Why a column of whole numbers or short texts tells the rows apart and nothing else; empty if it does not."""
     named = bool(_ID_NAME.search(column.name))
     rows = f"each of {column.present:,} rows has its own value"
@@ -123,7 +123,7 @@ def _identifier(column: Column) -> str:
     return ""
 
 
-def _text(column: Column, some: Sequence[Any]) -> Treatment:
+def _text(column: ColumnProfile, some: Sequence[Any]) -> Treatment:
     if not column.is_utf8:
         return _bytes(some)
     texts = [value.decode(errors="replace") if isinstance(value, bytes) else value for value in some]
@@ -160,7 +160,7 @@ def _bytes(some: Sequence[Any]) -> Treatment:
     return Treatment(reason="bytes that are neither text nor pictures", schema_type="BYTES")
 
 
-def _category(column: Column) -> Any:
+def _category(column: ColumnProfile) -> Any:
     """A vocabulary whose rare values share an id that is trained, or hashes of very many values."""
     options: dict[str, Any] = {"kind": "category"}
     if column.many:
@@ -173,7 +173,7 @@ def _category(column: Column) -> Any:
     return options if len(options) > 1 else "category"
 
 
-def _listed(column: Column, texts: Sequence[str]) -> dict[str, Any] | None:
+def _listed(column: ColumnProfile, texts: Sequence[str]) -> dict[str, Any] | None:
     """The options of several values in one cell: their parts are few, and come again in other cells."""
     # One cell that is none would be refused.
     if all(isinstance(_json(text), list) for text in texts):

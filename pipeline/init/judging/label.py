@@ -10,7 +10,7 @@ import pyarrow as pa
 from components.messages import shown
 from pipeline.config.loading import ConfigError
 from pipeline.init.judging.treatment import distinct
-from pipeline.init.reading.profile import Column
+from pipeline.init.reading.profile import ColumnProfile
 from trainer.labels.config import FALSE_WORDS, TRUE_WORDS, Label, Task
 
 # With fewer labels nothing can be learnt and held back.
@@ -23,7 +23,7 @@ _ROWS_PER_CLASS = 5
 _SKEWED = 3.0
 
 
-def label_of(column: Column, values: pa.Array, task: Task | None) -> tuple[Label, str]:
+def label_of(column: ColumnProfile, values: pa.Array, task: Task | None) -> tuple[Label, str]:
     """The label and a remark on what was decided.
 
     Args:
@@ -58,7 +58,7 @@ def label_of(column: Column, values: pa.Array, task: Task | None) -> tuple[Label
     return Label.model_validate(given), "; ".join(remarks)
 
 
-def _refuse_hopeless(column: Column) -> None:
+def _refuse_hopeless(column: ColumnProfile) -> None:
     problem = None
     if column.is_list:
         problem = f"holds up to {column.lengths[1]} values in a row; a label is one"
@@ -72,7 +72,7 @@ def _refuse_hopeless(column: Column) -> None:
         raise ConfigError(f"--label: {column.name!r} {problem}.")
 
 
-def _task(column: Column) -> Task:
+def _task(column: ColumnProfile) -> Task:
     if column.distinct == 2:
         return "binary"
     if column.type == "BYTES":
@@ -81,7 +81,7 @@ def _task(column: Column) -> Task:
     return "multiclass" if few and column.repeats >= _ROWS_PER_CLASS else "regression"
 
 
-def _name_two(column: Column, given: dict[str, Any]) -> list[str]:
+def _name_two(column: ColumnProfile, given: dict[str, Any]) -> list[str]:
     values = [_plain(value) for value, _ in column.counts]
     if len(values) != 2:
         raise ConfigError(f"--label: {column.name!r} has {column.distinct:,} different values; a binary label has two.")
@@ -97,7 +97,7 @@ def _name_two(column: Column, given: dict[str, Any]) -> list[str]:
     return [f"the probability is that of {shown(values[1])}, the rarer one"]
 
 
-def _name_many(column: Column, given: dict[str, Any], *, chosen: bool) -> list[str]:
+def _name_many(column: ColumnProfile, given: dict[str, Any], *, chosen: bool) -> list[str]:
     values = sorted(_plain(value) for value, _ in column.counts)
     if column.many or column.distinct > _MOST_CLASSES or column.repeats < _ROWS_PER_CLASS or not column.whole:
         raise ConfigError(
@@ -119,7 +119,7 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) else value
 
 
-def _is_skewed(column: Column, values: pa.Array) -> bool:
+def _is_skewed(column: ColumnProfile, values: pa.Array) -> bool:
     if not column.least >= 0:
         return False
     numbers = values.drop_null().to_numpy(zero_copy_only=False).astype(np.float64)

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from components.reference import trees
-from components.reference.parts import Category, Part, part_for
+from components.reference.column_encoders import Category, ColumnEncoder, encoder_for
 from pipeline.init.judging.treatment import Treatment
-from pipeline.init.reading.profile import Column
+from pipeline.init.reading.profile import ColumnProfile
 from trainer.features.columns import Features
 from trainer.labels.config import Label
 
@@ -25,7 +25,7 @@ _FEWEST = 8
 _LARGE = ("image", "vector")
 
 
-def duplicates(columns: Mapping[str, Column], sample: pa.Table) -> dict[str, str]:
+def duplicates(columns: Mapping[str, ColumnProfile], sample: pa.Table) -> dict[str, str]:
     """The columns whose values are those of an earlier one in every row, with its name."""
     found: dict[str, str] = {}
     first: dict[str, str] = {}
@@ -61,24 +61,24 @@ def suspects(
         if treatment.entry is None or set(treatment.kinds) & set(_LARGE):
             continue
         [kinds] = Features.model_validate({name: treatment.entry}).root.values()
-        part = part_for(sample[name].take(pa.array(train)), [options.model_dump() for options in kinds])
-        if part is None:
+        encoder = encoder_for(sample[name].take(pa.array(train)), [options.model_dump() for options in kinds])
+        if encoder is None:
             continue
-        score = _score(part, sample[name], train, held_back, labels, label)
+        score = _score(encoder, sample[name], train, held_back, labels, label)
         if score >= _SUSPICIOUS[label.task]:
             yield name, f"{_SCORES[label.task]} {score:.4g}", score >= _LEAK[label.task]
 
 
 def _score(
-    part: Part, column: pa.Array, train: np.ndarray, held_back: np.ndarray, labels: np.ndarray, label: Label
+    encoder: ColumnEncoder, column: pa.Array, train: np.ndarray, held_back: np.ndarray, labels: np.ndarray, label: Label
 ) -> float:
     """AUC, accuracy above that of the most frequent class, or R² on the rows that were held back."""
-    before, after = (part.numbers(column.take(pa.array(rows))) for rows in (train, held_back))
-    if before.shape[1] == 4 and not part.categorical:
+    before, after = (encoder.numbers(column.take(pa.array(rows))) for rows in (train, held_back))
+    if before.shape[1] == 4 and not encoder.categorical:
         # A date's time, or that there is none: the calendar may well decide.
         before, after = before[:, :1], after[:, :1]
     known, truth = labels[train], labels[held_back]
-    predicted = (_by_category if isinstance(part, Category) else _by_tree)(before, known, after, label)
+    predicted = (_by_category if isinstance(encoder, Category) else _by_tree)(before, known, after, label)
     if label.task == "regression":
         spread = float(((truth - truth.mean()) ** 2).mean())
         fit = 1 - float(((predicted - truth) ** 2).mean()) / spread if spread else 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.messages import one_line
-from pipeline.init.reading.profile import MOST_COUNTED, Column
+from pipeline.init.reading.profile import MOST_COUNTED, ColumnProfile
 
 _FREQUENT = 0.05
 _VALUE = 30
@@ -36,7 +36,7 @@ class Treatment:
         return [each if isinstance(each, str) else each["kind"] for each in entries]
 
 
-def seen(column: Column) -> str:
+def seen(column: ColumnProfile) -> str:
     """The share that is missing, range or number of values, and the most frequent one."""
     parts = [f"{missing(column)} missing" if column.missing else "complete"]
     if column.is_list:
@@ -53,12 +53,12 @@ def seen(column: Column) -> str:
     return ", ".join(parts)
 
 
-def missing(column: Column) -> str:
+def missing(column: ColumnProfile) -> str:
     """The share of the rows without a value."""
     return f"{column.share_missing:.1%}" if column.share_missing >= 0.0005 else "<0.1%"
 
 
-def distinct(column: Column) -> str:
+def distinct(column: ColumnProfile) -> str:
     """The number of distinct values."""
     return f"over {MOST_COUNTED:,}" if column.many else f"{column.distinct:,}"
 

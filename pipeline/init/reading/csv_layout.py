@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, cast
 
 from components.example_gen.readers import csv_files, csv_text
-from components.example_gen.readers.csv_files import Found
+from components.example_gen.readers.csv_files import CellType
 from components.example_gen.readers.table_files import open_file
 from components.example_gen.reading import CsvOptions, Reading
 from components.refusal import GateRefused
@@ -51,7 +51,7 @@ def found_options(path: str) -> CsvOptions:
     return plain if _reads(path, plain, names) else plain.model_copy(update={"delimiter": delimiter})
 
 
-def with_numbers(paths: Sequence[str], options: CsvOptions) -> tuple[CsvOptions, dict[str, Found]]:
+def with_numbers(paths: Sequence[str], options: CsvOptions) -> tuple[CsvOptions, dict[str, CellType]]:
     """The options with separators in numbers and marks of missing values, and the types of all columns under them.
 
     Raises:
@@ -74,7 +74,7 @@ def with_numbers(paths: Sequence[str], options: CsvOptions) -> tuple[CsvOptions,
     return options, found
 
 
-def _types(paths: Sequence[str], options: CsvOptions) -> dict[str, Found]:
+def _types(paths: Sequence[str], options: CsvOptions) -> dict[str, CellType]:
     reading = Reading(kind="csv", csv=options)
     names = csv_files.common_header(paths, open_file, reading)
     return csv_files.inferred_types(paths, open_file, names, reading)

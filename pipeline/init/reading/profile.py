@@ -25,7 +25,7 @@ _CHARACTERS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class ColumnProfile:
     """What is known of a column.
 
     Attributes:
@@ -96,7 +96,7 @@ class Table:
     """
 
     rows: int
-    columns: Mapping[str, Column]
+    columns: Mapping[str, ColumnProfile]
     sample: pa.Table
 
 
@@ -168,10 +168,10 @@ class _Seen:
         if len(values):
             self._add_values(values)
 
-    def column(self, rows: int) -> Column:
+    def column(self, rows: int) -> ColumnProfile:
         lengths = self.lengths or (1, 1)
         absent = self.absent + rows - self.rows
-        return Column(
+        return ColumnProfile(
             name=self.name,
             type=self.type,
             rows=rows,

@@ -185,9 +185,9 @@ def _records(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:
     # TensorFlow reads these files.
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
-    from components.example_gen.readers.record_files import Records
+    from components.example_gen.readers.record_files import RecordReader
 
-    records, decoder = Records(Reading(kind="tfrecord")), ExamplesToRecordBatchDecoder()
+    records, decoder = RecordReader(Reading(kind="tfrecord")), ExamplesToRecordBatchDecoder()
     for path in paths:
         for examples in records.examples(path):
             yield decoder.DecodeBatch(examples)

@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from pipeline.config.config import Config
 from pipeline.init.judging.treatment import Treatment, figure, missing, said, seen
 from pipeline.init.plan import Decisions
-from pipeline.init.reading.profile import Column
+from pipeline.init.reading.profile import ColumnProfile
 from pipeline.init.writing.schema_text import feature_of
 from trainer.labels.config import as_text
 
@@ -65,12 +65,12 @@ def differences(decisions: Decisions, config: Config, schema: schema_pb2.Schema)
             yield Difference(name, GONE, schema_pb2.FeatureType.Name(known[name].type), "no such column", _remove(name))
 
 
-def _described(column: Column, treatment: Treatment) -> str:
+def _described(column: ColumnProfile, treatment: Treatment) -> str:
     how = " and ".join(treatment.kinds) or f"left out: {treatment.reason}"
     return f"{how} ({seen(column)})"
 
 
-def _type(column: Column, feature: schema_pb2.Feature) -> str:
+def _type(column: ColumnProfile, feature: schema_pb2.Feature) -> str:
     """The schema's type, if the data are of one that it cannot hold."""
     wanted = schema_pb2.FeatureType.Name(feature.type)
     whole = column.type == "FLOAT" and column.whole
@@ -86,7 +86,7 @@ def _kind(name: str, treatment: Treatment, config: Config) -> Iterator[Differenc
         yield Difference(name, KIND, " and ".join(kinds), f"{now}; the config keeps its kind", _keep)
 
 
-def _label(column: Column, config: Config) -> Iterator[Difference]:
+def _label(column: ColumnProfile, config: Config) -> Iterator[Difference]:
     values = config.label.values
     if values is not None:
         strange = [value for value, _ in column.counts if as_text(value) not in values]
@@ -96,7 +96,7 @@ def _label(column: Column, config: Config) -> Iterator[Difference]:
 
 
 def _outside(
-    column: Column, feature: schema_pb2.Feature, domain: schema_pb2.StringDomain | None
+    column: ColumnProfile, feature: schema_pb2.Feature, domain: schema_pb2.StringDomain | None
 ) -> Iterator[Difference]:
     name = column.name
     closed = domain if domain is not None else feature.string_domain
@@ -125,7 +125,7 @@ def _keep(schema: schema_pb2.Schema) -> None:
     del schema
 
 
-def _replace(column: Column, treatment: Treatment) -> Callable[[schema_pb2.Schema], None]:
+def _replace(column: ColumnProfile, treatment: Treatment) -> Callable[[schema_pb2.Schema], None]:
     def apply(schema: schema_pb2.Schema) -> None:
         _remove(column.name)(schema)
         schema.feature.append(feature_of(column, treatment))
@@ -151,7 +151,7 @@ def _add_values(name: str, values: list[str]) -> Callable[[schema_pb2.Schema], N
     return apply
 
 
-def _widen(name: str, key: str, column: Column) -> Callable[[schema_pb2.Schema], None]:
+def _widen(name: str, key: str, column: ColumnProfile) -> Callable[[schema_pb2.Schema], None]:
     def apply(schema: schema_pb2.Schema) -> None:
         limits = getattr(_feature(schema, name), key)
         number = int if key == "int_domain" else float
@@ -163,7 +163,7 @@ def _widen(name: str, key: str, column: Column) -> Callable[[schema_pb2.Schema],
     return apply
 
 
-def _optional(column: Column) -> Callable[[schema_pb2.Schema], None]:
+def _optional(column: ColumnProfile) -> Callable[[schema_pb2.Schema], None]:
     def apply(schema: schema_pb2.Schema) -> None:
         feature = _feature(schema, column.name)
         feature.presence.min_fraction = round(max(0.0, 1 - column.absent / column.rows - 0.05), 3)

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.init.judging.treatment import Treatment
-from pipeline.init.reading.profile import Column, Table
+from pipeline.init.reading.profile import ColumnProfile, Table
 from trainer.labels.config import Label
 
 TRAINING, SERVING = "TRAINING", "SERVING"
@@ -51,7 +51,7 @@ def as_text(schema: schema_pb2.Schema, *, title: str) -> str:
     return comment + text_format.MessageToString(schema, as_utf8=True)
 
 
-def feature_of(column: Column, treatment: Treatment) -> schema_pb2.Feature:
+def feature_of(column: ColumnProfile, treatment: Treatment) -> schema_pb2.Feature:
     """What a column may hold; little is asked of one that no model sees."""
     feature = schema_pb2.Feature(name=column.name, type=treatment.schema_type)
     _presence(feature, column, used=treatment.entry is not None)
@@ -72,7 +72,7 @@ def feature_of(column: Column, treatment: Treatment) -> schema_pb2.Feature:
     return feature
 
 
-def _presence(feature: schema_pb2.Feature, column: Column, *, used: bool) -> None:
+def _presence(feature: schema_pb2.Feature, column: ColumnProfile, *, used: bool) -> None:
     if not used:
         feature.presence.min_count = 0
         if column.is_list:
@@ -90,7 +90,7 @@ def _presence(feature: schema_pb2.Feature, column: Column, *, used: bool) -> Non
     feature.value_count.max = 2 * most if column.is_list and fewest < most else most
 
 
-def _range(feature: schema_pb2.Feature, column: Column) -> None:
+def _range(feature: schema_pb2.Feature, column: ColumnProfile) -> None:
     """From the least to the most, and once more as far, or 10; what has no negative numbers is to have none."""
     if not column.is_number:
         return

@@ -14,7 +14,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from pipeline.config.config import Config
 from pipeline.init.judging.treatment import Treatment
 from pipeline.init.plan import Decisions
-from pipeline.init.reading.profile import Column, Table
+from pipeline.init.reading.profile import ColumnProfile, Table
 
 _Statistics = statistics_pb2.FeatureNameStatistics
 _Dataset = statistics_pb2.DatasetFeatureStatistics
@@ -43,7 +43,7 @@ def decisions_of(datasets: Sequence[_Dataset], config: Config, schema: schema_pb
     )
 
 
-def _treatment(column: Column, config: Config, known: str | None) -> Treatment:
+def _treatment(column: ColumnProfile, config: Config, known: str | None) -> Treatment:
     """As the config has it: of a column that it does not name, little is asked."""
     kind: Any = None
     if config.features is not None:
@@ -54,7 +54,7 @@ def _treatment(column: Column, config: Config, known: str | None) -> Treatment:
     return Treatment(entry=kind, reason="the config's features do not name it", schema_type=type_)
 
 
-def _column(name: str, datasets: Sequence[_Dataset], rows: int) -> Column:
+def _column(name: str, datasets: Sequence[_Dataset], rows: int) -> ColumnProfile:
     found = [feature for data in datasets for feature in data.features if _name(feature) == name]
     filled = [feature for feature in found if _common(feature).tot_num_values]
     numbers = [feature.num_stats for feature in filled if feature.type in _TYPES]
@@ -65,7 +65,7 @@ def _column(name: str, datasets: Sequence[_Dataset], rows: int) -> Column:
     fewest = min((int(_common(feature).min_num_values) for feature in filled), default=1)
     most = max((int(_common(feature).max_num_values) for feature in filled), default=1)
     absent = rows - sum(map(_present, filled))
-    return Column(
+    return ColumnProfile(
         name=name,
         type=next((_TYPES.get(feature.type, "BYTES") for feature in filled), "UNKNOWN"),
         rows=rows,

@@ -12,7 +12,7 @@ from components.storage.files import files_below, hashes
 from pipeline.config.config import Config
 from pipeline.running import metadata
 from pipeline.running.recovery import database, recovery, serving_folder
-from pipeline.running.recovery.findings import Finding
+from pipeline.running.recovery.problems import Problem
 from serving.versions import version_folders
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ _PUSHED_TYPE, _MODEL_TYPE = "PushedModel", "Model"
 _EXPORT, _ADDED = "Format-Serving", "assets.extra/"
 
 
-def examine(config: Config, *, build: Callable[[], Pipeline]) -> Iterator[Finding]:
-    """All findings; each may be repaired before the next is asked for. The caller holds the run folder's lock.
+def examine(config: Config, *, build: Callable[[], Pipeline]) -> Iterator[Problem]:
+    """All problems; each may be repaired before the next is asked for. The caller holds the run folder's lock.
 
     Args:
         config: the pipeline.
@@ -38,10 +38,10 @@ def examine(config: Config, *, build: Callable[[], Pipeline]) -> Iterator[Findin
     yield from serving_folder.half_versions(config.serving_folder, known=known)
 
 
-def _metadata(config: Config, build: Callable[[], Pipeline]) -> Iterator[Finding]:
+def _metadata(config: Config, build: Callable[[], Pipeline]) -> Iterator[Problem]:
     trouble = database.trouble(config.metadata_file)
     if trouble and database.has_artifacts(config.run_folder / "artifacts"):
-        yield Finding(
+        yield Problem(
             kind="metadata",
             where=str(config.metadata_file),
             what=trouble,

@@ -10,7 +10,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.running import metadata
 from pipeline.running.events import REASON_PROPERTY
-from pipeline.running.recovery.findings import Finding
+from pipeline.running.recovery.problems import Problem
 
 KILLED = "killed"
 _State = metadata_store_pb2.Execution.State
@@ -20,7 +20,7 @@ _UNSUCCESSFUL = (*_UNFINISHED, _State.FAILED, _State.CANCELED)
 _SYSTEM = ".system"
 
 
-def find(metadata_file: Path, artifacts: Path) -> Iterator[Finding]:
+def find(metadata_file: Path, artifacts: Path) -> Iterator[Problem]:
     """The executions that no process will end, and the files of executions that made nothing.
 
     Args:
@@ -32,7 +32,7 @@ def find(metadata_file: Path, artifacts: Path) -> Iterator[Finding]:
     for execution in every:
         if store and execution.last_known_state in _UNFINISHED:
             node = metadata.node_of(store, execution.id)
-            yield Finding(
+            yield Problem(
                 kind="execution",
                 where=str(metadata_file),
                 what=f"execution {execution.id} of {node} is recorded as running, but its process is dead",
@@ -41,7 +41,7 @@ def find(metadata_file: Path, artifacts: Path) -> Iterator[Finding]:
             )
     ids = {str(execution.id) for execution in every if execution.last_known_state in _UNSUCCESSFUL}
     for path in unfinished_files(artifacts, ids):
-        yield Finding.leftover(path)
+        yield Problem.leftover(path)
 
 
 def unfinished_files(artifacts: Path, ids: set[str]) -> list[Path]:

@@ -10,7 +10,7 @@ from pipeline.config.config import Config
 from pipeline.running.folder import scratch
 from pipeline.running.folder.run_folder import is_locked
 from pipeline.running.recovery import database, executions, serving_folder
-from pipeline.running.recovery.findings import Finding
+from pipeline.running.recovery.problems import Problem
 
 logger = logging.getLogger(__name__)
 
@@ -33,34 +33,34 @@ def prepare(config: Config) -> None:
         )
     if trouble:
         _discard(config)
-    for finding in serving_folder.obstacles(config.serving_folder):
-        raise RunFolderBroken(f"{finding.where} {finding.what}: {finding.fix}.")
+    for problem in serving_folder.obstacles(config.serving_folder):
+        raise RunFolderBroken(f"{problem.where} {problem.what}: {problem.fix}.")
     clear(config)
 
 
 def clear(config: Config) -> None:
     """As `prepare`, in a run folder that is known to be usable."""
-    for finding in find(config):
-        logger.info("%s: %s: %s", finding.where, finding.what, finding.fix)
-        if finding.repair:
-            finding.repair()
+    for problem in find(config):
+        logger.info("%s: %s: %s", problem.where, problem.what, problem.fix)
+        if problem.repair:
+            problem.repair()
 
 
-def find(config: Config) -> Iterator[Finding]:
+def find(config: Config) -> Iterator[Problem]:
     """What dead runs left, if the metadata can be read."""
     yield from executions.find(config.metadata_file, config.run_folder / "artifacts")
     yield from leftovers(config)
 
 
-def leftovers(config: Config) -> Iterator[Finding]:
+def leftovers(config: Config) -> Iterator[Problem]:
     """Temporary files and stages."""
     for path in scratch.leftovers(config.scratch_folder):
-        yield Finding.leftover(path)
+        yield Problem.leftover(path)
     serving = config.serving_folder
     # Another pipeline, or a push by hand, may be under way in the same folder.
     if serving.is_dir() and not is_locked(serving / LOCK):
         for path in sorted(serving.glob(f"{STAGE_PREFIX}*")):
-            yield Finding.leftover(path)
+            yield Problem.leftover(path)
 
 
 def _discard(config: Config) -> None:

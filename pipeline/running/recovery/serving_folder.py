@@ -8,17 +8,17 @@ from datetime import datetime
 from pathlib import Path
 
 from components.storage.shared_folders import LOCK
-from pipeline.running.recovery.findings import Finding
+from pipeline.running.recovery.problems import Problem
 from serving.versions import version_folders
 
 KIND = "serving"
 _LARGEST = 2**63 - 1
 
 
-def obstacles(folder: Path) -> Iterator[Finding]:
+def obstacles(folder: Path) -> Iterator[Problem]:
     """What a push cannot get past."""
     if folder.exists() and not folder.is_dir():
-        yield Finding(kind=KIND, where=str(folder), what="is a file, not the serving folder", fix="move it away")
+        yield Problem(kind=KIND, where=str(folder), what="is a file, not the serving folder", fix="move it away")
         return
     lock = folder / LOCK
     if lock.is_dir():
@@ -28,7 +28,7 @@ def obstacles(folder: Path) -> Iterator[Finding]:
         if version is not None and not path.is_dir():
             yield _aside(path, "is a file with a version's name")
         elif version == _LARGEST:
-            yield Finding(
+            yield Problem(
                 kind=KIND,
                 where=str(path),
                 what="is the highest version that there can be: a push needs a higher one",
@@ -36,7 +36,7 @@ def obstacles(folder: Path) -> Iterator[Finding]:
             )
 
 
-def half_versions(folder: Path, *, known: Collection[int] = ()) -> Iterator[Finding]:
+def half_versions(folder: Path, *, known: Collection[int] = ()) -> Iterator[Problem]:
     """Versions that no model server can load. Imports TensorFlow if there is one to look at.
 
     Args:
@@ -72,8 +72,8 @@ def unloadable(folder: Path) -> str | None:
     return None
 
 
-def _aside(path: Path, what: str) -> Finding:
-    return Finding(
+def _aside(path: Path, what: str) -> Problem:
+    return Problem(
         kind=KIND, where=str(path), what=what, fix="rename it, so that servers ignore it", repair=_SetAside(path)
     )
 

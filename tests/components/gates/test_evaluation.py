@@ -13,8 +13,8 @@ from google.protobuf import json_format
 from tfx.types import Artifact, standard_artifacts
 
 from components.evaluator.component import Executor
-from components.gates.data.findings import read_notices
 from components.gates.evaluation import BASELINE, CANDIDATE, metrics_by_slice
+from components.gates.findings import read_notices
 from components.gates.model.intervals import intervals_by_slice
 from components.gates.model_gate import ModelGate
 from components.refusal import GateRefused

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
-from components.gates.data.findings import read_notices
 from components.gates.evaluation import ALL_EXAMPLES
+from components.gates.findings import read_notices
 from components.gates.reference_gate import ReferenceGate, compare
 from components.reference.component import Reference, load, load_trivial
 from components.refusal import GateRefused

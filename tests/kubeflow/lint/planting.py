@@ -19,8 +19,8 @@ class Fault:
 
     Attributes:
         rule: the module and the function that must find it.
-        where: the finding's place.
-        what: a part of the finding's text.
+        where: the violation's place.
+        what: a part of the violation's text.
         plant: changes the compiled pipeline.
         overrides: change the config.
         kind: the platform.

@@ -1,4 +1,4 @@
-"""What the project itself compiles has no findings, once the profile's placeholders are replaced."""
+"""What the project itself compiles has no violations, once the profile's placeholders are replaced."""
 
 import pytest
 
@@ -16,10 +16,10 @@ BUCKETS = (
 
 
 @pytest.mark.parametrize("kind", pipelines.KINDS)
-def test_the_compiled_pipeline_has_no_findings(kind):
+def test_the_compiled_pipeline_has_no_violations(kind):
     # Spans among it, which DataFingerprint finds on every platform.
     config = pipelines.config(kind, *BUCKETS, "data.files=day-{SPAN}/*.csv", "data.window=2")
-    assert [str(finding) for finding in lint(compile_pipeline(config), config)] == []
+    assert [str(violation) for violation in lint(compile_pipeline(config), config)] == []
 
 
 def test_what_the_compiled_pipeline_lacks_is_found():
@@ -27,7 +27,7 @@ def test_what_the_compiled_pipeline_lacks_is_found():
     compiled = compile_pipeline(config)
     label = compiled.spec["components"]["Trainer"]["executorLabel"]
     compiled.spec["deploymentSpec"]["executors"][label]["container"]["image"] = "acme/tfx:latest"
-    assert [finding.where for finding in lint(compiled, config)] == ["platform.data", "Trainer.image"]
-    findings = lint(compiled, config, parameters={"data_path": "minio://acme/trips"})
-    assert "ExampleGen.inputs.parameters.input_base" in [finding.where for finding in findings]
-    assert len(findings) == 3
+    assert [violation.where for violation in lint(compiled, config)] == ["platform.data", "Trainer.image"]
+    violations = lint(compiled, config, parameters={"data_path": "minio://acme/trips"})
+    assert "ExampleGen.inputs.parameters.input_base" in [violation.where for violation in violations]
+    assert len(violations) == 3

@@ -1,4 +1,4 @@
-"""Every rule finds its fault and nothing else; pipelines without faults give no findings."""
+"""Every rule finds its fault and nothing else; pipelines without faults give no violations."""
 
 import subprocess
 import sys
@@ -10,8 +10,8 @@ from kfp import compiler, dsl
 from kubeflow.ir import pipeline_spec
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from kubeflow.lint import lint, origin, rules_of
-from kubeflow.lint.finding import Rule
 from kubeflow.lint.structure import references, schema
+from kubeflow.lint.violation import Rule
 from tests.kubeflow.lint import pipelines
 from tests.kubeflow.lint.cluster.training_operator import FAULTS as TRAINING_OPERATOR  # part: training_operator
 from tests.kubeflow.lint.dataflow import FAULTS as DATAFLOW  # part: dataflow
@@ -47,7 +47,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("kind", pipelines.KINDS)
-def test_a_clean_pipeline_has_no_findings(kind):
+def test_a_clean_pipeline_has_no_violations(kind):
     assert lint(pipelines.compiled(kind), pipelines.config(kind)) == []
 
 
@@ -56,11 +56,11 @@ def test_a_planted_fault_is_found_alone(fault: Fault):
     pipeline = pipelines.compiled(fault.kind)
     config = pipelines.config(fault.kind, *fault.overrides)
     fault.plant(pipeline)
-    findings = lint(pipeline, config)
-    assert [finding.where for finding in findings] == [fault.where], [str(finding) for finding in findings]
-    assert fault.what in str(findings[0])
+    violations = lint(pipeline, config)
+    assert [violation.where for violation in violations] == [fault.where], [str(violation) for violation in violations]
+    assert fault.what in str(violations[0])
     seen = pipeline if fault.rule.startswith("schema.") else schema.normalized(pipeline)
-    assert list(RULES[fault.rule](seen, config)) == findings
+    assert list(RULES[fault.rule](seen, config)) == violations
 
 
 def test_every_rule_has_a_fault():
@@ -80,19 +80,24 @@ def test_every_rule_is_documented():
         assert not any(Path(f"kubeflow/lint/{room}{module.replace('.', '/')}.py").exists() for room in rooms), module
 
 
-def test_findings_come_in_the_order_of_the_pipeline():
+def test_violations_come_in_the_order_of_the_pipeline():
     pipeline = pipelines.compiled("kubeflow")
     for node in ("Evaluator", "ExampleGen", "Transform"):
         pipeline.spec["deploymentSpec"]["executors"][f"{node}_executor"]["container"]["image"] = f"acme/{node}"
-    findings = lint(pipeline, pipelines.config("kubeflow", "platform.namespace=my-namespace"))
-    assert [finding.where.split(".")[0] for finding in findings] == ["platform", "ExampleGen", "Transform", "Evaluator"]
+    violations = lint(pipeline, pipelines.config("kubeflow", "platform.namespace=my-namespace"))
+    assert [violation.where.split(".")[0] for violation in violations] == [
+        "platform",
+        "ExampleGen",
+        "Transform",
+        "Evaluator",
+    ]
 
 
 @pytest.mark.parametrize("kind", pipelines.KINDS)
 def test_a_value_for_a_run_is_judged_in_place_of_the_default(kind):
     pipeline, config = pipelines.compiled(kind), pipelines.config(kind)
-    (finding,) = lint(pipeline, config, parameters={"data_path": "minio://acme/data"})
-    assert str(finding).startswith("ExampleGen.inputs.parameters.input_base: minio://acme/data is in a store")
+    (violation,) = lint(pipeline, config, parameters={"data_path": "minio://acme/data"})
+    assert str(violation).startswith("ExampleGen.inputs.parameters.input_base: minio://acme/data is in a store")
     assert lint(pipeline, config, parameters={"data_path": "gs://acme/data"}) == []
     pipeline.spec["root"]["inputDefinitions"]["parameters"]["data_path"]["defaultValue"] = "minio://acme/data"
     assert lint(pipeline, config, parameters={"data_path": "gs://acme/data"}) == []
@@ -162,21 +167,21 @@ def everything_allowed(pipeline: CompiledPipeline) -> None:
 
 
 @pytest.mark.parametrize("kind", pipelines.KINDS)
-def test_what_need_not_fail_is_no_finding(kind):
+def test_what_need_not_fail_is_no_violation(kind):
     pipeline = pipelines.compiled(kind)
     everything_allowed(pipeline)
     # An accelerator of all tasks cannot be taken from the Trainer alone.
     gpu = pipelines.EXAMPLES[kind].accelerator
     config = pipelines.config(kind, f"platform.default.accelerator={{type: {gpu}}}")
-    assert [str(finding) for finding in lint(pipeline, config)] == []
+    assert [str(violation) for violation in lint(pipeline, config)] == []
 
 
 @pytest.mark.parametrize("kind", pipelines.KINDS)
 def test_a_stock_pipeline_is_judged(kind):
-    findings = {finding.where: finding.what for finding in lint(pipelines.stock(), pipelines.config(kind))}
-    assert ("latest-model-resolver" in findings) == (kind == "kubeflow")
-    assert "TFX's own image" in findings["CsvExampleGen.image"]
-    assert "/home/me/data" in findings["CsvExampleGen.inputs.parameters.input_base"]
+    violations = {violation.where: violation.what for violation in lint(pipelines.stock(), pipelines.config(kind))}
+    assert ("latest-model-resolver" in violations) == (kind == "kubeflow")
+    assert "TFX's own image" in violations["CsvExampleGen.image"]
+    assert "/home/me/data" in violations["CsvExampleGen.inputs.parameters.input_base"]
 
 
 @pytest.fixture(scope="module")
@@ -214,13 +219,13 @@ GS_PLACES = (
 
 
 @pytest.mark.parametrize("kind", pipelines.KINDS)
-def test_a_pipeline_of_kfp_has_no_findings(kfp_pipeline, kind):
+def test_a_pipeline_of_kfp_has_no_violations(kfp_pipeline, kind):
     others = () if kind == "vertex" else GS_PLACES
-    assert [str(finding) for finding in lint(kfp_pipeline, pipelines.config(kind, "name=tools", *others))] == []
+    assert [str(violation) for violation in lint(kfp_pipeline, pipelines.config(kind, "name=tools", *others))] == []
 
 
 @pytest.mark.parametrize("tree", [[], "text", {"tasks": []}, {"dag": {"tasks": {"A": {"componentRef": "A"}}}}, None])
-def test_a_broken_root_is_a_finding_and_no_crash(tree):
+def test_a_broken_root_is_a_violation_and_no_crash(tree):
     pipeline = pipelines.compiled("kubeflow")
     pipeline.spec["root"] = tree
     assert lint(pipeline, pipelines.config("kubeflow"))

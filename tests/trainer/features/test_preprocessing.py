@@ -11,7 +11,7 @@ from tests.shared import exports
 from tests.shared.small_model import serialize
 from trainer.features.columns import Features
 from trainer.features.meaning import meanings
-from trainer.features.transformed import Ids, Places, TransformedFeatures, model_inputs
+from trainer.features.transformed import BinPlaces, Ids, TransformedFeatures, model_inputs
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.preprocessing import preprocessing_fn
 
@@ -224,7 +224,7 @@ def test_a_number_with_bins_is_a_place_among_its_quantiles(tmp_path):
     features = {"size": {"kind": "number", "bins": 4}}
     output = exports.transform(rows, spec, Parameters(label={"column": "y"}, features=features), tmp_path)
     assert TransformedFeatures.read(Features.model_validate(features), output).places == {
-        "bins_4": Places(width=1, bins=4)
+        "bins_4": BinPlaces(width=1, bins=4)
     }
     places = exports.transformed_columns(output, tmp_path)["bins_4"].numpy()[:, 0]
     assert places.dtype == np.float32

@@ -5,7 +5,7 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from trainer import models
-from trainer.features.transformed import Ids, Places, TransformedFeatures
+from trainer.features.transformed import BinPlaces, Ids, TransformedFeatures
 from trainer.models import dnn, lenet
 from trainer.models.embeddings import BagEmbedding, IdEmbedding
 from trainer.models.heads import BinaryHead, MulticlassHead, RegressionHead
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.tensorflow
 
 TABLE = TransformedFeatures(numbers={"numbers": 2}, ids={"ids": Ids(width=2, size=10)})
 BAGS = TransformedFeatures(bags={"bag_text_0": Ids(width=4, size=9)})
-BINNED = TransformedFeatures(numbers={"numbers": 2}, places={"bins_5": Places(width=3, bins=5)})
+BINNED = TransformedFeatures(numbers={"numbers": 2}, places={"bins_5": BinPlaces(width=3, bins=5)})
 PICTURE = TransformedFeatures(images={"image_0": (9, 12, 3)})
 BOTH = TransformedFeatures(
     numbers=TABLE.numbers, places=BINNED.places, ids=TABLE.ids, bags=BAGS.bags, images=PICTURE.images

@@ -9,12 +9,12 @@ from components.gates.data.drift import distances
 from components.gates.data.drift.distances import Distance
 from components.gates.data.drift.limits import Action, Categories, Check, Limits, Missing, Numbers
 from components.gates.data.drift.profile import LabelSeen, Profile, Side, class_shares
-from components.gates.data.findings import DATASET, Finding, finding
 from components.gates.data.label_check import NUMERIC, Statistics
+from components.gates.findings import DATASET, Finding, finding
 from trainer.labels.config import Label
 
 
-class Change(NamedTuple):
+class Excess(NamedTuple):
     """What has changed more than a limit allows.
 
     Attributes:
@@ -50,7 +50,7 @@ class Compared(NamedTuple):
 
 def changes_of_columns(
     compared: Compared, limits: Limits, *, columns: Collection[str], spared: Collection[str] = (), absent: bool = False
-) -> Iterator[Change]:
+) -> Iterator[Excess]:
     """Which columns have changed.
 
     Args:
@@ -68,7 +68,7 @@ def changes_of_columns(
             yield from _distribution(compared, name, limits)
 
 
-def changes_of_rows(compared: Compared, limits: Limits) -> Iterator[Change]:
+def changes_of_rows(compared: Compared, limits: Limits) -> Iterator[Excess]:
     """Whether there are many more rows, or many fewer."""
     now, before, factor = compared.now.profile.rows, compared.before.profile.rows, limits.rows.factor
     if max(now, before) >= limits.min_rows and max(now / before, before / now) > factor:
@@ -76,7 +76,7 @@ def changes_of_rows(compared: Compared, limits: Limits) -> Iterator[Change]:
         yield _change(compared, DATASET, "rows", text, limits.rows.action)
 
 
-def changes_of_duplicates(compared: Compared, limits: Limits) -> Iterator[Change]:
+def changes_of_duplicates(compared: Compared, limits: Limits) -> Iterator[Excess]:
     """Whether more rows repeat others."""
     (now, rows), (before, before_rows) = _repeated(compared.now.profile), _repeated(compared.before.profile)
     if now is None or before is None:
@@ -88,7 +88,7 @@ def changes_of_duplicates(compared: Compared, limits: Limits) -> Iterator[Change
         yield _change(compared, DATASET, "duplicates", text, limits.duplicates.action)
 
 
-def changes_of_label(compared: Compared, limits: Limits, label: Label) -> Iterator[Change]:
+def changes_of_label(compared: Compared, limits: Limits, label: Label) -> Iterator[Excess]:
     """Whether the labels are others."""
     now, before = compared.now.profile.label, compared.before.profile.label
     if now is None or before is None:
@@ -125,7 +125,7 @@ def _mean(compared: Compared, now: LabelSeen, before: LabelSeen, limits: Limits)
     return f"{means}, {moved.value:.2g} standard deviations away, {_more(moved, limits.label.mean)}"
 
 
-def _missing(compared: Compared, name: str, missing: Missing) -> Iterator[Change]:
+def _missing(compared: Compared, name: str, missing: Missing) -> Iterator[Excess]:
     rows, before_rows = compared.now.counted, compared.before.counted
     now = distances.missing_rows(compared.now.features.get(name), rows)
     before = distances.missing_rows(compared.before.features.get(name), before_rows)
@@ -136,7 +136,7 @@ def _missing(compared: Compared, name: str, missing: Missing) -> Iterator[Change
         yield _change(compared, name, "missing", text, missing.action)
 
 
-def _distribution(compared: Compared, name: str, limits: Limits) -> Iterator[Change]:
+def _distribution(compared: Compared, name: str, limits: Limits) -> Iterator[Excess]:
     now, before = compared.now.features[name], compared.before.features[name]
     if now.type in NUMERIC and before.type in NUMERIC:
         yield from _moved(compared, name, "numbers", distances.of_numbers(now, before), limits.numbers)
@@ -146,7 +146,7 @@ def _distribution(compared: Compared, name: str, limits: Limits) -> Iterator[Cha
 
 def _moved(
     compared: Compared, name: str, check: Check, moved: Distance | None, given: Numbers | Categories
-) -> Iterator[Change]:
+) -> Iterator[Excess]:
     if moved and moved.exceeds(given.limit):
         text = f"has moved by {moved.value:.2g} from {compared.words} ({moved.words}), {_more(moved, given.limit)}"
         yield _change(compared, name, check, text, given.action)
@@ -157,8 +157,8 @@ def _more(moved: Distance, limit: float) -> str:
     return f"more than {limit:g}" + (f" and {moved.chance:.2g} for chance" if moved.chance > limit / 10 else "")
 
 
-def _change(compared: Compared, column: str, check: Check, text: str, action: Action) -> Change:
-    return Change(
+def _change(compared: Compared, column: str, check: Check, text: str, action: Action) -> Excess:
+    return Excess(
         column, check, finding(compared.split, column, f"DRIFT_{check.upper()}", text, refuses=action == "block")
     )
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from components.gates.data.findings import Finding, finding, notice
+from components.gates.findings import Finding, finding, notice
 
 _Statistics = statistics_pb2.DatasetFeatureStatisticsList
 _Measured = anomalies_pb2.DriftSkewInfo.Measurement

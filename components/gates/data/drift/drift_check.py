@@ -10,12 +10,12 @@ from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 
 from components.example_gen.rows.options import TRAIN
 from components.gates.data.drift import by_default, by_schema
-from components.gates.data.drift.by_default import Change, Compared
+from components.gates.data.drift.by_default import Compared, Excess
 from components.gates.data.drift.earlier import STATISTICS_FILE, Earlier, read_statistics
 from components.gates.data.drift.exceptions import without_accepted
 from components.gates.data.drift.limits import Limits
 from components.gates.data.drift.profile import Side
-from components.gates.data.findings import Finding, notice
+from components.gates.findings import Finding, notice
 from trainer.labels.config import Label
 
 _ACCEPT = "accept it with gates.data.drift.exceptions"
@@ -72,7 +72,7 @@ def drift_findings(
                 comparators=by_schema.DRIFT,
                 words=earlier.words,
             )
-    changes: list[Change] = []
+    changes: list[Excess] = []
     for compared in _pairs(current, earlier):
         changes += by_default.changes_of_rows(compared, limits)
         if not compared.enough(limits):
@@ -143,15 +143,15 @@ def _too_few(compared: Compared, limits: Limits) -> Finding:
     )
 
 
-def _as_skew(change: Change, limits: Limits) -> Change:
+def _as_skew(change: Excess, limits: Limits) -> Excess:
     """The same, with the names and the action of comparisons with requests."""
     names = frozenset(name.replace(":DRIFT_", ":SKEW_") for name in change.finding.names)
     text = change.finding.text.replace("(DRIFT_", "(SKEW_")
     found = change.finding._replace(text=text, names=names, refuses=limits.skew.action == "block")
-    return Change(change.column, "skew", found)
+    return Excess(change.column, "skew", found)
 
 
-def _findings(changes: Sequence[Change], limits: Limits, *, skew: bool) -> Iterator[Finding]:
+def _findings(changes: Sequence[Excess], limits: Limits, *, skew: bool) -> Iterator[Finding]:
     exceptions = [each for each in limits.exceptions if (each.check == "skew") == skew]
     for found in without_accepted(changes, exceptions, today=datetime.now(UTC).date()):
         yield found._replace(way_out=_ACCEPT) if found.names else found

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from components.gates.data.drift.by_default import Change
+from components.gates.data.drift.by_default import Excess
 from components.gates.data.drift.limits import Accepted
-from components.gates.data.findings import Finding, notice
+from components.gates.findings import Finding, notice
 
 
-def without_accepted(changes: Iterable[Change], exceptions: Iterable[Accepted], *, today: date) -> Iterator[Finding]:
+def without_accepted(changes: Iterable[Excess], exceptions: Iterable[Accepted], *, today: date) -> Iterator[Finding]:
     """The findings of the changes that nothing accepts, and a notice for each exception in force.
 
     Args:

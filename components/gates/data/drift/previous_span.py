@@ -14,7 +14,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 from components.example_gen import spans
 from components.example_gen.ingest import split_rows
 from components.example_gen.readers import table_files
-from components.example_gen.readers.record_files import Records
+from components.example_gen.readers.record_files import RecordReader
 from components.example_gen.reading import Reading
 from components.example_gen.rows.distinct import DistinctRows
 from components.example_gen.rows.options import Rows
@@ -104,7 +104,7 @@ def _samples(given: Spans) -> dict[str, _Sample]:
 
 
 def _parts(tables: Tables, sorter: Sorter, reading: Reading) -> Iterator[list[list[bytes]]]:
-    records = Records(reading)
+    records = RecordReader(reading)
     for piece in tables.pieces():
         for examples, columns in tables.blocks(piece, sorter.columns, records):
             yield sorter.sorted_out(examples, columns, path=piece.path)[0]

@@ -19,7 +19,7 @@ from trainer.options import Strict
 _WORDS = "the requests"
 
 
-class Requests(Strict):
+class RequestLimits(Strict):
     """Where requests are logged.
 
     Attributes:
@@ -35,19 +35,19 @@ def newest_requests(given: str, *, most: int) -> Earlier | None:
     """The newest requests, in place of train; without it if none are logged; None if nothing says where they are.
 
     Args:
-        given: a `Requests` as JSON; empty for none.
+        given: a `RequestLimits` as JSON; empty for none.
         most: how many rows.
     """
     if not given:
         return None
-    rows = list(itertools.islice(_rows(Requests.model_validate_json(given)), most))
+    rows = list(itertools.islice(_rows(RequestLimits.model_validate_json(given)), most))
     if not rows:
         return Earlier(_WORDS, {})
     statistics = generate_statistics_in_memory(ExamplesToRecordBatchDecoder().DecodeBatch(rows), StatsOptions())
     return Earlier(_WORDS, {TRAIN: EarlierSplit(statistics, Profile(rows=len(rows)))})
 
 
-def _rows(given: Requests) -> Iterator[bytes]:
+def _rows(given: RequestLimits) -> Iterator[bytes]:
     try:
         records = read(Path(given.folder), given.model, newest_first=True)
     except FileNotFoundError:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from components.example_gen.readers.record_files import Records
+from components.example_gen.readers.record_files import RecordReader
 from components.example_gen.reading import Reading
 from components.refusal import GateRefused
 
@@ -30,7 +30,7 @@ def write(path: Path, examples) -> str:
 
 
 def read(path: str, **reading) -> list[tf.train.Example]:
-    batches = Records(Reading(kind="tfrecord", **reading)).examples(path)
+    batches = RecordReader(Reading(kind="tfrecord", **reading)).examples(path)
     return [tf.train.Example.FromString(record) for batch in batches for record in batch]
 
 
@@ -60,7 +60,7 @@ def test_a_feature_of_two_types_is_refused_with_both_and_the_record(tmp_path, pl
 
 
 def test_two_files_share_their_types(tmp_path):
-    records = Records(Reading(kind="tfrecord"))
+    records = RecordReader(Reading(kind="tfrecord"))
     assert len(list(records.examples(write(tmp_path / "1.tfrecord", [example(x=[1])])))) == 1
     with pytest.raises(GateRefused, match=r"2\.tfrecord, record 1: feature 'x' holds float, but int64 before"):
         list(records.examples(write(tmp_path / "2.tfrecord", [example(x=[1.0])])))

@@ -3,18 +3,18 @@
 import pytest
 
 from components.example_gen.rows.expression import (
-    Column,
+    ColumnValue,
     Comparison,
     ExpressionError,
+    IsMissing,
     Joined,
-    Missing,
     Not,
     OneOf,
     columns,
     parse,
 )
 
-FARE, KIND = Column("fare"), Column("kind")
+FARE, KIND = ColumnValue("fare"), ColumnValue("kind")
 
 READ = [
     ("fare > 0", Comparison(FARE, ">", 0)),
@@ -25,18 +25,18 @@ READ = [
     ("0 < fare <= 100", Joined("and", (Comparison(0, "<", FARE), Comparison(FARE, "<=", 100)))),
     ("kind in ['a', \"b\"]", OneOf(KIND, ("a", "b"))),
     ("kind not in ('a',)", Not(OneOf(KIND, ("a",)))),
-    ("kind is missing", Missing(KIND)),
-    ("kind is not missing", Not(Missing(KIND))),
-    ("missing is missing", Missing(Column("missing"))),
-    ("`Trip Miles/day` > 0", Comparison(Column("Trip Miles/day"), ">", 0)),
+    ("kind is missing", IsMissing(KIND)),
+    ("kind is not missing", Not(IsMissing(KIND))),
+    ("missing is missing", IsMissing(ColumnValue("missing"))),
+    ("`Trip Miles/day` > 0", Comparison(ColumnValue("Trip Miles/day"), ">", 0)),
     (
         "`ü class` > 0 or größe is missing",
-        Joined("or", (Comparison(Column("ü class"), ">", 0), Missing(Column("größe")))),
+        Joined("or", (Comparison(ColumnValue("ü class"), ">", 0), IsMissing(ColumnValue("größe")))),
     ),
-    ("ﬁeld > 0", Comparison(Column("ﬁeld"), ">", 0)),
+    ("ﬁeld > 0", Comparison(ColumnValue("ﬁeld"), ">", 0)),
     (
         "not (fare > 0 and kind == 'a') or kind is missing",
-        Joined("or", (Not(Joined("and", (Comparison(FARE, ">", 0), Comparison(KIND, "==", "a")))), Missing(KIND))),
+        Joined("or", (Not(Joined("and", (Comparison(FARE, ">", 0), Comparison(KIND, "==", "a")))), IsMissing(KIND))),
     ),
 ]
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow_data_validation as tfdv
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.gates.data.findings import read_notices
+from components.gates.findings import read_notices
 from components.refusal import GateRefused
 from tests.components.gates.data.validated import gate, write_artifacts
 from trainer.labels.config import Label

@@ -5,7 +5,7 @@ import pytest
 import tensorflow_data_validation as tfdv
 
 from components.gates.data.data_gate import INFERRED
-from components.gates.data.findings import read_notices
+from components.gates.findings import read_notices
 from components.refusal import GateRefused
 from tests.components.gates.data.validated import GOOD, gate, write_artifacts
 from trainer.parameters import Features

@@ -8,7 +8,7 @@ import pytest
 import tensorflow_data_validation as tfdv
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.gates.data.findings import read_notices
+from components.gates.findings import read_notices
 from components.refusal import GateRefused
 from serving.client.messages import tensors
 from serving.request_log.writer import RequestLog

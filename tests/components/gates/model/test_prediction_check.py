@@ -7,7 +7,7 @@ import pytest
 from components.gates.evaluation import Evaluated
 from components.gates.model.policy import Policy
 from components.gates.model.prediction_check import prediction_findings
-from components.gates.model.predictions import AllPredictions, Distance, Fault, Predictions
+from components.gates.model.predictions import AllPredictions, BadPredictions, PredictionDistance, Predictions
 from components.gates.model.served_check import served_findings
 from components.gates.model.slice_check import slice_findings
 
@@ -17,13 +17,16 @@ CLASSES = Policy(probabilities=True, distance_warn=0.25, served_metrics=("auc", 
 NUMBERS = Policy(probabilities=False, distance_warn=0.25, served_metrics=("mean_absolute_error",), served_max_rise=0.5)
 
 
-def recorded(distance: Distance | None = None, **predictions) -> AllPredictions:
+def recorded(distance: PredictionDistance | None = None, **predictions) -> AllPredictions:
     model = Predictions(rows=1000, low=(0.1,), high=(0.9,), **predictions)
-    return AllPredictions(models={"candidate": model}, distance=distance or Distance())
+    return AllPredictions(models={"candidate": model}, distance=distance or PredictionDistance())
 
 
 def test_probabilities_that_are_none_are_refused_with_a_row_and_numbers_may_be_any():
-    found = recorded(outside=Fault(rows=2, example="1.5 for the row with fare 3"), not_one=Fault(rows=1, example="x"))
+    found = recorded(
+        outside=BadPredictions(rows=2, example="1.5 for the row with fare 3"),
+        not_one=BadPredictions(rows=1, example="x"),
+    )
     assert [(each.text, each.refuses) for each in prediction_findings(found, CLASSES)] == [
         (
             "2 of 1,000 predictions lie outside 0 to 1, so they are no probabilities, such as 1.5 for the row with "
@@ -42,13 +45,13 @@ def test_an_evaluation_that_says_nothing_of_predictions_is_refused():
 
 def test_the_distance_of_numbers_counts_in_standard_deviations():
     # Values 0 and 2: the deviation is 1, and the mean distance 0.3.
-    far = recorded(Distance(rows=1000, total=300.0, values=1000.0, squares=2000.0))
+    far = recorded(PredictionDistance(rows=1000, total=300.0, values=1000.0, squares=2000.0))
     [finding] = prediction_findings(far, NUMBERS)
     assert finding.text.startswith("predictions lie 0.3 standard deviations from those of the served model")
     assert not finding.refuses
-    near = recorded(Distance(rows=1000, total=300.0, values=2000.0, squares=8000.0))
+    near = recorded(PredictionDistance(rows=1000, total=300.0, values=2000.0, squares=8000.0))
     assert not list(prediction_findings(near, NUMBERS))
-    constant = recorded(Distance(rows=1000, total=300.0, values=1000.0, squares=1000.0))
+    constant = recorded(PredictionDistance(rows=1000, total=300.0, values=1000.0, squares=1000.0))
     [finding] = prediction_findings(constant, NUMBERS)
     assert "no distance to it can be judged" in finding.text
 

@@ -1,4 +1,4 @@
-"""The faults that the rules are for: each planted in a clean pipeline, with the one finding that it gives."""
+"""The faults that the rules are for: each planted in a clean pipeline, with the one violation that it gives."""
 
 from tests.kubeflow.lint.faults import formats, profile, runs, spec, structure
 

@@ -1,4 +1,4 @@
-"""Endpoints that Vertex takes are no finding; see tests/kubeflow/lint/vertex/endpoint.py for the faults."""
+"""Endpoints that Vertex takes are no violation; see tests/kubeflow/lint/vertex/endpoint.py for the faults."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.kubeflow.lint import pipelines
 from tests.kubeflow.lint.vertex.endpoint import with_endpoint
 
 
-def test_the_documented_endpoint_has_no_findings():
+def test_the_documented_endpoint_has_no_violations():
     blocks = re.findall(r"```yaml\n(.*?)```", Path("docs/vertex.md").read_text(), flags=re.DOTALL)
     endpoint = next(found["endpoint"] for block in blocks if (found := yaml.safe_load(block)["platform"]))
     config = pipelines.config("vertex", f"platform.endpoint={json.dumps(endpoint)}")

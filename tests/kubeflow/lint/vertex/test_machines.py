@@ -1,4 +1,4 @@
-"""What Vertex takes is no finding; see tests/kubeflow/lint/test_lint.py for the faults."""
+"""What Vertex takes is no violation; see tests/kubeflow/lint/test_lint.py for the faults."""
 
 import ast
 import importlib.util
@@ -57,14 +57,14 @@ def test_data_on_vertex_may_be_named_by_its_mount():
     assert lint(pipelines.compiled("vertex"), config) == []
 
 
-def test_what_vertex_takes_is_no_finding():
+def test_what_vertex_takes_is_no_violation():
     pipeline = pipelines.compiled("vertex")
     pipeline.spec["schemaVersion"] = "2.0.0"
     box = pipeline.spec["deploymentSpec"]["executors"]["Transform_executor"]["container"]
     # Machines with accelerators are larger than those without, and some came later than this list.
     box["resources"] = {"cpuLimit": 208.0, "accelerator": {"type": "NVIDIA_NEXT", "count": 8}}
     config = pipelines.config("vertex", "platform.training.spot=true", "platform.tasks.Trainer.retries=0")
-    assert [str(finding) for finding in lint(pipeline, config)] == []
+    assert [str(violation) for violation in lint(pipeline, config)] == []
 
 
 def test_accelerators_are_those_of_the_sdk():

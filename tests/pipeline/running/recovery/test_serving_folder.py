@@ -35,10 +35,10 @@ def test_half_versions_are_found_and_set_aside(tmp_path):
         tf.saved_model.save(model, str(tmp_path / str(version)))
     for version, damage in enumerate(DAMAGES.values(), start=2):
         damage(tmp_path / str(version))
-    findings = list(serving_folder.half_versions(tmp_path))
-    assert [finding.where for finding in findings] == [str(tmp_path / str(version)) for version in range(2, 6)]
-    for finding, said in zip(findings, DAMAGES, strict=True):
-        assert finding.what.startswith(f"is half a version: {said}")
-        finding.repair()
+    problems = list(serving_folder.half_versions(tmp_path))
+    assert [problem.where for problem in problems] == [str(tmp_path / str(version)) for version in range(2, 6)]
+    for problem, said in zip(problems, DAMAGES, strict=True):
+        assert problem.what.startswith(f"is half a version: {said}")
+        problem.repair()
     assert list(version_folders.find(tmp_path)) == [1]
     assert len(list(tmp_path.glob("?.broken-*"))) == 4

@@ -1,4 +1,4 @@
-"""Raw columns as numbers for trees: each way learns from some rows and turns any rows into columns of numbers."""
+"""Raw columns as numbers for trees: each encoder learns from some rows and turns any rows into columns of numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SIDE = 8
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-class Part(ABC):
+class ColumnEncoder(ABC):
     """One raw column as some columns of numbers; a missing value is NaN.
 
     Args:
@@ -40,15 +40,15 @@ class Part(ABC):
         """The rows of a column, float64 ``[rows, width]``."""
 
 
-class Number(Part):
+class Number(ColumnEncoder):
     """Numbers as they are."""
 
     def numbers(self, column: pa.Array) -> np.ndarray:
-        """See `Part`."""
+        """See `ColumnEncoder`."""
         return _floats(column)[:, np.newaxis]
 
 
-class Category(Part):
+class Category(ColumnEncoder):
     """Codes by frequency."""
 
     categorical = True
@@ -58,18 +58,18 @@ class Category(Part):
         self._words = _most_frequent(_words(column), MOST_CATEGORIES)
 
     def numbers(self, column: pa.Array) -> np.ndarray:
-        """See `Part`."""
+        """See `ColumnEncoder`."""
         words = _words(column)
         places = pc.fill_null(pc.index_in(words, value_set=self._words), len(self._words))
         codes = pc.if_else(pc.is_null(words), None, places)
         return codes.cast(pa.float64()).to_numpy(zero_copy_only=False)[:, np.newaxis]
 
 
-class Date(Part):
+class Date(ColumnEncoder):
     """Days since 1970, month, weekday and hour."""
 
     def numbers(self, column: pa.Array) -> np.ndarray:
-        """See `Part`."""
+        """See `ColumnEncoder`."""
         seconds = _epoch_seconds(column)
         known = np.where(np.isnan(seconds), 0, seconds).astype("int64").astype("datetime64[s]")
         days = known.astype("datetime64[D]")
@@ -81,7 +81,7 @@ class Date(Part):
         return found
 
 
-class Indicators(Part):
+class Indicators(ColumnEncoder):
     """Which of the most frequent words or values a row has."""
 
     def __init__(self, column: pa.Array, options: Mapping[str, Any]):
@@ -92,7 +92,7 @@ class Indicators(Part):
         self._values = _most_frequent(pa.array(values, pa.large_string()), _INDICATORS).to_pylist()
 
     def numbers(self, column: pa.Array) -> np.ndarray:
-        """See `Part`."""
+        """See `ColumnEncoder`."""
         places = {value: place for place, value in enumerate(self._values)}
         found = np.zeros((len(column), len(places) + 1))
         for index, row in enumerate(self._rows(column)):
@@ -110,7 +110,7 @@ class Indicators(Part):
             return [_decoded(each) for each in value]
         text = _decoded(value)
         if self._separator:
-            return [part.strip() for part in text.split(self._separator)]
+            return [entry.strip() for entry in text.split(self._separator)]
         if self._is_text:
             return text.lower().split()
         try:
@@ -120,7 +120,7 @@ class Indicators(Part):
         return list(map(str, found)) if isinstance(found, list) else [str(found)]
 
 
-class Vector(Part):
+class Vector(ColumnEncoder):
     """The numbers of a row side by side."""
 
     def __init__(self, column: pa.Array, options: Mapping[str, Any]):
@@ -128,12 +128,12 @@ class Vector(Part):
         self._length = options["length"]
 
     def numbers(self, column: pa.Array) -> np.ndarray:
-        """See `Part`."""
+        """See `ColumnEncoder`."""
         rows = [row if row else [np.nan] * self._length for row in column.to_pylist()]
         return np.array(rows, np.float64).reshape(len(rows), self._length)
 
 
-class Picture(Part):
+class Picture(ColumnEncoder):
     """Grey pictures of 8 x 8 pixels."""
 
     def __init__(self, column: pa.Array, options: Mapping[str, Any]):
@@ -141,7 +141,7 @@ class Picture(Part):
         self._shape = (options["height"], options["width"], options["channels"])
 
     def numbers(self, column: pa.Array) -> np.ndarray:
-        """See `Part`."""
+        """See `ColumnEncoder`."""
         return np.stack([self._small(value) for value in column.to_pylist()])
 
     def _small(self, value: Any) -> np.ndarray:
@@ -156,7 +156,7 @@ class Picture(Part):
         return np.asarray(picture.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR), np.float64).ravel()
 
 
-PARTS: Mapping[str, type[Part]] = {
+ENCODERS: Mapping[str, type[ColumnEncoder]] = {
     "number": Number,
     "category": Category,
     "date": Date,
@@ -167,8 +167,8 @@ PARTS: Mapping[str, type[Part]] = {
 }
 
 
-def part_for(column: pa.Array, kinds: Sequence[Mapping[str, Any]]) -> Part | None:
-    """The way to turn a column into numbers; None for lists of a kind that is not known here.
+def encoder_for(column: pa.Array, kinds: Sequence[Mapping[str, Any]]) -> ColumnEncoder | None:
+    """The encoder of a column; None for lists of a kind that is not known here.
 
     Args:
         column: the rows to learn from.
@@ -176,10 +176,10 @@ def part_for(column: pa.Array, kinds: Sequence[Mapping[str, Any]]) -> Part | Non
     """
     # A number tells trees more than a category of the same column.
     known = sorted(
-        (options for options in kinds if options["kind"] in PARTS), key=lambda each: each["kind"] != "number"
+        (options for options in kinds if options["kind"] in ENCODERS), key=lambda each: each["kind"] != "number"
     )
     if known:
-        return PARTS[known[0]["kind"]](column, known[0])
+        return ENCODERS[known[0]["kind"]](column, known[0])
     if is_list(column.type):
         return None
     return (Category if _is_text(column.type) else Number)(column, {})

@@ -10,7 +10,7 @@ from pipeline.running.folder import scratch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Problem:
     """One thing that is wrong.
 
     Attributes:
@@ -28,7 +28,7 @@ class Finding:
     repair: Callable[[], None] | None = None
 
     @classmethod
-    def leftover(cls, path: Path) -> Finding:
+    def leftover(cls, path: Path) -> Problem:
         """A file or folder that nothing needs any more."""
         return cls(
             kind="leftover",

@@ -1,4 +1,4 @@
-"""What a gate finds in the data: faults, and what is only worth knowing."""
+"""What a gate finds: faults, and what is only worth knowing."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _TEXTS = TypeAdapter(tuple[str, ...])
 
 
 class Finding(NamedTuple):
-    """Something about a column.
+    """Something about the data or a candidate.
 
     Attributes:
-        text: in words, with the split, the column and the reason.
+        text: in words, one line; of a column with the split, the column and the reason.
         names: the entries of ``gates.data.allow`` that accept it.
         refuses: whether it is a fault, or only worth knowing.
         way_out: what accepts it, to follow all that is refused.
     """
 
     text: str
-    names: frozenset[str]
+    names: frozenset[str] = frozenset()
     refuses: bool = True
     way_out: str = ""
 
@@ -43,7 +43,7 @@ def finding(split: str, column: str, reason: str, text: str, *, refuses: bool = 
 
 def notice(text: str) -> Finding:
     """What is only worth knowing, and cannot be made a fault."""
-    return Finding(text, frozenset(), refuses=False)
+    return Finding(text, refuses=False)
 
 
 def refusal(found: Sequence[Finding]) -> str:

@@ -10,7 +10,7 @@ from pipeline.config.config import Config
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Violation:
     """One thing that would fail, in one line: where it is, what is wrong, what to do.
 
     Attributes:
@@ -27,7 +27,7 @@ class Finding:
         return f"{self.where}: {self.what}; {self.fix}."
 
 
-Rule = Callable[[CompiledPipeline, Config], Iterable[Finding]]
+Rule = Callable[[CompiledPipeline, Config], Iterable[Violation]]
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -41,7 +41,7 @@ class Ingest:
     """Reads files and sorts their rows.
 
     Attributes:
-        rows: which rows are wanted.
+        rows: which rows to keep.
         names: the splits.
         tables: the files of each input split.
         sorters: what sorts the rows of each input split.

@@ -82,7 +82,7 @@ def _places(found: pa.Schema) -> list[int]:
         described = json.loads((found.metadata or {}).get(b"pandas", b"{}"))["index_columns"]
         unnamed = {name for name in described if isinstance(name, str) and re.fullmatch(r"__index_level_\d+__", name)}
     except (ValueError, KeyError, TypeError):
-        # A note of pandas' that is none says nothing of the table.
+        # pandas' metadata may be no JSON, and then says nothing of the table.
         unnamed = set()
     return [place for place, name in enumerate(found.names) if name not in unnamed]
 

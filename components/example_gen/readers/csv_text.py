@@ -21,7 +21,7 @@ from components.example_gen.reading import CsvOptions
 from components.messages import shown
 from components.refusal import GateRefused
 
-# A header's line may be longer than any name; a file without line ends is none.
+# A header's line may be longer than any name; a file without line ends has no header.
 _LINE = 4 * 2**20
 _DELIMITERS = ",;\t|"
 _MARKS = {

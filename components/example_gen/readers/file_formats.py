@@ -1,4 +1,4 @@
-"""What a file is that is none of the format it should be, by its first bytes."""
+"""What a file of the wrong format is, by its first bytes."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     labels = LabelRows(split_records(examples.uri), data.label)
     served = served_statistics.uri if served_statistics else None
     about_label = [*_label_and_weight(data, labels)]
-    # A label that is none cannot be counted.
+    # An invalid label cannot be counted.
     readable = labels if not about_label else None
     current = _current(data, readable)
     before = (

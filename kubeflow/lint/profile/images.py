@@ -33,7 +33,7 @@ def unpinned(pipeline: CompiledPipeline, config: Config) -> Iterator[Violation]:
 
 
 def unpinned_image(image: str, where: str) -> Iterator[Violation]:
-    """A violation if ``image`` has no digest; see `stock_image` of TFX's own, `reference_violation` of what is none."""
+    """A violation if ``image`` has no digest; `stock_image` judges TFX's own, the next rule other texts."""
     if image and not reference_problem(image) and not _STOCK.fullmatch(image) and not _PINNED.fullmatch(image):
         yield Violation(where=where, what=f"{image} is not pinned by its digest", fix=_PIN)
 

@@ -49,7 +49,7 @@ class Sql(Query, Examples):
 
     @property
     def csv(self) -> CsvOptions:
-        """That file is none of CSV."""
+        """The options of a CSV file: none, as it is an Arrow file."""
         return CsvOptions()
 
     def as_query(self) -> Query:

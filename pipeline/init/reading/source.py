@@ -26,7 +26,7 @@ _ENDINGS: Mapping[FileFormat, str] = {
     "arrow": r"\.arrow$",
     "tfrecord": r"\.tfrecord",
 }
-# What reads other data than files; each returns None for what is none of its own.
+# What reads other data than files; each returns None for data of another kind.
 _Rows = tuple[Mapping[str, Any], str, Callable[[], Iterator[pa.RecordBatch]]]
 _OTHERS: tuple[Callable[[str, str | None], _Rows | None], ...] = (
     of_database,  # part: sql

@@ -19,7 +19,7 @@ _ROWS = 5
 def sliced(values: object, edges: dict[str, list[float]] | None = None) -> dict[object, list[int]]:
     """The rows of each value of a column."""
     slicer = Slicer(config(_NO_METRICS, slices=("feature_keys: 'x'",)), edges)
-    # Twice: numbers go on from batch to batch.
+    # Twice: the numbering continues from batch to batch.
     for _ in range(2):
         combinations = slicer.combinations({constants.FEATURES_KEY: {"x": values}}, _ROWS)
     return {key[0][1]: rows.tolist() for key, rows in slicer.rows(combinations)}

@@ -25,7 +25,7 @@ SPANS = "day-{SPAN}/v{VERSION}/*.csv"
 
 
 class Data:
-    """A folder of CSV files, and what an ExampleGen is told of it."""
+    """A folder of CSV files, and the parameters of an ExampleGen."""
 
     def __init__(self, folder: Path, *, pattern: str, window: int = 1):
         self.folder, self.pattern, self.window = folder, pattern, window

@@ -19,7 +19,7 @@ LEASE_SECONDS = 1.0
 
 
 def write_model(folder: Path, *, seed: int = 0, size: int = 10) -> Path:
-    """A Model artifact of three files, one of them without which it is none."""
+    """A Model artifact of three files; without the last one it is incomplete."""
     generator = random.Random(seed)
     for name in ("Format-Keras/model.keras", "Format-Serving/variables/data", f"Format-Serving/{LAST}"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from tfx.utils import proto_utils
 from components.example_gen.executor import Executor, custom_config
 from components.example_gen.reading import Reading
 from components.example_gen.rows.options import Rows
+from pipeline.config.beam.engine import NO_SDIST
 
 HASHED = {"train": 2, "eval": 1}
 
@@ -51,7 +52,7 @@ def ingest(
         **(properties or {}),
     }
     context = BaseBeamExecutor.Context(
-        beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(output.parent / "temporary"), unique_id="1"
+        beam_pipeline_args=[f"--runner={runner}", NO_SDIST], tmp_dir=str(output.parent / "temporary"), unique_id="1"
     )
     executor(context).Do({}, {"examples": [artifact]}, all_properties)
     return artifact

@@ -18,6 +18,7 @@ from components.gates.findings import read_notices
 from components.gates.model.intervals import intervals_by_slice
 from components.gates.model_gate import ModelGate
 from components.refusal import GateRefused
+from pipeline.config.beam.engine import NO_SDIST
 from pipeline.config.gates.evaluation import Confidence, EvaluationGate
 from pipeline.nodes.eval_config import bounds, eval_config, policy
 from tests.components.platform_artifacts import on_a_platform
@@ -170,7 +171,7 @@ def evaluate_models(tmp_path):
         blessing = stand_ins.artifact(standard_artifacts.ModelBlessing, folder / "blessing")
         verdict = stand_ins.artifact(standard_artifacts.ModelBlessing, folder / "verdict")
         context = Executor.Context(
-            beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(folder / "temporary"), unique_id="1"
+            beam_pipeline_args=["--runner=FnApiRunner", NO_SDIST], tmp_dir=str(folder / "temporary"), unique_id="1"
         )
         Executor(context).Do(
             {"model": [candidate], "examples": [examples], **({"baseline_model": [baseline]} if baseline else {})},

@@ -25,6 +25,7 @@ from components.lite.export import LiteExport, description, model_file
 from components.lite.gate import LiteGate, excessive_losses
 from components.lite.pusher import LitePusher
 from components.refusal import GateRefused
+from pipeline.config.beam.engine import NO_SDIST
 from pipeline.config.lite import LiteThreshold
 from pipeline.config.loading import ConfigError
 from pipeline.config.metrics import METRICS
@@ -203,7 +204,7 @@ class World:
         blessing = artifact(standard_artifacts.ModelBlessing, self.folder / f"blessing-{name}")
         config = lite_eval_config(served(self.case), thresholds=[LiteThreshold(metric=self.case.metric, max_loss=0.1)])
         context = Evaluator.Context(
-            beam_pipeline_args=["--runner=FnApiRunner"], tmp_dir=str(self.folder / "tmp"), unique_id=name
+            beam_pipeline_args=["--runner=FnApiRunner", NO_SDIST], tmp_dir=str(self.folder / "tmp"), unique_id=name
         )
         Evaluator(context).Do(
             {"examples": [self.examples()], "model": [model]},

@@ -15,6 +15,7 @@ from components.example_gen.reading import Reading
 from components.example_gen.sql.component import SqlExecutor, sql_example_gen
 from components.example_gen.sql.options import FILE, Query
 from components.refusal import GateRefused
+from pipeline.config.beam.engine import NO_SDIST
 from tests.components.example_gen.ingest import ingest, plain, written
 from tests.shared import postgres
 
@@ -44,7 +45,7 @@ def ask(query, output, *, runner="FnApiRunner"):
     artifact = standard_artifacts.Examples()
     artifact.uri = str(output)
     context = BaseBeamExecutor.Context(
-        beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(output.parent / "temporary"), unique_id="1"
+        beam_pipeline_args=[f"--runner={runner}", NO_SDIST], tmp_dir=str(output.parent / "temporary"), unique_id="1"
     )
     SqlExecutor(context).Do({}, {"examples": [artifact]}, properties(query))
     return artifact

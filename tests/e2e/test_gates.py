@@ -172,6 +172,7 @@ def test_data_gate_refuses(project, first, plant, reason):
     assert "Transform" not in outcome.nodes()
 
 
+@pytest.mark.slow
 def test_a_cell_that_does_not_fit_the_schema_is_refused_with_its_row(project, first):
     before = project.served()
     outcome = project.run("--set", planted(project, "text", _text_instead_of_seconds))
@@ -202,6 +203,7 @@ def test_an_allowed_anomaly_passes_the_data_gate(project, first):
     assert outcome.nodes()["DataGate"] == "✓"
 
 
+@pytest.mark.slow
 def test_model_gate_refuses_a_slice_below_its_threshold(project, first):
     before = project.served()
     thresholds = "[{metric: auc, min: 0.9}, {metric: accuracy, slice: trip_start_hour, min: 0.97}]"
@@ -225,6 +227,7 @@ def test_model_gate_refuses_a_model_worse_than_the_blessed_one(project, first):
     assert_refused(project, outcome, node="ModelGate", reason="from the last blessed model", before=before)
 
 
+@pytest.mark.slow
 def test_what_looks_healthy_is_refused_by_its_predictions(project, first):
     """NaN about a few of the rows; then a change of units, which the new candidate has learnt."""
     before = project.served()
@@ -246,6 +249,7 @@ def _meters_instead_of_miles(rows: list[Row]) -> None:
         row["trip_miles"] = str(round(float(row["trip_miles"]) * 1609)) if row["trip_miles"] else ""
 
 
+@pytest.mark.slow
 def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, first):
     before = project.served()
     outcome = project.run("--set", "trainer.run_fn=tests.e2e.faults.bad_export.run_fn")
@@ -403,6 +407,7 @@ def test_a_part_that_cannot_run_is_refused(project, first, words, message):
     assert outcome.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_recorded_reason_pushes_what_model_gate_would_refuse_once(project, first):
     assert project.run("--bless-anyway", " ").code == 2
     limit = ("--set", "gates.evaluation.thresholds=[{metric: auc, min: 0.999}]")

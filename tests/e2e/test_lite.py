@@ -42,6 +42,7 @@ def newest(folder: Path) -> Path:
     return max(folder.iterdir(), key=lambda path: int(path.name))
 
 
+@pytest.mark.slow
 def test_each_variant_is_judged_before_the_push(with_lite):
     marks = with_lite.nodes()
     assert [marks.get(node) for node in [*NODES, "Pusher", "LitePusher"]] == ["✓"] * 8
@@ -49,6 +50,7 @@ def test_each_variant_is_judged_before_the_push(with_lite):
     assert max(order.index(node) for node in NODES) < order.index("Pusher") < order.index("LitePusher")
 
 
+@pytest.mark.slow
 def test_the_evaluator_knows_each_variant_beside_the_savedmodel(with_lite, project):
     artifacts = project.folder / "runs" / "taxi" / "artifacts"
     auc = {

@@ -52,6 +52,7 @@ def test_a_damaged_export_in_the_cache_is_made_anew_and_what_was_served_remains(
     assert _variables(served[max(served)]).stat().st_size == _variables(good).stat().st_size
 
 
+@pytest.mark.slow
 def test_a_worse_model_is_refused_though_all_models_but_the_served_one_are_gone(project: Project, first):
     before = project.served()
     shutil.rmtree(project.folder / "runs/taxi/artifacts/Trainer/model")

@@ -43,6 +43,7 @@ class Days:
         return [run.tasks[node].state for node in _NODES], counts["read"]
 
 
+@pytest.mark.slow
 def test_example_gen_is_cached_as_long_as_the_files_of_the_newest_span_are_the_same(tmp_path):
     days = Days(tmp_path / "world")
     older, newest = days.write(1, rows=300), days.write(2, rows=400)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.tensorflow
     [
         pytest.param("trainer.run_fn", "", marks=pytest.mark.slow),
         pytest.param("trainer.preprocessing", "import tensorflow_transform\n", marks=pytest.mark.slow),
-        ("components.gates.infra_validator", "import tensorflow_transform\n"),
+        pytest.param("components.gates.infra_validator", "import tensorflow_transform\n", marks=pytest.mark.slow),
         ("pipeline.dag", ""),
     ],
 )

@@ -91,6 +91,7 @@ except ConfigError as error:
     assert "trainer.model.l2" in python(project, code)
 
 
+@pytest.mark.slow
 def test_a_section_is_part_of_the_report(project):
     code = """
 from types import SimpleNamespace

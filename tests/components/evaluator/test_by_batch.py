@@ -85,7 +85,7 @@ def refused(folder: Path) -> list[tuple[str, str]]:
     ("task", "compared"),
     [
         ("binary", True),
-        ("multiclass", False),
+        pytest.param("multiclass", False, marks=pytest.mark.slow),
         ("regression", False),
         *(pytest.param(task, task != "binary", marks=pytest.mark.slow) for task in _SPECS),
     ],

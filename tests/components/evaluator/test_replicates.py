@@ -32,6 +32,7 @@ def test_a_row_is_drawn_as_often_wherever_it_stands() -> None:
     assert np.cov(replicates.T) == pytest.approx(np.eye(REPLICATES), abs=0.03)
 
 
+@pytest.mark.slow
 def test_intervals_are_those_of_the_draws_at_any_size_of_the_batches(tmp_path: Path) -> None:
     batch = table(300, "binary", seed=3)
     pieces = [batch.slice(start, 30) for start in range(0, 300, 30)]

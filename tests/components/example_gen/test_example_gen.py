@@ -37,7 +37,11 @@ def stock(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("schema", "runner"),
-    [(True, "FnApiRunner"), (False, "FnApiRunner"), pytest.param(True, THROUGH_BEAM, marks=pytest.mark.slow)],
+    [
+        (True, "FnApiRunner"),
+        pytest.param(False, "FnApiRunner", marks=pytest.mark.slow),
+        pytest.param(True, THROUGH_BEAM, marks=pytest.mark.slow),
+    ],
 )
 def test_taxi_is_the_same_to_the_byte_and_in_the_same_splits_as_stock(tmp_path, stock, schema, runner):
     types = schema_features(Path("schema/taxi/schema.pbtxt")) if schema else {}

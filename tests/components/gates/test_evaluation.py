@@ -208,7 +208,7 @@ def expected(task: str, *, old: bool = False) -> Expected:
     return Expected(stand_ins.LABELS[task], make_rows(task), SCALES[task][old])
 
 
-@pytest.mark.parametrize("task", ["multiclass", "named"])
+@pytest.mark.parametrize("task", [pytest.param("multiclass", marks=pytest.mark.slow), "named"])
 def test_classes_are_evaluated_as_numpy_does_and_a_limit_that_is_just_met_passes(evaluate, task):
     entropy = expected(task).metric("cross_entropy")
     run = evaluate(
@@ -235,6 +235,7 @@ def test_classes_are_evaluated_as_numpy_does_and_a_limit_that_is_just_met_passes
             assert table[name]["example_count"] == (10 if name else 30)
 
 
+@pytest.mark.slow
 def test_a_slice_without_some_class_has_no_mean_over_the_classes(evaluate):
     run = evaluate(
         "multiclass",
@@ -270,6 +271,7 @@ def test_classes_that_miss_their_limits_are_refused(evaluate):
     assert f"cross_entropy of kind=a rose by {-rise:.4f} from the last blessed model" in refusal.value.reason
 
 
+@pytest.mark.slow
 def test_numbers_are_evaluated_as_numpy_does(evaluate):
     error = expected("regression").metric("mean_absolute_error")
     rise = error - expected("regression", old=True).metric("mean_absolute_error")
@@ -327,7 +329,7 @@ def test_a_first_model_is_held_to_the_absolute_limits(evaluate, tmp_path, first)
             run.judge()
 
 
-@pytest.mark.parametrize("task", ["regression", "named"])
+@pytest.mark.parametrize("task", ["regression", pytest.param("named", marks=pytest.mark.slow)])
 def test_example_weights_count_in_the_metrics_and_not_in_the_size_of_a_slice(evaluate, task):
     metric = {"regression": "mean_absolute_error", "named": "cross_entropy"}[task]
     value = expected(task).metric(metric, weighted=True)

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Protocol
@@ -98,7 +99,7 @@ class _Fresh:
 
 class _Forked:
     def __init__(self, command: Command):
-        self._process = _forks().Process(target=_run_module, args=(command,))
+        self._process = _FORKS.context().Process(target=_run_module, args=(command,))
         self._process.start()
         self.pid = self._process.pid
 
@@ -107,10 +108,24 @@ class _Forked:
         return self._process.exitcode
 
 
-def _forks() -> BaseContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
-    return context
+class _Forks:
+    """The server that has imported TFX. A process has one; what another test started has not, and is stopped."""
+
+    def __init__(self):
+        self._pid: int | None = None
+
+    def context(self) -> BaseContext:
+        context = multiprocessing.get_context("forkserver")
+        server = forkserver._forkserver  # noqa: SLF001 (as Python's own tests stop it)
+        if server._forkserver_pid != self._pid:  # noqa: SLF001
+            server._stop()  # noqa: SLF001
+        context.set_forkserver_preload(_PRELOADED)
+        forkserver.ensure_running()
+        self._pid = server._forkserver_pid  # noqa: SLF001
+        return context
+
+
+_FORKS = _Forks()
 
 
 def _run_module(command: Command) -> None:

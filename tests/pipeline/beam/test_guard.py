@@ -93,7 +93,7 @@ def test_a_worker_that_cannot_start_ends_the_job(monkeypatch):
     assert time.monotonic() - start < SECONDS
 
 
-@pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
+@pytest.mark.parametrize("mode", [pytest.param("in_memory", marks=pytest.mark.slow), "multi_processing"])
 def test_the_limit_ends_a_job_that_sleeps(mode, tmp_path):
     start = time.monotonic()
     flags = processes() if mode == "multi_processing" else []
@@ -129,6 +129,7 @@ def test_the_limit_ends_the_wait_for_a_job_server_that_never_answers():
             run(many_bytes, flags=[*flags, "--environment_config=localhost:1", "--job_server_timeout=600"])
 
 
+@pytest.mark.slow
 def test_an_error_of_the_job_stays_what_it_was():
     with guarded(PLENTY), pytest.raises(TypeError):
         run(len, flags=[])

@@ -102,6 +102,7 @@ def test_a_worker_without_the_project_is_one_line_for_each_package(job_server, p
     ]
 
 
+@pytest.mark.slow
 def test_old_code_on_a_worker_is_named(job_server, pool, tmp_path):
     project = copy_of_the_project(tmp_path / "old")
     (project / "trainer" / "run_fn.py").write_text("# Of yesterday.\n")
@@ -159,6 +160,7 @@ def test_no_worker_pool_is_told_and_not_waited_for(job_server, tmp_path):
         run(job_server, endpoint, tmp_path / "runs")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(60)
 def test_a_worker_that_cannot_start_is_an_error_long_before_the_limit_of_real_jobs(job_server, pool, tmp_path):
     broken = tmp_path / "bin"

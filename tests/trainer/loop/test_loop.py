@@ -69,6 +69,7 @@ def test_the_loss_of_each_step_is_that_of_model_fit(tmp_path, optimizer):
     assert ours[-1] < ours[0]
 
 
+@pytest.mark.slow
 def test_the_size_of_a_call_changes_nothing(tmp_path):
     columns = make_columns(100)
     (one, one_reports), (many, many_reports) = (
@@ -79,6 +80,7 @@ def test_the_size_of_a_call_changes_nothing(tmp_path):
     assert len(losses_of(many_reports)) == 3
 
 
+@pytest.mark.slow
 def test_a_seed_fixes_the_result(tmp_path):
     columns = make_columns(100)
     first, second, other = (fit(columns, tmp_path, seed=seed, epochs=1, dropout=0.3)[0] for seed in (3, 3, 4))

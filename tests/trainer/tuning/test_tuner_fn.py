@@ -113,6 +113,7 @@ def whole(data, tmp_path_factory):
     return folder, scores(run(data, folder, RATES))
 
 
+@pytest.mark.slow
 def test_a_lower_loss_is_better_and_costs_no_further_training(data, whole, messages):
     tuner = run(data, whole[0], {**RATES, "objective": "loss"})
     losses = {values[RATE]: score for values, score in scores(tuner).values()}
@@ -207,6 +208,7 @@ def test_values_that_do_not_go_together_fail_their_trial(data, tmp_path, message
     assert "accumulation: there are more micro-batches than examples in a batch" in messages(logging.WARNING)[0]
 
 
+@pytest.mark.slow
 def test_when_all_trials_fail_each_reason_is_given(data, tmp_path):
     search = {**RATES, "space": {RATE: {"choices": [DIVERGING, 2 * DIVERGING, 3 * DIVERGING, 4 * DIVERGING]}}}
     with pytest.raises(ValueError, match=r"all 4 trials failed: trial 1/4 failed: .*; trial 4/4 failed: the "):

@@ -17,6 +17,7 @@ from tests.project.arguments import parse
 from tests.project.ci_files import CLOUD_BUILD, DIGEST, WORKFLOWS
 
 CHECK = WORKFLOWS / "check.yml"
+NIGHTLY = WORKFLOWS / "nightly.yml"
 DEPLOY = WORKFLOWS / "deploy.yml"
 GITHUB = WORKFLOWS.parent
 REGISTRY = "us-central1-docker.pkg.dev/acme-ml/pipelines"
@@ -30,7 +31,7 @@ def fits_schema(schema: str, *files: Path) -> bool:
 @pytest.mark.parametrize(
     ("schema", "files"),
     [
-        ("vendor.github-workflows", (CHECK, DEPLOY)),
+        ("vendor.github-workflows", (CHECK, NIGHTLY, DEPLOY)),
         ("vendor.cloudbuild", (CLOUD_BUILD,)),
         ("vendor.dependabot", (GITHUB / "dependabot.yml",)),
         ("vendor.github-issue-forms", (GITHUB / "ISSUE_TEMPLATE/bug.yml", GITHUB / "ISSUE_TEMPLATE/idea.yml")),
@@ -43,7 +44,7 @@ def test_the_files_fit_their_schemas(schema, files, tmp_path):
     assert not fits_schema(schema, wrong)
 
 
-@pytest.mark.parametrize("path", [CHECK, DEPLOY], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [CHECK, NIGHTLY, DEPLOY], ids=lambda path: path.name)
 def test_references_of_a_workflow_resolve(path):
     assert ci_files.workflow_faults(ci_files.read(path)) == []
     # Readers need the version of a commit.
@@ -133,15 +134,19 @@ def check_calls(called: list[list[str]]) -> list:
 
 def test_every_command_of_a_pull_request_is_real(tmp_path):
     called = run_jobs(CHECK, tmp_path, {})
-    assert [call[1:] for call in called if call[0] == "make"] == [
-        ["lint"],
-        ["test"],
-        ["docs"],
-        ["engines", "test-engines"],  # part: engine_tests
-    ]
+    assert [call[1:] for call in called if call[0] == "make"] == [["lint"], ["test"], ["docs"]]
     compiled = check_calls(called)
     assert {options.profile for options in compiled} == {"vertex", "kubeflow"}
     assert {options.output.parent for options in compiled} == {Path("compiled")}
+
+
+def test_every_command_of_the_night_is_real(tmp_path):
+    called = run_jobs(NIGHTLY, tmp_path, {})
+    check_calls(called)
+    assert [call[1:] for call in called] == [
+        ["test-all"],
+        ["engines", "test-engines"],  # part: engine_tests
+    ]
 
 
 def test_every_command_of_a_push_to_main_is_real(tmp_path):

@@ -93,6 +93,6 @@ def test_slices_that_came_or_went_are_named_if_they_are_large_and_of_the_same_co
 
     now, then = sizes(a_1=50, a_2=50, a_3=5, b_1=50), sizes(a_1=50, a_4=60, a_5=5, c_1=50)
     assert list(slice_findings(now, then, min_slice_size=10)) == [
-        ("new since the served model was pushed: a=2", False),
-        ("gone since the served model was pushed: a=4", False),
+        notice("new since the served model was pushed: a=2"),
+        notice("gone since the served model was pushed: a=4"),
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.gates.evaluation import Evaluated
+from components.gates.findings import notice
 from components.gates.model.policy import Policy
 from components.gates.model.prediction_check import prediction_findings
 from components.gates.model.predictions import AllPredictions, BadPredictions, PredictionDistance, Predictions

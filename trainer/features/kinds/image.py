@@ -48,7 +48,10 @@ class Options(Kind):
         if seen.kind != "BYTES":
             return None
         return RowTest(
-            "IMAGE_UNREADABLE", "do not hold a picture: the bytes are not those of PNG, JPEG, GIF or BMP", _no_picture
+            "IMAGE_UNREADABLE",
+            "do not hold a picture: the bytes are not those of PNG, JPEG, GIF or BMP; if they are paths of files, name "
+            "the column in data.pictures",
+            _no_picture,
         )
 
     @property

@@ -23,7 +23,10 @@ pytestmark = pytest.mark.tensorflow
 TAXI = Path("data/taxi")
 
 
-def component(query):
+READING = Reading(kind="arrow")
+
+
+def component(query, reading=READING):
     splits = [
         example_gen_pb2.SplitConfig.Split(name="train", hash_buckets=2),
         example_gen_pb2.SplitConfig.Split(name="eval", hash_buckets=1),
@@ -32,21 +35,21 @@ def component(query):
         query,
         input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=FILE)]),
         output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
-        custom_config=custom_config(Reading(kind="arrow")),
+        custom_config=custom_config(reading),
     )
 
 
-def properties(query):
-    return {name: value for name, value in component(query).spec.exec_properties.items() if value is not None}
+def properties(query, reading=READING):
+    return {name: value for name, value in component(query, reading).spec.exec_properties.items() if value is not None}
 
 
-def ask(query, output, *, runner="FnApiRunner"):
+def ask(query, output, *, runner="FnApiRunner", reading=READING):
     artifact = standard_artifacts.Examples()
     artifact.uri = str(output)
     context = BaseBeamExecutor.Context(
         beam_pipeline_args=[f"--runner={runner}"], tmp_dir=str(output.parent / "temporary"), unique_id="1"
     )
-    SqlExecutor(context).Do({}, {"examples": [artifact]}, properties(query))
+    SqlExecutor(context).Do({}, {"examples": [artifact]}, properties(query, reading))
     return artifact
 
 

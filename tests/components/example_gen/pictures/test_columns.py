@@ -1,0 +1,178 @@
+"""Columns of paths: the examples hold the pictures, and a path that names none is refused with its place."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from components.example_gen.pictures.columns import with_content
+from components.example_gen.reading import Reading
+from components.example_gen.sql.component import SqlDriver
+from components.example_gen.sql.options import Query
+from components.refusal import GateRefused
+from tests.components.example_gen.ingest import ingest, plain
+from tests.components.example_gen.sql.test_component import ask, properties
+from tests.shared.pictures import encoded, write
+from tests.shared.remote import Remote
+
+pytestmark = pytest.mark.tensorflow
+
+PHOTOS = {"pictures": ("photo",)}
+
+
+def table(folder: Path, kind: str, columns: dict[str, list]) -> None:
+    """A table of one file, ``data/trips.KIND``."""
+    path = folder / "data" / f"trips.{kind}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "csv":
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
+    elif kind == "parquet":
+        # Two row groups.
+        parquet.write_table(pa.table(columns), path, row_group_size=4)
+    else:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, pa.table(columns).schema) as writer:
+            writer.write_table(pa.table(columns))
+
+
+def by_number(output: Path) -> dict[int, list[bytes]]:
+    return {row["n"][0]: row["photo"] for row in plain(output)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "runner"),
+    [
+        ("csv", "FnApiRunner"),
+        ("parquet", "FnApiRunner"),
+        ("arrow", "FnApiRunner"),
+        pytest.param("parquet", "BundleBasedDirectRunner", marks=pytest.mark.slow),
+    ],
+)
+def test_the_examples_hold_the_files_wherever_they_are(tmp_path, kind, runner):
+    files = {
+        "cats/1.png": write(tmp_path / "data" / "cats" / "1.png", 10),
+        "../far/2": write(tmp_path / "far" / "2", 20, form="JPEG"),
+        str(tmp_path / "3.gif"): write(tmp_path / "3.gif", 30, form="GIF"),
+        f"{Remote.scheme()}:/{tmp_path}/4.bmp": write(tmp_path / "4.bmp", 40, form="BMP"),
+    }
+    paths = [*files, None, "", "cats/1.png"]
+    table(tmp_path, kind, {"n": [*range(len(paths))], "photo": paths})
+    ingest(tmp_path / "data", tmp_path / "out", kind=kind, reading=PHOTOS, runner=runner)
+    found = by_number(tmp_path / "out")
+    assert found == dict(enumerate([*([content] for content in files.values()), [], [], [files["cats/1.png"]]]))
+
+
+def test_a_file_called_by_a_number_is_a_file(tmp_path):
+    content = write(tmp_path / "data" / "17", 10)
+    table(tmp_path, "csv", {"n": [1], "photo": [17]})
+    ingest(tmp_path / "data", tmp_path / "out", reading=PHOTOS)
+    assert by_number(tmp_path / "out") == {1: [content]}
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+REFUSED = [
+    (lambda path: None, r"'x\.png', which does not exist; add the file, or leave the cell empty"),
+    (lambda path: path.mkdir(), r"'x\.png', which is a folder; name a picture file"),
+    (_fifo, r"'x\.png', which is no regular file"),
+    (lambda path: path.write_bytes(b""), r"'x\.png', which is empty; replace the file"),
+    (lambda path: path.write_text("<html>"), r"which is no picture: its bytes are not those of PNG, JPEG, GIF or BMP"),
+    (lambda path: path.write_bytes(encoded(1)[:-20]), r"which is cut off or damaged \(.+\); replace the file"),
+    (
+        lambda path: path.write_bytes(encoded(1, form="JPEG")[:-40]),
+        r"which is cut off or damaged \(.+\); replace the file",
+    ),
+]
+
+
+@pytest.mark.parametrize(("plant", "reason"), REFUSED)
+def test_what_is_no_picture_is_refused_with_file_row_and_column(tmp_path, plant, reason):
+    write(tmp_path / "data" / "1.png", 1)
+    plant(tmp_path / "data" / "x.png")
+    names = [*["1.png"] * 19, "x.png", "1.png"]
+    table(tmp_path, "csv", {"n": [*range(21)], "photo": names})
+    with pytest.raises(GateRefused, match=rf"data/trips\.csv, row 20 after the header: 'photo' is {reason}") as error:
+        ingest(tmp_path / "data", tmp_path / "out", reading=PHOTOS)
+    assert len(str(error.value)) <= 300
+    assert not list((tmp_path / "out").rglob("data_tfrecord-*"))
+    # A row that is left out needs no picture.
+    ingest(tmp_path / "data", tmp_path / "out", reading=PHOTOS, rows={"where": "photo != 'x.png'"})
+    assert len(by_number(tmp_path / "out")) == 20
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_is_refused(tmp_path):
+    write(tmp_path / "data" / "1.png", 1)
+    (tmp_path / "data" / "1.png").chmod(0)
+    table(tmp_path, "csv", {"n": [1], "photo": ["1.png"]})
+    with pytest.raises(GateRefused, match=r"'1\.png', which cannot be read \(Permission denied\)"):
+        ingest(tmp_path / "data", tmp_path / "out", reading=PHOTOS)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (["far://nowhere/1.png"], r"row 1: 'photo' is 'far://nowhere/1\.png', which cannot be read \(.*\); check"),
+        (["https://example.com/1.png"], r"which cannot be read \(Unable to get filesystem.*\); check the address"),
+        (["a\0.png"], r"row 1: 'photo' is 'a\\x00\.png', which cannot be read"),
+        ([b"\xff.png"], r"row 1: 'photo' is b'\\xff\.png', which is no path in UTF-8"),
+        ([encoded(1)], r"row 1: 'photo' holds a picture, but data\.pictures says that it holds the paths of files"),
+        ([17], r"column 'photo' is int64, but data\.pictures says that it holds paths of files"),
+        ([["1.png"]], r"column 'photo' is list<.*>, but data\.pictures says that it holds paths of files"),
+    ],
+)
+def test_what_is_no_path_is_refused(tmp_path, values, reason):
+    table(tmp_path, "parquet", {"n": [1], "photo": values})
+    with pytest.raises(GateRefused, match=reason) as error:
+        ingest(tmp_path / "data", tmp_path / "out", kind="parquet", reading=PHOTOS)
+    assert len(str(error.value)) <= 300
+
+
+def test_pictures_are_held_by_some_megabytes_whatever_the_rows(tmp_path):
+    # A BMP of a million pixels has 1 MB.
+    large = tmp_path / "1.bmp"
+    large.write_bytes(encoded(1, form="BMP", size=(1000, 1000)))
+    batch = pa.record_batch({"n": range(64), "photo": ["1.bmp"] * 64})
+    parts = []
+    for start, part in with_content(batch, ["photo"], folder=str(tmp_path), wanted=np.ones(64, bool)):
+        assert part.nbytes < 24 * 2**20
+        assert part["n"].to_pylist() == [*range(start, start + part.num_rows)]
+        parts.append(part.num_rows)
+    assert sum(parts) == 64
+    assert len(parts) == 4
+
+
+def test_rows_of_a_query_name_files_by_absolute_paths_and_their_cache_sees_a_changed_one(tmp_path):
+    content = write(tmp_path / "1.png", 1)
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("create table trips(n integer, photo text)")
+        connection.execute("insert into trips values(1, ?), (2, null)", [str(tmp_path / "1.png")])
+        connection.commit()
+        reading = Reading(kind="arrow", pictures=("photo",), has_folder=False)
+        query = Query(driver="sqlite", uri=str(tmp_path / "shop.db"), query="select n, photo from trips")
+        ask(query, tmp_path / "out", reading=reading)
+        assert by_number(tmp_path / "out") == {1: [content], 2: []}
+
+        def fingerprint() -> str:
+            driver = SqlDriver(metadata_handler=None)
+            return driver.resolve_exec_properties(properties(query, reading), None, None)["input_fingerprint"]
+
+        before = fingerprint()
+        assert fingerprint() == before
+        write(tmp_path / "1.png", 200)
+        assert fingerprint() != before
+        connection.execute("insert into trips values(3, '1.png')")
+    connection.close()
+    with pytest.raises(GateRefused, match=r"^data\.query, row 3: 'photo' is '1\.png', a relative path, but"):
+        ask(query, tmp_path / "again", reading=reading)

@@ -7,11 +7,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from components.example_gen.pictures.files import located
 from components.example_gen.reading import Reading
-from components.example_gen.rows import columns
+from components.example_gen.rows.columns import Columns
 from components.example_gen.tables import Tables
 from components.refusal import GateRefused
 from components.storage.buckets import SCHEME, BucketFailed, BucketFolder
@@ -55,20 +53,16 @@ class Pictures:
     def __init__(self, reading: Reading):
         self._names, self._stamps, self._total = reading.pictures, _Stamps(), 0
 
-    def add(self, rows: columns.Columns, *, folder: str | None) -> None:
+    def add(self, rows: Columns, *, folder: str | None) -> None:
         """Look at the files of more rows.
 
         Args:
             rows: the columns of paths.
-            folder: the folder that relative paths begin in.
+            folder: the folder that relative paths begin in; None if they begin nowhere.
         """
         for values in zip(*(rows[name].to_pylist() for name in self._names), strict=True):
             found = [self._stamp(value, folder) for value in values]
             self._total += int.from_bytes(hashlib.sha256(repr(found).encode()).digest(), "big")
-
-    def add_batch(self, batch: pa.RecordBatch) -> None:
-        """Look at the files of a query's rows, which lie in no folder."""
-        self.add(columns.of_batch(batch, self._names), folder=None)
 
     @property
     def digest(self) -> str:

@@ -25,6 +25,7 @@ from tfx.utils import proto_utils
 
 from components.example_gen.executor import Executor
 from components.example_gen.ingest import reading_of
+from components.example_gen.rows import columns
 from components.example_gen.sql.database import Database
 from components.example_gen.sql.options import FILE, Query
 from components.example_gen.stamps import Pictures
@@ -55,7 +56,7 @@ class SqlDriver(QueryBasedDriver):
                 with database.rows() as (_, batches):
                     pictures = Pictures(reading)
                     for batch in batches:
-                        pictures.add_batch(batch)
+                        pictures.add(columns.of_batch(batch, reading.pictures), folder=None)
                 found.append(pictures.digest)
         resolved[utils.FINGERPRINT_PROPERTY_NAME] = "-".join(found)
         return resolved

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,8 @@ import pytest
 from pyarrow import parquet
 
 from components.example_gen.pictures.columns import with_content
-from components.example_gen.reading import Reading
-from components.example_gen.sql.component import SqlDriver
-from components.example_gen.sql.options import Query
 from components.refusal import GateRefused
 from tests.components.example_gen.ingest import ingest, plain
-from tests.components.example_gen.sql.test_component import ask, properties
 from tests.shared.pictures import encoded, write
 from tests.shared.remote import Remote
 
@@ -151,28 +146,3 @@ def test_pictures_are_held_by_some_megabytes_whatever_the_rows(tmp_path):
         parts.append(part.num_rows)
     assert sum(parts) == 64
     assert len(parts) == 4
-
-
-def test_rows_of_a_query_name_files_by_absolute_paths_and_their_cache_sees_a_changed_one(tmp_path):
-    content = write(tmp_path / "1.png", 1)
-    with sqlite3.connect(tmp_path / "shop.db") as connection:
-        connection.execute("create table trips(n integer, photo text)")
-        connection.execute("insert into trips values(1, ?), (2, null)", [str(tmp_path / "1.png")])
-        connection.commit()
-        reading = Reading(kind="arrow", pictures=("photo",), has_folder=False)
-        query = Query(driver="sqlite", uri=str(tmp_path / "shop.db"), query="select n, photo from trips")
-        ask(query, tmp_path / "out", reading=reading)
-        assert by_number(tmp_path / "out") == {1: [content], 2: []}
-
-        def fingerprint() -> str:
-            driver = SqlDriver(metadata_handler=None)
-            return driver.resolve_exec_properties(properties(query, reading), None, None)["input_fingerprint"]
-
-        before = fingerprint()
-        assert fingerprint() == before
-        write(tmp_path / "1.png", 200)
-        assert fingerprint() != before
-        connection.execute("insert into trips values(3, '1.png')")
-    connection.close()
-    with pytest.raises(GateRefused, match=r"^data\.query, row 3: 'photo' is '1\.png', a relative path, but"):
-        ask(query, tmp_path / "again", reading=reading)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from components.example_gen.pictures.folders import PICTURE
 from components.example_gen.readers import table_files
 from components.example_gen.readers.table_files import Piece
-from components.example_gen.reading import CsvOptions, FileFormat, Reading
+from components.example_gen.reading import DEFAULT_PATTERNS, CsvOptions, FileFormat, Reading
 from components.messages import shown
 from components.refusal import GateRefused
 from pipeline.checks.files import has_bytes
@@ -72,8 +72,8 @@ def of(data: str, *, label: str, query: str | None) -> Source:
         path = Path(data)
         if not path.exists():
             raise ConfigError(f"--data: there is no file or folder {data}.")
-        if path.is_dir() and not _data_files(path) and (found := pictures.by_class(path)):
-            return _pictures(path, found, label)
+        if path.is_dir() and not _data_files(path) and (found := _pictures(path, label)):
+            return found
         return _files(path)
     except GateRefused as error:
         raise ConfigError(f"--data: {error.reason}") from None
@@ -115,12 +115,23 @@ def _files(path: Path) -> Source:
     return Source(section, _stem(path), lambda: _tables(names, reading, types), columns, tuple(notes))
 
 
-def _pictures(folder: Path, paths: Sequence[str], label: str) -> Source:
+def _pictures(folder: Path, label: str) -> Source | None:
+    """The pictures by class, for all splits or in a folder for each split; None if there are none."""
+    section: dict[str, Any] = {"path": str(folder), "format": "pictures"}
+    notes: list[str] = []
+    paths = pictures.by_class(folder)
+    splits = [] if paths else [each for each in sorted(folder.iterdir()) if each.is_dir() and pictures.by_class(each)]
+    if found := _splits(splits):
+        section["splits"] = {name: each if name == "by" else f"{each}/*/*" for name, each in found.items()}
+        notes.append("the folders' names say which split they are")
+        paths = [path for each in splits for path in pictures.by_class(each)]
+    if not paths:
+        return None
     if label == PICTURE:
         raise ConfigError(f"--label: {PICTURE} is the column of the pictures; choose another name for their classes.")
     reading = Reading(kind="pictures", pictures=(PICTURE,), label=label)
-    section = {"path": str(folder), "format": "pictures"}
-    return Source(section, _stem(folder), lambda: _with_pictures(paths, reading, {}), (PICTURE, label))
+    columns = (PICTURE, label)
+    return Source(section, _stem(folder), lambda: _with_pictures(paths, reading, {}), columns, tuple(notes))
 
 
 def _only_format(path: Path, files: Sequence[Path]) -> FileFormat:
@@ -169,8 +180,7 @@ def _format(file: Path) -> FileFormat:
 def _pattern(path: Path, files: Sequence[Path], kind: FileFormat) -> str | None:
     """``data.files``; None where the default finds these files."""
     if path.is_dir():
-        ending = {"csv": "*.csv*", "parquet": "*.parquet", "arrow": "*.arrow", "tfrecord": "*.tfrecord*"}[kind]
-        return None if files[0].parent == path else f"*/{ending}"
+        return None if files[0].parent == path else f"*/{DEFAULT_PATTERNS[kind]}"
     alone = [other for other in _data_files(path.parent) if other.parent == path.parent] == [path]
     return None if alone else path.name
 

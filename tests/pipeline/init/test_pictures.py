@@ -24,6 +24,16 @@ def test_pictures_by_class_are_read_where_they_are(project):
     assert "'photos/dark/0.png', which is no picture" in line
 
 
+def test_pictures_by_split_and_class(project):
+    for split, rows in (("train", 20), ("test", 10)):
+        for name, light in (("dark", 40), ("light", 200)):
+            for number in range(rows):
+                write(project.folder / "photos" / split / name / f"{number}.png", light + number)
+    config = project.config(project.folder / "photos", label="kind")
+    assert dict(config.data.patterns) == {"train": "train/*/*", "eval": "test/*/*"}
+    assert config.label.values == ("dark", "light")
+
+
 def test_a_column_that_names_picture_files_is_one_of_pictures(project):
     columns = people()
     columns["photo"] = [f"photos/{row}.JPG" for row in range(ROWS)]

@@ -32,7 +32,7 @@ def given(folder: Path, pattern: str, reading: Reading) -> dict:
 
 
 def fingerprint(properties: dict, driver: type[FileBasedDriver] = StampedDriver) -> str:
-    return driver(metadata_handler=None).resolve_exec_properties({**properties}, None, None)["input_fingerprint"]
+    return driver(metadata_handle=None).resolve_exec_properties({**properties}, None, None)["input_fingerprint"]
 
 
 @pytest.fixture

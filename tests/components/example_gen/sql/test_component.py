@@ -136,7 +136,7 @@ def test_rows_of_a_query_name_files_by_absolute_paths_and_their_cache_sees_a_cha
         assert found == {1: [content], 2: []}
 
         def fingerprint() -> str:
-            driver = SqlDriver(metadata_handler=None)
+            driver = SqlDriver(metadata_handle=None)
             return driver.resolve_exec_properties(properties(query, reading), None, None)["input_fingerprint"]
 
         before = fingerprint()

@@ -134,7 +134,7 @@ def test_pictures_are_named_by_text_columns_of_tables(tmp_path):
 def test_a_folder_of_pictures_has_two_columns(tmp_path):
     def config(label: str, feature: str = "picture"):
         (tmp_path / "c.yaml").write_text(
-            f"name: c\ndata: {{path: {tmp_path}, format: pictures}}\nlabel: {{column: {label}, classes: [a]}}\n"
+            f"name: c\ndata: {{path: {tmp_path}, format: pictures}}\nlabel: {{column: {label}, classes: [a, b]}}\n"
             f"features: {{{feature}: {{kind: image, height: 2, width: 2}}}}\nserving: {{model_name: c}}\n"
             "gates: {evaluation: {thresholds: [{metric: auc, min: 0.5}]}}\n"
         )
@@ -147,7 +147,7 @@ def test_a_folder_of_pictures_has_two_columns(tmp_path):
     check_data(config("kind"))
     with pytest.raises(ConfigError, match=r"label\.column: picture is the column of the pictures; choose another name"):
         check_data(config("picture", "kind"))
-    with pytest.raises(ConfigError, match=r"features\.photo: there is no column 'photo' in .*it has 'picture', 'kind'"):
+    with pytest.raises(ConfigError, match=r"features\.photo: there is no column 'photo' in .*it has 'kind', 'picture'"):
         check_data(config("kind", "photo"))
     (tmp_path / "a" / "2.png").write_bytes(b"")
     with pytest.raises(ConfigError, match=r"a/2\.png is empty"):

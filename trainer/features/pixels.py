@@ -14,7 +14,7 @@ def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) ->
 
     Args:
         raw: encoded pictures, string ``[batch, 1]``, or numbers ``[batch, height * width * channels]``; sparse where
-            a picture may be missing, which makes it all zeros.
+            a picture may be missing, which makes it all zeros, as an empty text does.
         shape: target height and width in pixels, and channels.
         scale: the divisor of the pixel values.
         name: the raw feature's name, for the error message.
@@ -43,10 +43,8 @@ def _decode(raw: Raw, shape: tuple[int, int, int]) -> tf.Tensor:
 
     if isinstance(raw, tf.SparseTensor):
         column = tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], 1])
-        decoder, dense = decode_or_zeros, tf.sparse.to_dense(column, default_value="")
-    else:
-        decoder, dense = decode, raw
-    return tf.map_fn(decoder, tf.reshape(dense, [-1]), fn_output_signature=tf.TensorSpec(shape, tf.float32))
+        raw = tf.sparse.to_dense(column, default_value="")
+    return tf.map_fn(decode_or_zeros, tf.reshape(raw, [-1]), fn_output_signature=tf.TensorSpec(shape, tf.float32))
 
 
 def _channels(decoded: tf.Tensor, channels: int) -> tf.Tensor:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +156,24 @@ def test_pictures_are_held_by_some_megabytes_whatever_the_rows(tmp_path):
         parts.append(part.num_rows)
     assert sum(parts) == 64
     assert len(parts) == 4
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from tests.components.example_gen.ingest import ingest
+ingest(Path(sys.argv[1]), Path(sys.argv[2]), reading={"pictures": ("photo",)})
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.slow
+def test_a_gigabyte_of_pictures_needs_no_more_memory_than_some_megabytes(tmp_path):
+    peaks = []
+    for rows in (20, 1000):
+        folder = tmp_path / str(rows)
+        table(folder, "csv", {"n": [*range(rows)], "photo": ["1.bmp"] * rows})
+        (folder / "data" / "1.bmp").write_bytes(encoded(1, form="BMP", size=(1000, 1000)))
+        command = [sys.executable, "-c", MEASURE, str(folder / "data"), str(folder / "out")]
+        peaks.append(int(subprocess.run(command, capture_output=True, check=True, text=True).stdout))
+    assert peaks[1] - peaks[0] < 150, peaks

@@ -163,6 +163,11 @@ def test_encoded_pictures_are_decoded(channels, optional):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_what_is_no_picture_is_refused_by_the_columns_name():
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"does not hold a picture \(PNG, .*\) in: \\'p"):
+        images([b"photos/1.png"], tf.io.FixedLenFeature(SCALAR, tf.string), height=2, width=2, channels=1)
+
+
 def test_any_format_and_number_of_channels_is_converted():
     stored = {
         f"{kind}{channels}": encode(np.full((4, 4, channels), 200, np.uint8), kind)

@@ -168,9 +168,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 @pytest.mark.slow
-def test_a_gigabyte_of_pictures_needs_no_more_memory_than_some_megabytes(tmp_path):
+def test_twenty_times_the_pictures_need_no_more_memory(tmp_path):
     peaks = []
-    for rows in (20, 1000):
+    for rows in (20, 400):
         folder = tmp_path / str(rows)
         table(folder, "csv", {"n": [*range(rows)], "photo": ["1.bmp"] * rows})
         (folder / "data" / "1.bmp").write_bytes(encoded(1, form="BMP", size=(1000, 1000)))

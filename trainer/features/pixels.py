@@ -50,8 +50,10 @@ def _decode(raw: Raw, shape: tuple[int, int, int], *, name: str) -> tf.Tensor:
 
     if isinstance(raw, tf.SparseTensor):
         column = tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], 1])
-        raw = tf.sparse.to_dense(column, default_value="")
-    pictures = tf.reshape(raw, [-1])
+        dense = tf.sparse.to_dense(column, default_value="")
+    else:
+        dense = raw
+    pictures = tf.reshape(dense, [-1])
     # The decoder's own error does not say which column it is about.
     message = [tf.constant(f"a row does not hold a picture (PNG, JPEG, GIF or BMP) in: {name!r}")]
     readable = tf.raw_ops.Assert(condition=~tf.reduce_any(is_no_picture(pictures)), data=message)

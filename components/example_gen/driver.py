@@ -1,4 +1,4 @@
-"""ExampleGen of several spans: its cache key covers the files of all of them."""
+"""ExampleGen whose cache key covers all that is read: several spans, and picture files."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from tfx.components.example_gen import utils
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_gen.driver import FileBasedDriver
 from tfx.orchestration import data_types
-from tfx.utils import io_utils
 
-from components.example_gen.ingest import paths
+from components.example_gen.ingest import paths, reading_of
+from components.example_gen.stamps import digest
 
 
-class WindowDriver(FileBasedDriver):
-    """Finds the newest span as TFX does; TFX's own fingerprint is that of this span's files only."""
+class StampedDriver(FileBasedDriver):
+    """Finds the newest span as TFX does.
+
+    TFX's own fingerprint knows this span's files alone, and of them sizes and times, but no names: a picture that was
+    moved to the folder of another class would be what it was.
+    """
 
     def resolve_exec_properties(
         self,
@@ -22,14 +26,17 @@ class WindowDriver(FileBasedDriver):
         pipeline_info: data_types.PipelineInfo,
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
-        """The properties with the newest span, and a fingerprint of all files that are read."""
+        """The properties with the newest span, and a digest of all files that are read.
+
+        Raises:
+            GateRefused: tables that name picture files cannot be read.
+        """
         resolved = super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
-        fingerprints = [io_utils.generate_fingerprint(path, path) for files in paths(resolved) for path in files]
-        resolved[utils.FINGERPRINT_PROPERTY_NAME] = "\n".join(fingerprints)
+        resolved[utils.FINGERPRINT_PROPERTY_NAME] = digest(paths(resolved), reading_of(resolved))
         return resolved
 
 
-class WindowExampleGen(FileBasedExampleGen):
-    """Reads the newest spans together."""
+class StampedExampleGen(FileBasedExampleGen):
+    """Reads the newest spans together, or pictures."""
 
-    DRIVER_CLASS = WindowDriver
+    DRIVER_CLASS = StampedDriver

@@ -63,7 +63,7 @@ class Ingest:
         wanted = _proto(exec_properties, standard_component_specs.OUTPUT_CONFIG_KEY, example_gen_pb2.Output())
         options = _options(exec_properties)
         rows = Rows.model_validate_json(options[ROWS])
-        tables = Tables.of(paths(exec_properties), Reading.model_validate(options[READING]))
+        tables = Tables.of(paths(exec_properties), reading_of(exec_properties))
         names = utils.generate_output_split_names(given, wanted)
         selection = Selection.of(rows)
         split_config = wanted.split_config
@@ -97,7 +97,7 @@ class Ingest:
             GateRefused: names the file and the place in it.
         """
         sorter = self.sorters[index]
-        for examples, columns in self.tables[index].blocks(piece, sorter.columns, records):
+        for examples, columns in self.tables[index].blocks(piece, sorter, records):
             with in_file(piece.path):
                 yield sorter.sorted_out(examples, columns, path=piece.path)
 
@@ -113,9 +113,9 @@ class Ingest:
             folders = [artifact_utils.get_split_uri([artifact], name) for name in self.names]
             writers = [stack.enter_context(ShardWriter(folder)) for folder in folders]
             for index, tables in enumerate(self.tables):
-                for path in tables.paths:
-                    logging.info("Reading %s", path)
-                    for parts, some in self.sorted_out(index, Piece(path), records):
+                for piece in tables.files():
+                    logging.info("Reading %s", piece.path)
+                    for parts, some in self.sorted_out(index, piece, records):
                         tally.update(some)
                         for writer, seen, examples in zip(writers, distinct, parts, strict=True):
                             writer.write(examples)
@@ -140,6 +140,11 @@ class Ingest:
             file.write(found.model_dump_json())
 
 
+def reading_of(exec_properties: Mapping[str, Any]) -> Reading:
+    """How the files are read."""
+    return Reading.model_validate(_options(exec_properties)[READING])
+
+
 def paths(exec_properties: Mapping[str, Any]) -> list[list[str]]:
     """The files of each input split, with those of earlier spans where several are read.
 
@@ -148,13 +153,13 @@ def paths(exec_properties: Mapping[str, Any]) -> list[list[str]]:
     """
     given = _proto(exec_properties, standard_component_specs.INPUT_CONFIG_KEY, example_gen_pb2.Input())
     base = str(exec_properties[standard_component_specs.INPUT_BASE_KEY]).rstrip("/")
-    rows = Rows.model_validate_json(_options(exec_properties)[ROWS])
+    rows, kind = Rows.model_validate_json(_options(exec_properties)[ROWS]), reading_of(exec_properties).kind
     if rows.window == 1:
         # The driver has put the span into the pattern.
-        return [table_files.find(f"{base}/{split.pattern}") for split in given.splits]
+        return [table_files.find(f"{base}/{split.pattern}", kind) for split in given.splits]
     found = []
     for pattern in rows.patterns:
-        files = table_files.find(f"{base}/{spans.glob(pattern)}")
+        files = table_files.find(f"{base}/{spans.glob(pattern)}", kind)
         until = exec_properties.get(utils.SPAN_PROPERTY_NAME)
         found.append(spans.newest(files, f"{base}/{pattern}", count=rows.window, until=until))
         if not found[-1]:

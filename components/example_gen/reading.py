@@ -9,7 +9,17 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from trainer.options import Strict
 
-FileFormat = Literal["csv", "parquet", "arrow", "tfrecord"]
+FileFormat = Literal["csv", "parquet", "arrow", "tfrecord", "pictures"]
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
+# Which files below a folder are data, where nothing else is said; see `data_files`.
+DEFAULT_PATTERNS: Mapping[FileFormat, str] = {
+    "csv": "*.csv*",
+    "parquet": "*.parquet",
+    "arrow": "*.arrow",
+    "tfrecord": "*.tfrecord*",
+    "pictures": "*/*",
+}
 
 
 def _separates(text: str) -> str:
@@ -79,6 +89,9 @@ class Reading(Strict):
         codes: columns that are used as one code a row, such as a category: numbers in them are integers.
         weight: the column of the example weight, in which NaN is no missing value but a fault; None without weights.
         guessed: whether columns are used by their type, so that a number with a separator would become a category.
+        pictures: columns that hold paths of picture files, whose bytes the examples hold instead.
+        has_folder: whether a relative path begins in the table's folder; the rows of a query have none.
+        label: of the format ``pictures``: the column for the names of the pictures' folders; empty for other formats.
     """
 
     kind: FileFormat
@@ -88,6 +101,14 @@ class Reading(Strict):
     codes: tuple[str, ...] = ()
     weight: str | None = None
     guessed: bool = False
+    pictures: tuple[str, ...] = ()
+    has_folder: bool = True
+    label: str = ""
+
+    @property
+    def names_files(self) -> bool:
+        """Whether tables name files that are read beside them."""
+        return bool(self.pictures) and self.kind != "pictures"
 
     @property
     def integers(self) -> frozenset[str]:
@@ -95,7 +116,12 @@ class Reading(Strict):
         return frozenset(self.codes) | {name for name, kind in self.types.items() if kind == "INT"}
 
 
-def data_files(pattern: str, paths: Sequence[str]) -> list[str]:
-    """Which of the files that match a pattern are data: ``*.csv*`` means ``.csv`` and ``.csv.gz``, no ``d.csv.bak``."""
+def data_files(pattern: str, paths: Sequence[str], kind: FileFormat) -> list[str]:
+    """Which of the files that match a pattern are data: ``*.csv*`` means ``.csv`` and ``.csv.gz``, no ``d.csv.bak``.
+
+    Among pictures, other files, such as a README, are left alone.
+    """
+    if kind == "pictures":
+        return [path for path in paths if path.lower().endswith(PICTURE_ENDINGS)]
     endings = (".csv", ".csv.gz") if pattern.endswith(".csv*") else ""
     return [path for path in paths if path.endswith(endings)]

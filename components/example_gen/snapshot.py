@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from tfx.components.example_gen import utils
@@ -15,9 +12,9 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_component_specs
 from tfx.utils import proto_utils
 
-from components.example_gen.ingest import paths
+from components.example_gen.ingest import paths, reading_of
+from components.example_gen.stamps import digest
 from components.refusal import GateRefused
-from components.storage.buckets import SCHEME, BucketFolder
 from trainer.options import Strict
 
 # The property of an ExampleGen on a platform.
@@ -33,7 +30,8 @@ class Snapshot(Strict):
         span: the newest span, as TFX counts; 0 without spans.
         version: its newest version; None without versions.
         patterns: the pattern of each input split, with this span and version in it.
-        digest: changes with the names, sizes and modification times (in gs:// the generations) of the files.
+        digest: changes with the names, sizes and modification times (in gs:// the generations) of the files, and of the
+            picture files that they name.
     """
 
     span: int
@@ -55,7 +53,7 @@ class Snapshot(Strict):
         span, version = processor.resolve_span_and_version()
         patterns = [processor.get_pattern_for_span_version(split.pattern, span, version) for split in given.splits]
         found = cls(span=span, version=version, patterns=tuple(patterns), digest="")
-        return found.model_copy(update={"digest": _digest(paths(found.put_into(exec_properties)))})
+        return found.model_copy(update={"digest": found._digest(exec_properties)})
 
     def put_into(self, exec_properties: Mapping[str, Any]) -> dict[str, Any]:
         """The properties by which exactly these files are read, whatever has been added since."""
@@ -76,30 +74,11 @@ class Snapshot(Strict):
         Raises:
             GateRefused: they have changed, and would be cached as what they were.
         """
-        if _digest(paths(self.put_into(exec_properties))) != self.digest:
+        if self._digest(exec_properties) != self.digest:
             raise GateRefused(
                 f"{exec_properties[_INPUT_BASE]}: files of {', '.join(self.patterns)} changed after the node "
                 "DataFingerprint had looked at them; submit the run again."
             )
 
-
-def _digest(found: Sequence[Sequence[str]]) -> str:
-    stamped = [stamps(files) for files in found]
-    return hashlib.sha256(json.dumps(stamped).encode()).hexdigest()
-
-
-def stamps(files: Sequence[str]) -> list[tuple[str, ...]]:
-    """Each file with what changes when it is written."""
-    folders = defaultdict(list)
-    for path in files:
-        folders[path.rpartition("/")[0]].append(path)
-    return [stamp for folder, members in sorted(folders.items()) for stamp in _of_folder(folder, members)]
-
-
-def _of_folder(folder: str, members: Sequence[str]) -> list[tuple[str, ...]]:
-    if folder.startswith(SCHEME):
-        # One request for a thousand objects.
-        stored = BucketFolder(folder).list()
-        return [(path, str(stored[path.rpartition("/")[2]].generation)) for path in members]
-    stats = [(path, Path(path).stat()) for path in members]
-    return [(path, str(stat.st_size), str(stat.st_mtime_ns)) for path, stat in stats]
+    def _digest(self, exec_properties: Mapping[str, Any]) -> str:
+        return digest(paths(self.put_into(exec_properties)), reading_of(exec_properties))

@@ -20,10 +20,16 @@ _ANY = ("INT", "FLOAT", "BYTES")
 _NUMBER = ("INT", "FLOAT")
 # The function that makes of the columns what features says; another may read columns of its own.
 _SHIPPED = "trainer.preprocessing.preprocessing_fn"
+# How a cell of a CSV file can hold what kinds of several values read.
+_FIXES = {
+    "list": "give separator or json_list",
+    "image": "if they are paths of files, name the column in data.pictures, else store such values in a Parquet file",
+}
 # The types in a schema that each key of the config can use.
 _TYPES = {
     "label.above.column": _NUMBER,
     "example_weight": _NUMBER,
+    "data.pictures": ("BYTES",),
     "gates.evaluation.slices (edges)": _NUMBER,
     # A hash of a number with a fraction says little.
     "data.splits (by column)": ("INT", "BYTES"),
@@ -115,6 +121,7 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
         yield "example_weight", config.example_weight
     if config.features:
         yield from ((column.key, source) for column in config.features.columns() for source in column.sources)
+    yield from (("data.pictures", column) for column in config.data.pictures)
     yield from (("data.where", column) for column in dict.fromkeys(config.data.where_columns()))
     if isinstance(config.data.splits, (ByColumn, ByTime, ByValue)):
         yield f"data.splits (by {config.data.splits.by})", config.data.splits.column
@@ -127,9 +134,9 @@ def named_columns(config: Config) -> Iterator[tuple[str, str]]:
 def _check_cells(config: Config) -> None:
     """A cell of a CSV file is one value, whatever it looks like."""
     for column in config.features.columns() if config.features and config.data.file_format == "csv" else ():
-        if column.options.multivalent:
+        if column.options.multivalent and not {*column.sources} <= {*config.data.pictures}:
             kind = column.options.kind
-            fix = "give separator or json_list" if kind == "list" else "store such values in a Parquet file"
+            fix = _FIXES.get(kind, "store such values in a Parquet file")
             raise ConfigError(
                 f"{column.key}: a cell of a CSV file is one value, but the kind {kind} reads several; {fix}."
             )

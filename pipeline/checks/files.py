@@ -38,7 +38,8 @@ def data_files(config: Config) -> list[Path]:
     found: dict[Path, str] = {}
     for split, pattern in config.data.patterns.items():
         glob = spans.glob(pattern)
-        paths = of_pattern(glob, [path.relative_to(folder).as_posix() for path in folder.glob(glob)])
+        matching = [path.relative_to(folder).as_posix() for path in folder.glob(glob)]
+        paths = of_pattern(glob, matching, config.data.format)
         files = [folder / path for path in spans.newest(paths, pattern, count=config.data.window)]
         if not files:
             raise ConfigError(f"data.path: no {pattern} file in {folder}; is data.format right?")
@@ -83,6 +84,10 @@ def known_columns(config: Config, files: Sequence[Path]) -> set[str] | None:
             return set(csv_files.common_header(paths, _open, reading))
         if reading.kind == "tfrecord":
             return None
+        if reading.kind == "pictures":
+            if reading.label in reading.pictures:
+                raise ConfigError(f"label.column: {reading.label} is the column of the pictures; choose another name.")
+            return {*reading.pictures, reading.label}
         schemas = [(path, _schema(path, reading)) for path in paths]
         check_schemas(schemas, reading)
         return set(schemas[0][1].names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from components.example_gen.pictures.folders import PICTURE
 from components.example_gen.reading import Reading
 from pipeline.config.config import Config
 
@@ -29,6 +30,9 @@ def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Readin
         codes=tuple(sorted(set(_columns(config, _CODES)) - set(known))),
         weight=config.example_weight,
         guessed=config.features is None,
+        pictures=(PICTURE,) if config.data.file_format == "pictures" else config.data.pictures,
+        has_folder=config.data.path is not None,
+        label=config.label.column if config.data.file_format == "pictures" else "",
     )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from components.example_gen import spans
-from components.example_gen.reading import CsvOptions
+from components.example_gen.reading import DEFAULT_PATTERNS, CsvOptions, FileFormat
 from components.example_gen.rows import expression
 from components.example_gen.rows.options import ByFiles, ByRow, Splits, check_where
 from trainer.parameters import Strict
@@ -24,10 +24,13 @@ class Examples(Strict):
             None keeps all rows.
         splits: which split a row goes to; ``train`` and ``eval`` must be among them. ``{train: 2, eval: 1}`` are hash
             buckets; other ways begin with ``by``.
+        pictures: columns that hold paths of picture files (PNG, JPEG, GIF or BMP): relative to the table's folder,
+            absolute, or URIs. The examples hold the files' bytes, and so do requests.
     """
 
     where: Annotated[str, AfterValidator(check_where)] | None = None
     splits: Splits = ByRow.model_validate({"train": 2, "eval": 1})
+    pictures: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
     @property
     @abstractmethod
@@ -47,15 +50,16 @@ class Data(Examples):
         files: a pattern below the folder, in which ``*.csv*`` means ``.csv`` and ``.csv.gz``. With ``{SPAN}``,
             ``{VERSION}`` or ``{YYYY}-{MM}-{DD}`` the newest is read. None means all files with the format's ending.
         window: int, how many of the newest spans are read together.
-        format: ``csv`` with a header line, ``parquet``, ``arrow`` (Arrow's file format), or ``tfrecord`` of
-            tf.Examples.
+        format: ``csv`` with a header line, ``parquet``, ``arrow`` (Arrow's file format), ``tfrecord`` of
+            tf.Examples, or ``pictures`` in a folder for each class: they are the column ``picture``, and the folders'
+            names are the label's column.
         csv: how CSV files are written.
     """
 
     path: Path
     files: str | None = Field(default=None, min_length=1)
     window: PositiveInt = 1
-    format: Literal["csv", "parquet", "arrow", "tfrecord"] = "csv"
+    format: FileFormat = "csv"
     csv: CsvOptions = CsvOptions()
 
     @property
@@ -64,7 +68,7 @@ class Data(Examples):
         return str(self.path)
 
     @property
-    def file_format(self) -> Literal["csv", "parquet", "arrow", "tfrecord"]:
+    def file_format(self) -> FileFormat:
         """The format of the files that are ingested."""
         return self.format
 
@@ -73,13 +77,14 @@ class Data(Examples):
         """Which files in the folder are data, by input split; others, such as a README, are left alone."""
         if isinstance(self.splits, ByFiles):
             return self.splits.given
-        endings = {"csv": "*.csv*", "parquet": "*.parquet", "arrow": "*.arrow", "tfrecord": "*.tfrecord*"}
-        return {"all": self.files or endings[self.format]}
+        return {"all": self.files or DEFAULT_PATTERNS[self.format]}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Data:
         if self.format != "csv" and self.csv != CsvOptions():
             raise ValueError(f"csv: data.format is {self.format}; drop these options")
+        if self.pictures and self.format in ("tfrecord", "pictures"):
+            raise ValueError(f"pictures: the format {self.format} holds the pictures themselves; drop the key")
         if isinstance(self.splits, ByFiles) and self.files:
             raise ValueError("files: splits by files name their own; drop the key")
         for pattern in self.patterns.values():

@@ -62,8 +62,6 @@ def _init(options: argparse.Namespace, console: Console) -> int:
         files.refuse_existing()
     with console.status("...") as status:
         plan = plan_of(found, name=files.name, label=options.label, task=options.task, progress=status.update)
-    if plan.source.pictures:
-        plan = files.with_pictures(plan)
     text = files.checked(plan)
     describe(plan, console)
     if options.dry_run:

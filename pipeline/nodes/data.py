@@ -19,7 +19,7 @@ from tfx.types.standard_artifacts import ExampleAnomalies, ExampleStatistics, Pu
 from tfx.utils import proto_utils
 
 from components.example_gen import spans
-from components.example_gen.driver import WindowExampleGen
+from components.example_gen.driver import StampedExampleGen
 from components.example_gen.executor import Executor as ExampleGenExecutor
 from components.example_gen.executor import custom_config as example_gen_config
 from components.example_gen.fingerprint import DataFingerprint, SnapshotExampleGen
@@ -107,7 +107,7 @@ def _example_gen(graph: Graph) -> BaseComponent:
         return sql_example_gen(data.as_query(), **arguments).with_id("ExampleGen")  # part: sql
     if config.platform is not None:
         return _snapshot_example_gen(graph, **arguments).with_id("ExampleGen")
-    component = WindowExampleGen if data.window > 1 else FileBasedExampleGen
+    component = StampedExampleGen if data.window > 1 or reading.pictures else FileBasedExampleGen
     example_gen = component(
         input_base=graph.places.data, custom_executor_spec=BeamExecutorSpec(ExampleGenExecutor), **arguments
     )

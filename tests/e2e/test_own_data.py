@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from sklearn import datasets
 
 from serving.client import Client
@@ -50,6 +51,7 @@ def _ride_prices() -> tuple[dict[str, Sequence], str]:
     return {"miles": known, "ride kind": kind, "extras": extras, "price": price.round(2)}, "price"
 
 
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TABLES = {"cancer": (_cancer, ","), "wine": (_wine, ";"), "rides": (_ride_prices, ",")}
 
 
@@ -77,12 +79,7 @@ def test_from_a_strangers_table_to_an_answer_and_a_second_day(project, name):
 
     features = yaml.safe_load((project.folder / "configs" / f"{name}.yaml").read_text(encoding="utf-8"))["features"]
     rows = [{key: _plain(columns[key][row]) for key in features} for row in (0, 1, 2)]
-    folder = project.folder / "runs" / name / "serving" / name
-    with (
-        RunningServer("--model_name", name, "--model_base_path", folder, log=project.folder / "server.log") as server,
-        Client(server.target) as client,
-    ):
-        said = client.predict(name, rows)
+    said = _answer(project, name, rows)
     [output] = {"cancer": ["probability"], "wine": ["probabilities"], "rides": ["prediction"]}[name]
     assert np.isfinite(np.asarray(said[output], dtype=float)).all()
 
@@ -100,6 +97,60 @@ def test_from_a_strangers_table_to_an_answer_and_a_second_day(project, name):
     assert changed.code == 0, changed.err
     accepted = project.run("--config", f"configs/{name}.yaml", "--to", "DataGate")
     assert accepted.code == 0, accepted.out + accepted.err
+
+
+def _digits(project: Project) -> Sequence[bytes]:
+    """Handwritten digits, in a folder for each of ten words; returns one picture of each."""
+    digits = datasets.load_digits()
+    for row, (pixels, digit) in enumerate(zip(digits.images, digits.target, strict=True)):
+        path = project.folder / "digits" / WORDS[digit] / f"{row}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((pixels * 15).astype(np.uint8)).save(path)
+    return [(project.folder / "digits" / word / f"{row}.png").read_bytes() for row, word in enumerate(WORDS)]
+
+
+def test_from_pictures_by_class_to_an_answer_about_a_picture(project):
+    pictures = _digits(project)
+    outcome = project.command("pipeline", "init", "--data", "digits", "--label", "word", "--name", "words")
+    assert outcome.code == 0, outcome.err
+    outcome = project.run("--config", "configs/words.yaml")
+    assert outcome.code == 0, outcome.out + outcome.err
+    said = _answer(project, "words", [{"picture": picture} for picture in pictures])
+    found = [sorted(WORDS)[place] for place in said["probabilities"].argmax(axis=1)]
+    assert sum(word == wanted for word, wanted in zip(found, WORDS, strict=True)) >= 8
+
+    cached = project.run("--config", "configs/words.yaml", "--to", "StatisticsGen")
+    assert cached.nodes()["ExampleGen"] == "="
+    # A mistake in the labels is put right.
+    (project.folder / "digits" / "zero" / "0.png").rename(project.folder / "digits" / "nine" / "0.png")
+    changed = project.run("--config", "configs/words.yaml", "--to", "StatisticsGen")
+    assert changed.nodes()["ExampleGen"] == "✓"
+
+
+def test_from_a_table_that_names_pictures_to_an_answer(project):
+    pictures = _digits(project)
+    paths = sorted((project.folder / "digits").glob("*/*.png"))
+    columns = {
+        "scan": [f"../../digits/{path.parent.name}/{path.name}" for path in paths],
+        "pen": [["blue", "black"][row % 2] for row in range(len(paths))],
+        "even": [WORDS.index(path.parent.name) % 2 == 0 for path in paths],
+    }
+    _write(project, "scans", columns, ",")
+    outcome = project.command("pipeline", "init", "--data", "data/scans", "--label", "even")
+    assert outcome.code == 0, outcome.err
+    outcome = project.run("--config", "configs/scans.yaml")
+    assert outcome.code == 0, outcome.out + outcome.err
+    said = _answer(project, "scans", [{"scan": picture, "pen": "blue"} for picture in pictures])
+    assert np.isfinite(np.asarray(said["probability"], dtype=float)).all()
+
+
+def _answer(project: Project, name: str, rows: Sequence[Mapping]) -> Mapping:
+    folder = project.folder / "runs" / name / "serving" / name
+    with (
+        RunningServer("--model_name", name, "--model_base_path", folder, log=project.folder / "server.log") as server,
+        Client(server.target) as client,
+    ):
+        return client.predict(name, rows)
 
 
 def _plain(value):

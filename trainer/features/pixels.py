@@ -14,7 +14,7 @@ def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) ->
 
     Args:
         raw: encoded pictures, string ``[batch, 1]``, or numbers ``[batch, height * width * channels]``; sparse where
-            a picture may be missing, which makes it all zeros.
+            a picture may be missing, which makes it all zeros, as an empty text does.
         shape: target height and width in pixels, and channels.
         scale: the divisor of the pixel values.
         name: the raw feature's name, for the error message.
@@ -26,13 +26,20 @@ def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) ->
         ValueError: a row has another number of values than a picture.
     """
     if raw.dtype == tf.string:
-        values = _decode(raw, shape)
+        values = _decode(raw, shape, name=name)
     else:
         values = _numbers(raw, shape, name=name)
     return values / scale
 
 
-def _decode(raw: Raw, shape: tuple[int, int, int]) -> tf.Tensor:
+def is_no_picture(values: tf.Tensor) -> tf.Tensor:
+    """Which texts do not begin as a picture's file does; an empty one is a missing picture."""
+    starts = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
+    known = [tf.strings.substr(values, 0, len(start)) == start for start in starts]
+    return ~tf.reduce_any(tf.stack([*known, values == b""]), axis=0)
+
+
+def _decode(raw: Raw, shape: tuple[int, int, int], *, name: str) -> tf.Tensor:
     def decode(encoded: tf.Tensor) -> tf.Tensor:
         found = tf.cast(tf.io.decode_image(encoded, expand_animations=False), tf.float32)
         resized = tf.image.resize(_channels(found, shape[2]), shape[:2], antialias=True)
@@ -43,10 +50,16 @@ def _decode(raw: Raw, shape: tuple[int, int, int]) -> tf.Tensor:
 
     if isinstance(raw, tf.SparseTensor):
         column = tf.SparseTensor(raw.indices, raw.values, [raw.dense_shape[0], 1])
-        decoder, dense = decode_or_zeros, tf.sparse.to_dense(column, default_value="")
+        dense = tf.sparse.to_dense(column, default_value="")
     else:
-        decoder, dense = decode, raw
-    return tf.map_fn(decoder, tf.reshape(dense, [-1]), fn_output_signature=tf.TensorSpec(shape, tf.float32))
+        dense = raw
+    pictures = tf.reshape(dense, [-1])
+    # The decoder's own error does not say which column it is about.
+    message = [tf.constant(f"a row does not hold a picture (PNG, JPEG, GIF or BMP) in: {name!r}")]
+    readable = tf.raw_ops.Assert(condition=~tf.reduce_any(is_no_picture(pictures)), data=message)
+    with tf.control_dependencies([readable]):
+        pictures = tf.identity(pictures)
+    return tf.map_fn(decode_or_zeros, pictures, fn_output_signature=tf.TensorSpec(shape, tf.float32))
 
 
 def _channels(decoded: tf.Tensor, channels: int) -> tf.Tensor:

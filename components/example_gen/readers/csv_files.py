@@ -51,6 +51,8 @@ def column_types(paths: Sequence[str], open_file: csv_text.Open, reading: Readin
     """
     names = common_header(paths, open_file, reading)
     types = {name: reading.types[name] for name in names if reading.types.get(name, "TYPE_UNKNOWN") != "TYPE_UNKNOWN"}
+    # Files may be called 1, 2 and 3.
+    types |= {name: "BYTES" for name in reading.pictures if name in names}
     for name, wanted in types.items():
         if wanted not in csv_cells.TYPES:
             raise GateRefused(

@@ -136,6 +136,11 @@ def _check_use(field: pa.Field, kind: pa.DataType | None, reading: Reading) -> N
             f"column {field.name!r} holds lists ({field.type}), but the config uses it as a single value; choose a "
             "kind for several values"
         )
+    if field.name in reading.pictures and (is_list(field.type) or kind not in (pa.large_binary(), None)):
+        raise GateRefused(
+            f"column {field.name!r} is {field.type}, but data.pictures says that it holds paths of files, which are "
+            "text, one a row; drop it there"
+        )
     if field.name in reading.numbers and kind == pa.large_binary():
         raise GateRefused(
             f"column {field.name!r} is text ({field.type}), but the config uses it as a number; choose another kind"

@@ -15,7 +15,7 @@ import pyarrow as pa
 from components.example_gen.readers import arrow_files, csv_files
 from components.example_gen.readers.schemas import check_schemas
 from components.example_gen.readers.values import BadValue, cleaned
-from components.example_gen.reading import Reading, data_files
+from components.example_gen.reading import FileFormat, Reading, data_files
 from components.messages import one_line, shown
 from components.refusal import GateRefused
 
@@ -38,15 +38,15 @@ class Piece:
     stop: int | None = None
 
 
-def find(pattern: str) -> list[str]:
-    """The files that match a glob pattern, in order.
+def find(pattern: str, kind: FileFormat) -> list[str]:
+    """The files of a format that match a glob pattern, in order.
 
     Raises:
         GateRefused: no file matches, or one is no file, such as a named pipe, which would wait for ever.
     """
     from tfx.dsl.io import fileio
 
-    paths = data_files(pattern, sorted(map(os.fsdecode, fileio.glob(pattern))))
+    paths = data_files(pattern, sorted(map(os.fsdecode, fileio.glob(pattern))), kind)
     if not paths:
         raise GateRefused(f"no file matches {pattern}; check data.path and data.format")
     for path in paths:
@@ -84,14 +84,26 @@ def record_batches(piece: Piece, reading: Reading, types: Mapping[str, str]) -> 
             yield cleaned(batch, reading.integers, weight=reading.weight)
             rows += batch.num_rows
     except BadValue as error:
-        row = _rows_before(piece, reading) + rows + error.index + 1
-        after = " after the header" if reading.kind == "csv" else ""
-        raise GateRefused(f"{piece.path}, row {row}{after}: {shown(error.column)} {error.reason}.") from None
+        raise refused(error, piece, reading, rows=rows) from None
     except pa.ArrowException as error:
         # Such as an index that no value of a dictionary has.
         reason = one_line(" ".join(str(error).split()), limit=150)
         before = _rows_before(piece, reading) + rows
         raise GateRefused(f"{piece.path}, after row {before}: it is damaged ({reason}); write it again.") from error
+
+
+def refused(error: BadValue, piece: Piece, reading: Reading, *, rows: int) -> GateRefused:
+    """The refusal of a value, with its place.
+
+    Args:
+        error: the value.
+        piece: where it is.
+        reading: how the piece is read.
+        rows: int, how many rows of the piece stand before its batch.
+    """
+    row = _rows_before(piece, reading) + rows + error.index + 1
+    after = " after the header" if reading.kind == "csv" else ""
+    return GateRefused(f"{piece.path}, row {row}{after}: {shown(error.column)} {error.reason}.")
 
 
 def column_types(paths: Sequence[str], reading: Reading) -> dict[str, str]:

@@ -24,8 +24,11 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from components.example_gen.executor import Executor
+from components.example_gen.ingest import reading_of
+from components.example_gen.rows import columns
 from components.example_gen.sql.database import Database
 from components.example_gen.sql.options import FILE, Query
+from components.example_gen.stamps import Pictures
 from components.refusal import GateRefused
 
 _QUERY = "query"
@@ -40,14 +43,22 @@ class SqlDriver(QueryBasedDriver):
         pipeline_info: data_types.PipelineInfo,
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
-        """The properties with a fingerprint of the rows.
+        """The properties with a fingerprint of the rows, and of the picture files that they name.
 
         Raises:
             GateRefused: the database does not answer the query.
         """
         resolved = super().resolve_exec_properties(exec_properties, pipeline_info, component_info)
+        reading = reading_of(resolved)
         with Database(_query(resolved)) as database:
-            resolved[utils.FINGERPRINT_PROPERTY_NAME] = database.fingerprint()
+            found = [database.fingerprint()]
+            if reading.names_files:
+                with database.rows() as (_, batches):
+                    pictures = Pictures(reading)
+                    for batch in batches:
+                        pictures.add(columns.of_batch(batch, reading.pictures), folder=None)
+                found.append(pictures.digest)
+        resolved[utils.FINGERPRINT_PROPERTY_NAME] = "-".join(found)
         return resolved
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from components.example_gen.pictures.files import is_picture
 from components.messages import shown
 from components.reference.column_encoders import is_iso
 from pipeline.init.judging.treatment import Treatment
@@ -153,7 +154,7 @@ def _text(column: ColumnProfile, some: Sequence[Any]) -> Treatment:
 
 
 def _bytes(some: Sequence[Any]) -> Treatment:
-    if all(pictures.is_picture(value) for value in some):
+    if all(is_picture(value) for value in some):
         height, width, channels = pictures.shape(some[:200])
         options = {"kind": "image", "height": height, "width": width, "channels": channels}
         return Treatment(entry=options, schema_type="BYTES")

@@ -223,7 +223,7 @@ class _Seen:
         self.whole = self.whole and bool((numbers == np.floor(numbers)).all())
 
     def _text(self, values: pa.Array) -> pa.Array:
-        """The beginnings of texts; bytes that are no text stay bytes."""
+        """The beginnings of texts; bytes that are no text stay bytes, and of them the ends count, too."""
         if self.is_utf8:
             try:
                 text = values.cast(pa.large_string())
@@ -232,4 +232,10 @@ class _Seen:
             except pa.ArrowInvalid:
                 self.is_utf8 = False
                 self.counts = _Counts()
-        return pc.binary_slice(values.cast(pa.large_binary()), 0, _CHARACTERS)
+        return _ends(values.cast(pa.large_binary()))
+
+
+def _ends(values: pa.Array) -> pa.Array:
+    """The beginnings and ends of bytes: all files of a format may begin alike."""
+    ends = [value[:_CHARACTERS] + value[-_CHARACTERS:] for value in values.to_pylist()]
+    return pa.array(ends, pa.large_binary())

@@ -10,9 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from components.example_gen.pictures.folders import PICTURE
 from components.example_gen.readers import table_files
 from components.example_gen.readers.table_files import Piece
-from components.example_gen.reading import CsvOptions, FileFormat, Reading
+from components.example_gen.reading import DEFAULT_PATTERNS, CsvOptions, FileFormat, Reading
 from components.messages import shown
 from components.refusal import GateRefused
 from pipeline.checks.files import has_bytes
@@ -45,7 +46,6 @@ class Source:
         batches: reads all rows, as the examples will hold them.
         names: the names of the columns, where they are known without reading rows; empty if not.
         notes: what was found about the files, for the user.
-        pictures: the folder of pictures that has to become a file; None for other data.
     """
 
     section: Mapping[str, Any]
@@ -53,7 +53,6 @@ class Source:
     batches: Callable[[], Iterator[pa.RecordBatch]]
     names: Collection[str] = ()
     notes: tuple[str, ...] = ()
-    pictures: Path | None = None
 
 
 def of(data: str, *, label: str, query: str | None) -> Source:
@@ -73,8 +72,8 @@ def of(data: str, *, label: str, query: str | None) -> Source:
         path = Path(data)
         if not path.exists():
             raise ConfigError(f"--data: there is no file or folder {data}.")
-        if path.is_dir() and not _data_files(path) and pictures.files_by_class(path):
-            return Source({}, path.resolve().name, lambda: pictures.batches(path, label), pictures=path)
+        if path.is_dir() and not _data_files(path) and (found := _pictures(path, label)):
+            return found
         return _files(path)
     except GateRefused as error:
         raise ConfigError(f"--data: {error.reason}") from None
@@ -107,7 +106,32 @@ def _files(path: Path) -> Source:
         table_files.column_types(names, reading)
         [(_, schema)] = table_files.schemas(names[:1], reading)
         columns = schema.names
+    first = next(_tables(names[:1], reading, types), None)
+    if first is not None and (naming := pictures.naming_columns(first, files[0].parent)):
+        section["pictures"] = list(naming)
+        notes.append(f"names of picture files: {', '.join(map(shown, naming))}")
+        reading = reading.model_copy(update={"pictures": naming})
+        return Source(section, _stem(path), lambda: _with_pictures(names, reading, types), columns, tuple(notes))
     return Source(section, _stem(path), lambda: _tables(names, reading, types), columns, tuple(notes))
+
+
+def _pictures(folder: Path, label: str) -> Source | None:
+    """The pictures by class, for all splits or in a folder for each split; None if there are none."""
+    section: dict[str, Any] = {"path": str(folder), "format": "pictures"}
+    notes: list[str] = []
+    paths = pictures.by_class(folder)
+    splits = [] if paths else [each for each in sorted(folder.iterdir()) if each.is_dir() and pictures.by_class(each)]
+    if found := _splits(splits):
+        section["splits"] = {name: each if name == "by" else f"{each}/*/*" for name, each in found.items()}
+        notes.append("the folders' names say which split they are")
+        paths = [path for each in splits for path in pictures.by_class(each)]
+    if not paths:
+        return None
+    if label == PICTURE:
+        raise ConfigError(f"--label: {PICTURE} is the column of the pictures; choose another name for their classes.")
+    reading = Reading(kind="pictures", pictures=(PICTURE,), label=label)
+    columns = (PICTURE, label)
+    return Source(section, _stem(folder), lambda: _with_pictures(paths, reading, {}), columns, tuple(notes))
 
 
 def _only_format(path: Path, files: Sequence[Path]) -> FileFormat:
@@ -156,8 +180,7 @@ def _format(file: Path) -> FileFormat:
 def _pattern(path: Path, files: Sequence[Path], kind: FileFormat) -> str | None:
     """``data.files``; None where the default finds these files."""
     if path.is_dir():
-        ending = {"csv": "*.csv*", "parquet": "*.parquet", "arrow": "*.arrow", "tfrecord": "*.tfrecord*"}[kind]
-        return None if files[0].parent == path else f"*/{ending}"
+        return None if files[0].parent == path else f"*/{DEFAULT_PATTERNS[kind]}"
     alone = [other for other in _data_files(path.parent) if other.parent == path.parent] == [path]
     return None if alone else path.name
 
@@ -179,6 +202,15 @@ def _stem(path: Path) -> str:
 def _tables(paths: Sequence[str], reading: Reading, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
     for path in paths:
         yield from table_files.record_batches(Piece(path), reading, types)
+
+
+def _with_pictures(paths: Sequence[str], reading: Reading, types: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    # TensorFlow decodes pictures.
+    from components.example_gen.tables import Tables
+
+    tables = Tables(paths, reading, types)
+    for piece in tables.files():
+        yield from tables.batches(piece)
 
 
 def _records(paths: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -16,6 +16,8 @@ from trainer.parameters import Model
 # Where the comments begin.
 _COLUMN = 46
 _PICTURES = "lenet"
+# The default reads no pictures.
+_PICTURES_AND_MORE = "dnn"
 # What suits tables of any size best, in `python -m bench.tables`; the length follows from the rows.
 _LOOP = {"optimizer": {"schedule": {"decay": "constant"}, "weight_decay": 3e-4, "clip_norm": 1.0}}
 
@@ -146,7 +148,9 @@ def _joined(parts: Iterable[str]) -> str:
 
 def _model(plan: Plan) -> str:
     kinds = [kind for treatment in plan.decisions.features.values() for kind in treatment.kinds]
-    return _PICTURES if kinds == ["image"] else Model().name
+    if kinds == ["image"]:
+        return _PICTURES
+    return _PICTURES_AND_MORE if "image" in kinds else Model().name
 
 
 def _with_comment(line: str, comment: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -11,7 +10,6 @@ from pydantic import ValidationError
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.init.plan import Plan
-from pipeline.init.reading import pictures
 from pipeline.init.writing import schema_text
 from pipeline.init.writing.config_text import config_text
 
@@ -27,7 +25,6 @@ class Files:
         self.name = name
         self.config = Path("configs") / f"{name}.yaml"
         self.schema = Path("schema") / name / "schema.pbtxt"
-        self.pictures = Path("data") / name / "pictures.parquet"
 
     def refuse_existing(self) -> None:
         """Refuse to overwrite.
@@ -40,11 +37,6 @@ class Files:
                 raise ConfigError(
                     f"{path} exists; --force overwrites it, --update shows what would change, --name chooses another."
                 )
-
-    def with_pictures(self, plan: Plan) -> Plan:
-        """The plan with the file that holds the pictures as its data."""
-        section = {"path": str(self.pictures.parent), "format": "parquet"}
-        return replace(plan, source=replace(plan.source, section=section))
 
     def checked(self, plan: Plan) -> str:
         """The config's text, which is a valid config.
@@ -67,8 +59,6 @@ class Files:
             ConfigError: a file cannot be written.
         """
         try:
-            if plan.source.pictures:
-                pictures.write(plan.source.pictures, plan.decisions.label.column, self.pictures)
             self.schema.parent.mkdir(parents=True, exist_ok=True)
             self.config.parent.mkdir(parents=True, exist_ok=True)
             schema = schema_text.schema_of(plan.decisions.table, plan.decisions.treatments, plan.decisions.label)

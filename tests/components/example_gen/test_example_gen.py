@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import tensorflow as tf
-from apache_beam.io.localfilesystem import LocalFileSystem
 from pyarrow import parquet
 from tfx.components.example_gen.csv_example_gen.executor import Executor as StockCsv
 from tfx.components.example_gen.import_example_gen.executor import Executor as StockImport
@@ -20,6 +19,7 @@ from components.example_gen.shards import ShardWriter
 from components.refusal import GateRefused
 from pipeline.checks.columns import schema_features
 from tests.components.example_gen.ingest import ingest, plain, written
+from tests.shared.remote import Remote
 
 pytestmark = pytest.mark.tensorflow
 
@@ -214,18 +214,8 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path, kind):
         ingest(tmp_path, tmp_path / "out", kind=kind)
 
 
-class Remote(LocalFileSystem):
-    """Files whose paths look like a bucket's."""
-
-    @classmethod
-    def scheme(cls):
-        return "far"
-
-    def open(self, path, *args, **options):
-        return super().open(path.removeprefix("far:/"), *args, **options)
-
-
 def test_a_remote_file_is_read_like_one_here(tmp_path):
+    assert Remote.scheme() == "far"
     write_table("parquet", tmp_path / "1.parquet")
     write_table("arrow", tmp_path / "1.arrow")
     (tmp_path / "1.csv").write_text("a,b\n1,2\n" * 100)

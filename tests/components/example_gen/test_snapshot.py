@@ -14,7 +14,8 @@ from components.example_gen.executor import custom_config
 from components.example_gen.ingest import paths
 from components.example_gen.reading import Reading
 from components.example_gen.rows.options import Rows
-from components.example_gen.snapshot import Snapshot, stamps
+from components.example_gen.snapshot import Snapshot
+from components.example_gen.stamps import stamps
 from components.refusal import GateRefused
 from tests.components.example_gen.ingest import ingest, plain
 from tests.shared.buckets import BUCKET, emulator

@@ -9,9 +9,10 @@ import pytest
 from pyarrow import parquet
 
 from pipeline.checks.checks import check
-from pipeline.checks.columns import check_data
+from pipeline.checks.columns import check_data, check_schema
 from pipeline.checks.files import data_files, known_columns
 from pipeline.config.loading import ConfigError, load
+from tests.shared.pictures import write
 
 
 def taxi(folder: Path, *overrides: str):
@@ -88,7 +89,10 @@ def test_parquet_files_are_checked_by_their_schema(tmp_path):
     [
         ("list", "give separator or json_list"),
         ("{kind: vector, length: 3}", "store such values in a Parquet file"),
-        ("{kind: image, height: 2, width: 2}", "store such values in a Parquet file"),
+        (
+            "{kind: image, height: 2, width: 2}",
+            "if they are paths of files, name the column in data.pictures",
+        ),
     ],
 )
 def test_a_cell_of_a_csv_file_is_one_value(tmp_path, kind, fix):
@@ -104,6 +108,50 @@ def test_a_cell_of_a_csv_file_is_one_value(tmp_path, kind, fix):
     with pytest.raises(ConfigError, match=rf"features\.x: a cell of a CSV file is one value, .* reads several; {fix}"):
         check_data(config(kind))
     check_data(config('{kind: list, separator: ";"}'))
+
+
+def test_pictures_are_named_by_text_columns_of_tables(tmp_path):
+    def config(text: str = "pictures: [photo]", label: str = "y", schema: str = "null"):
+        (tmp_path / "c.yaml").write_text(
+            f"name: c\ndata: {{path: {tmp_path}, {text}}}\nlabel: {{column: {label}}}\nschema: {schema}\n"
+            "features: {photo: {kind: image, height: 2, width: 2}}\nserving: {model_name: c}\n"
+            "gates: {evaluation: {thresholds: [{metric: auc, min: 0.5}]}}\n"
+        )
+        return load(config=tmp_path / "c.yaml", profile=None, overrides=[])
+
+    (tmp_path / "d.csv").write_text("photo,y\n1.png,2\n")
+    check_data(config())
+    with pytest.raises(ConfigError, match=r"data\.pictures: there is no column 'foto' in .*it has 'photo'"):
+        check_data(config("pictures: [photo, foto]"))
+    for form in ("tfrecord", "pictures"):
+        with pytest.raises(ConfigError, match=rf"pictures: the format {form} holds the pictures themselves; drop the"):
+            config(f"format: {form}, pictures: [photo]")
+    (tmp_path / "s.pbtxt").write_text('feature { name: "y" type: INT } feature { name: "photo" type: INT }')
+    with pytest.raises(ConfigError, match=r"data\.pictures: 'photo' is INT in .*; it must be BYTES"):
+        check_schema(config(schema=tmp_path / "s.pbtxt"))
+
+
+def test_a_folder_of_pictures_has_two_columns(tmp_path):
+    def config(label: str, feature: str = "picture"):
+        (tmp_path / "c.yaml").write_text(
+            f"name: c\ndata: {{path: {tmp_path}, format: pictures}}\nlabel: {{column: {label}, classes: [a, b]}}\n"
+            f"features: {{{feature}: {{kind: image, height: 2, width: 2}}}}\nserving: {{model_name: c}}\n"
+            "gates: {evaluation: {thresholds: [{metric: auc, min: 0.5}]}}\n"
+        )
+        return load(config=tmp_path / "c.yaml", profile=None, overrides=[])
+
+    with pytest.raises(ConfigError, match=r"no \*/\* file in"):
+        check_data(config("kind"))
+    write(tmp_path / "a" / "1.png", 1)
+    (tmp_path / "a" / "README").write_text("")
+    check_data(config("kind"))
+    with pytest.raises(ConfigError, match=r"label\.column: picture is the column of the pictures; choose another name"):
+        check_data(config("picture", "kind"))
+    with pytest.raises(ConfigError, match=r"features\.photo: there is no column 'photo' in .*it has 'kind', 'picture'"):
+        check_data(config("kind", "photo"))
+    (tmp_path / "a" / "2.png").write_bytes(b"")
+    with pytest.raises(ConfigError, match=r"a/2\.png is empty"):
+        check_data(config("kind"))
 
 
 def test_options_of_csv_files_need_csv_files(tmp_path):

@@ -63,7 +63,7 @@ def test_config_is_frozen(taxi_config):
         ("trainer.loop.epochs=many", "trainer.loop.epochs: Input should be a valid integer"),
         ("data.files=/etc/*", "files: '/etc/*' leads out of data.path"),
         ("data.files=a/../../*.csv", "files: 'a/../../*.csv' leads out of data.path"),
-        ("data.format=xml", "data.format: Input should be 'csv', 'parquet', 'arrow' or 'tfrecord', got 'xml'"),
+        ("data.format=xml", "data.format: Input should be 'csv', 'parquet', 'arrow', 'tfrecord' or 'pictures'"),
         ("gates.evaluation.thresholds=[]", "gates.evaluation.thresholds: Tuple should have at least 1 item"),
         (
             "gates.evaluation.thresholds=[{metric: auc, min: 1.5}]",

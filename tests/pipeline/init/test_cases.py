@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from PIL import Image
 from pyarrow import parquet
 
 from tests.pipeline.init.tables import ROWS, kinds, people, write_csv
@@ -258,23 +257,6 @@ def test_amounts_with_signs_are_left_out_with_advice(project):
     columns = people() | {"cost": [f"${row * 1.37:.2f}" for row in range(ROWS)]}
     assert "cost" not in kinds(project.config(write_csv(project.folder / "d.csv", columns)))
     assert "which may be a number: write it without signs and units" in project.text
-
-
-def test_pictures_by_class(project):
-    random = np.random.default_rng(0)
-    for name, light in (("dark", 40), ("light", 200)):
-        (project.folder / "photos" / name).mkdir(parents=True)
-        for number in range(20):
-            pixels = random.integers(light - 30, light + 30, (12, 16), np.uint8)
-            Image.fromarray(pixels).save(project.folder / "photos" / name / f"{number}.png")
-    config = project.config(project.folder / "photos", label="kind")
-    assert config.label.values == ("dark", "light")
-    assert config.features.root["picture"][0].shape == (12, 16, 1)
-    assert config.trainer.model.name == "lenet"
-    assert parquet.read_table(project.folder / "data" / "mine" / "pictures.parquet").num_rows == 40
-    (project.folder / "photos" / "dark" / "0.png").write_bytes(b"no picture")
-    line = project.init("--data", "photos", "--label", "kind", "--name", "other").refusal()
-    assert "0.png is no readable picture" in line
 
 
 def test_data_that_are_not_there(project):

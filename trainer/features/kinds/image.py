@@ -48,7 +48,10 @@ class Options(Kind):
         if seen.kind != "BYTES":
             return None
         return RowTest(
-            "IMAGE_UNREADABLE", "do not hold a picture: the bytes are not those of PNG, JPEG, GIF or BMP", _no_picture
+            "IMAGE_UNREADABLE",
+            "do not hold a picture: the bytes are not those of PNG, JPEG, GIF or BMP; if they are paths of files, name "
+            "the column in data.pictures",
+            _is_no_picture,
         )
 
     @property
@@ -57,13 +60,10 @@ class Options(Kind):
         return self.height, self.width, self.channels
 
 
-def _no_picture(values: Any) -> Any:
-    """Which values do not begin as a picture's file does; an empty one is a missing picture."""
-    import tensorflow as tf
+def _is_no_picture(values: Any) -> Any:
+    from trainer.features.pixels import is_no_picture
 
-    starts = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
-    known = [tf.strings.substr(values, 0, len(start)) == start for start in starts]
-    return ~tf.reduce_any(tf.stack([*known, values == b""]), axis=0)
+    return is_no_picture(values)
 
 
 def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:

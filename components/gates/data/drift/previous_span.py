@@ -87,7 +87,7 @@ class _Sample:
 
 def _samples(given: Spans) -> dict[str, _Sample]:
     pattern = f"{given.base.rstrip('/')}/{given.pattern}"
-    files = table_files.find(spans.glob(pattern))
+    files = table_files.find(spans.glob(pattern), given.reading.kind)
     read = set(spans.newest(files, pattern, count=given.window))
     paths = [path for path in spans.newest(files, pattern, count=given.window + 1) if path not in read]
     if not paths:
@@ -106,7 +106,7 @@ def _samples(given: Spans) -> dict[str, _Sample]:
 def _parts(tables: Tables, sorter: Sorter, reading: Reading) -> Iterator[list[list[bytes]]]:
     records = RecordReader(reading)
     for piece in tables.pieces():
-        for examples, columns in tables.blocks(piece, sorter.columns, records):
+        for examples, columns in tables.blocks(piece, sorter, records):
             yield sorter.sorted_out(examples, columns, path=piece.path)[0]
 
 

@@ -12,19 +12,23 @@ from tfx.types import standard_artifacts
 
 from components.example_gen.executor import custom_config
 from components.example_gen.reading import Reading
-from components.example_gen.sql.component import SqlExecutor, sql_example_gen
+from components.example_gen.sql.component import SqlDriver, SqlExecutor, sql_example_gen
 from components.example_gen.sql.options import FILE, Query
 from components.refusal import GateRefused
 from pipeline.config.beam.engine import NO_SDIST
 from tests.components.example_gen.ingest import ingest, plain, written
 from tests.shared import postgres
+from tests.shared.pictures import write
 
 pytestmark = pytest.mark.tensorflow
 
 TAXI = Path("data/taxi")
 
 
-def component(query):
+READING = Reading(kind="arrow")
+
+
+def component(query, reading=READING):
     splits = [
         example_gen_pb2.SplitConfig.Split(name="train", hash_buckets=2),
         example_gen_pb2.SplitConfig.Split(name="eval", hash_buckets=1),
@@ -33,21 +37,21 @@ def component(query):
         query,
         input_config=example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern=FILE)]),
         output_config=example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits)),
-        custom_config=custom_config(Reading(kind="arrow")),
+        custom_config=custom_config(reading),
     )
 
 
-def properties(query):
-    return {name: value for name, value in component(query).spec.exec_properties.items() if value is not None}
+def properties(query, reading=READING):
+    return {name: value for name, value in component(query, reading).spec.exec_properties.items() if value is not None}
 
 
-def ask(query, output, *, runner="FnApiRunner"):
+def ask(query, output, *, runner="FnApiRunner", reading=READING):
     artifact = standard_artifacts.Examples()
     artifact.uri = str(output)
     context = BaseBeamExecutor.Context(
         beam_pipeline_args=[f"--runner={runner}", NO_SDIST], tmp_dir=str(output.parent / "temporary"), unique_id="1"
     )
-    SqlExecutor(context).Do({}, {"examples": [artifact]}, properties(query))
+    SqlExecutor(context).Do({}, {"examples": [artifact]}, properties(query, reading))
     return artifact
 
 
@@ -118,3 +122,29 @@ def test_a_refusal_names_the_query_and_leaves_no_rows_behind(tmp_path, query, me
     with pytest.raises(GateRefused, match=message):
         ask(Query(driver="sqlite", uri=str(tmp_path / "shop.db"), query=query), tmp_path / "rows")
     assert not list((tmp_path / "rows").rglob("*.arrow"))
+
+
+def test_rows_of_a_query_name_files_by_absolute_paths_and_their_cache_sees_a_changed_one(tmp_path):
+    content = write(tmp_path / "1.png", 1)
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("create table trips(n integer, photo text)")
+        connection.execute("insert into trips values(1, ?), (2, null)", [str(tmp_path / "1.png")])
+        connection.commit()
+        reading = Reading(kind="arrow", pictures=("photo",), has_folder=False)
+        query = Query(driver="sqlite", uri=str(tmp_path / "shop.db"), query="select n, photo from trips")
+        ask(query, tmp_path / "out", reading=reading)
+        found = {row["n"][0]: row["photo"] for row in plain(tmp_path / "out")}
+        assert found == {1: [content], 2: []}
+
+        def fingerprint() -> str:
+            driver = SqlDriver(metadata_handle=None)
+            return driver.resolve_exec_properties(properties(query, reading), None, None)["input_fingerprint"]
+
+        before = fingerprint()
+        assert fingerprint() == before
+        write(tmp_path / "1.png", 200)
+        assert fingerprint() != before
+        connection.execute("insert into trips values(3, '1.png')")
+    connection.close()
+    with pytest.raises(GateRefused, match=r"^data\.query, row 3: 'photo' is '1\.png', a relative path, but"):
+        ask(query, tmp_path / "again", reading=reading)

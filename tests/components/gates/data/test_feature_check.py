@@ -66,7 +66,11 @@ NO_DATES = ["2024-02-01", "1.2.2024"]
             r"x: ranges from 1999 to 2024, which look like years but are read as seconds since 1970",
         ),
         (JSON_LIST, ['["a"]', "a;b"], r"x: 1 of 2 rows \(50\.00%\), such as 'a;b', do not hold a JSON list"),
-        (PICTURE, ["photos/1.png", "photos/2.png"], r"x: 2 of 2 rows .*such as 'photos/1\.png', do not hold a picture"),
+        (
+            PICTURE,
+            ["photos/1.png", "photos/2.png"],
+            r"x: 2 of 2 .*'photos/1\.png', do not hold a picture.*in data\.pictures",
+        ),
         (PICTURE, [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]], r"x: holds 3 values in a row, but the kind image reads 4"),
     ],
 )

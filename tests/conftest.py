@@ -49,7 +49,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first, so that no worker waits for the other at the end."""
-    items.sort(key=lambda item: not item.nodeid.startswith(("tests/e2e/", "tests/kubeflow/test_")))
+
+    def place(item: pytest.Item) -> int:
+        if item.nodeid.startswith(("tests/e2e/", "tests/kubeflow/test_")):
+            return 0
+        return 1 if item.get_closest_marker("tensorflow") else 2
+
+    items.sort(key=place)
 
 
 @pytest.fixture

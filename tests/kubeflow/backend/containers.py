@@ -117,7 +117,9 @@ class _Forks:
     def context(self) -> BaseContext:
         context = multiprocessing.get_context("forkserver")
         server = forkserver._forkserver  # noqa: SLF001 (as Python's own tests stop it)
-        if server._forkserver_pid != self._pid:  # noqa: SLF001
+        if server._forkserver_pid not in (None, self._pid):  # noqa: SLF001
+            # It ends by itself only after all that it has started.
+            os.kill(server._forkserver_pid, signal.SIGKILL)  # noqa: SLF001
             server._stop()  # noqa: SLF001
         context.set_forkserver_preload(_PRELOADED)
         forkserver.ensure_running()

@@ -146,7 +146,7 @@ class LocalRun:
             from pipeline import dag
             from pipeline.beam import engine as beam_engine
             from pipeline.beam import guard as beam_guard
-            from pipeline.beam import histograms, memoization, source_columns
+            from pipeline.beam.quick_nodes import quick_nodes
             from pipeline.running import artifact_files, runner, served_model
 
         built = dag.build(config, bless_anyway=self.bless_anyway)
@@ -172,9 +172,7 @@ class LocalRun:
                 with (
                     terminal.node_messages(progress),
                     artifact_files.checked_cache(),
-                    memoization.lean_beam(),
-                    histograms.quick_histograms(),
-                    source_columns.quick_source_columns(),
+                    quick_nodes(),
                     guard,
                 ):
                     observed.run(built.pipeline, run_options=options)

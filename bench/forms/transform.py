@@ -15,7 +15,9 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from bench.forms import by_column
 from bench.forms.tables import Table
-from pipeline.beam import source_columns
+from pipeline.beam.batching import batches_by_size
+from pipeline.beam.source_columns import quick_source_columns
+from pipeline.beam.tracing import lean_tracing
 from trainer import preprocessing
 from trainer.parameters import CUSTOM_CONFIG_KEY
 
@@ -33,7 +35,9 @@ def run(table: Table, form: str, folder: Path) -> tft.TFTransformOutput:
     config = {CUSTOM_CONFIG_KEY: table.parameters.model_dump_json()}
     source = table.source()
     with (
-        source_columns.quick_source_columns() if form == "by kind" else nullcontext(),
+        quick_source_columns() if form == "by kind" else nullcontext(),
+        lean_tracing() if form == "by kind" else nullcontext(),
+        batches_by_size(),
         tft_beam.Context(temp_dir=str(folder / "temporary")),
         beam.Pipeline(runner="FnApiRunner", options=PipelineOptions(["--direct_num_workers=1"])) as pipeline,
     ):

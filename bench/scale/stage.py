@@ -59,11 +59,10 @@ def main() -> None:
 
 def _enter_pipeline(config: Config, around: ExitStack) -> None:
     """Enter the contexts that `pipeline.job` opens while nodes run."""
-    from pipeline.beam import guard, histograms, memoization, source_columns
+    from pipeline.beam import guard
+    from pipeline.beam.quick_nodes import quick_nodes
 
-    around.enter_context(memoization.lean_beam())
-    around.enter_context(histograms.quick_histograms())
-    around.enter_context(source_columns.quick_source_columns())
+    around.enter_context(quick_nodes())
     around.enter_context(guard.guarded(config.beam.limit_minutes))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -110,7 +111,7 @@ class Reading(Strict):
         """Whether tables name files that are read beside them."""
         return bool(self.pictures) and self.kind != "pictures"
 
-    @property
+    @cached_property
     def integers(self) -> frozenset[str]:
         """The columns whose numbers become integers: codes, and what the schema says."""
         return frozenset(self.codes) | {name for name, kind in self.types.items() if kind == "INT"}

@@ -8,6 +8,8 @@ import numpy as np
 
 from trainer.labels.config import Label
 
+_MOST_BINS = 255
+
 
 def predictions(
     train: np.ndarray,
@@ -50,7 +52,7 @@ def _numbers(
 ) -> np.ndarray:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    model = HistGradientBoostingRegressor(categorical_features=cast(Any, codes), random_state=0)
+    model = HistGradientBoostingRegressor(categorical_features=cast(Any, codes), random_state=0, max_bins=_bins(train))
     model.fit(train, np.log1p(labels) if label.log else labels, sample_weight=weights)
     found = model.predict(held_back)
     return np.expm1(found) if label.log else found
@@ -70,12 +72,18 @@ def _probabilities(
         # Trees of a hundred classes take a hundred times as long.
         categorical_features=cast(Any, codes),
         random_state=0,
+        max_bins=_bins(train),
         max_iter=100 if len(label.class_names()) <= 10 else 20,
     )
     classifier.fit(train, labels.astype(np.int64), sample_weight=weights)
     probabilities = np.zeros((len(held_back), len(label.class_names())))
     probabilities[:, np.asarray(classifier.classes_)] = classifier.predict_proba(held_back)
     return probabilities
+
+
+def _bins(train: np.ndarray) -> int:
+    """As many as there can be values: more change nothing, and cost time for each column in each node of each tree."""
+    return min(_MOST_BINS, max(2, len(train)))
 
 
 def metrics(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,10 +66,11 @@ def check_schema(config: Config) -> None:
         raise ConfigError(
             f"example_weight: {config.example_weight!r} is the label; name another column or drop the key."
         )
+    types_of = _types(config)
     for key, column in named_columns(config):
         if schema is not None and column not in schema:
             raise ConfigError(f"{key}: there is no feature {column!r} in {config.schema_path}; add it or drop the key.")
-        types = _types(config, key)
+        types = types_of.get(key, _ANY)
         if schema is not None and schema[column] not in types:
             expected = " or ".join(types)
             raise ConfigError(f"{key}: {column!r} is {schema[column]} in {config.schema_path}; it must be {expected}.")
@@ -101,8 +103,8 @@ def _check_features(path: Path, schema: schema_pb2.Schema) -> None:
     """What TFDV silently accepts, and then validates against something other than intended."""
     domains = [*schema.string_domain, *schema.int_domain, *schema.float_domain]
     for key, several in (("feature", schema.feature), ("string_domain", schema.string_domain)):
-        names = [each.name for each in several]
-        if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
+        counts = Counter(each.name for each in several)
+        if twice := next((name for name, count in counts.items() if count > 1), None):
             raise ConfigError(f"schema: {path} has the {key} {shown(twice)} twice; drop one of them.")
     known = {domain.name for domain in domains}
     for feature in schema.feature:
@@ -155,12 +157,10 @@ _COLUMNS = (
 )
 
 
-def _types(config: Config, key: str) -> tuple[str, ...]:
-    """The types that a column may have in the schema."""
-    if key == "label.column":
-        if config.label.needs_text():
-            return ("BYTES",)
-        counted = config.label.task != "binary" and config.label.values is None
-        return _NUMBER if counted or config.label.above is not None else _ANY
-    options = {column.key: column.options for column in config.features.columns()} if config.features else {}
-    return options[key].SCHEMA_TYPES if key in options else _TYPES.get(key, _ANY)
+def _types(config: Config) -> Mapping[str, tuple[str, ...]]:
+    """The types that a column may have in the schema, by the key that names it; any where there is no entry."""
+    counted = config.label.task != "binary" and config.label.values is None
+    is_number = counted or config.label.above is not None
+    of_label = ("BYTES",) if config.label.needs_text() else _NUMBER if is_number else _ANY
+    columns = config.features.columns() if config.features else ()
+    return {"label.column": of_label, **_TYPES, **{column.key: column.options.SCHEMA_TYPES for column in columns}}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import chain
 from typing import Any
 
 import grpc
@@ -16,6 +16,8 @@ from serving.errors import StatusError
 from serving.inference.example_requests import requests_for
 from serving.inference.servable import Servable
 
+# Rows of each sort; of a table with more columns, a row is unusual in several.
+_MOST_GROUPS = 100
 _LARGEST = float(np.finfo(np.float32).max)
 _EXTREMES: Mapping[str, Sequence[Any]] = {
     "float_list": (_LARGEST, -_LARGEST),
@@ -29,7 +31,7 @@ class UnusualRow:
     """A row that lacks some columns or has an extreme value in one, and what each signature said to it.
 
     Attributes:
-        columns: the columns that make it unusual: one, or all that the model reads.
+        columns: the columns that make it unusual: one, some of a wide table, or all that the model reads.
         words: what is unusual, as in "a row ...".
         record: the row as a serialized tf.Example.
         answers: outputs of one row, by signature and name.
@@ -44,11 +46,25 @@ class UnusualRow:
     refused: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether every signature answered, with finite numbers."""
+        outputs = [array for each in self.answers.values() for array in each.values()]
+        finite = all(np.isfinite(array).all() for array in outputs if array.dtype.kind == "f")
+        return finite and not self.refused and not self.failed
+
+
+# Rows made of examples, for some columns; the number of the row chooses the example.
+_Make = Callable[[Sequence[tf.train.Example], Sequence[str], int], Iterator[UnusualRow]]
+
 
 def ask(
     servable: Servable, records: Sequence[bytes], *, columns: Collection[str], signatures: Collection[str]
 ) -> list[UnusualRow]:
     """Send rows without each of the columns, one without any, and rows with extreme values, each by itself.
+
+    Of a wide table, a row lacks several columns, or has extreme values in several: row by row for each column, the time
+    would grow with the square of the columns. If an answer is then no number, these columns get rows of their own.
 
     Args:
         servable: the model.
@@ -56,11 +72,29 @@ def ask(
         columns: names of the columns.
         signatures: names of the signatures to call; those that the model does not have are skipped.
     """
-    rows = [*_without(records, sorted(columns)), *_with_extremes(records, sorted(columns))]
-    for row in rows:
-        for name in sorted(servable.signatures.keys() & set(signatures)):
-            _ask(servable, name, row)
-    return rows
+    called = sorted(servable.signatures.keys() & set(signatures))
+    names = tuple(sorted(columns))
+    examples = [tf.train.Example.FromString(record) for record in records]
+
+    def asked(make: _Make, group: tuple[str, ...], place: int) -> list[UnusualRow]:
+        rows = [_asked(servable, called, row) for row in make(examples, group, place)]
+        if 1 < len(group) < len(names) and not all(row.is_sound for row in rows):
+            return [row for column in group for row in asked(make, (column,), place)]
+        return rows
+
+    size = max(1, -(-len(names) // _MOST_GROUPS))
+    groups = [names[start : start + size] for start in range(0, len(names), size)]
+    lacking = [*groups, *([names] if len(names) > 1 else [])]
+    return [
+        *chain.from_iterable(asked(_without, group, place) for place, group in enumerate(lacking)),
+        *chain.from_iterable(asked(_with_extremes, group, place) for place, group in enumerate(groups)),
+    ]
+
+
+def _asked(servable: Servable, signatures: Sequence[str], row: UnusualRow) -> UnusualRow:
+    for name in signatures:
+        _ask(servable, name, row)
+    return row
 
 
 def _ask(servable: Servable, name: str, row: UnusualRow) -> None:
@@ -80,29 +114,34 @@ def _ask(servable: Servable, name: str, row: UnusualRow) -> None:
         said[name] = f"{error.code.name}: {error.text.partition(chr(10))[0]}"
 
 
-def _without(records: Sequence[bytes], columns: Sequence[str]) -> Iterator[UnusualRow]:
-    lacking = [*((column,) for column in columns), *([tuple(columns)] if len(columns) > 1 else [])]
-    for names, record in zip(lacking, cycle(records), strict=False):
-        example = tf.train.Example.FromString(record)
-        for name in names:
-            # Of a map, so that a name it lacks is no error.
-            example.features.feature.pop(name, None)
-        what = f"any of its {len(names)} columns" if len(names) > 1 else repr(names[0])
-        yield UnusualRow(columns=names, words=f"without {what}", record=example.SerializeToString())
+def _without(examples: Sequence[tf.train.Example], columns: Sequence[str], place: int) -> Iterator[UnusualRow]:
+    """The example at a place, in turn, without some columns."""
+    example = tf.train.Example.FromString(examples[place % len(examples)].SerializeToString())
+    for name in columns:
+        # Of a map, so that a name it lacks is no error.
+        example.features.feature.pop(name, None)
+    several = f"any of {len(columns)} columns, {columns[0]!r} to {columns[-1]!r}"
+    what = several if len(columns) > 1 else repr(columns[0])
+    yield UnusualRow(columns=tuple(columns), words=f"without {what}", record=example.SerializeToString())
 
 
-def _with_extremes(records: Sequence[bytes], columns: Sequence[str]) -> Iterator[UnusualRow]:
-    """Rows with the extremes of a column's type in it; a column without a value in all records is left out."""
-    examples = [tf.train.Example.FromString(record) for record in records]
-    for column in columns:
-        for example in [each for each in examples if _kind(each, column)][:1]:
-            kind = _kind(example, column)
-            for value in _EXTREMES[kind]:
-                changed = tf.train.Example.FromString(example.SerializeToString())
-                values = getattr(changed.features.feature[column], kind).value
-                values[:] = [value] * len(values)
-                words = f"with {value!r:.40} as {column!r}"
-                yield UnusualRow(columns=(column,), words=words, record=changed.SerializeToString())
+def _with_extremes(examples: Sequence[tf.train.Example], columns: Sequence[str], place: int) -> Iterator[UnusualRow]:
+    """Rows with the extremes of their types in some columns; a column without a value in all examples is left out."""
+    del place
+    first = {column: next((each for each in examples if _kind(each, column)), None) for column in columns}
+    found = {column: example for column, example in first.items() if example is not None}
+    for extreme in range(2) if found else ():
+        [row, *_] = found.values()
+        changed = tf.train.Example.FromString(row.SerializeToString())
+        words = ""
+        for column, example in found.items():
+            kind, feature = _kind(example, column), changed.features.feature[column]
+            feature.CopyFrom(example.features.feature[column])
+            value, values = _EXTREMES[kind][extreme], getattr(feature, kind).value
+            values[:] = [value] * len(values)
+            words = f"with {value!r:.40} as {column!r}"
+        more = f" and extreme values in {len(found) - 1} more columns" if len(found) > 1 else ""
+        yield UnusualRow(columns=tuple(found), words=words + more, record=changed.SerializeToString())
 
 
 def _kind(example: tf.train.Example, column: str) -> str:

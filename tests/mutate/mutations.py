@@ -145,8 +145,8 @@ MUTATIONS = (
     Mutation(
         "InfraValidator sends no extreme values",
         "serving/inference/unusual_rows.py",
-        "*_with_extremes(records, sorted(columns))",
-        "",
+        "asked(_with_extremes, group, place)",
+        "()",
         _INFRA,
     ),
     Mutation(

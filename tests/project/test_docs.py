@@ -27,6 +27,7 @@ MODULES = {
     "bench.tables": "bench.tables.__main__",
     "bench.tables.large": "bench.tables.large",
     "bench.tables.page": None,
+    "bench.wide": "bench.wide",
     "tests.conformance.models": None,
     "tests.project.config_reference": None,
 }

@@ -103,10 +103,14 @@ def way_out(cells: pa.Array) -> CsvOptions | None:
     rest = cells.filter(pc.invert(pc.is_in(cells, pa.array(marks, cells.type))))
     if rest.null_count == len(rest):
         return None
-    dates = pc.index(pc.match_substring_regex(rest, READABLE), False).as_py() < 0
-    readable = dates or type_of(rest, CsvOptions())[0] != "BYTES"
-    separators = CsvOptions() if marks and readable else _separators(rest)
+    separators = CsvOptions() if marks and _readable(rest) else _separators(rest)
     return separators.model_copy(update={"missing": marks}) if separators else None
+
+
+def _readable(cells: pa.Array) -> bool:
+    """Whether text cells are all dates, or numbers."""
+    dates = pc.index(pc.match_substring_regex(cells, READABLE), False).as_py() < 0
+    return dates or type_of(cells, CsvOptions())[0] != "BYTES"
 
 
 def _separators(cells: pa.Array) -> CsvOptions | None:

@@ -18,7 +18,8 @@ from components.example_gen.reading import CsvOptions, Reading
 from components.messages import shown
 from components.refusal import GateRefused
 
-_BLOCK = 2 * 2**20
+# Bytes that are read at a time. Each block costs some time for each column, so that those of wide tables are larger.
+_BLOCK, _COLUMNS, _MOST_BLOCKS = 2 * 2**20, 100, 16
 
 
 def header(path: str, open_file: csv_text.Open, reading: Reading) -> tuple[str, ...]:
@@ -173,12 +174,13 @@ def _text_batches(path: str, open_file: csv_text.Open, reading: Reading) -> Iter
 
     with csv_text.opened(path, open_file, reading.csv) as (stream, layout):
         text = _Text(stream)
+        block = _BLOCK * min(max(len(layout.cells) // _COLUMNS, 1), _MOST_BLOCKS)
         rows = 0
         try:
             for batch in arrow_csv.open_csv(
                 pa.PythonFile(text, "r"),
                 # Arrow reports row numbers only without threads.
-                read_options=arrow_csv.ReadOptions(block_size=_BLOCK, use_threads=False, column_names=layout.cells),
+                read_options=arrow_csv.ReadOptions(block_size=block, use_threads=False, column_names=layout.cells),
                 parse_options=arrow_csv.ParseOptions(
                     delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=remember
                 ),
@@ -196,13 +198,13 @@ def _text_batches(path: str, open_file: csv_text.Open, reading: Reading) -> Iter
                 return
             if "UTF8" in str(error):
                 raise _not_utf8(path, open_file, reading.csv) from None
-            raise GateRefused(f"{path}, {_reason(error, bad_rows, rows)}.") from None
+            raise GateRefused(f"{path}, {_reason(error, bad_rows, rows, block)}.") from None
         if text.quotes % 2:
             # Arrow has taken the rest of the file for one value.
             raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
 
 
-def _reason(error: pa.ArrowInvalid, bad_rows: Sequence[arrow_csv.InvalidRow], rows: int) -> str:
+def _reason(error: pa.ArrowInvalid, bad_rows: Sequence[arrow_csv.InvalidRow], rows: int, block: int) -> str:
     if bad_rows:
         row = bad_rows[0]
         hint = "; if it is the header, set data.csv.skip_lines or data.csv.comment" if row.number == 1 else ""
@@ -212,7 +214,7 @@ def _reason(error: pa.ArrowInvalid, bad_rows: Sequence[arrow_csv.InvalidRow], ro
         )
     if "straddl" in str(error):
         return (
-            f"after row {rows}: a row has more than {_BLOCK // 2**20} MB; close its quotes, or store such values in a "
+            f"after row {rows}: a row has more than {block // 2**20} MB; close its quotes, or store such values in a "
             "Parquet file"
         )
     return f"after row {rows}: not CSV ({' '.join(str(error).split())[:120]})"

@@ -57,11 +57,11 @@ def treatment_of(column: ColumnProfile, values: pa.Array) -> Treatment:
     kind = "BYTES" if column.type == "UNKNOWN" else column.type
     if reason := _without_information(column):
         return Treatment(reason=reason, schema_type=kind)
-    some = values.drop_null().slice(0, _LOOKED_AT).to_pylist()
     if column.is_list:
         return _several(column, kind)
     if kind != "BYTES":
         return _number(column, kind)
+    some = values.drop_null().slice(0, _LOOKED_AT).to_pylist()
     return _text(column, [value for value in some if value])
 
 
@@ -180,11 +180,11 @@ def _listed(column: ColumnProfile, texts: Sequence[str]) -> dict[str, Any] | Non
     if all(isinstance(_json(text), list) for text in texts):
         return {"kind": "list", "json_list": True}
     for separator in _SEPARATORS:
-        cells = [[part.strip() for part in text.split(separator)] for text in texts]
-        parts = [part for cell in cells for part in cell]
-        several = sum(len(cell) > 1 for cell in cells) / len(cells)
+        if sum(separator in text for text in texts) < 0.3 * len(texts):
+            continue
+        parts = [part.strip() for text in texts for part in text.split(separator)]
         short = sum(len(part.split()) for part in parts) <= 2 * len(parts)
-        if several >= 0.3 and short and len(set(parts)) * 2 < min(column.distinct, len(texts)) and all(parts):
+        if short and len(set(parts)) * 2 < min(column.distinct, len(texts)) and all(parts):
             return {"kind": "list", "separator": separator}
     return None
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.reference import trees
 from components.reference.column_encoders import Category, ColumnEncoder, encoder_for
 from pipeline.init.judging.treatment import Treatment
 from pipeline.init.reading.profile import ColumnProfile
@@ -83,12 +82,20 @@ def _score(
         spread = float(((truth - truth.mean()) ** 2).mean())
         fit = 1 - float(((predicted - truth) ** 2).mean()) / spread if spread else 0.0
         return max(fit, _linear(after[:, 0], truth))
-    found = trees.metrics(truth, predicted, label=label)
     if label.task == "binary":
-        return found.get("auc", 0.0)
+        return _auc(truth, predicted[:, 1])
     rare = 1 - np.bincount(truth.astype(int)).max() / len(truth)
+    accuracy = float((predicted.argmax(axis=1) == truth).mean())
     # Of labels that are nearly all equal, anything is right.
-    return found["accuracy"] if 1 - found["accuracy"] < 0.2 * rare else 0.0
+    return accuracy if 1 - accuracy < 0.2 * rare else 0.0
+
+
+def _auc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """The area under the curve by ranks; scikit-learn's function takes ten times as long for as few rows."""
+    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    ones, zeros = int((labels == 1).sum()), int((labels == 0).sum())
+    return float((ranks[labels == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros)) if ones and zeros else 0.0
 
 
 def _by_tree(before: np.ndarray, labels: np.ndarray, after: np.ndarray, label: Label) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +20,7 @@ _COLUMN = 46
 _PICTURES = "lenet"
 # The default reads no pictures.
 _PICTURES_AND_MORE = "dnn"
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 # What suits tables of any size best, in `python -m bench.tables`; the length follows from the rows.
 _LOOP = {"optimizer": {"schedule": {"decay": "constant"}, "weight_decay": 3e-4, "clip_norm": 1.0}}
 
@@ -38,10 +41,23 @@ def flow(value: Any) -> str:
         return "{" + ", ".join(f"{flow(key)}: {flow(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
-    if isinstance(value, str) and not value.isprintable():
-        # JSON's escapes are those of YAML.
-        return json.dumps(value)
+    return _scalar(value)
+
+
+@functools.lru_cache(typed=True)
+def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        if not value.isprintable():
+            # JSON's escapes are those of YAML.
+            return json.dumps(value)
+        if _NAME.fullmatch(value) and not _is_other(value):
+            return value
     return yaml.safe_dump([value], default_flow_style=True, allow_unicode=True, width=2**20).strip()[1:-1]
+
+
+def _is_other(word: str) -> bool:
+    """Whether YAML takes a word without quotes for something else than text, such as ``no`` and ``null``."""
+    return any(pattern.match(word) for _, pattern in yaml.SafeDumper.yaml_implicit_resolvers.get(word[0], ()))
 
 
 def feature_line(name: str, entry: Any, comment: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
+from pipeline.config import yaml_files
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.init.plan import Plan
@@ -46,7 +46,7 @@ class Files:
         """
         text = config_text(plan, schema=self.schema.as_posix())
         try:
-            config = Config.model_validate(yaml.safe_load(text))
+            config = Config.model_validate(yaml_files.parsed(text))
         except ValidationError as error:
             raise ConfigError(f"{self.config}: {error.errors()[0]['msg']}.") from error
         assert config.label == plan.decisions.label

@@ -118,7 +118,9 @@ def _copies(tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _copied(tensor: Any) -> Any:
-    """The same values under a name of their own, by which TFT tells tensors apart."""
+    """The same values under a name of their own, by which TFT tells the tensors of a graph apart."""
+    if tf.executing_eagerly():
+        return tensor
     if isinstance(tensor, tf.SparseTensor):
         values = tf.identity(tensor.values, name=f"{tensor.values.op.name}_copy")
         return tf.SparseTensor(tensor.indices, values, tensor.dense_shape)

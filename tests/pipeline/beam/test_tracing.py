@@ -16,6 +16,7 @@ SPECS = {
     "a": tf.TensorSpec([None, 1], tf.float32),
     "b": tf.SparseTensorSpec([None, None], tf.int64),
     "c": tf.SparseTensorSpec([None, None], tf.int64),
+    "unread": tf.SparseTensorSpec([None, None], tf.string),
     "unused": tf.TensorSpec([None, 1], tf.float32),
 }
 

@@ -29,6 +29,7 @@ _POLL_SECONDS = 0.02
 _PRELOADED = [
     "trainer",
     "kubeflow.container.invocation",
+    "pipeline.beam.quick_nodes",
     "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor",
     "components.example_gen.fingerprint",
     "components.example_gen.executor",

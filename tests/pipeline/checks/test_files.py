@@ -121,8 +121,8 @@ def test_pictures_are_named_by_text_columns_of_tables(tmp_path):
 
     (tmp_path / "d.csv").write_text("photo,y\n1.png,2\n")
     check_data(config())
-    with pytest.raises(ConfigError, match=r"data\.pictures: there is no column 'foto' in .*it has 'photo'"):
-        check_data(config("pictures: [photo, foto]"))
+    with pytest.raises(ConfigError, match=r"data\.pictures: there is no column 'bild' in .*it has 'photo'"):
+        check_data(config("pictures: [photo, bild]"))
     for form in ("tfrecord", "pictures"):
         with pytest.raises(ConfigError, match=rf"pictures: the format {form} holds the pictures themselves; drop the"):
             config(f"format: {form}, pictures: [photo]")

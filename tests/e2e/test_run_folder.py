@@ -54,7 +54,7 @@ def test_a_rebuilt_run_folder_still_has_its_baseline(small):
     found = small.other("doctor", "--json")
     report = json.loads(found.out)
     assert (found.code, report["healthy"]) == (3, False), found.err
-    assert [finding["kind"] for finding in report["findings"]] == ["metadata", "leftover"]
+    assert [problem["kind"] for problem in report["problems"]] == ["metadata", "leftover"]
     repaired = small.other("doctor", "--repair")
     assert repaired.code == 0, repaired.out + repaired.err
     assert repaired.out.endswith("all is repaired.\n")

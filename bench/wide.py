@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.scale.measure import measure
+from bench.measure import measure
 
 _ROOT = Path(__file__).resolve().parents[1]
 _INIT, _RUN = ((5_000, 200), (1_000, 5_000)), ((200, 5_000), (1_000, 5_000))

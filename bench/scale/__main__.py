@@ -20,9 +20,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.measure import Failed, measure
 from bench.scale import data as scale_data
 from bench.scale import engines, plan, report, results
-from bench.scale.measure import Failed, measure
 from bench.scale.plan import NODES, ROOT, RUNNERS, SIZES, STOCK_RUNNER, WAYS, Setting
 from bench.scale.records import count_records
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.scale.measure import Program
+from bench.measure import Program
 from bench.scale.plan import ROOT
 
 # The runners without an engine, and their profiles.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import report
-from bench.scale.measure import Cost
+from bench.measure import Cost
 from bench.scale.plan import STOCK_RUNNER, Setting, size_name
 
 CPU_GOAL = 0.2

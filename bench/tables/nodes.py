@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.scale.measure import cpu_seconds, memory_mb
+from bench.measure import cpu_seconds, memory_mb
 
 ROOT = Path(__file__).resolve().parents[2]
 # The name of what comes before the first node.

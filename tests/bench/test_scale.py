@@ -11,8 +11,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+from bench.measure import Cost, Failed, measure
 from bench.scale import data, plan, report
-from bench.scale.measure import Cost, Failed, measure
 from bench.scale.plan import Setting
 from bench.scale.records import count_records
 from bench.scale.results import Measurement, append, headline, read, series

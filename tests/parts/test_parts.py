@@ -54,6 +54,7 @@ def test_a_part_comes_out_whole(tmp_path, name):
 @pytest.mark.tensorflow
 def test_with_all_parts_gone_the_types_fit_and_a_taxi_run_passes(tmp_path):
     tree = without(tmp_path, *ALL)
+    succeeds(tree, sys.executable, "-m", "tests.typing.protobuf_stubs")
     succeeds(tree, BIN / "basedpyright")
     words = ("-q", "-x", "-m", "not tensorflow and not slow", "-p", "no:cacheprovider")
     succeeds(tree, sys.executable, "-m", "pytest", *words)

@@ -23,6 +23,8 @@ from trainer.features.raw import width
 # From 8 standard deviations on a number hardly counts more: x / sqrt(1 + (x / 8)^2) (Holzmueller et al. 2024,
 # arXiv:2407.04491).
 _SOFT_LIMIT = 8.0
+# From here on, all numbers are clipped to the limit, to the last bit of a float32.
+_FAR = 1e6
 # Columns whose quantiles are analysed together; one accumulator takes 182 KB a column.
 _QUANTILE_COLUMNS = 100
 _QUANTILE_EPSILON = 0.01
@@ -200,12 +202,18 @@ def _standardised(values: tf.Tensor) -> tf.Tensor:
     mean, variance = (learnt(values, reduce_instance_dims=False) for learnt in (tft.mean, tft.var))
     scale = tf.where(variance > 0, tf.math.rsqrt(variance), tf.constant(1, variance.dtype))
     known = tft.max(tf.cast(tf.math.is_nan(values), tf.float32), reduce_instance_dims=False)
-    scaled = tf.cast((values - mean) * scale, tf.float32)
+    scaled = (values - mean) * scale
     # Of a column without any value in training, all are.
     missing = tf.math.is_nan(scaled)
-    scaled = tf.where(missing, tf.constant(0.0), scaled)
-    clipped = scaled * tf.math.rsqrt(1 + tf.square(scaled * (1 / _SOFT_LIMIT)))
+    clipped = softly_clipped(tf.where(missing, tf.constant(0, scaled.dtype), scaled))
     return tf.concat([clipped, tf.cast(missing, tf.float32) * known], axis=1)
+
+
+def softly_clipped(scaled: tf.Tensor) -> tf.Tensor:
+    """Standardised numbers, float64, within 8 standard deviations, float32 of the same shape."""
+    # From some 1e19 on, the square overflows float32, and the largest number would become 0 or NaN.
+    scaled = tf.cast(tf.clip_by_value(scaled, -_FAR, _FAR), tf.float32)
+    return scaled * tf.math.rsqrt(1 + tf.square(scaled * (1 / _SOFT_LIMIT)))
 
 
 def _quantiles(values: tf.Tensor, buckets: int) -> tf.Tensor:

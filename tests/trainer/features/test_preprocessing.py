@@ -11,6 +11,7 @@ from tests.shared import exports
 from tests.shared.small_model import serialize
 from trainer.features.columns import Features
 from trainer.features.meaning import meanings
+from trainer.features.outputs import softly_clipped
 from trainer.features.transformed import BinPlaces, Ids, TransformedFeatures, model_inputs
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.preprocessing import preprocessing_fn
@@ -207,6 +208,11 @@ def test_pictures_of_other_sizes_are_resized():
     assert found.shape == (2, 8, 8, 1)
     np.testing.assert_allclose(found[:, :, :2], 40 / 255, atol=1e-3)
     np.testing.assert_allclose(found[:, :, 6:], 240 / 255, atol=1e-3)
+
+
+def test_numbers_are_clipped_softly_however_far_out_they_are():
+    found = softly_clipped(tf.constant([0.0, 0.5, -3.4e38 / 1e-6, 3.4e38, 1e20, 1e6], tf.float64)).numpy()
+    assert found == pytest.approx([0.0, 0.5 / np.sqrt(1 + 0.25 / 64), -8.0, 8.0, 8.0, 8.0])
 
 
 def test_words_alone_and_many_columns_of_them(tmp_path):

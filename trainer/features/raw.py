@@ -75,14 +75,18 @@ class RawColumns:
         return tf.ensure_shape(convert(tensor), [None, length])
 
     def values(self, name: str) -> tf.SparseTensor:
-        """All values of a column, string ``[batch, ?]``; whole numbers in decimal digits."""
+        """All values of a column, string ``[batch, ?]``, without missing ones; whole numbers in decimal digits."""
         if name in self._places:
             words = self.words([name])
             return tf.sparse.from_dense(words)
         tensor = self._tensors[name]
         sparse = tensor if isinstance(tensor, tf.SparseTensor) else without_missing(tensor)
         words = sparse.values if sparse.dtype == tf.string else tf.strings.as_string(sparse.values)
-        return tf.SparseTensor(sparse.indices, words, sparse.dense_shape)
+        # A columnar request cannot tell an empty text in a list from padding, so it is none in an example either.
+        there = tf.where(is_present(sparse.values))[:, 0]
+        rows = tf.gather(sparse.indices[:, 0], there)
+        kept = tf.RaggedTensor.from_value_rowids(tf.gather(words, there), rows, sparse.dense_shape[0], validate=False)
+        return kept.to_sparse()
 
     def tensor(self, name: str) -> Raw:
         """A column as it is."""

@@ -1,4 +1,4 @@
-"""A curated schema that TFDV would take without a word is refused when the config is checked."""
+"""A curated schema that TFDV silently accepts is refused when the config is checked."""
 
 from pathlib import Path
 

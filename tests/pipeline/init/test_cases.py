@@ -147,7 +147,7 @@ def test_a_file_whose_name_is_no_text_is_refused(project):
         pytest.param(lambda path: path.symlink_to(path), "d.csv is not a regular file", id="loop of links"),
         pytest.param(lambda path: path.symlink_to("/dev/zero"), "d.csv is not a regular file", id="device"),
         pytest.param(Path.mkdir, "d.csv is not a regular file", id="folder"),
-        # Whoever runs this, a read of its first byte fails.
+        # Reading its first byte fails, for root as well.
         pytest.param(lambda path: path.symlink_to("/proc/self/mem"), "d.csv cannot be read (Input/output", id="broken"),
     ],
 )

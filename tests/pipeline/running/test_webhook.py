@@ -16,7 +16,7 @@ CONTENT = webhook.notice(pipeline="taxi", gate="DataGate", reason="no rows", run
 
 
 class Hook:
-    """A server that answers as it is told."""
+    """A server with a settable answer."""
 
     def __init__(self) -> None:
         self.got: list[tuple[str, str, bytes]] = []

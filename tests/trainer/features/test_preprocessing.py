@@ -12,6 +12,7 @@ from tests.shared.small_model import serialize
 from trainer.features.columns import Features
 from trainer.features.meaning import meanings
 from trainer.features.outputs import softly_clipped
+from trainer.features.raw import RawColumns
 from trainer.features.transformed import BinPlaces, Ids, TransformedFeatures, model_inputs
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.preprocessing import preprocessing_fn
@@ -213,6 +214,16 @@ def test_pictures_of_other_sizes_are_resized():
 def test_numbers_are_clipped_softly_however_far_out_they_are():
     found = softly_clipped(tf.constant([0.0, 0.5, -3.4e38 / 1e-6, 3.4e38, 1e20, 1e6], tf.float64)).numpy()
     assert found == pytest.approx([0.0, 0.5 / np.sqrt(1 + 0.25 / 64), -8.0, 8.0, 8.0, 8.0])
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_an_empty_text_in_a_list_is_none_wherever_it_stands(sparse):
+    dense = tf.constant([["a", "", "b"], ["", "", ""], ["c", "", ""]])
+    every = tf.SparseTensor([[0, 0], [0, 1], [0, 2], [2, 0]], tf.constant(["a", "", "b", "c"]), [3, 3])
+    found = RawColumns({"tags": every if sparse else dense}, scalars=()).values("tags")
+    assert found.indices.numpy().tolist() == [[0, 0], [0, 1], [2, 0]]
+    assert found.values.numpy().tolist() == [b"a", b"b", b"c"]
+    assert found.dense_shape.numpy().tolist() == [3, 2]
 
 
 def test_words_alone_and_many_columns_of_them(tmp_path):

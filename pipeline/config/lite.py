@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field, model_validator
 
-from pipeline.config.metrics import METRICS
+from pipeline.config.gates.metrics import METRICS
 from pipeline.config.section import Section
 from trainer.export.lite_variants import Variant
 from trainer.parameters import Label, Parameters, Strict
@@ -16,7 +16,7 @@ class LiteThreshold(Strict):
     """How much worse than the SavedModel a TF Lite file may be, over all examples of the eval split.
 
     Attributes:
-        metric: a metric of the label's task (`pipeline.config.metrics`) by which the SavedModel is evaluated as well.
+        metric: a metric of the label's task (`pipeline.config.gates.metrics`), that judges the SavedModel, too.
         max_loss: how far it may fall below the SavedModel's; or rise above it, for an error such as
             ``mean_absolute_error``.
     """

@@ -13,7 +13,7 @@ from components.gates.evaluation import at_least, at_most
 from components.gates.model.bounds import Bounds
 from components.gates.model.policy import Policy
 from pipeline.config.gates.evaluation import EvaluationGate, MetricLimit
-from pipeline.config.metrics import METRICS, SERVED, SHOWN, TOP_K, Metric
+from pipeline.config.gates.metrics import METRICS, SERVED, SHOWN, TOP_K, Metric
 from trainer.export.saved_model import TRANSFORM_FEATURES
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.models.heads import head_of

@@ -14,9 +14,9 @@ from components.evaluator.component import Evaluator
 from components.lite.export import LiteExport
 from components.lite.gate import LiteGate
 from components.lite.pusher import LitePusher
+from pipeline.config.gates.metrics import METRICS
 from pipeline.config.lite import LiteThreshold
 from pipeline.config.loading import ConfigError
-from pipeline.config.metrics import METRICS
 from pipeline.nodes.graph import Graph
 from pipeline.sources import source_digest
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from components.messages import one_line
 from pipeline.config.config import Config
-from pipeline.config.metrics import SHOWN
+from pipeline.config.gates.metrics import SHOWN
 from pipeline.operate.records import figures, printing
 from pipeline.operate.records.figures import Metrics
 from pipeline.operate.records.runs import Records, RunRecord, records_of

@@ -11,7 +11,7 @@ from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT
 from components.gates.model.intervals import Interval
 from components.gates.reference_gate import compare
 from pipeline.config.config import Config
-from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
+from pipeline.config.gates.metrics import METRICS, PRIMARY, SHOWN
 from pipeline.report.results import Results, SliceMetrics
 from pipeline.running.live.live_check import Answer, in_words
 from trainer.parameters import Task

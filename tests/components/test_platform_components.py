@@ -15,7 +15,7 @@ from components.storage.files import files_below
 from serving.inference.warmup import WARMUP_FILE
 from tests.components.platform_artifacts import on_a_platform
 from tests.components.push.pushes import below, write_model
-from tests.shared.buckets import BUCKET, emulator
+from tests.shared.services.buckets import BUCKET, emulator
 from tests.shared.stand_ins import artifact
 
 pytestmark = pytest.mark.tensorflow

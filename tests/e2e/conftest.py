@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.project import Outcome, Project, network_can_be_cut
+from tests.e2e.projects.project import Outcome, Project, network_can_be_cut
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from ml_metadata.proto import metadata_store_pb2
 from pipeline.running import metadata
 from pipeline.running.recovery.executions import unfinished_files
 from serving.versions import version_folders
-from tests.e2e.small import SmallProject, write_rows
+from tests.e2e.projects.small import SmallProject, write_rows
 
 _PAUSE = 0.005
 

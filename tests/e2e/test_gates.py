@@ -22,7 +22,7 @@ from pipeline.running import metadata
 from pipeline.running.live.model_server import ModelServer
 from serving.client import Client
 from serving.versions import version_folders
-from tests.e2e.project import Outcome, Project
+from tests.e2e.projects.project import Outcome, Project
 
 pytestmark = pytest.mark.tensorflow
 

@@ -14,7 +14,7 @@ import time
 import psutil
 import pytest
 
-from tests.e2e.small import SmallProject
+from tests.e2e.projects.small import SmallProject
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

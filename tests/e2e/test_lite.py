@@ -15,7 +15,7 @@ import tensorflow as tf
 from components.example_gen.shards import read_records
 from components.gates.evaluation import ALL_EXAMPLES, CANDIDATE, metrics_by_slice
 from serving.versions import version_folders
-from tests.e2e.project import Outcome, Project
+from tests.e2e.projects.project import Outcome, Project
 from tests.shared.folder_digest import digest
 from trainer.export import lite
 from trainer.export.saved_model import TRANSFORM_FEATURES

@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn import datasets
 
 from serving.client import Client
-from tests.e2e.project import Project
+from tests.e2e.projects.project import Project
 from tests.serving.running import RunningServer
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]

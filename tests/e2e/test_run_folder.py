@@ -16,8 +16,8 @@ import pytest
 
 from pipeline.running import metadata
 from tests.e2e import kills
-from tests.e2e.project import Outcome, network_can_be_cut
-from tests.e2e.small import SmallProject
+from tests.e2e.projects.project import Outcome, network_can_be_cut
+from tests.e2e.projects.small import SmallProject
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from serving.versions import version_folders
-from tests.e2e.project import Outcome, Project
+from tests.e2e.projects.project import Outcome, Project
 from tests.shared.folder_digest import digest
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]

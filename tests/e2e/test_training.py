@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.e2e.project import Project
+from tests.e2e.projects.project import Project
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

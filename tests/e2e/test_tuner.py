@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.project import Project
+from tests.e2e.projects.project import Project
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

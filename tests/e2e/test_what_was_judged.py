@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from serving.versions import version_folders
-from tests.e2e.project import Project
+from tests.e2e.projects.project import Project
 from tests.shared.folder_digest import digest
 
 pytestmark = pytest.mark.tensorflow

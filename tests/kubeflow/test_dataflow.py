@@ -26,7 +26,7 @@ from tfx.types import standard_artifacts
 from pipeline.config.loading import load
 from pipeline.running.reasons import reason_of
 from tests.kubeflow.fakes.http_service import Refusal, Service, running
-from tests.shared import buckets
+from tests.shared.services import buckets
 
 pytestmark = pytest.mark.tensorflow
 JOBS = "/v1b3/projects/my-project/locations/europe-west4/jobs"

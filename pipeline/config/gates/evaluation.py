@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.metrics import METRICS
+from pipeline.config.gates.metrics import METRICS
 from trainer.parameters import Label, Strict
 
 
@@ -15,7 +15,7 @@ class MetricLimit(Strict):
     """A limit on one metric, over all examples or in every slice of a feature.
 
     Attributes:
-        metric: its name, among those of the label's task (`pipeline.config.metrics`).
+        metric: its name, among those of the label's task (`pipeline.config.gates.metrics`).
         at: the recall of ``precision_at_recall``, the precision of ``recall_at_precision``, the k of
             ``top_k_accuracy``; other metrics have none.
         slice: a feature among ``slices``, or the features of a crossed one; the limit then applies to each of its

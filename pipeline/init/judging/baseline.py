@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from components.reference import trees
 from components.reference.encoder import Encoder
-from pipeline.config.metrics import METRICS
+from pipeline.config.gates.metrics import METRICS
 from pipeline.init.judging.treatment import Treatment, distinct
 from pipeline.init.reading.profile import ColumnProfile
 from trainer.features.columns import Features

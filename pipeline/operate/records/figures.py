@@ -8,7 +8,7 @@ from pathlib import Path
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.gates import metrics_file
-from pipeline.config.metrics import SHOWN
+from pipeline.config.gates.metrics import SHOWN
 from pipeline.operate.records.runs import Outputs
 from trainer.parameters import Task
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT
-from pipeline.config.metrics import PRIMARY
+from pipeline.config.gates.metrics import PRIMARY
 from pipeline.report.plots import BASELINE, CANDIDATE, QUIET, svg
 from pipeline.report.results import Results, SliceMetrics
 from pipeline.report.run import ReportedRun

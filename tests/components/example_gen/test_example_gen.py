@@ -19,7 +19,7 @@ from components.example_gen.shards import ShardWriter
 from components.refusal import GateRefused
 from pipeline.checks.columns import schema_features
 from tests.components.example_gen.ingest import ingest, plain, written
-from tests.shared.remote import Remote
+from tests.shared.services.remote import Remote
 
 pytestmark = pytest.mark.tensorflow
 

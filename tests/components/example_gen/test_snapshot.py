@@ -18,7 +18,7 @@ from components.example_gen.snapshot import Snapshot
 from components.example_gen.stamps import stamps
 from components.refusal import GateRefused
 from tests.components.example_gen.ingest import ingest, plain
-from tests.shared.buckets import BUCKET, emulator
+from tests.shared.services.buckets import BUCKET, emulator
 
 pytestmark = pytest.mark.tensorflow
 

@@ -9,7 +9,7 @@ from tfx.types import standard_artifacts
 from components.lite.export import DESCRIPTION, model_file
 from components.lite.pusher import LitePusher
 from tests.components.platform_artifacts import on_a_platform
-from tests.shared.buckets import BUCKET, emulator
+from tests.shared.services.buckets import BUCKET, emulator
 from tests.shared.stand_ins import artifact
 
 pytestmark = pytest.mark.tensorflow

@@ -26,9 +26,9 @@ from components.lite.gate import LiteGate, excessive_losses
 from components.lite.pusher import LitePusher
 from components.refusal import GateRefused
 from pipeline.config.beam.engine import NO_SDIST
+from pipeline.config.gates.metrics import METRICS
 from pipeline.config.lite import LiteThreshold
 from pipeline.config.loading import ConfigError
-from pipeline.config.metrics import METRICS
 from pipeline.nodes.lite import lite_eval_config
 from trainer import models
 from trainer.export import lite

@@ -11,7 +11,7 @@ from components.refusal import GateRefused
 from components.storage.buckets import BucketFailed, BucketFolder
 from components.storage.files import files_below
 from tests.components.push.pushes import LAST, WARMUP, below, killed, push_to_bucket, start, write_model
-from tests.shared.buckets import BUCKET, emulator
+from tests.shared.services.buckets import BUCKET, emulator
 
 BASE = f"gs://{BUCKET}/serving/taxi"
 

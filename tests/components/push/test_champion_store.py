@@ -12,7 +12,7 @@ from components.push.champion_store import POINTER, ChampionUnreadable, keep, re
 from components.storage.buckets import BucketFailed, ObjectChanged
 from components.storage.files import files_below
 from tests.components.push.pushes import below, killed, push_to_bucket, start, write_model
-from tests.shared.buckets import BUCKET, emulator
+from tests.shared.services.buckets import BUCKET, emulator
 
 BASE, CHAMPION = f"gs://{BUCKET}/serving/taxi", f"gs://{BUCKET}/state/taxi/champion"
 

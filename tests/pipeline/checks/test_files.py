@@ -35,6 +35,13 @@ FILES = [
 ]
 
 
+def loaded(folder, *lines):
+    """The config of these lines and of what every config needs."""
+    needed = "name: c\nserving: {model_name: c}\ngates: {evaluation: {thresholds: [{metric: auc, min: 0.5}]}}\n"
+    (folder / "c.yaml").write_text("\n".join([*lines, needed]))
+    return load(config=folder / "c.yaml", profile=None, overrides=[])
+
+
 @pytest.mark.parametrize(("files", "message"), FILES)
 def test_broken_data_files_are_named(tmp_path, files, message):
     for name, content in files.items():
@@ -97,12 +104,7 @@ def test_parquet_files_are_checked_by_their_schema(tmp_path):
 )
 def test_a_cell_of_a_csv_file_is_one_value(tmp_path, kind, fix):
     def config(kind: str):
-        (tmp_path / "c.yaml").write_text(
-            f"name: c\ndata: {{path: {tmp_path}}}\nlabel: {{column: y}}\nfeatures: {{x: {kind}}}\n"
-            "serving: {model_name: c}\n"
-            "gates: {evaluation: {thresholds: [{metric: auc, min: 0.5}]}}\n"
-        )
-        return load(config=tmp_path / "c.yaml", profile=None, overrides=[])
+        return loaded(tmp_path, f"data: {{path: {tmp_path}}}", "label: {column: y}", f"features: {{x: {kind}}}")
 
     (tmp_path / "d.csv").write_text("x,y\n1,2\n")
     with pytest.raises(ConfigError, match=rf"features\.x: a cell of a CSV file is one value, .* reads several; {fix}"):
@@ -112,12 +114,13 @@ def test_a_cell_of_a_csv_file_is_one_value(tmp_path, kind, fix):
 
 def test_pictures_are_named_by_text_columns_of_tables(tmp_path):
     def config(text: str = "pictures: [photo]", label: str = "y", schema: str = "null"):
-        (tmp_path / "c.yaml").write_text(
-            f"name: c\ndata: {{path: {tmp_path}, {text}}}\nlabel: {{column: {label}}}\nschema: {schema}\n"
-            "features: {photo: {kind: image, height: 2, width: 2}}\nserving: {model_name: c}\n"
-            "gates: {evaluation: {thresholds: [{metric: auc, min: 0.5}]}}\n"
+        return loaded(
+            tmp_path,
+            f"data: {{path: {tmp_path}, {text}}}",
+            f"label: {{column: {label}}}",
+            f"schema: {schema}",
+            "features: {photo: {kind: image, height: 2, width: 2}}",
         )
-        return load(config=tmp_path / "c.yaml", profile=None, overrides=[])
 
     (tmp_path / "d.csv").write_text("photo,y\n1.png,2\n")
     check_data(config())

@@ -8,8 +8,8 @@ from components.example_gen.rows.options import ByTime
 from pipeline.checks.checks import check
 from pipeline.checks.columns import check_schema
 from pipeline.config.config import Config
+from pipeline.config.gates.metrics import METRICS, PRIMARY, SHOWN
 from pipeline.config.loading import ConfigError, load
-from pipeline.config.metrics import METRICS, PRIMARY, SHOWN
 from pipeline.config.yaml_files import parsed
 
 ROOT = Path(__file__).parents[3]

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from tests.e2e.project import Project
+from tests.e2e.projects.project import Project
 from tests.pipeline.operate.days import Days
 
 

@@ -19,7 +19,7 @@ from components.example_gen.tables import Tables
 from components.refusal import GateRefused
 from tests.components.example_gen.ingest import ingest, plain
 from tests.shared.pictures import encoded, write
-from tests.shared.remote import Remote
+from tests.shared.services.remote import Remote
 
 pytestmark = pytest.mark.tensorflow
 

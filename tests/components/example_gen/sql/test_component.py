@@ -17,8 +17,8 @@ from components.example_gen.sql.options import FILE, Query
 from components.refusal import GateRefused
 from pipeline.config.beam.engine import NO_SDIST
 from tests.components.example_gen.ingest import ingest, plain, written
-from tests.shared import postgres
 from tests.shared.pictures import write
+from tests.shared.services import postgres
 
 pytestmark = pytest.mark.tensorflow
 

@@ -11,7 +11,7 @@ from components.example_gen.sql import database
 from components.example_gen.sql.database import Database
 from components.example_gen.sql.options import Query
 from components.refusal import GateRefused
-from tests.shared import postgres
+from tests.shared.services import postgres
 
 _UTC = datetime.UTC
 

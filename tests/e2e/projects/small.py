@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from serving.versions import version_folders
-from tests.e2e.project import Outcome, Project
+from tests.e2e.projects.project import Outcome, Project
 
 CONFIG = """\
 name: small

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.shared.folder_digest import digest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 _PARTS = ("pipeline", "components", "trainer", "serving", "tests", "configs", "data", "schema")
 
 # A network namespace of its own has no way out, and a loopback interface that is down at first.

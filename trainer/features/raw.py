@@ -80,13 +80,11 @@ class RawColumns:
             words = self.words([name])
             return tf.sparse.from_dense(words)
         tensor = self._tensors[name]
-        sparse = tensor if isinstance(tensor, tf.SparseTensor) else without_missing(tensor)
-        words = sparse.values if sparse.dtype == tf.string else tf.strings.as_string(sparse.values)
+        column = tf.RaggedTensor.from_sparse(tensor) if isinstance(tensor, tf.SparseTensor) else tensor
         # A columnar request cannot tell an empty text in a list from padding, so it is none in an example either.
-        there = tf.where(is_present(sparse.values))[:, 0]
-        rows = tf.gather(sparse.indices[:, 0], there)
-        kept = tf.RaggedTensor.from_value_rowids(tf.gather(words, there), rows, sparse.dense_shape[0], validate=False)
-        return kept.to_sparse()
+        there = tf.ragged.boolean_mask(column, tf.ragged.map_flat_values(is_present, column))
+        words = there if there.dtype == tf.string else tf.ragged.map_flat_values(tf.strings.as_string, there)
+        return words.to_sparse()
 
     def tensor(self, name: str) -> Raw:
         """A column as it is."""

@@ -116,6 +116,7 @@ def test_the_request_for_a_node_s_job_says_what_the_profile_says(taxi_config, se
     assert staged == {"pipeline.pb", "submission_environment_dependencies.txt"}
 
 
+@pytest.mark.slow
 def test_a_fixed_number_of_workers_is_not_scaled(taxi_config, service, bucket, tmp_path):
     run_statistics(service, tmp_path, *in_bucket(arguments(taxi_config, "beam.autoscaling=none", "beam.workers=3")))
     [pool] = service.jobs[0].environment.worker_pools
@@ -129,6 +130,7 @@ def copied(folder: Path) -> Path:
     return Path(shutil.copytree(Path.cwd(), folder / "project", ignore=ignored))
 
 
+@pytest.mark.slow
 def test_without_an_image_the_project_is_staged(taxi_config, service, bucket, tmp_path, monkeypatch):
     monkeypatch.chdir(copied(tmp_path))
     run_statistics(service, tmp_path, *in_bucket(arguments(taxi_config, *NO_IMAGE)))

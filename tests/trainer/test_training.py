@@ -65,7 +65,7 @@ def prices(count: int) -> dict:
     return arrays | {"label": (price + generator.normal(0, 5000, price.shape)).astype(np.float32)}
 
 
-@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("log", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_price_is_learnt_as_well_as_by_a_linear_model_with_default_options(log, tmp_path):
     arrays = prices(1500)
     arrays["label"] = np.maximum(arrays["label"], 10_000)
@@ -131,7 +131,7 @@ def test_a_training_with_rows_held_back_can_be_repeated(tmp_path):
     assert first.evaluation == second.evaluation
 
 
-@pytest.mark.parametrize("measure", ["f1", "balanced_accuracy"])
+@pytest.mark.parametrize("measure", ["f1", pytest.param("balanced_accuracy", marks=pytest.mark.slow)])
 def test_the_threshold_is_chosen_on_rows_held_back(measure, tmp_path, caplog):
     arrays, generator = make_arrays(2000), np.random.default_rng(3)
     # One row in ten is positive, whatever is known about it: at one half nearly all are called negative.

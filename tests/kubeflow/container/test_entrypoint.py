@@ -104,6 +104,7 @@ def test_help_needs_neither_tfx_nor_tensorflow():
     assert "--executor_class_path" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_new_process_runs_an_executor_with_keras_3(task):
     assert task.run(task.invocation(), fresh=True) == 0, task.log.read_text()
     assert task.told()["keras"].startswith("3.")

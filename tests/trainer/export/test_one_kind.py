@@ -27,12 +27,9 @@ _ALONE = {
 _TYPES = {"size": tf.float32, "count": tf.int64, "hour": tf.int64, "vector": tf.float32}
 
 
-@pytest.mark.parametrize(
-    "network", ["tabm", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dnn", "wide_and_deep"))]
-)
-@pytest.mark.parametrize(
-    "case", ["category", *(pytest.param(name, marks=pytest.mark.slow) for name in _ALONE if name != "category")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["tabm", "dnn", "wide_and_deep"])
+@pytest.mark.parametrize("case", _ALONE)
 def test_a_table_of_one_kind_is_answered_as_the_trained_model_does(tmp_path, case, network):
     features = _ALONE[case]
     parameters = Parameters(

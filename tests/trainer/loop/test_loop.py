@@ -166,7 +166,8 @@ def test_label_smoothing_in_numbers():
     np.testing.assert_allclose(head.losses(label, logits, smoothing=0.2), [-np.sum(target * log_softmax)], rtol=1e-6)
 
 
-@pytest.mark.parametrize("precision", [pytest.param("bfloat16", marks=pytest.mark.slow), "float16"])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 def test_half_precision_trains_as_well(tmp_path, precision):
     columns = make_columns(300)
     full, _ = fit(columns, tmp_path)

@@ -24,12 +24,12 @@ BOTH = TransformedFeatures(
 CASES = [
     ("wide_and_deep", TABLE),
     ("wide_and_deep", BAGS),
-    ("wide_and_deep", BINNED),
+    pytest.param("wide_and_deep", BINNED, marks=pytest.mark.slow),
     ("tabm", TABLE),
     ("tabm", BAGS),
     ("tabm", BINNED),
-    ("dnn", TABLE),
-    ("dnn", PICTURE),
+    pytest.param("dnn", TABLE, marks=pytest.mark.slow),
+    pytest.param("dnn", PICTURE, marks=pytest.mark.slow),
     ("dnn", BOTH),
     ("lenet", PICTURE),
 ]

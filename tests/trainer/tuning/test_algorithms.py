@@ -33,7 +33,7 @@ def play(search, folder, score=lambda values: 0.0):
     return played
 
 
-@pytest.mark.parametrize("algorithm", ["random", "bayesian"])
+@pytest.mark.parametrize("algorithm", ["random", pytest.param("bayesian", marks=pytest.mark.slow)])
 def test_values_lie_in_the_space_and_follow_from_the_seed(tmp_path, algorithm):
     search = Search(algorithm=algorithm, trials=6, space=SPACE)
     played = play(search, tmp_path)

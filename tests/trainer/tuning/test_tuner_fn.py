@@ -123,6 +123,7 @@ def test_a_lower_loss_is_better_and_costs_no_further_training(data, whole, messa
     assert not any("epoch" in line for line in messages())
 
 
+@pytest.mark.slow
 def test_nothing_of_a_trial_stays_in_memory(whole):
     gc.collect()
     assert [thing for thing in gc.get_objects() if isinstance(thing, StepRunner)] == []
@@ -167,6 +168,7 @@ def test_a_killed_search_resumes_in_the_middle_of_a_trial(data, whole, tmp_path,
     assert {path.name for path in killed.glob("checkpoints/*/*")} == {RECORD_FILE}
 
 
+@pytest.mark.slow
 def test_a_preempted_search_says_so_and_resumes(data, whole, tmp_path, messages):
     class Terminate(logging.Handler):
         def emit(self, record):
@@ -199,6 +201,7 @@ def test_a_diverging_trial_fails_alone(data, tmp_path, messages):
     assert {path.name for path in tmp_path.glob("checkpoints/*/*")} == {RECORD_FILE}
 
 
+@pytest.mark.slow
 def test_values_that_do_not_go_together_fail_their_trial(data, tmp_path, messages):
     loop = {**PARAMETERS.loop.model_dump(), "epochs": 1, "accumulation": 4}
     parameters = Parameters.model_validate({**PARAMETERS.model_dump(), "loop": loop})

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pipeline.config import loading
+from pipeline.environment import quiet_metadata
 from pipeline.running.interrupts import Interrupts
 
 DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         KeyboardInterrupt: Ctrl-C was pressed, or SIGTERM came.
     """
     words = sys.argv[1:] if arguments is None else arguments
+    quiet_metadata()
     with Interrupts() as interrupts:
         options = _parser(next(iter(words), None)).parse_args(words)
         try:

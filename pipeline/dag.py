@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tfx.orchestration.metadata import sqlite_metadata_connection_config
 from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.config.config import Config
@@ -16,6 +15,7 @@ from pipeline.nodes.graph import Graph
 from pipeline.nodes.lite import add_lite, add_lite_push  # part: lite
 from pipeline.nodes.push import add_push
 from pipeline.nodes.training.trainer import add_training
+from pipeline.running.metadata import connection_to
 
 # The way of the data. Each step adds its nodes; one that the configuration does not ask for adds none.
 _STEPS: tuple[Callable[[Graph], None], ...] = (
@@ -62,10 +62,8 @@ def build(config: Config, *, bless_anyway: str = "") -> Dag:
         pipeline_root=graph.places.artifacts,
         components=list(graph.values()),
         enable_cache=config.cache,
-        # It creates the run folder; a platform has its own metadata, and compiling writes nothing here.
-        metadata_connection_config=(
-            None if config.platform else sqlite_metadata_connection_config(str(config.metadata_file))
-        ),
+        # A platform has its own metadata, and compiling writes nothing here.
+        metadata_connection_config=None if config.platform else connection_to(config.metadata_source),
         beam_pipeline_args=[*config.beam.arguments()],
     )
     return Dag(pipeline=pipeline, gates=frozenset(graph.gates), uncached=frozenset(graph.uncached))

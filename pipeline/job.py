@@ -152,7 +152,7 @@ class LocalRun:
         built = dag.build(config, bless_anyway=self.bless_anyway)
         engine = beam_engine.EngineCheck(config, nodes=built.pipeline.components, progress=progress)
         nodes = [node.id for node in built.pipeline.components]
-        options = node_range.run_options(nodes, config.metadata_file, from_node=from_node, to_node=to_node)
+        options = node_range.run_options(nodes, config.metadata_source, from_node=from_node, to_node=to_node)
         with terminal.node_messages(progress):
             served_model.prepare(config)
         progress.end(NodeEnd(node="start-up", state="done", seconds=time.monotonic() - start))
@@ -207,7 +207,7 @@ class LocalRun:
         began = time.monotonic()
         progress.start("live check")
         confidence = config.gates.evaluation.confidence or Confidence()
-        found = results.read(config.metadata_file, run_id=run_id, level=confidence.level)
+        found = results.read(config.metadata_source, run_id=run_id, level=confidence.level)
         rows = live_check.sample_rows(found.examples_uri, split="eval", count=_ASKED_ROWS)
         answers = live_check.ask(server.target(), config=config, version=found.version, rows=rows)
         page.write(config, found, answers)

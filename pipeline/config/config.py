@@ -12,6 +12,7 @@ from pipeline.config.beam.in_process import InProcess
 from pipeline.config.fields import PipelineName
 from pipeline.config.gates.gates import Gates
 from pipeline.config.lite import WithLite  # part: lite
+from pipeline.config.metadata import MetadataDatabase, MetadataServer
 from pipeline.config.notify import Notify
 from pipeline.config.platform.platforms import AnyPlatform
 from pipeline.config.section import Section
@@ -32,6 +33,7 @@ class Config(
         features: None means that every column is used, by its type.
         example_weight: the column with the weight of each example, in training and in evaluation.
         runs: the folder with one run folder per pipeline.
+        metadata: a database server for ML Metadata; None is a file of SQLite in the run folder. A platform has its own.
         cache: whether nodes whose inputs and code did not change are reused from earlier runs.
         platform: where ``python -m kubeflow`` sends the pipeline; None in profiles that run it here.
     """
@@ -47,6 +49,7 @@ class Config(
     serving: Serving
     notify: Notify = Notify()
     runs: Path = Path("runs")
+    metadata: MetadataServer | None = None
     cache: bool = True
     beam: Beam = InProcess()
     platform: AnyPlatform | None = None
@@ -96,6 +99,11 @@ class Config(
     def metadata_file(self) -> Path:
         """The SQLite file of ML Metadata."""
         return self.run_folder / "metadata.sqlite"
+
+    @property
+    def metadata_source(self) -> Path | MetadataDatabase:
+        """Where ML Metadata is: `metadata_file`, or the configured server."""
+        return MetadataDatabase(server=self.metadata, pipeline=self.name) if self.metadata else self.metadata_file
 
     @property
     def scratch_folder(self) -> Path:

@@ -32,6 +32,8 @@ def run(config: Config, options: argparse.Namespace) -> int:
     except RunFolderBusy as error:
         print(error, file=sys.stderr)
         return 1
+    if config.metadata:
+        print(f"{config.metadata}: keeps the records of earlier runs; drop the database to remove them, too")
     kept = "" if options.served else f"; what is served stays in {config.serving_folder} (--served removes it, too)"
     print(f"{folder}: removed what runs made{kept}")
     return 0

@@ -50,7 +50,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
     files = served.models_files(config, options.model_config_file)
     try:
         with exclusive(config.run_folder):
-            records = Records(metadata.open_store(config.metadata_file, writable=options.delete))
+            records = Records(metadata.open_store(config.metadata_source, writable=options.delete))
             versions = served.versions(config, files)
             found = plan(config, records, versions, keep=options.keep, versions=options.versions)
             if options.delete:

@@ -40,7 +40,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
 
 def training_job(config: Config, *, folder: Path) -> TrainingJob:
     """The inputs of the last run's Trainer, with outputs below ``folder``."""
-    last = metadata.last_run(config.metadata_file)
+    last = metadata.last_run(config.metadata_source)
     if last is None:
         raise ConfigError(f"there is no run in {config.run_folder}; `python -m pipeline run --to Transform` makes one.")
     store, run = last

@@ -32,7 +32,7 @@ def hints(config: Config, *, run_id: str) -> Iterator[str]:
         config: the pipeline.
         run_id: the run that ended with the refusal.
     """
-    outputs = metadata.output_artifacts(metadata.open_store(config.metadata_file), run_id=run_id)
+    outputs = metadata.output_artifacts(metadata.open_store(config.metadata_source), run_id=run_id)
     if trained := outputs.get(("Trainer", "model_run")):
         history = Path(trained.uri) / HISTORY
         if history.is_file():

@@ -68,15 +68,15 @@ class Results:
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def read(metadata_file: Path, *, run_id: str, level: float) -> Results:
+def read(source: metadata.Source, *, run_id: str, level: float) -> Results:
     """Collect the results of a run that ended with a push.
 
     Args:
-        metadata_file: of the pipeline.
+        source: ML Metadata of the pipeline.
         run_id: the run.
         level: of the intervals, if the Evaluator computed any.
     """
-    outputs = metadata.output_artifacts(metadata.open_store(metadata_file), run_id=run_id)
+    outputs = metadata.output_artifacts(metadata.open_store(source), run_id=run_id)
     pushed = outputs["Pusher", "pushed_model"]
     rows = count_rows(outputs["StatisticsGen", "statistics"].uri)
     evaluation = outputs["Evaluator", "evaluation"].uri

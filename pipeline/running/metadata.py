@@ -8,29 +8,46 @@ from pathlib import Path
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
+from pipeline.config.metadata import MetadataDatabase
+from pipeline.running import metadata_server
+
+# A file of SQLite, or a server.
+Source = Path | MetadataDatabase
 RUN_CONTEXT = "pipeline_run"
 SUCCEEDED = {metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED}
 
 
-def open_store(metadata_file: Path, *, writable: bool = False) -> MetadataStore:
-    """The metadata, read-only unless ``writable``: that is for one process at a time."""
-    modes = metadata_store_pb2.SqliteMetadataSourceConfig
+def connection_to(source: Source) -> metadata_store_pb2.ConnectionConfig:
+    """How TFX connects to the metadata; a file is created if it is missing.
+
+    Raises:
+        ConfigError: the environment variable of a server's password is not set.
+    """
+    if isinstance(source, MetadataDatabase):
+        return metadata_server.connection(source)
     connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(metadata_file)
+    connection.sqlite.filename_uri = str(source)
+    connection.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return connection
+
+
+def open_store(source: Source, *, writable: bool = False) -> MetadataStore:
+    """The metadata, a file read-only unless ``writable``: that is for one process at a time.
+
+    Raises:
+        ConfigError: a server cannot be used.
+    """
+    if isinstance(source, MetadataDatabase):
+        return metadata_server.connect(source)
+    modes = metadata_store_pb2.SqliteMetadataSourceConfig
+    connection = connection_to(source)
     connection.sqlite.connection_mode = modes.READWRITE if writable else modes.READONLY
     return MetadataStore(connection)
 
 
-def open_to_write(metadata_file: Path) -> MetadataStore:
-    """The metadata; the caller holds the run folder's lock."""
-    connection = metadata_store_pb2.ConnectionConfig()
-    connection.sqlite.filename_uri = str(metadata_file)
-    return MetadataStore(connection)
-
-
-def last_run(metadata_file: Path) -> tuple[MetadataStore, metadata_store_pb2.Context] | None:
+def last_run(source: Source) -> tuple[MetadataStore, metadata_store_pb2.Context] | None:
     """The metadata and its newest run; None where nothing ran yet."""
-    store = open_store(metadata_file) if metadata_file.exists() else None
+    store = open_store(source) if source.exists() else None
     found = runs(store) if store else []
     return (store, found[0]) if store and found else None
 

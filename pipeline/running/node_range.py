@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config.loading import ConfigError
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run_options(
-    nodes: Sequence[str], metadata_file: Path, *, from_node: str | None, to_node: str | None
+    nodes: Sequence[str], source: metadata.Source, *, from_node: str | None, to_node: str | None
 ) -> RunOptions | None:
     """TFX's options for a part of the DAG; None for all of it.
 
@@ -23,7 +22,7 @@ def run_options(
 
     Args:
         nodes: all node ids, in order.
-        metadata_file: ML Metadata of the earlier runs; it may be missing.
+        source: ML Metadata of the earlier runs; a file may be missing.
         from_node: the first node to run.
         to_node: the last node to run.
 
@@ -42,7 +41,7 @@ def run_options(
         return RunOptions(to_nodes=to_nodes) if to_nodes else None
     if to_node and nodes.index(to_node) < nodes.index(from_node):
         raise ConfigError(f"--to {to_node} comes before --from {from_node}; swap them.")
-    last = metadata.last_run(metadata_file)
+    last = metadata.last_run(source)
     if last is None:
         raise ConfigError(f"--from {from_node}: there is no earlier run to start from; run once without --from.")
     store, run = last

@@ -24,6 +24,7 @@ from components.pushed_model import DIGEST_PROPERTY, MODEL_ID_PROPERTY, VERSION_
 from pipeline.config.config import Config
 from pipeline.running import artifact_files
 from pipeline.running.events import NodeFailed
+from pipeline.running.metadata import connection_to
 from serving.versions import version_folders
 
 _Artifact = metadata_store_pb2.Artifact
@@ -45,7 +46,7 @@ def prepare(config: Config) -> None:
     folders = version_folders.find(serving) if serving.is_dir() else {}
     if not folders or config.gates.evaluation.baseline == "none":
         return
-    with metadata.Metadata(metadata.sqlite_metadata_connection_config(str(config.metadata_file))) as handle:
+    with metadata.Metadata(connection_to(config.metadata_source)) as handle:
         store = handle.store
         pushes = _pushes(store)
         _forget(store, [push for version, push in pushes.items() if version not in folders])

@@ -143,7 +143,7 @@ def run(script: str, *, folder: Path, environment: Mapping[str, str], at: Path |
     for place in (folder / "tools", folder / ".venv" / "bin"):
         place.mkdir(parents=True, exist_ok=True)
         (place / "python").write_text(python)
-    for name in ("make", "docker", "terraform"):
+    for name in ("make", "docker", "terraform", "sudo"):
         (folder / "tools" / name).write_text(_TOOL.format(name=name, log=log, digest=DIGEST))
     for tool in [*folder.glob("tools/*"), *folder.glob(".venv/bin/*")]:
         tool.chmod(0o755)

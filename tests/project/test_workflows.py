@@ -143,7 +143,7 @@ def test_every_command_of_a_pull_request_is_real(tmp_path):
 def test_every_command_of_the_night_is_real(tmp_path):
     called = run_jobs(NIGHTLY, tmp_path, {})
     check_calls(called)
-    assert [call[1:] for call in called] == [
+    assert [call[1:] for call in called if call[0] == "make"] == [
         ["test-all"],
         ["engines", "test-engines"],  # part: engine_tests
     ]

@@ -208,13 +208,15 @@ def records_of(config: Config) -> Records | None:
     Raises:
         ConfigError: ML Metadata cannot be read.
     """
-    if not config.metadata_file.exists():
+    if not config.metadata_source.exists():
         return None
     try:
-        records = Records(metadata.open_store(config.metadata_file), busy=is_locked(config.run_folder))
+        records = Records(metadata.open_store(config.metadata_source), busy=is_locked(config.run_folder))
+    except ConfigError:
+        raise
     except Exception as error:
         # Whatever SQLite says: ml_metadata has a class for each of its codes.
-        raise ConfigError(f"{config.metadata_file}: cannot be read ({str(error).rstrip('.')}).") from None
+        raise ConfigError(f"{config.metadata_source}: cannot be read ({str(error).rstrip('.')}).") from None
     return records if records.contexts else None
 
 

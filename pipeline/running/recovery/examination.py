@@ -32,22 +32,22 @@ def examine(config: Config, *, build: Callable[[], Pipeline]) -> Iterator[Proble
     """
     yield from serving_folder.obstacles(config.serving_folder)
     yield from _metadata(config, build)
-    readable = config.metadata_file.exists() and not database.trouble(config.metadata_file)
+    readable = not recovery.lost(config)
     yield from recovery.find(config) if readable else recovery.leftovers(config)
     known = _whole_versions(config) if readable else set()
     yield from serving_folder.half_versions(config.serving_folder, known=known)
 
 
 def _metadata(config: Config, build: Callable[[], Pipeline]) -> Iterator[Problem]:
-    trouble = database.trouble(config.metadata_file)
-    if trouble and database.has_artifacts(config.run_folder / "artifacts"):
-        yield Problem(
-            kind="metadata",
-            where=str(config.metadata_file),
-            what=trouble,
-            fix="set it aside, and rebuild it from the artifacts; the next run computes every node",
-            repair=_Rebuild(config, build),
-        )
+    trouble = recovery.lost(config)
+    if not trouble or not database.has_artifacts(config.run_folder / "artifacts"):
+        return
+    if config.metadata:
+        fix, repair = "restore its backup, or start over with `python -m pipeline clean`", None
+    else:
+        fix = "set it aside, and rebuild it from the artifacts; the next run computes every node"
+        repair = _Rebuild(config, build)
+    yield Problem(kind="metadata", where=str(config.metadata_source), what=trouble, fix=fix, repair=repair)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _whole_versions(config: Config) -> set[int]:
     """The versions that have the files of the model that was pushed; to load the others takes TensorFlow."""
     folder = config.serving_folder
     found = version_folders.find(folder) if folder.is_dir() else {}
-    models = _pushed(config.metadata_file)
+    models = _pushed(config.metadata_source)
     return {
         version
         for version, path in found.items()
@@ -79,9 +79,9 @@ def _files(folder: Path) -> dict[str, str]:
     return hashes({name: path for name, path in files_below(folder).items() if not name.startswith(_ADDED)})
 
 
-def _pushed(metadata_file: Path) -> dict[int, Path]:
+def _pushed(source: metadata.Source) -> dict[int, Path]:
     """The model's folder of each pushed version that the metadata know."""
-    store = metadata.open_store(metadata_file)
+    store = metadata.open_store(source)
     models = {model.id: Path(model.uri) for model in store.get_artifacts_by_type(_MODEL_TYPE)}
     found = {}
     for push in store.get_artifacts_by_type(_PUSHED_TYPE):

@@ -20,21 +20,21 @@ _UNSUCCESSFUL = (*_UNFINISHED, _State.FAILED, _State.CANCELED)
 _SYSTEM = ".system"
 
 
-def find(metadata_file: Path, artifacts: Path) -> Iterator[Problem]:
+def find(source: metadata.Source, artifacts: Path) -> Iterator[Problem]:
     """The executions that no process will end, and the files of executions that made nothing.
 
     Args:
-        metadata_file: ML Metadata; it may be missing.
+        source: ML Metadata; a file may be missing.
         artifacts: the folder of all artifacts.
     """
-    store = metadata.open_to_write(metadata_file) if metadata_file.exists() else None
+    store = metadata.open_store(source, writable=True) if source.exists() else None
     every = store.get_executions() if store else []
     for execution in every:
         if store and execution.last_known_state in _UNFINISHED:
             node = metadata.node_of(store, execution.id)
             yield Problem(
                 kind="execution",
-                where=str(metadata_file),
+                where=str(source),
                 what=f"execution {execution.id} of {node} is recorded as running, but its process is dead",
                 fix="mark it as failed",
                 repair=_Mark(store, execution),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from components.storage.shared_folders import LOCK, STAGE_PREFIX
 from pipeline.config.config import Config
+from pipeline.running import metadata
 from pipeline.running.folder import scratch
 from pipeline.running.folder.run_folder import is_locked
 from pipeline.running.recovery import database, executions, serving_folder
@@ -24,18 +25,30 @@ def prepare(config: Config) -> None:
 
     Raises:
         RunFolderBroken: the metadata are lost, or a push would fail.
+        ConfigError: the metadata are in a server that cannot be used.
     """
-    trouble = database.trouble(config.metadata_file)
+    trouble = lost(config)
     if trouble and database.has_artifacts(config.run_folder / "artifacts"):
         # Without its metadata, the run would pass for the first, and write into the folders of earlier ones.
-        raise RunFolderBroken(
-            f"{config.metadata_file} {trouble}; `python -m pipeline doctor --repair` with the same config rebuilds it."
-        )
-    if trouble:
+        ways = "restore its backup, or start over with `python -m pipeline clean`"
+        rebuild = "`python -m pipeline doctor --repair` with the same config rebuilds it"
+        raise RunFolderBroken(f"{config.metadata_source} {trouble}; {ways if config.metadata else rebuild}.")
+    if trouble and not config.metadata:
         _discard(config)
     for problem in serving_folder.obstacles(config.serving_folder):
         raise RunFolderBroken(f"{problem.where} {problem.what}: {problem.fix}.")
     clear(config)
+
+
+def lost(config: Config) -> str | None:
+    """What is wrong with the metadata, as the end of a sentence; None if they can be used.
+
+    Raises:
+        ConfigError: they are in a server that cannot be used.
+    """
+    if config.metadata is None:
+        return database.trouble(config.metadata_file)
+    return None if metadata.last_run(config.metadata_source) else "knows no run"
 
 
 def clear(config: Config) -> None:
@@ -48,7 +61,7 @@ def clear(config: Config) -> None:
 
 def find(config: Config) -> Iterator[Problem]:
     """What dead runs left, if the metadata can be read."""
-    yield from executions.find(config.metadata_file, config.run_folder / "artifacts")
+    yield from executions.find(config.metadata_source, config.run_folder / "artifacts")
     yield from leftovers(config)
 
 

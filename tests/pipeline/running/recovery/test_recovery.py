@@ -27,7 +27,7 @@ def config(tmp_path):
 def store(config) -> MetadataStore:
     """One execution in each state, each with a model."""
     config.run_folder.mkdir()
-    store = metadata.open_to_write(config.metadata_file)
+    store = MetadataStore(metadata.connection_to(config.metadata_file))
     node = store.put_context_type(metadata_store_pb2.ContextType(name="node"))
     [context] = store.put_contexts([metadata_store_pb2.Context(type_id=node, name="taxi.Trainer")])
     kind = store.put_execution_type(metadata_store_pb2.ExecutionType(name="Trainer"))

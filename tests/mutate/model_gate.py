@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutate.mutation import Mutation
 
-_EVALUATION = "tests/components/gates/test_evaluation.py"
+_EVALUATION = "tests/components/gates/evaluation"
 _CHECK = "components/gates/model/prediction_check.py"
 _SERVED = "components/gates/model/served_check.py"
 _PREDICTIONS = ("tests/components/evaluator/test_predictions.py",)

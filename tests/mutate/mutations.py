@@ -10,7 +10,7 @@ from tests.mutate.mutation import Mutation
 _GATES = "tests/components/gates"
 _DATA_GATE = (f"{_GATES}/data/test_data_gate.py",)
 _MODEL_GATE = (f"{_GATES}/test_model_gate.py",)
-_EVALUATION = (f"{_GATES}/test_evaluation.py",)
+_EVALUATION = (f"{_GATES}/evaluation",)
 _INFRA = (f"{_GATES}/test_infra_validator.py",)
 _PUSH = ("tests/components/push/test_pusher.py",)
 _LOOP = ("tests/trainer/loop/test_loop.py",)

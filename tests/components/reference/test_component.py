@@ -84,7 +84,7 @@ def test_a_model_that_is_much_worse_is_refused_with_both_figures(tmp_path, monke
     (tmp_path / "reference.json").write_text(json.dumps({"reached": {"auc": theirs}, "trivial": {}}))
     artifact = standard_artifacts.ModelEvaluation()
     artifact.uri = str(tmp_path)
-    # TFMA's files are those of tests/components/gates/test_evaluation.py.
+    # TFMA's files are those of tests/components/gates/evaluation.
     table = {ALL_EXAMPLES: {"auc": 0.8}}
     monkeypatch.setattr("components.gates.reference_gate.metrics_by_slice", lambda uri, model: table)
     notices = standard_artifacts.ModelEvaluation()

@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +21,8 @@ from pipeline.running import metadata
 from pipeline.running.live.model_server import ModelServer
 from serving.client import Client
 from serving.versions import version_folders
+from tests.e2e.faults.catalogue import FAULTS, a_new_way_to_pay, changed_data
+from tests.e2e.faults.page import line_of, row, rows, without_numbers
 from tests.e2e.projects.project import Outcome, Project
 
 pytestmark = pytest.mark.tensorflow
@@ -42,25 +43,10 @@ NODES = [
     "InfraValidator",
     "Pusher",
 ]
-Row = dict[str, str]
 
 
 def versions(project: Project) -> list[int]:
     return sorted(version_folders.find(project.serving_folder))
-
-
-def planted(project: Project, name: str, plant: Callable[[list[Row]], None]) -> str:
-    """A copy of the trips with a fault in it, as a ``--set`` word."""
-    with (project.folder / "data/taxi/trips.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    plant(rows)
-    folder = project.folder / "data" / name
-    folder.mkdir()
-    with (folder / "trips.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return f"data.path=data/{name}"
 
 
 def assert_refused(project: Project, outcome: Outcome, *, node: str, reason: str, before: str) -> None:
@@ -143,42 +129,14 @@ def test_second_run_takes_everything_from_the_cache_and_pushes_nothing(project, 
     assert project.served() == before
 
 
-def _text_instead_of_seconds(rows: list[Row]) -> None:
-    for row in rows[::10]:
-        row["trip_seconds"] = "five minutes"
-
-
-def _no_latitude(rows: list[Row]) -> None:
-    for row in rows:
-        del row["pickup_latitude"]
-
-
-def _a_new_way_to_pay(rows: list[Row]) -> None:
-    for row in rows[::50]:
-        row["payment_type"] = "Bitcoin"
-
-
 @pytest.mark.parametrize(
-    ("plant", "reason"),
-    [
-        pytest.param(_no_latitude, "pickup_latitude: Column is completely missing", marks=pytest.mark.slow),
-        (_a_new_way_to_pay, "payment_type: Examples contain values missing from the schema: Bitcoin"),
-    ],
+    "fault", [pytest.param(fault, id=fault.what, marks=[pytest.mark.slow] if fault.slow else []) for fault in FAULTS]
 )
-def test_data_gate_refuses(project, first, plant, reason):
+def test_a_planted_fault_is_refused(project, first, fault):
     before = project.served()
-    outcome = project.run("--set", planted(project, plant.__name__, plant))
-    assert_refused(project, outcome, node="DataGate", reason=reason, before=before)
-    assert "Transform" not in outcome.nodes()
-
-
-@pytest.mark.slow
-def test_a_cell_that_does_not_fit_the_schema_is_refused_with_its_row(project, first):
-    before = project.served()
-    outcome = project.run("--set", planted(project, "text", _text_instead_of_seconds))
-    reason = "data/text/trips.csv, row 1 after the header: 'trip_seconds' is 'five minutes', but the schema says INT"
-    assert_refused(project, outcome, node="ExampleGen", reason=reason, before=before)
-    assert "StatisticsGen" not in outcome.nodes()
+    outcome = fault.run(project)
+    assert_refused(project, outcome, node=fault.node, reason=fault.reason, before=before)
+    assert without_numbers(rows()[fault.what]) == without_numbers(row(fault, line_of(outcome, project)))
 
 
 @pytest.mark.slow
@@ -198,77 +156,11 @@ def test_the_newest_span_is_read(project, first):
 @pytest.mark.slow
 def test_an_allowed_anomaly_passes_the_data_gate(project, first):
     allow = "gates.data.allow=['payment_type:ENUM_TYPE_UNEXPECTED_STRING_VALUES']"
-    outcome = project.run("--set", f"data.path=data/{_a_new_way_to_pay.__name__}", "--set", allow, "--to", "DataGate")
+    outcome = project.run(
+        "--set", f"data.path={changed_data(project, a_new_way_to_pay)}", "--set", allow, "--to", "DataGate"
+    )
     assert outcome.code == 0, outcome.err
     assert outcome.nodes()["DataGate"] == "✓"
-
-
-@pytest.mark.slow
-def test_model_gate_refuses_a_slice_below_its_threshold(project, first):
-    before = project.served()
-    thresholds = "[{metric: auc, min: 0.9}, {metric: accuracy, slice: trip_start_hour, min: 0.97}]"
-    outcome = project.run("--set", f"gates.evaluation.thresholds={thresholds}")
-    assert_refused(project, outcome, node="ModelGate", reason="accuracy of trip_start_hour=", before=before)
-    assert "below the minimum 0.97" in outcome.err
-    assert outcome.nodes()["Trainer"] == "="
-
-
-@pytest.mark.slow
-def test_model_gate_refuses_a_model_below_its_threshold(project, first):
-    before = project.served()
-    outcome = project.run("--set", "gates.evaluation.thresholds=[{metric: auc, min: 0.999}]")
-    assert_refused(project, outcome, node="ModelGate", reason="auc of all examples is 0.9", before=before)
-
-
-def test_model_gate_refuses_a_model_worse_than_the_blessed_one(project, first):
-    before = project.served()
-    thresholds = "gates.evaluation.thresholds=[{metric: auc, min: 0.1, max_drop: 0.005}]"
-    outcome = project.run("--set", "trainer.loop.optimizer.learning_rate=1.0e-5", "--set", thresholds)
-    assert_refused(project, outcome, node="ModelGate", reason="from the last blessed model", before=before)
-
-
-@pytest.mark.slow
-def test_what_looks_healthy_is_refused_by_its_predictions(project, first):
-    """NaN about a few of the rows; then a change of units, which the new candidate has learnt."""
-    before = project.served()
-    outcome = project.run(
-        "--set", "trainer.run_fn=tests.e2e.faults.nan_for_some.run_fn", "--set", "trainer.loop.epochs=1"
-    )
-    reason = "of 4,966 predictions are not finite, such as nan for the row with "
-    assert_refused(project, outcome, node="Evaluator", reason=reason, before=before)
-    # Clipped and binned numbers are robust: the served model's accuracy falls by 0.07, its AUC hardly.
-    limits = ("--set", "gates.data.drift.numbers.action=warn", "--set", "gates.evaluation.served_max_drop=0.05")
-    outcome = project.run("--set", planted(project, "meters", _meters_instead_of_miles), *limits)
-    reason = "of the served model is 0."
-    assert_refused(project, outcome, node="ModelGate", reason=reason, before=before)
-    assert "(gates.evaluation.served_max_drop)" in outcome.err
-
-
-def _meters_instead_of_miles(rows: list[Row]) -> None:
-    for row in rows:
-        row["trip_miles"] = str(round(float(row["trip_miles"]) * 1609)) if row["trip_miles"] else ""
-
-
-@pytest.mark.slow
-def test_infra_validator_finds_an_export_that_a_session_cannot_run(project, first):
-    before = project.served()
-    outcome = project.run("--set", "trainer.run_fn=tests.e2e.faults.bad_export.run_fn")
-    assert_refused(
-        project, outcome, node="Pusher", reason="the export fails as TF Serving would load it", before=before
-    )
-    assert outcome.nodes()["ModelGate"] == "✓"
-
-
-def test_infra_validator_finds_an_export_that_answers_nan_to_a_row_without_a_column(project, first):
-    before = project.served()
-    outcome = project.run("--set", "trainer.run_fn=tests.e2e.faults.missing_as_nan.run_fn")
-    assert_refused(
-        project,
-        outcome,
-        node="Pusher",
-        reason="scores of signature classify is nan for a row without 'fare'",
-        before=before,
-    )
 
 
 @pytest.mark.slow

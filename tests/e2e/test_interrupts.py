@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -42,21 +43,21 @@ TERM, CTRL_C = signal.SIGTERM, signal.SIGINT
 CODES = {TERM: 75, CTRL_C: 130}
 
 
-# The line after which to wait, how long, and the node that is then at work.
+# The line after which to wait, how long, and whether a node is then at work.
 @pytest.mark.parametrize(
-    ("line", "seconds", "node", "number"),
+    ("line", "seconds", "at_work", "number"),
     [
-        ("", 0.6, "", TERM),
-        ("", 3, "", CTRL_C),
-        ("small", 2, "", TERM),
-        ("start-up", 1, "ExampleGen", CTRL_C),
-        ("ExampleGen", 1.5, "StatisticsGen", TERM),
-        ("DataGate", 2, "Transform", CTRL_C),
-        ("Baseline", 2, "Evaluator", TERM),
-        ("Pusher", 0.1, "", CTRL_C),
+        ("", 0.6, False, TERM),
+        ("", 3, False, CTRL_C),
+        ("small", 2, False, TERM),
+        ("start-up", 0.5, True, CTRL_C),
+        ("ExampleGen", 1.5, True, TERM),
+        ("DataGate", 2, True, CTRL_C),
+        ("Baseline", 2, True, TERM),
+        ("Pusher", 0.1, False, CTRL_C),
     ],
 )
-def test_a_signal_ends_a_run_soon_and_with_one_line(small, line, seconds, node, number):
+def test_a_signal_ends_a_run_soon_and_with_one_line(small, line, seconds, at_work, number):
     process = small.start()
     if line:
         wait_for_line(process, line)
@@ -71,13 +72,13 @@ def test_a_signal_ends_a_run_soon_and_with_one_line(small, line, seconds, node, 
     assert took < SECONDS
     _, alive = psutil.wait_procs(children, timeout=2)
     assert not alive
-    if node:
-        assert f"  {node:<18}failed      interrupted" in small.other("status").out
+    if at_work:
+        assert re.search(r"^  \w+ +failed .*interrupted$", small.other("status").out, re.MULTILINE)
 
 
 def test_the_run_after_all_of_these_finishes(small):
     outcome = small.run()
     assert outcome.code == 0, outcome.err
-    assert "interrupted" not in small.other("status").out
+    assert "interrupted" not in small.other("status").out.partition("earlier runs:")[0]
     assert len(small.versions()) == 1
     assert not list(small.run_folder.glob("tmp/*"))

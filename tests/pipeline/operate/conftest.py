@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from tests.e2e.projects.project import Project
-from tests.pipeline.operate.days import Days
+from tests.pipeline.operate.days import Days, make_runs
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +39,8 @@ def days(tmp_path_factory, hook) -> Days:
     address, got = hook
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DAYS_WEBHOOK", address)
-        outcome = project.command("tests.pipeline.operate.days")
-    assert outcome.code == 0, outcome.out + outcome.err
-    return Days(project.folder, project.folder / "runs", outcome.out + outcome.err, tuple(got))
+        said = make_runs(project)
+    return Days(project.folder, project.folder / "runs", said, tuple(got))
 
 
 @pytest.fixture

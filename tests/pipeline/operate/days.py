@@ -2,8 +2,6 @@
 
 Run 1 pushes a model of the first day, run 2 another one of the same data, trained longer. Run 3 reads the second day,
 which has drifted, and is refused, and so is run 4: the first tells a webhook, the other one finds none.
-
-``python -m tests.pipeline.operate.days`` makes the runs, in the working directory.
 """
 
 import contextlib
@@ -12,12 +10,11 @@ import io
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import cli
+from tests.e2e.projects.project import Outcome, Project
 
 CONFIG = """\
 name: days
@@ -47,15 +44,6 @@ LONGER = ("--set", "trainer.loop.epochs=6")
 TOLD = ("--set", "notify.webhook=${DAYS_WEBHOOK}/hook?secret=hush")
 NOT_TOLD = ("--set", "notify.webhook=http://127.0.0.1:1/hook?secret=hush")
 CODES = (0, 0, 3, 3)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command printed, and its exit code."""
-
-    code: int
-    out: str
-    err: str
 
 
 @dataclass(frozen=True)
@@ -109,10 +97,23 @@ class Days:
         return Days(to, to / "runs", self.said, self.told)
 
 
-def write_day(day: int, *, shift: float, towns: tuple[str, ...]) -> None:
+def make_runs(project: Project) -> str:
+    """Make the runs; returns what they printed."""
+    (project.folder / "configs" / "days.yaml").write_text(CONFIG)
+    (project.folder / "schema" / "days.pbtxt").write_text(SCHEMA)
+    write_day(project.folder, 1, shift=0.0, towns=("Bonn", "Ulm"))
+    outcomes = [project.run(*WORDS), project.run(*WORDS, *LONGER)]
+    write_day(project.folder, 2, shift=20.0, towns=("Bonn", "Ulm", "Trier"))
+    outcomes += [project.run(*WORDS, *words) for words in (TOLD, NOT_TOLD)]
+    said = "".join(outcome.out + outcome.err for outcome in outcomes)
+    assert tuple(outcome.code for outcome in outcomes) == CODES, said
+    return said
+
+
+def write_day(folder: Path, day: int, *, shift: float, towns: tuple[str, ...]) -> None:
     """One day's rows."""
     random_ = random.Random(day)
-    path = Path("data/days") / f"day-{day}.csv"
+    path = folder / "data" / "days" / f"day-{day}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as stream:
         rows = csv.writer(stream)
@@ -120,22 +121,3 @@ def write_day(day: int, *, shift: float, towns: tuple[str, ...]) -> None:
         for _ in range(600):
             x, town = random_.gauss(0, 1), random_.choice(towns)
             rows.writerow([f"{x + shift:.3f}", town, int(x + (town == "Ulm") + random_.gauss(0, 0.3) > 0.3)])
-
-
-def main() -> int:
-    """Make the runs; returns 0 if each ended as it should."""
-    Path("configs/days.yaml").write_text(CONFIG)
-    Path("schema/days.pbtxt").write_text(SCHEMA)
-    write_day(1, shift=0.0, towns=("Bonn", "Ulm"))
-    codes = [_run(), _run(*LONGER)]
-    write_day(2, shift=20.0, towns=("Bonn", "Ulm", "Trier"))
-    codes += [_run(*TOLD), _run(*NOT_TOLD)]
-    return 0 if tuple(codes) == CODES else 1
-
-
-def _run(*words: str) -> int:
-    return subprocess.run([sys.executable, "-m", "pipeline", "run", *WORDS, *words]).returncode
-
-
-if __name__ == "__main__":
-    sys.exit(main())

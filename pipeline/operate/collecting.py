@@ -19,7 +19,7 @@ _Execution = metadata_store_pb2.Execution
 _UNFINISHED = (_Execution.FAILED, _Execution.RUNNING, _Execution.CANCELED)
 _RESOLVER = ".Resolver"
 # Inputs that something was only compared with: nothing derives from them.
-_COMPARED = {"baseline", "baseline_model", "served_statistics"}
+_COMPARED = {"baseline", "baseline_model", "served_evaluation", "served_statistics"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,8 @@ _LIVE, _DELETED = metadata_store_pb2.Artifact.LIVE, metadata_store_pb2.Artifact.
 _Execution = metadata_store_pb2.Execution
 _UNFINISHED = (_Execution.FAILED, _Execution.RUNNING, _Execution.CANCELED)
 _RESOLVER = ".Resolver"
-# Inputs that something was only compared with: nothing derives from them.
-_COMPARED = {"baseline", "baseline_model", "served_evaluation", "served_statistics"}
+# How the names of inputs begin that something was only compared with: nothing derives from them.
+_COMPARED = ("baseline", "served_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +165,7 @@ def _with_ancestors(records: Records, artifacts: Iterable[int]) -> set[int]:
 def _derived(event: metadata_store_pb2.Event) -> bool:
     """Whether an execution made its outputs of what an event names."""
     keys = {step.key for step in event.path.steps if step.HasField("key")}
-    return event.type == metadata_store_pb2.Event.INPUT and not keys <= _COMPARED
+    return event.type == metadata_store_pb2.Event.INPUT and not all(key.startswith(_COMPARED) for key in keys)
 
 
 def _artifact(records: Records, artifact: metadata_store_pb2.Artifact) -> Garbage:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import numpy as np
-from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.python.saved_model.loader_impl import parse_saved_model
 
 from components.refusal import GateRefused
@@ -16,21 +16,23 @@ from serving.client.messages.examples import Features, features_of_signature
 from serving.client.steps import COLUMNAR
 from serving.errors import StatusError
 from serving.inference.engine import SavedModel
+from serving.inference.servable import SignatureDef
 
 Arrays = Mapping[str, np.ndarray]
 
 
-def signature_of(saved_model: str) -> meta_graph_pb2.SignatureDef:
+def signature_of(saved_model: str) -> SignatureDef:
     """The columnar signature, without loading the model.
 
     Raises:
         GateRefused: the folder holds no model that can be read, or the model has no such signature.
     """
     try:
-        graphs = parse_saved_model(saved_model).meta_graphs
+        parsed: Any = parse_saved_model(saved_model)
     except OSError as error:
         raise GateRefused(f"{saved_model} is no SavedModel that can be read ({error})") from None
-    signatures = next((graph.signature_def for graph in graphs if "serve" in graph.meta_info_def.tags), {})
+    served = (graph.signature_def for graph in parsed.meta_graphs if "serve" in graph.meta_info_def.tags)
+    signatures = next(served, {})
     if COLUMNAR not in signatures:
         has = ", ".join(sorted(signatures)) or "none"
         raise GateRefused(f"{saved_model} has no signature {COLUMNAR}, which takes raw columns; it has {has}")

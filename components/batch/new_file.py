@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from abc import abstractmethod
-from contextlib import AbstractContextManager
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -21,7 +20,7 @@ def create(path: str) -> BinaryIO:
     return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
-class NewFile(AbstractContextManager["NewFile"]):
+class NewFile(ABC):
     """A context manager; without a row there is no file.
 
     Args:
@@ -36,6 +35,9 @@ class NewFile(AbstractContextManager["NewFile"]):
         self._path = path
         # Two workers may write the same one: an engine tries again what it takes for lost.
         self._made = f"{path}.{uuid.uuid4().hex[:8]}.unfinished"
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if not self.rows:

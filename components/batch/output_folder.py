@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from components.refusal import GateRefused
+
+class OutputNotFree(Exception):
+    """The output cannot be written where it is to be; the message is one line."""
 
 
 @contextmanager
@@ -19,7 +21,7 @@ def appearing(output: Path) -> Iterator[Path]:
     What a killed process left there is removed by the next one; a lock tells it from one that is at work.
 
     Raises:
-        GateRefused: the folder has something in it, or cannot be made, or another process is writing it.
+        OutputNotFree: the folder has something in it, or cannot be made, or another process is writing it.
     """
     output = output.resolve()
     check_empty(output)
@@ -28,12 +30,14 @@ def appearing(output: Path) -> Iterator[Path]:
         made.mkdir(parents=True, exist_ok=True)
         lock = os.open(made, os.O_RDONLY)
     except OSError as error:
-        raise GateRefused(f"--output: {made} cannot be made ({error.strerror})") from None
+        raise OutputNotFree(f"--output: {made} cannot be made ({error.strerror})") from None
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise GateRefused(f"--output: another process is writing {output}; wait for it, or choose another") from None
+            raise OutputNotFree(
+                f"--output: another process is writing {output}; wait for it, or choose another"
+            ) from None
         _empty(made)
         try:
             yield made
@@ -50,12 +54,12 @@ def check_empty(output: Path) -> None:
     """Refuse a folder with something in it.
 
     Raises:
-        GateRefused: see above.
+        OutputNotFree: see above.
     """
     if output.exists() and not output.is_dir():
-        raise GateRefused(f"--output: {output} is a file; name a folder")
+        raise OutputNotFree(f"--output: {output} is a file; name a folder")
     if output.is_dir() and next(output.iterdir(), None) is not None:
-        raise GateRefused(f"--output: {output} is not empty; name a new folder, or empty it")
+        raise OutputNotFree(f"--output: {output} is not empty; name a new folder, or empty it")
 
 
 def _empty(folder: Path) -> None:

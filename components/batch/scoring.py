@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 
 import numpy as np
@@ -36,10 +36,6 @@ class Work:
     options: Options
     outputs: Mapping[str, pa.DataType]
     folder: str
-
-    def into(self, folder: str) -> Work:
-        """The same, written to another folder."""
-        return replace(self, folder=folder)
 
     def score(self, index: int, piece: Piece, scorer: Scorer) -> tuple[int, int]:
         """Score a piece, and return the numbers of scored and of bad rows.

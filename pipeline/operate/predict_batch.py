@@ -1,7 +1,7 @@
 """``python -m pipeline predict-batch``: score the rows of files with a served version, on Beam.
 
-Exit codes: 0 done, 3 more rows are bad than ``--max-bad`` allows (the output is there all the same) or the input cannot
-be read, 2 bad usage or config, 1 anything else.
+Exit codes: 0 done; 3 more rows are bad than ``--max-bad`` allows, and the output is there all the same, or a file
+cannot be read to its end, and there is none; 2 bad usage or config; 1 anything else.
 """
 
 from __future__ import annotations
@@ -137,27 +137,31 @@ def _scored(config: Config, options: argparse.Namespace, version: served.Served)
     from apache_beam.options.pipeline_options import PipelineOptions
 
     from components.batch import job, output_folder
+    from pipeline.beam.engine import worker_packages
     from pipeline.beam.guard import guarded
     from pipeline.beam.memoization import lean_beam
+    from pipeline.beam.probe import probe
 
-    output_folder.check_empty(options.output)
-    work = _work(config, options, version)
-    with output_folder.appearing(options.output) as folder:
-        work = work.into(str(folder))
-        if isinstance(config.beam, JobServer) and config.beam.probe:
-            _probe(config, folder, Path(work.files.paths[0]))
-        with guarded(config.beam.limit_minutes), lean_beam():
-            with Pipeline(options=PipelineOptions(config.beam.arguments())) as pipeline:
-                job.add_steps(pipeline, work)
-        return job.finish(work)
+    try:
+        with output_folder.appearing(options.output) as folder:
+            work = _work(config, options, version, folder)
+            if isinstance(config.beam, JobServer) and config.beam.probe:
+                data = Path(work.files.paths[0])
+                probe(config.beam, folder=folder, data=data, packages=worker_packages(config))
+            pipeline = Pipeline(options=PipelineOptions(config.beam.arguments()))
+            job.add_steps(pipeline, work)
+            with guarded(config.beam.limit_minutes), lean_beam():
+                pipeline.run().wait_until_finish()
+            return job.finish(work)
+    except output_folder.OutputNotFree as error:
+        raise ConfigError(f"{error}.") from None
 
 
-def _work(config: Config, options: argparse.Namespace, version: served.Served) -> Work:
+def _work(config: Config, options: argparse.Namespace, version: served.Served, folder: Path) -> Work:
     from components.batch import inputs, layout, model
     from components.batch.options import Options
     from components.batch.scoring import Work
 
-    signature = model.signature_of(str(version.folder))
     asked = Options(
         saved_model=str(version.folder),
         model=config.serving.model_name,
@@ -167,19 +171,15 @@ def _work(config: Config, options: argparse.Namespace, version: served.Served) -
         format=options.format,
     )
     reading = reading_of(config, schema_features(config.schema_path) if config.schema_path else {})
-    files = inputs.find(options.input, reading)
-    inputs.check_columns(files, sorted(signature.inputs), asked)
-    outputs = layout.outputs_of(signature)
-    layout.check_names(asked, list(signature.inputs), list(outputs))
-    return Work(files=files, options=asked, outputs=outputs, folder="")
-
-
-def _probe(config: Config, folder: Path, data: Path) -> None:
-    from pipeline.beam.engine import worker_packages
-    from pipeline.beam.probe import probe
-
-    assert isinstance(config.beam, JobServer)
-    probe(config.beam, folder=folder, data=data, packages=worker_packages(config))
+    try:
+        signature = model.signature_of(asked.saved_model)
+        files = inputs.find(options.input, reading)
+        inputs.check_columns(files, sorted(signature.inputs), asked)
+        outputs = layout.outputs_of(signature)
+        layout.check_names(asked, list(signature.inputs), list(outputs))
+    except GateRefused as error:
+        raise ConfigError(f"{error.reason}.") from None
+    return Work(files=files, options=asked, outputs=outputs, folder=str(folder))
 
 
 def _count(text: str) -> int:

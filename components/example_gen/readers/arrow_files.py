@@ -98,9 +98,7 @@ def _places(found: pa.Schema) -> list[int]:
     return [place for place, name in enumerate(found.names) if name not in unnamed]
 
 
-def _parquet(
-    stream: BinaryIO, first: int, stop: int | None, columns: Sequence[str] | None
-) -> Iterator[pa.RecordBatch]:
+def _parquet(stream: BinaryIO, first: int, stop: int | None, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
     file = _parquet_file(stream)
     for index in range(first, file.num_row_groups if stop is None else stop):
         group = file.metadata.row_group(index)

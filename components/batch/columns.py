@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen.pictures.files import NoPicture, content, located
+from components.example_gen.pictures.files import NoPicture, content, is_picture, located
 from components.example_gen.readers import csv_cells
 from components.example_gen.readers.csv_cells import NotOfType
 from components.example_gen.readers.schemas import is_list
@@ -22,10 +22,11 @@ from components.example_gen.reading import CsvOptions
 from components.messages import one_line, shown
 from serving.client.messages import columns as client
 from serving.client.messages.examples import Features, RowFeature
-from serving.client.messages.values import MISSING, convert, is_missing
+from serving.client.messages.values import MISSING, is_missing
 
 # Files of a bucket come one by one only as fast as its answers.
 _THREADS = 8
+_KINDS = {"f": "FLOAT", "i": "INT"}
 
 
 class Unfit(Exception):
@@ -79,6 +80,8 @@ def with_pictures(batch: pa.RecordBatch, names: Sequence[str], folders: Sequence
     def read(name: str, row: int, path: object) -> bytes | None:
         if is_missing(path):
             return None
+        if isinstance(path, bytes) and is_picture(path):
+            return path
         text = path.decode(errors="replace") if isinstance(path, bytes) else str(path)
         try:
             return content(located(folders[row], text) or text)
@@ -107,7 +110,7 @@ def _array(column: pa.Array, name: str, feature: RowFeature, options: CsvOptions
         plain = _plain(flat, feature.dtype, options)
         return _by_value(column.to_pylist(), name, feature) if plain is None else plain.reshape(shape)
     plain = _plain(column, feature.dtype, options) if feature.shape == () else None
-    if plain is None and _is_text(column.type) and feature.dtype.kind in "fiu":
+    if plain is None and _is_text(column.type) and feature.dtype.kind in "fi" and _written_otherwise(options):
         return _by_value(_numbers(column, feature.dtype, options), name, feature)
     return _by_value(column.to_pylist(), name, feature) if plain is None else plain
 
@@ -132,8 +135,7 @@ def _plain(column: pa.Array, dtype: np.dtype, options: CsvOptions) -> np.ndarray
         return None
     try:
         if _is_text(column.type):
-            kind = "FLOAT" if dtype.kind == "f" else "INT"
-            column = csv_cells.converted(column.cast(pa.string()), kind, options, integer=True)
+            column = _parsed(column.cast(pa.string()), dtype, options)
         elif pa.types.is_temporal(column.type):
             return None
         return _floats(column, dtype) if dtype.kind == "f" else _integers(column)
@@ -180,24 +182,33 @@ def _is_text(kind: pa.DataType) -> bool:
     )
 
 
+def _written_otherwise(options: CsvOptions) -> bool:
+    """Whether numbers are not written as the client reads them."""
+    return options.thousands is not None or options.decimal != "."
+
+
+def _parsed(cells: pa.Array, dtype: np.dtype, options: CsvOptions) -> pa.Array:
+    """Texts as numbers; an error of Arrow's or `NotOfType` if one is none."""
+    if _written_otherwise(options):
+        return csv_cells.converted(cells, _KINDS[dtype.kind], options, integer=True)
+    if dtype.kind == "i" and pc.any(pc.match_substring(cells, "x", ignore_case=True)).as_py():
+        # Arrow would read hexadecimal numbers.
+        raise pa.ArrowInvalid
+    return cells.cast(pa.float64() if dtype.kind == "f" else pa.int64())
+
+
 def _numbers(cells: pa.Array, dtype: np.dtype, options: CsvOptions) -> list[object]:
-    """Each text as the number that it means; as it is, where it means none."""
-    kind = "FLOAT" if dtype.kind == "f" else "INT"
-    encoded = cells.cast(pa.large_binary()).dictionary_encode()
-    texts = [text.decode(errors="replace") for text in encoded.dictionary.to_pylist()]
-    meant = [_number(text, kind, dtype, options) for text in texts]
-    return [None if place is None else meant[place] for place in encoded.indices.to_pylist()]
+    """Each text as the number that it means, and as it is where it means none."""
 
+    def number(text: str | None) -> object:
+        try:
+            return csv_cells.converted(pa.array([text], pa.string()), _KINDS[dtype.kind], options, integer=True)[
+                0
+            ].as_py()
+        except NotOfType:
+            return text
 
-def _number(text: str, kind: str, dtype: np.dtype, options: CsvOptions) -> object:
-    try:
-        return csv_cells.converted(pa.array([text], pa.string()), kind, options, integer=True)[0].as_py()
-    except NotOfType:
-        pass
-    try:
-        return convert(text, dtype)
-    except (ValueError, OverflowError):
-        return text
+    return [number(text) for text in cells.cast(pa.string()).to_pylist()]
 
 
 def _by_value(values: Sequence[object], name: str, feature: RowFeature) -> np.ndarray:

@@ -33,9 +33,9 @@ def served(small_model, tmp_path_factory) -> Served:
 @pytest.fixture(scope="module")
 def answers(served) -> np.ndarray:
     """What the server says over gRPC."""
-    with RunningServer("--model_name=taxi", f"--model_base_path={served.base_path}") as server:
-        with Client(server.target) as client:
-            return client.predict("taxi", ROWS, chunk_rows=128)["probability"][:, 0]
+    flags = ("--model_name=taxi", f"--model_base_path={served.base_path}")
+    with RunningServer(*flags) as server, Client(server.target) as client:
+        return client.predict("taxi", ROWS, chunk_rows=128)["probability"][:, 0]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.arrow", "a.tfrecord", "a.tfrecord.gz"])

@@ -56,10 +56,10 @@ def _matching(word: str) -> list[str]:
     else:
         found = [str(path.resolve()) for path in sorted(Path().glob(word) if _relative(word) else _absolute(word))]
     if not found:
-        raise GateRefused(f"--input: no file matches {word}")
+        raise GateRefused(f"input: no file matches {word}")
     for path in found:
         if "://" not in path and not Path(path).is_file():
-            raise GateRefused(f"--input: {path} is not a regular file")
+            raise GateRefused(f"input: {path} is not a regular file")
     return found
 
 
@@ -123,7 +123,7 @@ def _check(columns: Mapping[str, pa.DataType], where: str, asked: Sequence[str],
             "reads; add it, empty where it is unknown"
         )
     if lacking := [name for name in options.keys if name not in columns]:
-        raise GateRefused(f"--keys: {where} has no column {shown(lacking[0])}; it has {', '.join(sorted(columns))}")
+        raise GateRefused(f"keys: {where} has no column {shown(lacking[0])}; it has {', '.join(sorted(columns))}")
 
 
 def _columns(path: str, reading: Reading) -> dict[str, pa.DataType]:

@@ -158,9 +158,8 @@ def _scored(config: Config, options: argparse.Namespace, version: served.Served)
 
 
 def _work(config: Config, options: argparse.Namespace, version: served.Served, folder: Path) -> Work:
-    from components.batch import inputs, layout, model
+    from components.batch import work
     from components.batch.options import Options
-    from components.batch.scoring import Work
 
     asked = Options(
         saved_model=str(version.folder),
@@ -172,14 +171,9 @@ def _work(config: Config, options: argparse.Namespace, version: served.Served, f
     )
     reading = reading_of(config, schema_features(config.schema_path) if config.schema_path else {})
     try:
-        signature = model.signature_of(asked.saved_model)
-        files = inputs.find(options.input, reading)
-        inputs.check_columns(files, sorted(signature.inputs), asked)
-        outputs = layout.outputs_of(signature)
-        layout.check_names(asked, list(signature.inputs), list(outputs))
+        return work.plan(options.input, reading, asked, folder=str(folder))
     except GateRefused as error:
         raise ConfigError(f"{error.reason}.") from None
-    return Work(files=files, options=asked, outputs=outputs, folder=str(folder))
 
 
 def _count(text: str) -> int:

@@ -120,9 +120,9 @@ def _serialized(row: dict) -> bytes:
     [
         (["--version", "7"], "--version 7: {runs}/taxi/serving/taxi has no such version; it has 1 (newest)."),
         (["--label", "canary"], "--label canary: {runs}/taxi/serving/taxi has no such version; it has 1 (newest)."),
-        (["--keys", "name"], "--keys: {folder}/a.csv has no column 'name'; it has fare, hour, id, kind."),
+        (["--keys", "name"], "keys: {folder}/a.csv has no column 'name'; it has fare, hour, id, kind."),
         (["--keys", "id", "--format", "prediction_log"], "--keys: a PredictionLog has no place for them; choose"),
-        (["--input", "{folder}/none.csv"], "--input: no file matches {folder}/none.csv."),
+        (["--input", "{folder}/none.csv"], "input: no file matches {folder}/none.csv."),
         (
             ["--input", "{folder}/a.csv", "{folder}/other.parquet"],
             "the input has csv and parquet files; score one format at a time.",

@@ -58,42 +58,39 @@ class Server:
 
 
 class Bench:
-    """All measurements of one size.
+    """The measurements.
 
     Args:
         folder: for all files.
         runs: has the served model.
-        rows: int, how many.
     """
 
-    def __init__(self, folder: Path, runs: Path, rows: int):
+    def __init__(self, folder: Path, runs: Path):
         self._folder, self._runs, self._made = folder, runs, 0
-        self._rows = data.make(folder / f"rows-{rows}", rows=rows)
 
-    def ours(self, *, examples: bool) -> Cost:
-        """``predict-batch`` on the tf.Examples or on the Parquet files."""
-        source = self._rows.examples / "Split-all" if examples else self._rows.parquet
+    def ours(self, source: Path) -> Cost:
+        """``predict-batch`` on the files in a folder."""
         words = ["pipeline", "predict-batch", "--input", source, "--output", self._output()]
         return self._measure([*words, "--set", f"runs={self._runs}"])
 
-    def client(self, server: Server, rows: int) -> Cost:
-        """The client with the first rows of the Parquet files."""
-        words = ["bench.batch.peers", "client", "--input", self._rows.parquet, "--output", self._output()]
+    def client(self, source: Path, server: Server, rows: int) -> Cost:
+        """The client with the first rows of the Parquet files in a folder."""
+        words = ["bench.batch.peers", "client", "--input", source, "--output", self._output()]
         return self._measure([*words, "--target", server.target, "--rows", rows], programs=[server])
 
-    def bulk_inferrer(self) -> Cost:
-        """TFX's component on the tf.Examples."""
+    def bulk_inferrer(self, source: Path) -> Cost:
+        """TFX's component on an Examples artifact."""
         versions = version_folders.find(self._runs / "taxi/serving/taxi")
         model = self._folder / "model"
         if not model.exists():
             model.mkdir()
             (model / "Format-Serving").symlink_to(versions[max(versions)])
-        words = ["bench.batch.peers", "bulk_inferrer", "--input", self._rows.examples, "--output", self._output()]
+        words = ["bench.batch.peers", "bulk_inferrer", "--input", source, "--output", self._output()]
         return self._measure([*words, "--saved_model", model])
 
     def _output(self) -> Path:
         self._made += 1
-        return self._folder / f"output-{self._made}-{id(self)}"
+        return self._folder / f"output-{self._made}"
 
     def _measure(self, words: Sequence[object], *, programs: Sequence[Server] = ()) -> Cost:
         command = [sys.executable, "-m", *map(str, words)]
@@ -104,7 +101,8 @@ class Bench:
 def main() -> None:
     """Print the lines; the last one is that of the client."""
     parser = argparse.ArgumentParser(prog="python -m bench.batch", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_500_000)
+    parser.add_argument("--rows", type=int, default=1_500_000, help="of Parquet (default: 1,500,000)")
+    parser.add_argument("--examples", type=int, default=1_500_000, help="tf.Examples (default: 1,500,000)")
     parser.add_argument("--client-rows", type=int, default=50_000, help="how many the client sends (default: 50,000)")
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--runs", type=Path, help="a folder of runs with a served taxi model (default: make one)")
@@ -112,10 +110,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         runs = options.runs.resolve() if options.runs else _served(folder / "runs")
-        bench = Bench(folder, runs, options.rows)
-        small = Bench(folder, runs, options.rows // 10).ours(examples=False)
-        print(_bulk_inferrer_line(bench, options), flush=True)
-        print(_client_line(bench, runs, small, options))
+        bench = Bench(folder, runs)
+        data.write_parquet(folder / "rows", rows=options.rows)
+        data.write_parquet(folder / "few_rows", rows=options.rows // 10)
+        data.write_examples(folder / "examples", rows=options.examples)
+        print(_bulk_inferrer_line(bench, folder / "examples", options), flush=True)
+        small = bench.ours(folder / "few_rows")
+        with Server(runs / "taxi/serving/taxi") as server:
+            print(_client_line(bench, folder / "rows", server, small, options))
 
 
 def _served(runs: Path) -> Path:
@@ -124,14 +126,14 @@ def _served(runs: Path) -> Path:
     return runs
 
 
-def _bulk_inferrer_line(bench: Bench, options: argparse.Namespace) -> str:
+def _bulk_inferrer_line(bench: Bench, source: Path, options: argparse.Namespace) -> str:
     ours, peer = [], []
     for _ in range(options.repeats):
-        ours.append(bench.ours(examples=True))
-        peer.append(bench.bulk_inferrer())
+        ours.append(bench.ours(source / "Split-all"))
+        peer.append(bench.bulk_inferrer(source))
         print(f"ours {ours[-1]}\nBulkInferrer {peer[-1]}", file=sys.stderr)
     return report.line(
-        f"batch inference of {options.rows:,} tf.Examples",
+        f"batch inference of {options.examples:,} tf.Examples",
         ours=[cost.cpu_s for cost in ours],
         peer=[cost.cpu_s for cost in peer],
         unit="CPU s",
@@ -143,13 +145,12 @@ def _bulk_inferrer_line(bench: Bench, options: argparse.Namespace) -> str:
     )
 
 
-def _client_line(bench: Bench, runs: Path, small: Cost, options: argparse.Namespace) -> str:
+def _client_line(bench: Bench, source: Path, server: Server, small: Cost, options: argparse.Namespace) -> str:
     ours, peer = [], []
-    with Server(runs / "taxi/serving/taxi") as server:
-        for _ in range(options.repeats):
-            ours.append(bench.ours(examples=False))
-            peer.append(bench.client(server, options.client_rows))
-            print(f"ours {ours[-1]}\nclient {peer[-1]}", file=sys.stderr)
+    for _ in range(options.repeats):
+        ours.append(bench.ours(source))
+        peer.append(bench.client(source, server, options.client_rows))
+        print(f"ours {ours[-1]}\nclient {peer[-1]}", file=sys.stderr)
     return report.line(
         f"batch inference of {options.rows:,} rows of Parquet",
         ours=[options.rows / cost.wall_s for cost in ours],
@@ -161,6 +162,7 @@ def _client_line(bench: Bench, runs: Path, small: Cost, options: argparse.Namesp
         ours_small_mb=small.peak_mb,
         peer_mb=max(cost.peak_mb for cost in peer),
         ours_cpu_us_per_row=round(1e6 * min(cost.cpu_s for cost in ours) / options.rows, 2),
+        ours_cpu_s=min(cost.cpu_s for cost in ours),
         peer_cpu_us_per_row=round(1e6 * min(cost.cpu_s for cost in peer) / options.client_rows, 2),
     )
 

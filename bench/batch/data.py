@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,33 +18,29 @@ _FILES = 4
 _BATCH = 10_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rows:
-    """The same rows in two formats.
+def write_parquet(folder: Path, *, rows: int) -> None:
+    """Write the rows to Parquet files."""
+    folder.mkdir(parents=True)
+    for number in range(_FILES):
+        some = rows // _FILES + (number < rows % _FILES)
+        writer: parquet.ParquetWriter | None = None
+        for table in _drawn(some, seed=number):
+            writer = writer or parquet.ParquetWriter(folder / f"trips-{number}.parquet", table.schema)
+            writer.write_table(table)
+        if writer:
+            writer.close()
 
-    Attributes:
-        parquet: folder of the Parquet files.
-        examples: folder of an Examples artifact with the split ``all``.
-    """
 
-    parquet: Path
-    examples: Path
+def write_examples(folder: Path, *, rows: int) -> None:
+    """Write the rows to an Examples artifact with the split ``all``."""
+    with ShardWriter(str(folder / "Split-all")) as shards:
+        for table in _drawn(rows, seed=_FILES):
+            for batch in table.combine_chunks().to_batches():
+                shards.write(to_examples(cleaned(batch, ())))
 
 
-def make(folder: Path, *, rows: int) -> Rows:
-    """Write the rows below ``folder``."""
+def _drawn(rows: int, *, seed: int) -> Iterator[pa.Table]:
     trips = csv.read_csv(_SOURCE, convert_options=csv.ConvertOptions(strings_can_be_null=True))
-    made = Rows(parquet=folder / "parquet", examples=folder / "examples")
-    made.parquet.mkdir(parents=True)
-    generator = np.random.default_rng(20)
-    with ShardWriter(str(made.examples / "Split-all")) as shards:
-        for number in range(_FILES):
-            left = rows // _FILES + (number < rows % _FILES)
-            with parquet.ParquetWriter(made.parquet / f"trips-{number}.parquet", trips.schema) as writer:
-                while left:
-                    some = trips.take(pa.array(generator.integers(trips.num_rows, size=min(left, _BATCH))))
-                    writer.write_table(some)
-                    [batch] = some.combine_chunks().to_batches()
-                    shards.write(to_examples(cleaned(batch, ())))
-                    left -= batch.num_rows
-    return made
+    generator = np.random.default_rng(seed)
+    for start in range(0, rows, _BATCH):
+        yield trips.take(pa.array(generator.integers(trips.num_rows, size=min(_BATCH, rows - start))))

@@ -10,6 +10,7 @@ import argparse
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -24,12 +25,13 @@ def client(folder: str, output: str, *, target: str, rows: int) -> None:
 
     from serving.client import Client
 
-    writer: parquet.ParquetWriter | None = None
+    writer: Any = None
     with Client(target, timeout=60) as caller:
         for batch in _batches(folder, rows):
             said = caller.predict("taxi", batch.to_pylist(), chunk_rows=_CHUNK)
             table = pa.table({name: array[:, 0] for name, array in said.items()})
-            writer = writer or parquet.ParquetWriter(output, table.schema)
+            if writer is None:
+                writer = parquet.ParquetWriter(output, table.schema)
             writer.write_table(table)
     if writer:
         writer.close()
@@ -55,7 +57,11 @@ def bulk_inferrer(folder: str, output: str, *, saved_model: str) -> None:
     result = standard_artifacts.InferenceResult()
     examples.uri, model.uri, result.uri = folder, saved_model, output
     examples.split_names = '["all"]'
-    arguments = ["--runner=FnApiRunner", "--direct_running_mode=in_memory", "--sdk_container_image=none"]
+    arguments: list[Any] = [
+        "--runner=FnApiRunner",
+        "--direct_running_mode=in_memory",
+        "--sdk_container_image=none",
+    ]
     context = Executor.Context(beam_pipeline_args=arguments, tmp_dir=f"{output}.tmp", unique_id="1")
     Executor(context).Do(
         {"examples": [examples], "model": [model]},

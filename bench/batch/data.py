@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,11 @@ def write_parquet(folder: Path, *, rows: int) -> None:
     folder.mkdir(parents=True)
     for number in range(_FILES):
         some = rows // _FILES + (number < rows % _FILES)
-        writer: parquet.ParquetWriter | None = None
-        for table in _drawn(some, seed=number):
-            writer = writer or parquet.ParquetWriter(folder / f"trips-{number}.parquet", table.schema)
-            writer.write_table(table)
-        if writer:
-            writer.close()
+        tables = _drawn(some, seed=number)
+        first = next(tables)
+        with parquet.ParquetWriter(folder / f"trips-{number}.parquet", first.schema) as writer:
+            for table in chain([first], tables):
+                writer.write_table(table)
 
 
 def write_examples(folder: Path, *, rows: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from serving.client import Client
 from serving.client.messages.tensors import to_array
 from tests.serving.running import RunningServer
 from tests.shared.batch import Served, errors, write
-from tests.shared.small_model import make_rows
+from tests.shared.small_model import make_rows, serialize
 
 pytestmark = pytest.mark.tensorflow
 
@@ -100,7 +101,7 @@ def test_bad_rows_are_told_and_their_number_decides_the_exit_code(served, tmp_pa
 def test_records_that_are_no_examples_and_features_of_two_types(served, tmp_path):
     with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as stream:
         for row in ({"fare": 1.0, "hour": 3}, b"\xff no", {"fare": 2}, {"fare": [1.0, 2.0]}, {"kind": "cash"}):
-            stream.write(row if isinstance(row, bytes) else _serialized(row))
+            stream.write(row if isinstance(row, bytes) else serialize(row))
     assert served.predict(tmp_path / "a.tfrecord", tmp_path / "out", "--max-bad", "2") == 0
     [garbage, several] = errors(tmp_path / "out")
     assert garbage[0] == 2
@@ -109,10 +110,26 @@ def test_records_that_are_no_examples_and_features_of_two_types(served, tmp_path
     assert pd.read_parquet(tmp_path / "out")["row"].tolist() == [1, 3, 5]
 
 
-def _serialized(row: dict) -> bytes:
-    from tests.shared.small_model import serialize
+def test_a_label_chooses_the_version_and_without_one_it_is_the_newest(small_model, tmp_path):
+    served = Served(small_model.saved_model, tmp_path)
+    shutil.copytree(served.base_path / "1", served.base_path / "2")
+    labels = tmp_path / "models.config"
+    labels.write_text(
+        'model_config_list { config { name: "taxi" base_path: "x" model_platform: "tensorflow" '
+        'version_labels { key: "stable" value: 1 } } }'
+    )
+    source = write(ROWS[:3], tmp_path / "a.csv")
+    flags = ("--label", "stable", "--model_config_file", str(labels))
+    assert served.predict(source, tmp_path / "stable", *flags) == served.predict(source, tmp_path / "newest") == 0
+    versions = [pd.read_parquet(tmp_path / name)["model_version"].unique().tolist() for name in ("stable", "newest")]
+    assert versions == [[1], [2]]
 
-    return serialize(row)
+
+def test_a_file_without_rows_is_refused(served, tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("fare,hour,kind\n")
+    assert served.predict(tmp_path / "a.csv", tmp_path / "out") == 3
+    assert capsys.readouterr().err == f"predict-batch refused: {tmp_path}/a.csv: the input has no rows\n"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import psutil
 
 from bench import report
-from bench.batch import data
 from bench.measure import Cost, measure
 from serving.versions import version_folders
 
@@ -107,6 +106,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--runs", type=Path, help="a folder of runs with a served taxi model (default: make one)")
     options = parser.parse_args()
+    # It imports TFX, which the help needs not.
+    from bench.batch import data
+
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         runs = options.runs.resolve() if options.runs else _served(folder / "runs")

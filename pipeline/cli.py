@@ -29,6 +29,7 @@ _COMMANDS = {
     "lineage": "what a version was made of, what judged it, and what serves it",
     "schema": "what the newest data would change in the curated schema",
     "retrain-if": "exit code 10 if there is a reason to run again, for cron",
+    "predict-batch": "score the rows of files with a served version",  # part: batch
     "doctor": "say what is wrong with the run folder, and repair it",
     "gc": "remove what old runs left; says first what would go",
     "deploy-files": "write files for docker, Kubernetes and Grafana",  # part: deploy

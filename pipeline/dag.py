@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.config.config import Config
+from pipeline.nodes.batch import add_batch  # part: batch
 from pipeline.nodes.data import add_transform, add_validated_examples
 from pipeline.nodes.endpoint import add_endpoint  # part: endpoint
 from pipeline.nodes.evaluation import add_evaluation, add_infra_validation
@@ -28,6 +29,7 @@ _STEPS: tuple[Callable[[Graph], None], ...] = (
     add_push,
     add_lite_push,  # part: lite
     add_endpoint,  # part: endpoint
+    add_batch,  # part: batch
 )
 
 

@@ -53,12 +53,16 @@ class EngineCheck:
     def _try(self, beam: JobServer) -> None:
         start = time.monotonic()
         self._progress.start(_LINE)
-        preprocessing = self._config.trainer.preprocessing_fn.partition(".")[0]
         hosts = probe(
             beam,
             folder=self._config.run_folder,
             data=(self._config.data.path or self._config.run_folder).resolve(),
-            packages=tuple(dict.fromkeys((*_PACKAGES, preprocessing))),
+            packages=worker_packages(self._config),
         )
         self._progress.detail(f"on {', '.join(hosts)}")
         self._progress.end(NodeEnd(node=_LINE, state="done", seconds=time.monotonic() - start))
+
+
+def worker_packages(config: Config) -> tuple[str, ...]:
+    """The project's top-level packages that the workers of an engine run code of."""
+    return tuple(dict.fromkeys((*_PACKAGES, config.trainer.preprocessing_fn.partition(".")[0])))

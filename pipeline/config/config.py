@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from pipeline.config.batch import WithBatch  # part: batch
 from pipeline.config.beam.engines import Beam, runner_problem
 from pipeline.config.beam.in_process import InProcess
 from pipeline.config.fields import PipelineName
@@ -23,6 +24,7 @@ from trainer.parameters import Features, Label, Parameters, Strict
 
 
 class Config(
+    WithBatch,  # part: batch
     WithLite,  # part: lite
     Strict,
 ):

@@ -15,6 +15,7 @@ LIGHT += "print('heavy' if {'tensorflow', 'tfx', 'apache_beam'} & set(sys.module
         (["status", "--set", "runs=/nonexistent"], 0),
         (["lineage", "--set", "runs=/nonexistent"], 2),
         (["retrain-if", "--age", "1", "--set", "runs=/nonexistent"], 10),
+        (["predict-batch", "--input", "x", "--output", "y", "--set", "runs=/nonexistent"], 2),  # part: batch
         (["status", "--profile", "portable", "--set", "runs=/nonexistent"], 0),
         (["run", "--set", "data.path=nowhere"], 2),
         (["run", "--profile", "portable", "--set", "beam.job_endpoint=localhost:1"], 2),

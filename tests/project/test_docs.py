@@ -20,6 +20,7 @@ MODULES = {
     "serving.client": "serving.client.__main__",
     "serving.server": "serving.server.cli",
     "serving.versions": "serving.versions.cli",
+    "bench.batch": "bench.batch.__main__",
     "bench.compile": "bench.compile",
     "bench.pipeline": "bench.pipeline",
     "bench.scale": "bench.scale.__main__",

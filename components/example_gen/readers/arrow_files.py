@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -45,10 +45,21 @@ def rows_before(stream: BinaryIO, kind: FileFormat, part: int) -> int:
     return sum(file.get_batch(index).num_rows for index in range(part))
 
 
-def record_batches(stream: BinaryIO, kind: FileFormat, first: int, stop: int | None) -> Iterator[pa.RecordBatch]:
-    """The rows of the parts ``first`` to ``stop``, some thousand at a time, with the columns of `schema`."""
-    for batch in (_parquet if kind == "parquet" else _arrow)(stream, first, stop):
-        places = _places(batch.schema)
+def record_batches(
+    stream: BinaryIO, kind: FileFormat, first: int, stop: int | None, *, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of the parts ``first`` to ``stop``, some thousand at a time.
+
+    Args:
+        stream: the file.
+        kind: its format.
+        first: index of the first part.
+        stop: index after the last one; None reads to the end.
+        columns: the columns that are wanted; None for those of `schema`.
+    """
+    batches = _parquet(stream, first, stop, columns) if kind == "parquet" else _arrow(stream, first, stop)
+    for batch in batches:
+        places = _places(batch.schema) if columns is None else list(columns)
         yield batch if len(places) == batch.num_columns else batch.select(places)
 
 
@@ -87,12 +98,12 @@ def _places(found: pa.Schema) -> list[int]:
     return [place for place, name in enumerate(found.names) if name not in unnamed]
 
 
-def _parquet(stream: BinaryIO, first: int, stop: int | None) -> Iterator[pa.RecordBatch]:
+def _parquet(stream: BinaryIO, first: int, stop: int | None, columns: Sequence[str] | None) -> Iterator[pa.RecordBatch]:
     file = _parquet_file(stream)
     for index in range(first, file.num_row_groups if stop is None else stop):
         group = file.metadata.row_group(index)
         rows = _bounded_rows(group.total_byte_size, group.num_rows)
-        yield from file.iter_batches(batch_size=rows, row_groups=[index], use_threads=False)
+        yield from file.iter_batches(batch_size=rows, row_groups=[index], columns=columns, use_threads=False)
 
 
 def _arrow(stream: BinaryIO, first: int, stop: int | None) -> Iterator[pa.RecordBatch]:

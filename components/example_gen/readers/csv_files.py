@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -74,7 +74,7 @@ def record_batches(
         GateRefused: a line has too many or too few cells.
         BadValue: a cell of the next batch does not fit its column's type.
     """
-    for _, batch in _text_batches(path, open_file, reading):
+    for _, batch in text_batches(path, open_file, reading):
         names = batch.schema.names
         yield pa.RecordBatch.from_arrays(
             [_values(name, batch.column(name), types[name], reading) for name in names], names
@@ -121,7 +121,7 @@ def inferred_types(
     """
     found = dict.fromkeys(columns, CellType())
     for path in paths:
-        for rows, batch in _text_batches(path, open_file, reading):
+        for rows, batch in text_batches(path, open_file, reading):
             for name in columns:
                 if found[name].kind != "BYTES":
                     found[name] = _widened(found[name], name, batch.column(name), f"{path}, row", rows, reading)
@@ -164,17 +164,37 @@ def _keys(options: CsvOptions) -> str:
     return " and ".join(f"data.csv.{key}: {value!r}" for key, value in changed.items())
 
 
-def _text_batches(path: str, open_file: csv_text.Open, reading: Reading) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The cells as strings or null, with the number of rows before each batch."""
-    bad_rows: list[arrow_csv.InvalidRow] = []
+def text_batches(
+    path: str,
+    open_file: csv_text.Open,
+    reading: Reading,
+    *,
+    columns: Collection[str] | None = None,
+    skipped: list[arrow_csv.InvalidRow] | None = None,
+) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The cells as strings or null, with the number of rows before each batch.
+
+    Args:
+        path: path of the file.
+        open_file: opens a path for reading bytes.
+        reading: how the file is written.
+        columns: the columns that are wanted; None for all.
+        skipped: gets the rows with too many or too few cells, before the batch that they are left out of; the number
+            of rows does not count them. None refuses such rows.
+
+    Raises:
+        GateRefused: the file cannot be read.
+    """
+    bad_rows: list[arrow_csv.InvalidRow] = [] if skipped is None else skipped
 
     def remember(row: arrow_csv.InvalidRow) -> str:
         bad_rows.append(row)
-        return "error"
+        return "error" if skipped is None else "skip"
 
     with csv_text.opened(path, open_file, reading.csv) as (stream, layout):
         text = _Text(stream)
         block = _BLOCK * min(max(len(layout.cells) // _COLUMNS, 1), _MOST_BLOCKS)
+        names = [name for name in layout.names if columns is None or name in columns]
         rows = 0
         try:
             for batch in arrow_csv.open_csv(
@@ -185,8 +205,8 @@ def _text_batches(path: str, open_file: csv_text.Open, reading: Reading) -> Iter
                     delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=remember
                 ),
                 convert_options=arrow_csv.ConvertOptions(
-                    include_columns=layout.names,
-                    column_types=dict.fromkeys(layout.names, pa.string()),
+                    include_columns=names,
+                    column_types=dict.fromkeys(names, pa.string()),
                     null_values=["", *reading.csv.missing],
                     strings_can_be_null=True,
                 ),
@@ -198,7 +218,7 @@ def _text_batches(path: str, open_file: csv_text.Open, reading: Reading) -> Iter
                 return
             if "UTF8" in str(error):
                 raise _not_utf8(path, open_file, reading.csv) from None
-            raise GateRefused(f"{path}, {_reason(error, bad_rows, rows, block)}.") from None
+            raise GateRefused(f"{path}, {_reason(error, () if skipped else bad_rows, rows, block)}.") from None
         if text.quotes % 2:
             # Arrow has taken the rest of the file for one value.
             raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
@@ -208,16 +228,18 @@ def _reason(error: pa.ArrowInvalid, bad_rows: Sequence[arrow_csv.InvalidRow], ro
     if bad_rows:
         row = bad_rows[0]
         hint = "; if it is the header, set data.csv.skip_lines or data.csv.comment" if row.number == 1 else ""
-        return (
-            f"row {row.number} after the header has {row.actual_columns} cells, the header has {row.expected_columns}: "
-            f"{shown(row.text)}; fix the row or data.csv.delimiter{hint}"
-        )
+        return f"row {row.number} after the header {wrong_cells(row)}; fix the row or data.csv.delimiter{hint}"
     if "straddl" in str(error):
         return (
             f"after row {rows}: a row has more than {block // 2**20} MB; close its quotes, or store such values in a "
             "Parquet file"
         )
     return f"after row {rows}: not CSV ({' '.join(str(error).split())[:120]})"
+
+
+def wrong_cells(row: arrow_csv.InvalidRow) -> str:
+    """What is wrong with a row that has too many or too few cells, to follow its number."""
+    return f"has {row.actual_columns} cells, the header has {row.expected_columns}: {shown(row.text)}"
 
 
 def _not_utf8(path: str, open_file: csv_text.Open, options: CsvOptions) -> GateRefused:

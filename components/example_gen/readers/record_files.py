@@ -47,19 +47,34 @@ class RecordReader:
         Raises:
             GateRefused: the file is truncated or damaged, a record is not a tf.Example, or a feature cannot be used.
         """
-        count = size = 0
-        try:
-            for batch in _dataset(path).batch(_EXAMPLES).as_numpy_iterator():
-                examples = [_parsed(record, path, count + index) for index, record in enumerate(batch)]
-                self._checks.check(list(batch), examples, path, count)
-                yield [example.SerializeToString(deterministic=True) for example in examples]
-                count += len(batch)
-                size += sum(map(len, batch)) + _FRAME * len(batch)
-        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
-            raise _damaged(path, _whole_records(path)) from error
-        if size != _length(path):
-            # TensorFlow takes a record whose first 12 bytes are not all there for the end, and a cut in a gzip stream.
-            raise _damaged(path, count)
+        count = 0
+        for batch in records(path):
+            examples = [_parsed(record, path, count + index) for index, record in enumerate(batch)]
+            self._checks.check(batch, examples, path, count)
+            yield [example.SerializeToString(deterministic=True) for example in examples]
+            count += len(batch)
+
+
+def records(path: str) -> Iterator[list[bytes]]:
+    """The records of a file in order, some at a time, whatever they hold.
+
+    Args:
+        path: path of the file; one that ends in ``.gz`` is decompressed.
+
+    Raises:
+        GateRefused: the file is truncated or damaged.
+    """
+    count = size = 0
+    try:
+        for batch in _dataset(path).batch(_EXAMPLES).as_numpy_iterator():
+            yield list(batch)
+            count += len(batch)
+            size += sum(map(len, batch)) + _FRAME * len(batch)
+    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+        raise _damaged(path, _whole_records(path)) from error
+    if size != _length(path):
+        # TensorFlow takes a record whose first 12 bytes are not all there for the end, and a cut in a gzip stream.
+        raise _damaged(path, count)
 
 
 def _damaged(path: str, whole: int) -> GateRefused:

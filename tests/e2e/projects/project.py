@@ -53,7 +53,11 @@ class Project:
 
     def start(self, *words: str) -> subprocess.Popen:
         """``python -m pipeline run`` in the background, its output to be read line by line."""
-        command = [sys.executable, "-m", "pipeline", "run", *words]
+        return self.popen("run", *words)
+
+    def popen(self, *words: str) -> subprocess.Popen:
+        """``python -m pipeline`` with these words, in the background."""
+        command = [sys.executable, "-m", "pipeline", *words]
         environment = {**os.environ, "PYTHONPATH": str(self.folder)}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, start_new_session=True, **pipes)

@@ -1,0 +1,1 @@
+"""Batch inference against the client over gRPC, and against TFX's BulkInferrer."""

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from pipeline.config.beam.engines import Beam, runner_problem
 from pipeline.config.beam.in_process import InProcess
+from pipeline.config.card import Card
 from pipeline.config.fields import PipelineName
 from pipeline.config.gates.gates import Gates
 from pipeline.config.lite import WithLite  # part: lite
@@ -46,6 +47,7 @@ class Config(
     gates: Gates
     serving: Serving
     notify: Notify = Notify()
+    card: Card = Card()
     runs: Path = Path("runs")
     cache: bool = True
     beam: Beam = InProcess()

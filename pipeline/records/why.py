@@ -15,7 +15,7 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2
 
 from components.messages import one_line
-from pipeline.operate.records.runs import Records
+from pipeline.records.runs import Records
 from pipeline.running.events import CACHE_OFF, NEVER_CACHED, REASON_PROPERTY, REFUSED_PROPERTY, UNCACHED_PROPERTY
 from pipeline.running.metadata import RUN_CONTEXT
 

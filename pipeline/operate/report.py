@@ -39,7 +39,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
     from pipeline.report import page
     from pipeline.report.run import ReportedRun
 
-    path = page.write(ReportedRun(config=config, records=records, context=context))
+    path = page.write(ReportedRun(config=config, records=records, context=context, later=True))
     print(printing.path(path), flush=True)
     if options.serve:
         _serve(path, options.port)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT
+from pipeline.config.gates.evaluation import MetricLimit
 from pipeline.records import figures
 from pipeline.report import index
 from pipeline.report.run import ReportedRun
-from pipeline.report.verdict.limits import judged
 
 _WRITTEN = {"purpose": "Purpose", "data": "Data", "limits": "Known limits", "owner": "Owner"}
 
@@ -26,9 +26,7 @@ def parts(run: ReportedRun) -> Iterator[tuple[str, str]]:
     shown = [f"{name} {value:.4f}" for name, value in metrics.items() if name != EXAMPLE_COUNT]
     if shown:
         yield "Reaches", ", ".join(shown)
-    limits = [f"{one.metric} of {one.where}: {one.limit}" for one in judged(run)]
-    if limits:
-        yield "Had to reach", "; ".join(limits)
+    yield "Has to reach", "; ".join(_in_words(limit) for limit in run.config.gates.evaluation.thresholds)
     yield "Made by", f"run {run.record.number} of {run.config.name}, {run.record.started:%Y-%m-%d %H:%M}"
     yield "Verdict", run.record.words + (f": {run.record.reason}" if run.record.reason else "")
 
@@ -39,3 +37,18 @@ def write(run: ReportedRun) -> Path:
     sections = "\n".join(f"## {heading}\n\n{text}\n" for heading, text in parts(run))
     path.write_text(f"# {run.config.name}\n\n{sections}")
     return path
+
+
+def _in_words(limit: MetricLimit) -> str:
+    where = f" in each {' and '.join(limit.sliced)}" if limit.sliced else ""
+    given = [
+        f"{words} {value:g}"
+        for words, value in (
+            ("at least", limit.min),
+            ("at most", limit.max),
+            ("no drop of more than", limit.max_drop),
+            ("no rise of more than", limit.max_rise),
+        )
+        if value is not None
+    ]
+    return f"{limit.name}{where} {', '.join(given)}"

@@ -19,7 +19,7 @@ def vega() -> str:
         return path.read_text()
     import vl_convert
 
-    text = vl_convert.javascript_bundle()
+    text = vl_convert.javascript_bundle(None)
     part = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

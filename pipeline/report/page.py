@@ -66,7 +66,7 @@ def write_last(config: Config, answers: Sequence[Answer] = ()) -> Path:
     records = required(config)
     last, *earlier = records.contexts
     for context in earlier[:1]:
-        before = ReportedRun(config=config, records=records, context=context)
+        before = ReportedRun(config=config, records=records, context=context, later=True)
         if before.record.result == "killed" and not index.page_of(config, before.record).exists():
             write(before)
     return write(ReportedRun(config=config, records=records, context=last, answers=answers))

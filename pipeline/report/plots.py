@@ -14,22 +14,28 @@ CANDIDATE, BASELINE, QUIET, BAD = "var(--candidate)", "var(--served)", "var(--qu
 HEIGHT = 220
 
 
-def plot(spec: Mapping[str, Any], *, words: str, height: int = HEIGHT, wide: bool = False) -> Markup:
+def plot(spec: Mapping[str, Any], *, words: str, height: int = HEIGHT, caption: bool = True) -> Markup:
     """A plot, as wide as the place it is put in; the page's script draws it once it is seen.
 
     Args:
         spec: a single or layered view in Vega-Lite's words, without size and colours of its own.
         words: what it shows, for people who do not see it, and as the line below it.
         height: of the plot in pixels.
-        wide: whether it takes the whole line.
+        caption: whether the words stand below it, too.
     """
     document = {"width": "container", "height": height, **spec}
     # A "<" can end the script's element.
     text = json.dumps(_plain(document), separators=(",", ":")).replace("<", "\\u003c")
     return Markup(
-        '<figure class="plot{}"><div class="drawn" role="img" aria-label="{}" style="min-height:{}px">'
-        '</div><script type="application/json">{}</script><figcaption>{}</figcaption></figure>'
-    ).format(" wide" if wide else "", words, height + 40, Markup(text), words)
+        '<figure class="plot"><div class="drawn" role="img" aria-label="{}" style="min-height:{}px">'
+        '</div><script type="application/json">{}</script>{}</figure>'
+    ).format(words, height + 40, Markup(text), Markup("<figcaption>{}</figcaption>").format(words) if caption else "")
+
+
+def key(names: Mapping[str, str]) -> Markup:
+    """A legend of several plots: series and their colours."""
+    items = [Markup('<li><i style="background:{}"></i>{}</li>').format(color, name) for name, color in names.items()]
+    return Markup('<ul class="key">{}</ul>').format(Markup("").join(items))
 
 
 def plots(several: Iterable[Markup]) -> Markup:
@@ -76,14 +82,10 @@ def axis(field: str, title: str | None = None, *, kind: str = "quantitative", **
     return {"field": field, "type": kind, "title": field if title is None else title, **options}
 
 
-def colored(names: Mapping[str, str], *, title: str | None = None) -> dict[str, Any]:
-    """Which series has which colour, by the field ``series``, with a legend above the plot."""
-    return {
-        "field": "series",
-        "type": "nominal",
-        "title": title,
-        "scale": {"domain": list(names), "range": list(names.values())},
-    }
+def colored(names: Mapping[str, str], *, legend: bool = True) -> dict[str, Any]:
+    """Which series has which colour, by the field ``series``; with a legend above the plot unless `key` is one."""
+    scale = {"domain": list(names), "range": list(names.values())}
+    return {"field": "series", "type": "nominal", "title": None, "scale": scale, **({} if legend else {"legend": None})}
 
 
 def _left(place: int, left: Sequence[int]) -> Markup:

@@ -20,7 +20,7 @@ from pipeline.config.config import Config
 from pipeline.config.gates.evaluation import Confidence
 from pipeline.records import figures
 from pipeline.records.runs import Outputs, Records, RunRecord
-from pipeline.report.why.model import AskedModel
+from pipeline.report.asked_model import AskedModel
 from pipeline.running.live.live_check import Answer, in_words
 
 # In the folder of a Model artifact.
@@ -37,12 +37,14 @@ class ReportedRun:
         records: its runs in ML Metadata.
         context: the run there.
         answers: the served model's answers about real rows; empty without a push.
+        later: whether the page is written after the run, by a config that may be another one.
     """
 
     config: Config
     records: Records
     context: metadata_store_pb2.Context
     answers: Sequence[Answer] = ()
+    later: bool = False
 
     @cached_property
     def record(self) -> RunRecord:

@@ -63,10 +63,7 @@ def body(scored: Scored, label: Label) -> Markup:
 
 
 def _roc(counts: Mapping[str, Counts]) -> Markup:
-    values = [
-        {"series": name, "false": 0.0, "true": 0.0, "score": 1.0}
-        for name in counts
-    ] + [
+    values = [{"series": name, "false": 0.0, "true": 0.0, "score": 1.0} for name in counts] + [
         {
             "series": name,
             "false": one.false[index] / one.negatives,
@@ -107,7 +104,9 @@ def _calibration(found: Mapping[str, Calibration]) -> Markup:
         for predicted, observed, weight in zip(one.predicted, one.observed, one.weights, strict=True)
     ]
     words = "Calibration; expected error " + ", ".join(f"{one.error:.4f} of {name}" for name, one in found.items())
-    spec = _curve(values, "predicted", "observed", "predicted probability", "share that is positive", found, diagonal=True)
+    spec = _curve(
+        values, "predicted", "observed", "predicted probability", "share that is positive", found, diagonal=True
+    )
     spec["layer"][-1]["mark"] = {"type": "line", "point": {"size": 40, "filled": True}}
     spec["layer"][-1]["encoding"]["tooltip"] = [
         {"field": name, "format": ".4~g"} for name in ("predicted", "observed", "rows")

@@ -35,7 +35,7 @@ def body(scored: Scored, label: Label) -> Markup:
     ours = matrices[OURS]
     shown = np.sort(np.argsort(-ours.sum(axis=1), kind="stable")[:_DRAWN])
     words = f"Of the rows of each class, the share that was called each class{_of(len(shown), len(names))}"
-    drawn = plot(_spec(ours, names, shown), words=words, height=max(24 * len(shown), 120), wide=True)
+    drawn = plot(_spec(ours, names, shown), words=words, height=max(24 * len(shown), 120))
     return drawn + Markup("<h3>By class</h3>") + _classes(matrices, names) + _confused(ours, names)
 
 
@@ -71,7 +71,12 @@ def _spec(matrix: np.ndarray, names: Sequence[str], shown: np.ndarray) -> dict[s
         "title": None,
         "scale": {"domain": ["right", "wrong"], "range": ["var(--candidate)", "var(--bad)"]},
     }
-    strength = {"field": "share", "type": "quantitative", "scale": {"domain": [0, 1], "range": [0.18, 0.75]}, "legend": None}
+    strength = {
+        "field": "share",
+        "type": "quantitative",
+        "scale": {"domain": [0, 1], "range": [0.18, 0.75]},
+        "legend": None,
+    }
     place = {
         "x": axis("said", "said", kind="nominal", sort=order, scale={"domain": order}, axis={"labelAngle": 0}),
         "y": axis("is", "is", kind="nominal", sort=order, scale={"domain": order}),
@@ -85,7 +90,12 @@ def _spec(matrix: np.ndarray, names: Sequence[str], shown: np.ndarray) -> dict[s
                 "encoding": {
                     "color": color,
                     "opacity": strength,
-                    "tooltip": [{"field": "is"}, {"field": "said"}, {"field": "rows"}, {"field": "share", "format": ".1%"}],
+                    "tooltip": [
+                        {"field": "is"},
+                        {"field": "said"},
+                        {"field": "rows"},
+                        {"field": "share", "format": ".1%"},
+                    ],
                 },
             },
             {
@@ -107,9 +117,9 @@ def _classes(matrices: dict[str, np.ndarray], names: Sequence[str]) -> Markup:
         [
             names[index],
             f"{ours[index].sum():,.0f}",
-            _figure(precisions[index]),
-            _figure(recalls[index]),
-            *([_figure(before[index])] if served is not None else []),
+            _figure(float(precisions[index])),
+            _figure(float(recalls[index])),
+            *([_figure(float(before[index]))] if served is not None else []),
         ]
         for index in order
     ]

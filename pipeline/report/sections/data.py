@@ -13,7 +13,7 @@ from components.gates.findings import read_notices
 from pipeline.records import figures
 from pipeline.report.data import sample_rows
 from pipeline.report.data.columns import EVAL, SERVED, TRAIN, Column, bins, columns, shares, top
-from pipeline.report.plots import axis, colored, folded, plot, table
+from pipeline.report.plots import axis, colored, folded, key, plot, table
 from pipeline.report.run import ReportedRun, render
 
 _COLORS = {TRAIN: "var(--candidate)", EVAL: "var(--quiet)", SERVED: "var(--served)"}
@@ -21,6 +21,8 @@ _DRAWN = 36
 _LISTED = 400
 _TOP = 8
 _ROWS = 10
+# Below that, a share is 0.0 %.
+_SEEN = 0.0005
 _TEMPLATE = """\
 <p>{{ rows }}.{{ " Left out: " + left_out + "." if left_out }}
 {% for notice in notices %}<br>Notice: {{ notice }}.{% endfor %}</p>
@@ -30,6 +32,7 @@ _TEMPLATE = """\
 {% else %}<p>No anomalies against the schema.</p>{% endif %}
 <h3>Columns</h3>
 <p class="note">{{ order }}</p>
+{{ key }}
 <div class="columns">
 {% for column, facts, drawn in drawn %}
 <article>
@@ -66,6 +69,7 @@ def body(run: ReportedRun) -> Markup:
         notices=read_notices(str(gate)) if gate else (),
         anomalies=_anomalies(run),
         order=f"{order}, those that changed most first. Bars are shares of rows; numbers are drawn from deciles.",
+        key=key({side: color for side, color in _COLORS.items() if any(side in one.sides for one in first)}),
         drawn=[(column, _facts(column), _drawn(column)) for column in first],
         listed=folded("All columns as a table", _listed(found)),
         sample=folded("Some rows of eval", _sample(str(examples))) if examples else "",
@@ -80,9 +84,11 @@ def _anomalies(run: ReportedRun) -> list[str]:
 
 def _facts(column: Column) -> list[Markup]:
     missing = {side: share for side, share in column.missing.items() if side in (TRAIN, SERVED)}
-    texts = [", ".join(f"{share:.1%} of {side}" for side, share in missing.items() if share > 0)]
+    texts = [", ".join(f"{share:.1%} of {side}" for side, share in missing.items() if share >= _SEEN)]
     facts = [Markup("missing in {}").format(texts[0])] if texts[0] else []
     numbers = column.sides[TRAIN].num_stats
+    if column.missing[TRAIN] == 1:
+        return facts
     if column.numeric:
         facts.append(
             Markup("{:.4g} to {:.4g}, median {:.4g}, mean {:.4g}").format(
@@ -107,7 +113,7 @@ def _drawn(column: Column) -> Markup:
         return Markup("")
     names = {side: color for side, color in _COLORS.items() if any(value["series"] == side for value in values)}
     words = f"{column.name} in {', '.join(names)}"
-    encoding = {"color": colored(names), "tooltip": _tip(column.numeric)}
+    encoding = {"color": colored(names, legend=False), "tooltip": _tip(column.numeric)}
     if column.numeric:
         # As steps: bars of three sides would hide each other.
         spec: dict[str, Any] = {
@@ -129,7 +135,7 @@ def _drawn(column: Column) -> Markup:
             },
         }
     height = 90 if column.numeric else 14 * len({value["value"] for value in values}) + 20
-    return plot({"data": {"values": values}, **spec}, words=words, height=max(height, 60))
+    return plot({"data": {"values": values}, **spec}, words=words, height=max(height, 60), caption=False)
 
 
 def _numbers(column: Column) -> list[dict[str, Any]]:

@@ -53,6 +53,11 @@ def _digest(artifact: metadata_store_pb2.Artifact) -> str:
 def _edges(run: ReportedRun) -> set[tuple[str, str]]:
     """From which node each node got an artifact."""
     made = {artifact.id: node for (node, _), artifact in run.outputs.items()}
+    nodes = {execution.id: node for node, execution in run.records.executions(run.context).items()}
+    for event in run.records.store.get_events_by_execution_ids(list(nodes)):
+        # What a resolver looked up, an earlier run made.
+        if event.type == metadata_store_pb2.Event.INTERNAL_OUTPUT:
+            made.setdefault(event.artifact_id, nodes[event.execution_id])
     return {
         (made[artifact.id], node)
         for (node, _), artifact in run.inputs.items()
@@ -69,17 +74,22 @@ def _graph(edges: set[tuple[str, str]], nodes: Sequence[str]) -> Markup:
     for node in nodes:
         columns.setdefault(depth[node], []).append(node)
     place = {
-        node: (at * (_WIDTH + _GAP), row * _ROW) for at, column in columns.items() for row, node in enumerate(column)
+        # Every second column is lower, so that lines do not run behind boxes.
+        node: (at * (_WIDTH + _GAP), row * _ROW + at % 2 * _ROW // 2)
+        for at, column in columns.items()
+        for row, node in enumerate(column)
     }
-    width, height = (len(columns)) * (_WIDTH + _GAP) - _GAP, max(map(len, columns.values())) * _ROW
+    width, height = (len(columns)) * (_WIDTH + _GAP) - _GAP, max(map(len, columns.values())) * _ROW + _ROW // 2
     paths = Markup("").join(_path(place, maker, taker) for maker, taker in sorted(edges))
     boxes = Markup("").join(
-        Markup(
-            '<rect x="{}" y="{}" width="{}" height="{}" rx="5"/><text x="{}" y="{}">{}</text>'
-        ).format(x + 1, y + 1, _WIDTH - 2, _HEIGHT, x + 10, y + 19, node)
+        Markup('<rect x="{}" y="{}" width="{}" height="{}" rx="5"/><text x="{}" y="{}">{}</text>').format(
+            x + 1, y + 1, _WIDTH - 2, _HEIGHT, x + 10, y + 19, node
+        )
         for node, (x, y) in place.items()
     )
-    words = "Which node handed artifacts to which: " + "; ".join(f"{maker} to {taker}" for maker, taker in sorted(edges))
+    words = "Which node handed artifacts to which: " + "; ".join(
+        f"{maker} to {taker}" for maker, taker in sorted(edges)
+    )
     return Markup(
         '<div class="scroll lineage" role="region" tabindex="0" aria-label="Graph of the nodes"><svg role="img" '
         'aria-label="{}" width="{}" height="{}" viewBox="0 0 {} {}">{}{}</svg></div>'

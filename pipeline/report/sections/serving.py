@@ -33,8 +33,11 @@ _TEMPLATE = """\
 {% if answers %}<h3>Asked over gRPC after the push</h3>{{ answers }}{% endif %}
 {% if requests %}
 <h3>Requests to copy</h3>
-<p>Serve it with <code>python -m serving.server --model_name {{ name }} --model_base_path {{ place }} --rest_api_port 8501</code>.</p>
-{% for what, text in requests %}<details><summary>{{ what }}</summary><pre tabindex="0"><code>{{ text }}</code></pre></details>{% endfor %}
+{% if not pushed %}<p>This model is not served; the requests fit the one that is.</p>{% endif %}
+<p>Serve with <code>{{ serve }}</code>.</p>
+{% for what, text in requests %}
+<details><summary>{{ what }}</summary><pre tabindex="0"><code>{{ text }}</code></pre></details>
+{% endfor %}
 {% endif %}
 {% if lite %}<h3>TF Lite</h3>{{ lite }}{% endif %}
 """
@@ -60,9 +63,10 @@ def body(run: ReportedRun) -> Markup:
         speed=speed,
         signatures=run.model.signatures if run.model else (),
         answers=_answers(run),
+        pushed=run.record.result.startswith("pushed"),
         requests=list(_requests(run, records[:1])),
-        name=config.serving.model_name,
-        place=printing.path(config.serving_folder),
+        serve=f"python -m serving.server --model_name {config.serving.model_name} --model_base_path "
+        f"{printing.path(config.serving_folder)} --rest_api_port 8501",
         lite=_lite(run),
     )
 

@@ -59,11 +59,13 @@ def body(run: ReportedRun) -> Markup:
     found = slices(run)
     if not found:
         return Markup("<p>No slice has gates.evaluation.min_slice_size rows, or gates.evaluation.slices is empty.</p>")
-    words = f"Sorted by damage, the gap to all rows times the rows: {found[0].name} costs most"
+    words = f"Sorted by damage, the gap to all rows (the dashed line) times the rows: {found[0].name} costs most"
     if any(one.interval for one in found):
         level = (run.config.gates.evaluation.confidence or Confidence()).level
         words += f". Bars are {level:.0%} intervals"
-    return plot(_spec(run, found[:_DRAWN]), words=words, height=22 * min(len(found), _DRAWN)) + folded("As a table", _table(found))
+    return plot(_spec(run, found[:_DRAWN]), words=words, height=22 * min(len(found), _DRAWN)) + folded(
+        "As a table", _table(found)
+    )
 
 
 def slices(run: ReportedRun) -> list[Slice]:
@@ -134,8 +136,13 @@ def _spec(run: ReportedRun, found: list[Slice]) -> dict[str, Any]:
         if value is not None
     ]
     y = axis("slice", "", kind="nominal", sort=None, axis={"labelLimit": 160})
-    x = axis("value", f"{metric.replace('_', ' ')} (rows in brackets; the line is all rows)", scale={"zero": False})
-    tip = [{"field": "slice"}, {"field": "series"}, *({"field": name, "format": ".4f"} for name in ("value", "low", "high")), {"field": "damage", "format": "+.1f"}]
+    x = axis("value", metric.replace("_", " "), scale={"zero": False})
+    tip = [
+        {"field": "slice"},
+        {"field": "series"},
+        *({"field": name, "format": ".4f"} for name in ("value", "low", "high")),
+        {"field": "damage", "format": "+.1f"},
+    ]
     overall = run.metrics[0][ALL_EXAMPLES][metric]
     return {
         "layer": [

@@ -29,7 +29,7 @@ def title(run: ReportedRun) -> str:
 
 def body(run: ReportedRun) -> Markup:
     """The section's HTML."""
-    nodes, record = run.record.nodes, run.record
+    nodes = run.record.nodes
     if not nodes:
         return Markup("<p>The run ended before its first node.</p>")
     reasons = explained(run)
@@ -43,10 +43,7 @@ def body(run: ReportedRun) -> Markup:
         ("node", "state", "time", "why"), rows, words="Nodes in the order they ran", left=(0, 1, 3), klass="words"
     )
     drawn = plot(_spec(run), words=words, height=_ROW * len(nodes))
-    before = nodes[0].started.timestamp() - record.started.timestamp()
-    return Markup("{}<p class='note'>Start-up took {:.1f} s before the first node.</p>{}").format(
-        drawn, before, folded("As a table, with reasons", details)
-    )
+    return drawn + folded("As a table, with reasons", details)
 
 
 def _spec(run: ReportedRun) -> dict[str, Any]:

@@ -110,8 +110,8 @@ def _lines(
         "mark": {"type": "line", "strokeWidth": 1.8, "point": {"size": 25, "filled": True}},
         "encoding": {
             "x": axis("step", "step", axis={"format": "~s"}, scale={"zero": False}),
-            "y": axis("value", name.replace("_", " "), scale={"zero": zero}, axis={"format": "~s"}),
-            "color": colored(present),
+            "y": axis("value", name.replace("_", " "), scale={"zero": zero}, axis={"format": "~s" if zero else "~g"}),
+            "color": colored(present) if len(present) > 1 else {"value": next(iter(present.values()), "")},
             "tooltip": tip,
         },
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+
 from markupsafe import Markup
 
 from components.gates.findings import read_notices
@@ -20,7 +21,7 @@ from pipeline.report.verdict.limits import Judged, judged
 _NOTICES = (("DataGate", "notices"), ("ModelGate", "verdict"), ("ReferenceGate", "notices"))
 _TEMPLATE = """\
 <div class="panel {{ record.result.replace(' ', '-') }}">
-<p class="reason"><strong>{{ record.words|capitalize }}{{ "." if not reasons }}</strong>
+<p class="reason"><strong>{{ record.words[0]|upper }}{{ record.words[1:] }}{{ "." if not reasons }}</strong>
 {% if reasons|length == 1 %}: {{ reasons[0] }}.{% endif %}</p>
 {% if reasons|length > 1 %}<ul>{% for reason in reasons %}<li>{{ reason }}</li>{% endfor %}</ul>{% endif %}
 {% for line in seen %}<p>{{ line }}.</p>{% endfor %}
@@ -47,7 +48,9 @@ def title(run: ReportedRun) -> str:
 def body(run: ReportedRun) -> Markup:
     """The section's HTML."""
     record = run.record
-    notices = [text for node, key in _NOTICES if (folder := run.folder(node, key)) for text in read_notices(str(folder))]
+    notices = [
+        text for node, key in _NOTICES if (folder := run.folder(node, key)) for text in read_notices(str(folder))
+    ]
     seen = list(hints.hints(run.config, run_id=record.run)) if record.node in hints.GATES and record.reason else []
     return render(
         _TEMPLATE,
@@ -81,17 +84,28 @@ def _against(run: ReportedRun) -> str:
 def _limits(found: list[Judged]) -> Markup | None:
     rows = [
         (
-            Markup('<span class="{}">{}</span>').format(*(("good", "✓ met") if one.spare >= 0 else ("bad", "✗ missed"))),
+            Markup('<span class="{}">{}</span>').format(
+                *(("good", "✓ met") if one.spare >= 0 else ("bad", "✗ missed"))
+            ),
             one.metric.replace("_", " "),
             one.where,
             one.limit,
             _number(one.value, signed=one.limit.startswith("may")),
-            one.interval,
             _number(one.spare, signed=True),
+            one.interval,
         )
         for one in sorted(found, key=lambda one: not math.isnan(one.spare) and one.spare >= 0)
     ]
-    head = ("", "metric", "rows", "limit", "figure", "interval", "to spare")
+    head = [
+        "",
+        "metric",
+        "rows",
+        "limit",
+        "figure",
+        "to spare",
+        *(["interval"] if any(row[-1] for row in rows) else []),
+    ]
+    rows = [row[: len(head)] for row in rows]
     return table(head, rows, words="Limits and what they judge", left=(0, 1, 2, 3)) if rows else None
 
 

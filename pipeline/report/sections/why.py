@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from pipeline.report.asked_model import AskedModel
 from pipeline.report.data import sample_rows
 from pipeline.report.plots import CANDIDATE, QUIET, axis, colored, folded, plot, plots, table
 from pipeline.report.quality.models import OURS, Scored
 from pipeline.report.run import ReportedRun
 from pipeline.report.why.examples import Examples, Value
 from pipeline.report.why.importance import SCORES, Importance, importances, most, rows_for
-from pipeline.report.why.model import AskedModel
 from trainer.parameters import Label
 
 _DRAWN, _DEPENDENT, _MISTAKES = 20, 5, 10
-_POINTS, _ASKED = 12, 150
+_POINTS, _ASKED = 12, 100
 _CLASSES = 3
 
 
@@ -76,7 +76,9 @@ def _importance(found: Sequence[Importance], rows: int, label: Label) -> Markup:
             {"mark": {"type": "rule"}, "encoding": {"x": axis("low", what), "x2": {"field": "high"}}},
         ],
     }
-    words = f"{what.capitalize()} when a column is shuffled, over {rows:,} eval rows; the line is the spread of repeats"
+    words = (
+        f"{what[0].upper()}{what[1:]} when a column is shuffled, of {rows:,} eval rows; lines are the repeats' spread"
+    )
     cells = [(one.column, f"{one.loss:.4f}", f"{one.spread:.4f}") for one in found]
     listed = table(("column", what, "spread"), cells, words="What each column is worth")
     return plot(spec, words=words, height=20 * len(values)) + folded("As a table", listed)
@@ -90,24 +92,28 @@ def _dependence(model: AskedModel, examples: Examples, labels: np.ndarray, colum
     values: list[dict[str, Any]] = []
     shown = _outputs(labels, label)
     for output, series in shown.items():
-        values += [{"value": at, "series": series, "mean": float(row[output])} for at, row in zip(grid, answers, strict=True)]
+        values += [
+            {"value": at, "series": series, "mean": float(row[output])} for at, row in zip(grid, answers, strict=True)
+        ]
     names = dict(zip(shown.values(), (CANDIDATE, "var(--served)", QUIET), strict=False))
     if label.task != "multiclass":
         values += _observed(examples.values(column), labels, grid)
         names["labels of such rows"] = QUIET
-    x = axis("value", column, kind="quantitative" if numeric else "nominal", sort=None, scale={"zero": False} if numeric else {}, axis={"labelLimit": 80})
-    line = {"type": "line", "point": True} if numeric else {"type": "point", "filled": True, "size": 60}
+    mean = axis("mean", "mean", scale={"zero": False})
+    if numeric:
+        place = {"x": axis("value", column, scale={"zero": False}), "y": mean}
+    else:
+        place = {"y": axis("value", column, kind="nominal", sort=None, axis={"labelLimit": 90}), "x": mean}
     spec = {
         "data": {"values": values},
-        "mark": line,
+        "mark": {"type": "line", "point": True} if numeric else {"type": "point", "filled": True, "size": 60},
         "encoding": {
-            "x": x,
-            "y": axis("mean", "mean", scale={"zero": False}),
+            **place,
             "color": colored(names),
             "tooltip": [{"field": "series"}, {"field": "value"}, {"field": "mean", "format": ".4~g"}],
         },
     }
-    return plot(spec, words=f"Mean answer if all rows had the same {column}, and what is true where it is near")
+    return plot(spec, words=f"Mean answer if all rows had the same {column}, and the labels of rows that have it")
 
 
 def _outputs(labels: np.ndarray, label: Label) -> dict[int, str]:
@@ -126,7 +132,7 @@ def _observed(given: Sequence[Value | None], labels: np.ndarray, grid: Sequence[
     for value, label in zip(given, labels.tolist(), strict=True):
         if value is None or (not numeric and value not in grid):
             continue
-        point = min(grid, key=lambda at: abs(at - value)) if numeric else value
+        point = min(grid, key=lambda at: abs(float(at) - float(value))) if numeric else value
         near.setdefault(point, []).append(label)
     return [
         {"value": at, "series": "labels of such rows", "mean": float(np.mean(near[at]))} for at in grid if at in near
@@ -145,7 +151,7 @@ def _mistakes(scored: Scored, label: Label) -> Markup:
     places = known[np.argsort(-wrong, kind="stable")[:_MISTAKES]]
     rows = sample_rows.rows([record for place in places if (record := scored.records[place]) is not None])
     before = {"said": [_said(said[place], label) for place in places]}
-    before["true"] = [_true(scored.labels[place], label) for place in places]
+    before["true"] = [_true(float(scored.labels[place]), label) for place in places]
     return sample_rows.shown(rows, words="The worst mistakes", before=before)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.records import why
-from pipeline.records.why import Why
+from pipeline.records.why import Change, Why
 from pipeline.report.run import ReportedRun
 
 _SHOWN = 12
@@ -48,4 +48,11 @@ def _causes(reasons: dict[str, Why]) -> Iterator[str]:
     """The first causes: another artifact of a node that ran is a consequence."""
     for node, reason in reasons.items():
         if not reason.reused:
-            yield from (f"{node}: {change.words}" for change in reason.changes if change.what != "input")
+            yield from (f"{node}: {_words(change)}" for change in reason.changes if change.what != "input")
+
+
+def _words(change: Change) -> str:
+    """The change as people gave it: TFMA's config and the trainer's arguments are made from keys of ours."""
+    if change.name.startswith("eval_config."):
+        return "metrics, limits or slices changed"
+    return change.words.replace("custom_config.parameters.", "trainer.")

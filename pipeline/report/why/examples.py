@@ -23,6 +23,7 @@ class Examples:
 
     def __init__(self, records: Sequence[bytes]):
         self._rows = [tf.train.Example.FromString(record) for record in records]
+        self._values: dict[str, list[Value | None]] = {}
         self.columns = sorted({name for row in self._rows for name in row.features.feature})
 
     def __len__(self) -> int:
@@ -35,7 +36,7 @@ class Examples:
             column: the column; a row may lack it, and then another one does.
             order: from which row each gets it.
         """
-        given = [row.features.feature[column] if column in row.features.feature else None for row in self._rows]
+        given = [row.features.feature.get(column) for row in self._rows]
         return [self._with(row, column, given[source]) for row, source in zip(self._rows, order, strict=True)]
 
     def all_with(self, column: str, value: Value, most: int) -> list[bytes]:
@@ -52,7 +53,9 @@ class Examples:
 
     def values(self, column: str) -> list[Value | None]:
         """The value of a column in each row; None where it is missing, no text or one of several."""
-        return [_value(row.features.feature.get(column)) for row in self._rows]
+        if column not in self._values:
+            self._values[column] = [_value(row.features.feature.get(column)) for row in self._rows]
+        return self._values[column]
 
     def is_single(self, column: str) -> bool:
         """Whether a column has at most one value in each row, and those are numbers or texts."""

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.report.asked_model import AskedModel
 from pipeline.report.quality.scores import Counts
 from pipeline.report.why.examples import Examples
-from pipeline.report.why.model import AskedModel
 from trainer.parameters import Task
 
 # Breiman 2001; the spread is that of the repeats.
 _REPEATS = 3
-# Answers in all, which take a second or two.
-_ANSWERS = 45_000
+# Answers in all, which take about a second.
+_ANSWERS = 18_000
 _ROWS = (100, 1_000)
 _COLUMNS = 60
 
@@ -61,7 +61,7 @@ def importances(
 
 
 def rows_for(columns: int) -> int:
-    """About how many rows a model is asked, so that all columns together take a second or two."""
+    """About how many rows a model is asked, so that all columns together take about a second."""
     return int(np.clip(_ANSWERS // (_REPEATS * max(columns, 1)), *_ROWS))
 
 

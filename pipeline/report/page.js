@@ -27,6 +27,7 @@ async function draw(place) {
   // The description of the whole says it; every mark by itself would be a list of hundreds of numbers.
   spec.config = { ...config, ...spec.config, aria: false };
   await vegaEmbed(place, spec, { actions: false, renderer: "svg", ast: false });
+  place.querySelector("svg").setAttribute("aria-hidden", "true");
   place.style.minHeight = "";
 }
 

@@ -34,11 +34,11 @@ def body(run: ReportedRun) -> Markup:
             states.get(node, ""),
             _digest(artifact),
             Markup("<code>{}</code>").format(printing.path(artifact.uri)),
-            "" if Path(artifact.uri).exists() else "gone",
+            "there" if Path(artifact.uri).exists() else "gone",
         )
         for (node, key), artifact in sorted(run.outputs.items(), key=lambda item: item[1].id)
     ]
-    listed = table(("artifact", "made", "digest", "path", ""), rows, words="Artifacts", left=(0, 1, 2, 3, 4))
+    listed = table(("artifact", "made", "digest", "path", "now"), rows, words="Artifacts", left=(0, 1, 2, 3, 4))
     return _graph(_edges(run), list(states)) + folded("Artifacts with paths and digests", listed)
 
 

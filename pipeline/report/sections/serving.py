@@ -25,7 +25,7 @@ _TEMPLATE = """\
 <div><dt>size</dt><dd>{{ size }}</dd></div>
 {% for rows, (middle, high) in speed %}
 <div><dt>{{ rows }} row{{ "s" if rows > 1 }}</dt><dd>{{ "%.1f"|format(middle) }} ms</dd>
-<span class="note">{{ "%.1f"|format(high) }} ms at the 95th percentile</span></div>
+<dd class="note">{{ "%.1f"|format(high) }} ms at the 95th percentile</dd></div>
 {% endfor %}
 </dl>
 {% if speed %}<p class="note">Measured in the process that wrote this page, without a network.</p>{% endif %}

@@ -97,7 +97,7 @@ def _limits(found: list[Judged]) -> Markup | None:
         for one in sorted(found, key=lambda one: not math.isnan(one.spare) and one.spare >= 0)
     ]
     head = [
-        "",
+        "verdict",
         "metric",
         "rows",
         "limit",

@@ -76,9 +76,7 @@ def _importance(found: Sequence[Importance], rows: int, label: Label) -> Markup:
             {"mark": {"type": "rule"}, "encoding": {"x": axis("low", what), "x2": {"field": "high"}}},
         ],
     }
-    words = (
-        f"{what[0].upper()}{what[1:]} when a column is shuffled, of {rows:,} eval rows; lines are the repeats' spread"
-    )
+    words = f"{what[0].upper()}{what[1:]} when a column is shuffled in {rows:,} rows; lines are the repeats' spread"
     cells = [(one.column, f"{one.loss:.4f}", f"{one.spread:.4f}") for one in found]
     listed = table(("column", what, "spread"), cells, words="What each column is worth")
     return plot(spec, words=words, height=20 * len(values)) + folded("As a table", listed)
@@ -126,14 +124,14 @@ def _outputs(labels: np.ndarray, label: Label) -> dict[int, str]:
 
 
 def _observed(given: Sequence[Value | None], labels: np.ndarray, grid: Sequence[Value]) -> list[dict[str, Any]]:
-    """The mean label of the rows whose value is nearest to each point."""
-    numeric = isinstance(grid[0], float)
+    """The mean label of the rows whose value is nearest to each point, or of text is the same."""
+    numbers = np.array([at for at in grid if isinstance(at, float)])
     near: dict[Value, list[float]] = {}
     for value, label in zip(given, labels.tolist(), strict=True):
-        if value is None or (not numeric and value not in grid):
-            continue
-        point = min(grid, key=lambda at: abs(float(at) - float(value))) if numeric else value
-        near.setdefault(point, []).append(label)
+        if isinstance(value, float):
+            near.setdefault(float(numbers[np.abs(numbers - value).argmin()]), []).append(label)
+        elif value is not None:
+            near.setdefault(value, []).append(label)
     return [
         {"value": at, "series": "labels of such rows", "mean": float(np.mean(near[at]))} for at in grid if at in near
     ]

@@ -186,10 +186,14 @@ class LocalRun:
             except NodeFailed as failure:
                 self._say_what_was_seen(failure, run_id=observed.run_id)
                 self._notify(failure, run_id=observed.run_id)
-                self._report()
+                # A machine that is taken away leaves no time; the next run writes the page.
+                if not isinstance(failure.__cause__, Preempted):
+                    self._report()
                 raise
             if to_node in (None, _PUSHER):
                 self._query_and_report(server, run_id=observed.run_id, start=start)
+            else:
+                self._report()
 
     def _say_what_was_seen(self, failure: NodeFailed, *, run_id: str) -> None:
         from pipeline.report import hints

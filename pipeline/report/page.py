@@ -57,7 +57,7 @@ def write(run: ReportedRun) -> Path:
 
 
 def write_last(config: Config, answers: Sequence[Answer] = ()) -> Path:
-    """As `write`, of the last run; also of the run before if it was killed before it could write its own.
+    """As `write`, of the last run; also of the run before if something ended it before it could write its own.
 
     Args:
         config: the pipeline.
@@ -67,7 +67,7 @@ def write_last(config: Config, answers: Sequence[Answer] = ()) -> Path:
     last, *earlier = records.contexts
     for context in earlier[:1]:
         before = ReportedRun(config=config, records=records, context=context, later=True)
-        if before.record.result == "killed" and not index.page_of(config, before.record).exists():
+        if not index.page_of(config, before.record).exists():
             write(before)
     return write(ReportedRun(config=config, records=records, context=last, answers=answers))
 

@@ -15,6 +15,7 @@ from pipeline.report.data import sample_rows
 from pipeline.report.data.columns import EVAL, SERVED, TRAIN, Column, bins, columns, shares, top
 from pipeline.report.plots import axis, colored, folded, key, plot, table
 from pipeline.report.run import ReportedRun, render
+from trainer.parameters import Features
 
 _COLORS = {TRAIN: "var(--candidate)", EVAL: "var(--quiet)", SERVED: "var(--served)"}
 _DRAWN = 36
@@ -72,7 +73,7 @@ def body(run: ReportedRun) -> Markup:
         key=key({side: color for side, color in _COLORS.items() if any(side in one.sides for one in first)}),
         drawn=[(column, _facts(column), _drawn(column)) for column in first],
         listed=folded("All columns as a table", _listed(found)),
-        sample=folded("Some rows of eval", _sample(str(examples))) if examples else "",
+        sample=folded("Some rows of eval", _sample(str(examples), run.config.features)) if examples else "",
     )
 
 
@@ -185,6 +186,6 @@ def _range(column: Column) -> str:
     return ", ".join(f"{value[:20]} {share:.0%}" for value, share in top(feature, 3).items())
 
 
-def _sample(examples: str) -> Markup:
+def _sample(examples: str, features: Features | None) -> Markup:
     records = read_records(f"{examples}/Split-eval", limit=_ROWS)
-    return sample_rows.shown(sample_rows.rows(records), words="Some rows of eval")
+    return sample_rows.shown(sample_rows.rows(records), words="Some rows of eval", features=features)

@@ -79,7 +79,12 @@ def _answers(run: ReportedRun) -> Markup | None:
         for what in dict.fromkeys(name for answer in run.answers for name in answer.said)
     }
     said["truth"] = [answer.truth for answer in run.answers]
-    return sample_rows.shown([answer.row for answer in run.answers], words="Answers about real rows", before=said)
+    return sample_rows.shown(
+        [answer.row for answer in run.answers],
+        words="Answers about real rows",
+        features=run.config.features,
+        before=said,
+    )
 
 
 def _requests(run: ReportedRun, records: Sequence[bytes]) -> Iterator[tuple[str, str]]:

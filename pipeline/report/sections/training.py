@@ -12,8 +12,8 @@ from markupsafe import Markup
 from components.messages import one_line
 from pipeline.config.trainer import Trainer
 from pipeline.records.why import flattened
-from pipeline.report.hyperparameters import tuned
 from pipeline.report.plots import axis, colored, plot, plots, table
+from pipeline.report.results import notes
 from pipeline.report.run import ReportedRun, render
 from trainer.models.heads import head_of
 from trainer.run_fn import HISTORY
@@ -22,7 +22,7 @@ _POINTS = 400
 _COLORS = {"train": "var(--candidate)", "eval": "var(--served)"}
 _TEMPLATE = """\
 {{ drawn }}
-{% if tuned %}<p>Tuned: <code>{{ tuned }}</code></p>{% endif %}
+{% for label, text in notes %}<p>{{ label|capitalize }}: <code>{{ text }}</code></p>{% endfor %}
 <h3>Options that are not the defaults</h3>
 {{ options }}
 """
@@ -40,11 +40,10 @@ def body(run: ReportedRun) -> Markup:
     if folder is None:
         return Markup()
     train, evaluations = read_history(folder / HISTORY)
-    found = tuned(run.outputs)
     return render(
         _TEMPLATE,
         drawn=_drawn(train, evaluations, run) if train else Markup("<p>The trainer wrote no history.</p>"),
-        tuned=found[1] if found else "",
+        notes=notes(run.outputs),
         options=_options(run.config.trainer),
     )
 

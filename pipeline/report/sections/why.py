@@ -15,7 +15,7 @@ from pipeline.report.quality.models import OURS, Scored
 from pipeline.report.run import ReportedRun
 from pipeline.report.why.examples import Examples, Value
 from pipeline.report.why.importance import SCORES, Importance, importances, most, rows_for
-from trainer.parameters import Label
+from trainer.parameters import Features, Label
 
 _DRAWN, _DEPENDENT, _MISTAKES = 20, 5, 10
 _POINTS, _ASKED = 12, 100
@@ -33,7 +33,7 @@ def body(run: ReportedRun) -> Markup:
     if run.rows is None or not len(run.rows):
         return Markup()
     scored = Scored.of(run.rows)
-    mistakes = Markup("<h3>The worst mistakes</h3>{}").format(_mistakes(scored, run.config.label))
+    mistakes = Markup("<h3>The worst mistakes</h3>{}").format(_mistakes(scored, run.config.label, run.config.features))
     model, kept = run.model, [place for place, record in enumerate(scored.records) if record is not None]
     if model is None or not kept:
         return mistakes
@@ -137,7 +137,7 @@ def _observed(given: Sequence[Value | None], labels: np.ndarray, grid: Sequence[
     ]
 
 
-def _mistakes(scored: Scored, label: Label) -> Markup:
+def _mistakes(scored: Scored, label: Label, features: Features | None) -> Markup:
     """The rows that are farthest from the truth, the worst first."""
     said = scored.predictions[OURS]
     known = np.flatnonzero([record is not None for record in scored.records])
@@ -150,7 +150,7 @@ def _mistakes(scored: Scored, label: Label) -> Markup:
     rows = sample_rows.rows([record for place in places if (record := scored.records[place]) is not None])
     before = {"said": [_said(said[place], label) for place in places]}
     before["true"] = [_true(float(scored.labels[place]), label) for place in places]
-    return sample_rows.shown(rows, words="The worst mistakes", before=before)
+    return sample_rows.shown(rows, words="The worst mistakes", features=features, before=before)
 
 
 def _said(prediction: np.ndarray, label: Label) -> str:

@@ -19,7 +19,7 @@ def vega() -> str:
         return path.read_text()
     import vl_convert
 
-    text = vl_convert.javascript_bundle(None)
+    text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     part = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -69,7 +69,7 @@ def _serve(path: Path, port: int) -> None:
     except OSError as error:
         raise ConfigError(f"--port {port}: cannot be used ({error.strerror}); give another one.") from None
     with server:
-        print(f"http://{_HOST}:{server.server_port}/{path.name} (Ctrl-C ends it)", flush=True)
+        print(f"serving http://{_HOST}:{server.server_port}/{path.name} (Ctrl-C ends it)", flush=True)
         server.serve_forever()
 
 

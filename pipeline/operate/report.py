@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import logging
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def run(config: Config, options: argparse.Namespace) -> int:
     from pipeline.report import page
     from pipeline.report.run import ReportedRun
 
+    if not options.verbose:
+        # TFMA reads its files in a way that TensorFlow calls deprecated.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     path = page.write(ReportedRun(config=config, records=records, context=context, later=True))
     print(printing.path(path), flush=True)
     if options.serve:

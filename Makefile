@@ -44,6 +44,6 @@ clean:                     ## remove the environment and the caches; of runs, se
 	@rm -rf site .cache .venv .engines *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 
 $(READY): requirements.lock setup.py bootstrap.py
-	@$(PYTHON) bootstrap.py && touch $@
+	@$(PYTHON) bootstrap.py && $(BIN)/python -c "from pipeline.report import javascript; javascript.vega()" && touch $@
 
 .PHONY: run test test-all engines test-engines lint docs bench lock clean

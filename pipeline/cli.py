@@ -27,6 +27,7 @@ _COMMANDS = {
     "status": "what the last run did and why, and which versions are served",
     "history": "one row per run, with its result and metrics",
     "lineage": "what a version was made of, what judged it, and what serves it",
+    "report": "write the page of a run, and show it",
     "schema": "what the newest data would change in the curated schema",
     "retrain-if": "exit code 10 if there is a reason to run again, for cron",
     "predict-batch": "score the rows of files with a served version",  # part: batch

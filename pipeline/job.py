@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.messages import one_line
 from pipeline.config.config import Config
@@ -26,7 +28,12 @@ from pipeline.running.recovery import recovery
 from serving.processes import warm_up
 from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
 
+if TYPE_CHECKING:
+    from pipeline.running.live.live_check import Answer
+
+logger = logging.getLogger(__name__)
 DONE, BROKEN, REFUSED = 0, 1, 3
+_REASON = 300
 _ASKED_ROWS = 3
 _PUSHER = "Pusher"
 
@@ -179,9 +186,14 @@ class LocalRun:
             except NodeFailed as failure:
                 self._say_what_was_seen(failure, run_id=observed.run_id)
                 self._notify(failure, run_id=observed.run_id)
+                # A machine that is taken away leaves no time; the next run writes the page.
+                if not isinstance(failure.__cause__, Preempted):
+                    self._report()
                 raise
             if to_node in (None, _PUSHER):
                 self._query_and_report(server, run_id=observed.run_id, start=start)
+            else:
+                self._report()
 
     def _say_what_was_seen(self, failure: NodeFailed, *, run_id: str) -> None:
         from pipeline.report import hints
@@ -200,7 +212,7 @@ class LocalRun:
             self.progress.note(f"notify.webhook was not told: {problem}")
 
     def _query_and_report(self, server: ModelServer, *, run_id: str, start: float) -> None:
-        from pipeline.report import page, results, summary
+        from pipeline.report import results, summary
         from pipeline.running.live import live_check
 
         config, progress = self.config, self.progress
@@ -210,7 +222,23 @@ class LocalRun:
         found = results.read(config.metadata_source, run_id=run_id, level=confidence.level)
         rows = live_check.sample_rows(found.examples_uri, split="eval", count=_ASKED_ROWS)
         answers = live_check.ask(server.target(), config=config, version=found.version, rows=rows)
-        page.write(config, found, answers)
         progress.end(NodeEnd(node="live check", state="done", seconds=time.monotonic() - began))
+        page = self._report(answers)
         seconds = time.monotonic() - start
-        progress.summary(summary.lines(config, found, answers, seconds=seconds, log_file=self.log_file))
+        progress.summary(summary.lines(config, found, answers, seconds=seconds, log_file=self.log_file, page=page))
+
+    def _report(self, answers: Sequence[Answer] = ()) -> Path | None:
+        """Write the page of this run; what goes wrong is a notice, and changes nothing about the run."""
+        began = time.monotonic()
+        self.progress.start("report")
+        try:
+            from pipeline.report import page
+
+            path = page.write_last(self.config, answers)
+        except Exception as error:
+            self.progress.note(one_line(f"it was not written: {type(error).__name__}: {error}", limit=_REASON))
+            logger.warning("the report", exc_info=True)
+            self.progress.stop()
+            return None
+        self.progress.end(NodeEnd(node="report", state="done", seconds=time.monotonic() - began))
+        return path

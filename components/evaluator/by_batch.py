@@ -21,9 +21,10 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.utils import model_util
 from tensorflow_model_analysis.writers import writer
 
-from components.evaluator import predictions
+from components.evaluator import predictions, some_rows
 from components.evaluator.predictions import SummarizePredictions, WritePredictions
 from components.evaluator.replicates import REPLICATES
+from components.evaluator.some_rows import KeepRows, WriteRows
 from components.evaluator.statistics import Computations, ComputeMetrics, ExtractStatistics, MergeStatistics
 
 _TFMA_VERSION = "0.52"
@@ -71,6 +72,15 @@ def predictions_writer(evaluation_uri: str) -> writer.Writer:
         evaluation_uri: folder of the evaluation.
     """
     return writer.Writer(stage_name="WritePredictions", ptransform=WritePredictions(evaluation_uri))
+
+
+def rows_writer(evaluation_uri: str) -> writer.Writer:
+    """One of TFMA's writers: writes some of the rows with their predictions.
+
+    Args:
+        evaluation_uri: folder of the evaluation.
+    """
+    return writer.Writer(stage_name="WriteRows", ptransform=WriteRows(evaluation_uri))
 
 
 def refuse(config: config_pb2.EvalConfig) -> None:
@@ -136,7 +146,8 @@ class _Evaluate(beam.PTransform):
                 sizes, config.options.min_slice_size.value
             )
         summary = input_or_inputs | "SummarizePredictions" >> beam.CombineGlobally(SummarizePredictions(config))
-        return {predictions.KEY: summary, **self._by_kind(metrics)}
+        kept = input_or_inputs | "KeepRows" >> beam.CombineGlobally(KeepRows(config))
+        return {predictions.KEY: summary, some_rows.KEY: kept, **self._by_kind(metrics)}
 
     def _samples(self, statistics: PValue, computations: Computations, cross_slice: Any) -> list[PValue]:
         """TFMA's metrics of the rows themselves, then of each replicate, compared with the baseline's."""

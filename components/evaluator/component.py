@@ -29,7 +29,7 @@ from tfx.types.standard_artifacts import ModelBlessing, ModelEvaluation
 from tfx.utils import io_utils, json_utils, path_utils
 from tfx_bsl.tfxio import tensor_adapter
 
-from components.evaluator.by_batch import batch_evaluator, predictions_writer
+from components.evaluator.by_batch import batch_evaluator, predictions_writer, rows_writer
 from components.evaluator.replicates import REPLICATES
 from components.gates import judged
 from components.gates.evaluation import write_metrics
@@ -141,6 +141,7 @@ class Executor(BaseBeamExecutor):
                     writers=[
                         *tfma.default_writers(evaluation, eval_shared_model=shared, eval_config=config),
                         predictions_writer(evaluation),
+                        rows_writer(evaluation),
                     ],
                     tensor_adapter_config=adapter,
                 )

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from pipeline.config.batch import WithBatch  # part: batch
 from pipeline.config.beam.engines import Beam, runner_problem
 from pipeline.config.beam.in_process import InProcess
+from pipeline.config.card import Card
 from pipeline.config.fields import PipelineName
 from pipeline.config.gates.gates import Gates
 from pipeline.config.lite import WithLite  # part: lite
@@ -50,6 +51,7 @@ class Config(
     gates: Gates
     serving: Serving
     notify: Notify = Notify()
+    card: Card = Card()
     runs: Path = Path("runs")
     metadata: MetadataServer | None = None
     cache: bool = True

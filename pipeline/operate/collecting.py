@@ -11,8 +11,8 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.pushed_model import MODEL_ID_PROPERTY
 from pipeline.config.config import Config
-from pipeline.operate.records.runs import Records, pushed_version
-from pipeline.operate.records.served import Served
+from pipeline.records.runs import Records, pushed_version
+from pipeline.records.served import Served
 
 _LIVE, _DELETED = metadata_store_pb2.Artifact.LIVE, metadata_store_pb2.Artifact.DELETED
 _Execution = metadata_store_pb2.Execution

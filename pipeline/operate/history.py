@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.gates.metrics import SHOWN
-from pipeline.operate.records import figures, printing
-from pipeline.operate.records.figures import Metrics
-from pipeline.operate.records.runs import Records, RunRecord, records_of
+from pipeline.records import printing
+from pipeline.records.history import Row, rows
+from pipeline.records.runs import records_of
 from trainer.parameters import Task
 
 _LIMIT = 20
 _REASON = 160
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One run with its figures.
-
-    Attributes:
-        run: the run.
-        candidate: metrics of the trained model on all eval examples; empty if it was not evaluated.
-        baseline: the same of the model it was compared with.
-        rows: rows by split; empty before StatisticsGen.
-    """
-
-    run: RunRecord
-    candidate: Metrics
-    baseline: Metrics
-    rows: dict[str, int]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,17 +41,6 @@ def run(config: Config, options: argparse.Namespace) -> int:
     else:
         print(f"{config.name}: no run yet in {config.run_folder}")
     return 0
-
-
-def rows(records: Records, limit: int) -> list[Row]:
-    """The newest runs, the newest first."""
-    found = []
-    for context in records.contexts[:limit]:
-        outputs = records.outputs(context)
-        candidate, baseline = figures.metrics(outputs)
-        record = records.run(context)
-        found.append(Row(run=record, candidate=candidate, baseline=baseline, rows=figures.rows(outputs)))
-    return found
 
 
 def lines(config: Config, found: Sequence[Row], *, count: int) -> Iterator[str]:

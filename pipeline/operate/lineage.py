@@ -16,10 +16,10 @@ from components.messages import one_line
 from components.pushed_model import MODEL_ID_PROPERTY
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.operate.records import figures, printing, served
-from pipeline.operate.records.runs import Outputs, Records, required
-from pipeline.operate.records.served import Served
-from pipeline.operate.records.why import CODE, cache_key, flattened, properties
+from pipeline.records import figures, printing, served
+from pipeline.records.runs import Outputs, Records, required
+from pipeline.records.served import Served
+from pipeline.records.why import CODE, cache_key, flattened, properties
 from pipeline.running.events import NEVER_CACHED, UNCACHED_PROPERTY
 
 _GATES = ("DataGate", "Evaluator", "ModelGate", "InfraValidator", "Pusher")

@@ -21,7 +21,7 @@ from pipeline.config.beam.portable import JobServer
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.environment import quiet_tensorflow
-from pipeline.operate.records import printing, served
+from pipeline.records import printing, served
 from pipeline.running import console as terminal
 from pipeline.running.folder import disk
 from pipeline.running.interrupts import Interrupts

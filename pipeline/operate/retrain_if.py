@@ -19,8 +19,8 @@ from components.example_gen import spans
 from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.operate.records import printing, served
-from pipeline.operate.records.runs import Records, RunRecord, records_of
+from pipeline.records import printing, served
+from pipeline.records.runs import Records, RunRecord, records_of
 
 RETRAIN = 10
 # What the data gate says of data that have moved away from those of the served model.

@@ -20,8 +20,8 @@ from pipeline.init.reading.profile import ColumnProfile
 from pipeline.init.updating.differences import NEW, Difference, differences
 from pipeline.operate.curating.columns import decisions_of
 from pipeline.operate.curating.edits import NotEditable, edited
-from pipeline.operate.records import figures, printing
-from pipeline.operate.records.runs import Records, required
+from pipeline.records import figures, printing
+from pipeline.records.runs import Records, required
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from dataclasses import asdict
 from components.messages import known_names, one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.operate.records import figures, printing, served, why
-from pipeline.operate.records.runs import Records, RunRecord, records_of
-from pipeline.operate.records.served import Served
+from pipeline.records import figures, printing, served, why
+from pipeline.records.runs import Records, RunRecord, records_of
+from pipeline.records.served import Served
 
 _EARLIER = 5
 _REASON = 160

@@ -102,8 +102,17 @@ def read(source: metadata.Source, *, run_id: str, level: float) -> Results:
         notices=_notices(outputs, "DataGate", "notices"),
         model_notices=_notices(outputs, "ModelGate", "verdict") + _notices(outputs, "ReferenceGate", "notices"),
         left_out=ingested.left_out() if ingested else "",
-        notes=tuple(note for note in (line(outputs) for line in _NOTES) if note),
+        notes=notes(outputs),
     )
+
+
+def notes(outputs: Mapping[tuple[str, str], metadata_store_pb2.Artifact]) -> tuple[tuple[str, str], ...]:
+    """What optional nodes have to say, each a label and a text.
+
+    Args:
+        outputs: artifacts of a run by node and output key.
+    """
+    return tuple(note for note in (line(outputs) for line in _NOTES) if note)
 
 
 def _notices(outputs: Mapping[tuple[str, str], metadata_store_pb2.Artifact], node: str, output: str) -> tuple[str, ...]:

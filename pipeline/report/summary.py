@@ -21,7 +21,13 @@ _SHOWN_COLUMNS = 4
 
 
 def lines(
-    config: Config, results: Results, answers: Sequence[Answer], *, seconds: float, log_file: Path
+    config: Config,
+    results: Results,
+    answers: Sequence[Answer],
+    *,
+    seconds: float,
+    log_file: Path,
+    page: Path | None = None,
 ) -> Iterator[str]:
     """The summary, line by line.
 
@@ -31,6 +37,7 @@ def lines(
         answers: the served model's answers about real rows.
         seconds: wall time of the run.
         log_file: the run's log.
+        page: the run's report; None if it could not be written.
     """
     rows = ", ".join(f"{count:,} {split}" for split, count in results.rows.items())
     yield _line("data", f"{sum(results.rows.values()):,} rows ({rows}); {_anomalies(results.anomalies)}")
@@ -56,7 +63,7 @@ def lines(
         yield _line("gRPC", _answer(answer, config))
     yield _line("time", f"{seconds:.1f} s")
     yield ""
-    yield from _paths(config, results, log_file)
+    yield from _paths(config, results, log_file, page)
 
 
 def worst_first(table: Mapping[str, SliceMetrics], task: Task, *, min_size: int) -> list[str]:
@@ -132,10 +139,11 @@ def _answer(answer: Answer, config: Config) -> str:
     return f"{said}  truth {answer.truth}" + (f"  ({row})" if row else "")
 
 
-def _paths(config: Config, results: Results, log_file: Path) -> Iterator[str]:
+def _paths(config: Config, results: Results, log_file: Path, page: Path | None) -> Iterator[str]:
     python = short(Path(sys.executable))
     serving = f"--model_name {config.serving.model_name} --model_base_path {short(config.serving_folder)}"
-    yield _line("report", short(config.run_folder / "report" / "index.html"))
+    if page:
+        yield _line("report", short(page))
     yield _line("serve", f"{python} -m serving.server {serving}")
     yield _line("training", f"{python} -m tensorboard.main --logdir {short(Path(results.model_run_uri))}")
     yield _line("log", short(log_file))

@@ -68,6 +68,7 @@ def test_first_run_goes_through_every_gate(project, first):
             "start-up",
             *NODES,
             "live",
+            "report",
         ],
         "✓",
     )
@@ -77,7 +78,6 @@ def test_first_run_goes_through_every_gate(project, first):
     assert first.out.count("probability 0.") == 3
     [version] = versions(project)
     assert f"pushed      version {version}" in first.out
-    assert (project.folder / "runs/taxi/report/index.html").read_text().count("<svg") == 2
     assert str(version) in project.status()
 
 
@@ -308,7 +308,8 @@ def test_a_recorded_reason_pushes_what_model_gate_would_refuse_once(project, fir
     assert outcome.code == 0, outcome.err
     notice = "not refused, since --bless-anyway says 'the old rules ended in May': auc of all examples is 0.9"
     assert f"notice      {notice}" in outcome.out
-    assert notice.replace("'", "&#39;") in (project.folder / "runs/taxi/report/index.html").read_text()
+    page = max((project.folder / "runs/taxi/report").glob("2*.html"))
+    assert notice.replace("'", "&#39;") in page.read_text()
     store, run = metadata.last_run(project.folder / "runs/taxi/metadata.sqlite")
     gate = metadata.executions(store, run)["ModelGate"]
     assert gate.custom_properties["bless_anyway"].string_value == "the old rules ended in May"

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from tests.e2e.projects.project import Project
+from tests.e2e.projects.project import Outcome, Project
+from tests.shared import browser as chromium
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
@@ -99,10 +100,24 @@ def test_a_number_instead_of_a_class(project, first):
     assert "prediction" in outcome.out
 
 
-def test_pictures_and_several_classes(project):
-    outcome = project.run("--config", "configs/digits.yaml")
-    assert outcome.code == 0, outcome.err
-    assert "probability" in outcome.out
-    assert "truth" in outcome.out
-    page = (project.folder / "runs/digits/report/index.html").read_text()
-    assert "digit=8" in page
+@pytest.fixture(scope="module")
+def digits(project) -> Outcome:
+    return project.run("--config", "configs/digits.yaml")
+
+
+def test_pictures_and_several_classes(digits):
+    assert digits.code == 0, digits.err
+    assert "probability" in digits.out
+    assert "truth" in digits.out
+
+
+def test_the_page_of_several_classes_is_sound(project, digits):
+    [path] = (project.folder / "runs/digits/report").glob("2*.html")
+    with chromium.opened() as browser:
+        assert chromium.faults(browser, path) == []
+        with chromium.shown(browser, path) as (page, _):
+            assert "digit=8" in page.locator("#slices").inner_text()
+            quality = page.locator("#quality")
+            assert quality.locator("table").first.locator("tbody tr").count() == 10
+            assert "Most confused" in quality.inner_text()
+            assert page.locator("#why tbody tr td").first.inner_text() == "image"

@@ -42,7 +42,12 @@ class Copy:
         # Older than the environment, so that make does not set up anything.
         for name in ("requirements.lock", "setup.py", "bootstrap.py"):
             os.utime(folder / name, (0, 0))
-        self._replaced = {"8500": _free_port(), "8501": _free_port(), "/shared/": f"{folder}/shared/"}
+        self._replaced = {
+            "8500": _free_port(),
+            "8501": _free_port(),
+            "8080": _free_port(),
+            "/shared/": f"{folder}/shared/",
+        }
 
     def start(self, block: Block) -> subprocess.Popen[str]:
         """Run a block in a shell of its own, with ports and folders of this copy."""

@@ -1,20 +1,31 @@
-"""Loss, metric, learning rate and speed by step."""
+"""Loss, metric, learning rate and speed by step, and the options that are not the defaults."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from pipeline.report.plots import BASELINE, CANDIDATE, svg
-from pipeline.report.run import ReportedRun
+from components.messages import one_line
+from pipeline.config.trainer import Trainer
+from pipeline.records.why import flattened
+from pipeline.report.plots import axis, colored, plot, plots, table
+from pipeline.report.results import notes
+from pipeline.report.run import ReportedRun, render
 from trainer.models.heads import head_of
 from trainer.run_fn import HISTORY
+
+_POINTS = 400
+_COLORS = {"train": "var(--candidate)", "eval": "var(--served)"}
+_TEMPLATE = """\
+{{ drawn }}
+{% for label, text in notes %}<p>{{ label|capitalize }}: <code>{{ text }}</code></p>{% endfor %}
+<h3>Options that are not the defaults</h3>
+{{ options }}
+"""
 
 
 def title(run: ReportedRun) -> str:
@@ -24,28 +35,17 @@ def title(run: ReportedRun) -> str:
 
 
 def body(run: ReportedRun) -> Markup:
-    """The section's HTML."""
-    return training_plot(Path(run.results.model_run_uri) / HISTORY, monitor=head_of(run.config.label).monitor)
-
-
-def training_plot(history: Path, *, monitor: str) -> Markup:
-    """Loss, the evaluated rows' ``monitor``, learning rate and speed by step, from the trainer's history file."""
-    train, evaluations = read_history(history)
-    if not train:
-        return Markup("<p>The trainer wrote no history.</p>")
-    figure = Figure(figsize=(8, 4.6), layout="constrained")
-    (loss, metric), (rate, speed) = figure.subplots(2, 2, sharex=True)
-    _line(loss, train, "loss", label="train")
-    _line(loss, evaluations, "loss", label="eval", color=BASELINE, marker="o")
-    loss.set_ylabel("loss")
-    loss.legend(loc="best", fontsize=8, frameon=False)
-    _line(metric, evaluations, monitor, color=BASELINE, marker="o")
-    metric.set_ylabel(f"{monitor.replace('_', ' ')}, eval")
-    _line(rate, train, "learning_rate")
-    rate.set(xlabel="step", ylabel="learning rate")
-    _line(speed, train, "examples_per_second")
-    speed.set(xlabel="step", ylabel="examples/s", ylim=(0, None))
-    return svg(figure)
+    """The section's HTML; empty if nothing was trained."""
+    folder = run.folder("Trainer", "model_run")
+    if folder is None:
+        return Markup()
+    train, evaluations = read_history(folder / HISTORY)
+    return render(
+        _TEMPLATE,
+        drawn=_drawn(train, evaluations, run) if train else Markup("<p>The trainer wrote no history.</p>"),
+        notes=notes(run.outputs),
+        options=_options(run.config.trainer),
+    )
 
 
 def read_history(path: Path) -> tuple[dict[int, dict[str, Any]], dict[int, dict[str, float]]]:
@@ -66,14 +66,73 @@ def read_history(path: Path) -> tuple[dict[int, dict[str, Any]], dict[int, dict[
     return dict(sorted(train.items())), dict(sorted(evaluations.items()))
 
 
-def _line(
-    axes: Axes,
-    points: Mapping[int, Mapping[str, float]],
-    key: str,
-    *,
-    label: str | None = None,
-    color: str = CANDIDATE,
-    marker: str = ".",
-) -> None:
+def _drawn(
+    train: Mapping[int, Mapping[str, Any]], evaluations: Mapping[int, Mapping[str, float]], run: ReportedRun
+) -> Markup:
+    monitor = head_of(run.config.label).monitor
+    higher = head_of(run.config.label).higher_is_better
+    epochs = {step: report["epoch"] for step, report in train.items()}
+    known = {step: found[monitor] for step, found in evaluations.items() if monitor in found}
+    best = (max if higher else min)(known, key=known.__getitem__) if known else None
+    losses = [*_series(train, "loss", "train", epochs), *_series(evaluations, "loss", "eval", epochs)]
+    words = f"{monitor.replace('_', ' ').capitalize()} of the eval rows"
+    if best is not None:
+        words += f"; best {known[best]:.4f} at step {best:,}, epoch {epochs.get(best, '?')}"
+    return plots(
+        [
+            plot(_lines(losses, "loss"), words="Loss of train and eval rows"),
+            plot(_lines(_series(evaluations, monitor, "eval", epochs), monitor, best=best), words=words),
+            plot(_lines(_series(train, "learning_rate", "train", epochs), "learning rate"), words="Learning rate"),
+            plot(
+                _lines(_series(train, "examples_per_second", "train", epochs), "examples per second", zero=True),
+                words="Throughput",
+            ),
+        ]
+    )
+
+
+def _series(
+    points: Mapping[int, Mapping[str, Any]], key: str, series: str, epochs: Mapping[int, int]
+) -> list[dict[str, Any]]:
     steps = [step for step, values in points.items() if key in values]
-    axes.plot(steps, [points[step][key] for step in steps], marker=marker, markersize=4, color=color, label=label)
+    steps = steps[:: max(len(steps) // _POINTS, 1)]
+    return [{"step": step, "epoch": epochs.get(step), "value": points[step][key], "series": series} for step in steps]
+
+
+def _lines(
+    values: Sequence[Mapping[str, Any]], name: str, *, best: int | None = None, zero: bool = False
+) -> dict[str, Any]:
+    present = {series: color for series, color in _COLORS.items() if any(one["series"] == series for one in values)}
+    tip = [{"field": "series"}, {"field": "step"}, {"field": "epoch"}, {"field": "value", "format": ".4~g"}]
+    lines = {
+        "data": {"values": list(values)},
+        "mark": {"type": "line", "strokeWidth": 1.8, "point": {"size": 25, "filled": True}},
+        "encoding": {
+            "x": axis("step", "step", axis={"format": "~s"}, scale={"zero": False}),
+            "y": axis("value", name.replace("_", " "), scale={"zero": zero}, axis={"format": "~s" if zero else "~g"}),
+            "color": colored(present) if len(present) > 1 else {"value": next(iter(present.values()), "")},
+            "tooltip": tip,
+        },
+    }
+    marked = [one for one in values if one["step"] == best and one["series"] == "eval"]
+    if not marked:
+        return {"layer": [lines]}
+    star = {
+        "data": {"values": marked},
+        "mark": {"type": "point", "size": 160, "strokeWidth": 2, "color": "var(--good)", "tooltip": True},
+        "encoding": {"x": axis("step", "step"), "y": axis("value", name.replace("_", " "), scale={"zero": False})},
+    }
+    return {"layer": [lines, star]}
+
+
+def _options(given: Trainer) -> Markup:
+    """What the config gives otherwise than the defaults are."""
+    ours, defaults = flattened(given.model_dump(mode="json")), flattened(Trainer().model_dump(mode="json"))
+    rows = [
+        (f"trainer.{name}", one_line(str(value), limit=80), one_line(str(defaults.get(name, "none")), limit=80))
+        for name, value in ours.items()
+        if value != defaults.get(name)
+    ]
+    if not rows:
+        return Markup("<p>All options are the defaults.</p>")
+    return table(("option", "value", "default"), rows, words="Options that are not the defaults", left=(0, 1, 2))

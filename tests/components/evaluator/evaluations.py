@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from google.protobuf import text_format
 from tensorflow_model_analysis.proto import config_pb2
 
-from components.evaluator.by_batch import batch_evaluator, predictions_writer
+from components.evaluator.by_batch import batch_evaluator, predictions_writer, rows_writer
 
 LABEL, CANDIDATE, BASELINE, WEIGHT = "label", "prediction", "prediction of the baseline", "weight"
 CLASSES = 4
@@ -107,7 +107,11 @@ def evaluate(
     if by_batch:
         extractors = extractors[:-2]
         evaluators = [batch_evaluator(config, run_after=extractors[-1].stage_name, schema=None)]
-        writers = [*tfma.default_writers(str(folder), eval_config=config), predictions_writer(str(folder))]
+        writers = [
+            *tfma.default_writers(str(folder), eval_config=config),
+            predictions_writer(str(folder)),
+            rows_writer(str(folder)),
+        ]
     with beam.Pipeline(runner="FnApiRunner", options=PipelineOptions(list(options))) as pipeline:
         _ = (
             pipeline

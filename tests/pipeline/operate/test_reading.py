@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from pipeline.config.loading import load
-from pipeline.operate.records import why
-from pipeline.operate.records.runs import Records, required
+from pipeline.records import why
+from pipeline.records.runs import Records, required
 from tests.pipeline.test_cli import LIGHT
 
 pytestmark = pytest.mark.slow

@@ -8,6 +8,7 @@ columns that differ by nothing else are 0.98 apart. Here the bins end at the qua
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +94,19 @@ def mean(value: float, rows: float, before: float, before_rows: float, deviation
     if not deviation:
         return Distance(0.0 if value == before else math.inf, 0.0)
     return Distance(abs(value - before) / deviation, _Z * math.sqrt(1 / rows + 1 / before_rows))
+
+
+def at_most(feature: Statistics, points: Sequence[float]) -> list[float]:
+    """The share of a column's values that are at most so large; empty if it has no values.
+
+    It is exact at the quantiles, and grows evenly in between.
+
+    Args:
+        feature: a column of numbers.
+        points: ascending.
+    """
+    known = _Cumulative.of(feature)
+    return known.even(np.array(points)).tolist() if known else []
 
 
 def missing_rows(feature: Statistics | None, rows: int) -> int:

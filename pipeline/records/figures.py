@@ -9,7 +9,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.gates import metrics_file
 from pipeline.config.gates.metrics import SHOWN
-from pipeline.operate.records.runs import Outputs
+from pipeline.records.runs import Outputs
 from trainer.parameters import Task
 
 Metrics = Mapping[str, float]

@@ -15,7 +15,7 @@ from typing import Any
 from ml_metadata.proto import metadata_store_pb2
 
 from components.messages import one_line
-from pipeline.operate.records.runs import Records
+from pipeline.records.runs import Records
 from pipeline.running.events import CACHE_OFF, NEVER_CACHED, REASON_PROPERTY, REFUSED_PROPERTY, UNCACHED_PROPERTY
 from pipeline.running.metadata import RUN_CONTEXT
 
@@ -75,6 +75,9 @@ def explain(records: Records, run: metadata_store_pb2.Context, node: str) -> Why
     if execution is None:
         return None
     earlier = _earlier(records, node, execution)
+    if cache_key(records, execution) is not None:
+        # What a part of the DAG took over has no properties to compare with.
+        earlier = [one for one in earlier if cache_key(records, one) is not None]
     last = next((one for one in earlier if one.last_known_state in _SUCCEEDED), earlier[0] if earlier else None)
     changes = tuple(_changes(records, last, execution)) if last else ()
     reused = execution.last_known_state == _Execution.CACHED

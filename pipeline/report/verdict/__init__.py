@@ -1,0 +1,1 @@
+"""What the first section is made of: the limits, and what changed since the run before."""

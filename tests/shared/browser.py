@@ -1,0 +1,79 @@
+"""A headless Chromium that opens pages and says what is wrong with them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+# A phone, a tablet and a laptop.
+WIDTHS = (390, 768, 1280)
+SCHEMES = ("light", "dark")
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_MILLISECONDS = 20_000
+_DRAWN = """
+() => [...document.querySelectorAll(".drawn")].every((place) => place.querySelector("svg"))
+"""
+
+
+@contextmanager
+def opened() -> Iterator[Browser]:
+    """The system's Chromium; skips the test where there is none."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    if program is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        # In a container, its own sandbox has no rights.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def faults(browser: Browser, path: Path) -> list[str]:
+    """What is wrong with a page at any width, in light and dark: errors, sideways scrolling, and what axe finds."""
+    found = []
+    for scheme in SCHEMES:
+        for width in WIDTHS:
+            with shown(browser, path, width=width, scheme=scheme) as (page, errors):
+                where = f"{width} px, {scheme}"
+                found += [f"{where}: {text}" for text in errors]
+                wide = page.evaluate("document.documentElement.scrollWidth")
+                found += [f"{where}: it is {wide} px wide"] if wide > width else []
+                found += [f"{where}: {text}" for text in _violations(page)]
+    return found
+
+
+@contextmanager
+def shown(
+    browser: Browser, path: Path, *, width: int = 1280, scheme: str = "light"
+) -> Iterator[tuple[Page, list[str]]]:
+    """A page with everything unfolded and drawn, and the errors of its console so far and from then on."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
+    page, errors = context.new_page(), []
+    page.on("console", lambda message: errors.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.resolve().as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    for place in page.locator(".drawn").all():
+        place.scroll_into_view_if_needed()
+    page.wait_for_function(_DRAWN, timeout=_MILLISECONDS)
+    yield page, errors
+    context.close()
+
+
+def _violations(page: Page) -> list[str]:
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']} ({one['help']}): {', '.join(node['html'][:200] for node in one['nodes'][:3])}" for one in found
+    ]

@@ -20,7 +20,7 @@ from pipeline.config.platform.platforms import AnyPlatform
 from pipeline.config.section import Section
 from pipeline.config.serving import Serving
 from pipeline.config.sources.sources import Source
-from pipeline.config.trainer import Trainer
+from pipeline.config.training.trainer import Trainer
 from trainer.parameters import Features, Label, Parameters, Strict
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from components.messages import one_line
-from pipeline.config.trainer import Trainer
+from pipeline.config.training.trainer import Trainer
 from pipeline.records.why import flattened
 from pipeline.report.plots import axis, colored, plot, plots, table
 from pipeline.report.results import notes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.config.section import Section
-from pipeline.config.tuner import WithTuner  # part: tuner
+from pipeline.config.training.tuner import WithTuner  # part: tuner
 from trainer.parameters import Loop, Model
 
 

@@ -1,0 +1,1 @@
+"""How the model is trained: the network, the loop and the search for hyperparameters."""

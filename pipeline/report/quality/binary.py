@@ -91,6 +91,8 @@ def _precision(counts: Mapping[str, Counts]) -> Markup:
         }
         for name, one in counts.items()
         for index in one.few(_POINTS)
+        # Before the first row that is found, precision is 0 of a few rows.
+        if one.true[index]
     ]
     one = next(iter(counts.values()))
     words = f"Precision by recall; {one.positives / (one.positives + one.negatives):.1%} of the rows are positive"

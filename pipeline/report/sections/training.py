@@ -129,10 +129,14 @@ def _options(given: Trainer) -> Markup:
     """What the config gives otherwise than the defaults are."""
     ours, defaults = flattened(given.model_dump(mode="json")), flattened(Trainer().model_dump(mode="json"))
     rows = [
-        (f"trainer.{name}", one_line(str(value), limit=80), one_line(str(defaults.get(name, "none")), limit=80))
+        (f"trainer.{name}", _shown(value), _shown(defaults.get(name)))
         for name, value in ours.items()
         if value != defaults.get(name)
     ]
     if not rows:
         return Markup("<p>All options are the defaults.</p>")
     return table(("option", "value", "default"), rows, words="Options that are not the defaults", left=(0, 1, 2))
+
+
+def _shown(value: object) -> str:
+    return "not set" if value is None else one_line(str(value), limit=80)

@@ -99,7 +99,7 @@ def test_a_page_that_cannot_be_written_does_not_hold_up_the_push(project, first)
     kept = folder.rename(folder.with_name("kept"))
     folder.write_text("in the way")
     try:
-        outcome = project.run("--from", "Pusher")
+        outcome = project.run()
     finally:
         folder.unlink()
         kept.rename(folder)

@@ -17,5 +17,5 @@ def quiet_tensorflow(*, verbose: bool) -> None:
 
 
 def quiet_metadata() -> None:
-    """Turn off ML Metadata's C++ logs: an error is told in one line of ours."""
+    """Turn off ML Metadata's C++ logs: errors get a line of ours instead."""
     os.environ.setdefault("GLOG_minloglevel", "3")

@@ -69,7 +69,7 @@ class Block:
 
         Args:
             reasons: what is wrong with them, by index.
-            keys: columns whose values are told.
+            keys: columns whose values a bad row keeps.
         """
         bad = [
             BadRow(

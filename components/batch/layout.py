@@ -50,7 +50,7 @@ def outputs_of(signature: Any) -> dict[str, pa.DataType]:
 
 
 def columns(block: Block, options: Options) -> dict[str, pa.Array]:
-    """What tells the rows apart, and the model's version."""
+    """The columns that identify a row, and the model's version."""
     keys = {name: block.batch.column(name) for name in options.keys}
     if not keys:
         keys = {FILE: block.files, ROW: pa.array(block.rows)}

@@ -18,7 +18,7 @@ class OutputNotFree(Exception):
 def appearing(output: Path) -> Iterator[Path]:
     """A hidden folder beside ``output``, which takes its name at the end, and is removed after an error.
 
-    What a killed process left there is removed by the next one; a lock tells it from one that is at work.
+    What a killed process left there is removed by the next one; a lock marks one that is at work.
 
     Raises:
         OutputNotFree: the folder has something in it, or cannot be made, or another process is writing it.

@@ -10,12 +10,13 @@ from operator import attrgetter
 import numpy as np
 import pyarrow as pa
 
-from components.batch import columns, layout
-from components.batch.blocks import Block, Files
-from components.batch.columns import Unfit
 from components.batch.model import Answers, Arrays, Scorer
 from components.batch.options import Options
-from components.batch.shards import ErrorLines, shard
+from components.batch.reading import columns
+from components.batch.reading.blocks import Block, Files
+from components.batch.reading.columns import Unfit
+from components.batch.writing import layout
+from components.batch.writing.shards import ErrorLines, shard
 from components.example_gen.readers.table_files import Piece
 
 SHARD, ERRORS = "predictions", "_errors"

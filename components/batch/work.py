@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.batch import inputs, layout, model
+from components.batch import model
 from components.batch.options import Options
+from components.batch.reading import inputs
 from components.batch.scoring import Work
+from components.batch.writing import layout
 from components.example_gen.reading import Reading
 
 

@@ -136,7 +136,8 @@ def _scored(config: Config, options: argparse.Namespace, version: served.Served)
     from apache_beam import Pipeline
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from components.batch import job, output_folder
+    from components.batch import job
+    from components.batch.writing import output_folder
     from pipeline.beam.engine import worker_packages
     from pipeline.beam.guard import guarded
     from pipeline.beam.memoization import lean_beam

@@ -12,10 +12,10 @@ import tensorflow as tf
 from pyarrow import parquet
 from tensorflow_serving.apis import prediction_log_pb2
 
-from components.batch.blocks import BadRow
 from components.batch.model import Arrays
-from components.batch.new_file import NewFile, create
 from components.batch.options import Options
+from components.batch.reading.blocks import BadRow
+from components.batch.writing.new_file import NewFile, create
 from serving.client.messages import tensors
 from serving.client.steps import COLUMNAR
 

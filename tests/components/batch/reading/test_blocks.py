@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.batch.blocks import ROWS, Files
-from components.batch.inputs import find
+from components.batch.reading.blocks import ROWS, Files
+from components.batch.reading.inputs import find
 from components.example_gen.reading import Reading
 from components.refusal import GateRefused
 

@@ -15,9 +15,9 @@ import sys
 import pytest
 
 from pipeline.running import metadata
-from tests.e2e import kills
 from tests.e2e.projects.project import Outcome, network_can_be_cut
 from tests.e2e.projects.small import SmallProject
+from tests.e2e.run_folder import kills
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

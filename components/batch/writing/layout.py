@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from components.batch.blocks import Block
 from components.batch.model import Arrays
 from components.batch.options import FILE, ROW, VERSION, Options
+from components.batch.reading.blocks import Block
 from components.refusal import GateRefused
 from serving.client.messages.examples import Features, RowFeature
 from serving.client.messages.values import MISSING

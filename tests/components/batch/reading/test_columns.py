@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.batch.columns import Unfit, inputs, with_pictures
+from components.batch.reading.columns import Unfit, inputs, with_pictures
 from components.example_gen.reading import CsvOptions
 from serving.client.messages import columns as client
 from serving.client.messages.examples import RowFeature

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of real runs: ``python -m tests.e2e.kills --times N --seed S``.
+"""SIGKILL at random moments of real runs: ``python -m tests.e2e.run_folder.kills --times N --seed S``.
 
 Each round has other data, so that every node has something to do; the run is killed at a moment between its start and
 its end, and is run again plainly. Exit code 1 if a re-run fails, or finds or leaves something half made.
@@ -125,7 +125,7 @@ def run(*, times: int, seed: int) -> int:
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.e2e.kills", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.run_folder.kills", description=__doc__)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components.batch.blocks import Files
 from components.batch.options import Options
+from components.batch.reading.blocks import Files
 from components.example_gen.pictures.folders import PICTURE
 from components.example_gen.readers import csv_files, table_files
 from components.example_gen.readers.schemas import check_names, is_list

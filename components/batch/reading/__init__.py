@@ -1,0 +1,1 @@
+"""Input files as blocks of rows, and their columns as the inputs of a signature."""

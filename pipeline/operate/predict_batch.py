@@ -107,7 +107,8 @@ def _report(
         speed = f"{seconds:.1f} s, {tally.rows / seconds:,.0f} rows/s"
         print(f"{options.output}: {tally.rows:,} rows by version {version.version} ({speed})")
     if tally.bad:
-        print(f"{tally.bad:,} bad rows: {options.output / '_errors.jsonl'} says why", file=sys.stderr)
+        rows = "bad row" if tally.bad == 1 else "bad rows"
+        print(f"{tally.bad:,} {rows}: {options.output / '_errors.jsonl'} says why", file=sys.stderr)
     return REFUSED if tally.bad > options.max_bad else DONE
 
 
@@ -174,7 +175,7 @@ def _work(config: Config, options: argparse.Namespace, version: served.Served, f
     try:
         return work.plan(options.input, reading, asked, folder=str(folder))
     except GateRefused as error:
-        raise ConfigError(f"{error.reason}.") from None
+        raise ConfigError(f"{error.reason.rstrip('.')}.") from None
 
 
 def _count(text: str) -> int:

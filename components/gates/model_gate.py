@@ -57,7 +57,6 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
     bounds: Parameter[str] = "",
     baseline: OptionalInputArtifact[standard_artifacts.Model] = None,
     served_evaluation: OptionalInputArtifact[standard_artifacts.ModelEvaluation] = None,
-    on_platform: Parameter[int] = 0,
     bless_anyway: Parameter[str] = "",
 ) -> None:
     """Refuse the candidate if it misses a threshold, or if its predictions or the served model's show a fault.
@@ -73,19 +72,19 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
         bounds: a `components.gates.model.bounds.Bounds` as JSON, to judge limits by the bounds of intervals, too; empty
             to judge by the figures alone.
         baseline: the last blessed model; None or an artifact without files in a first run.
-        served_evaluation: metrics of the run that pushed the baseline; None if they are not known.
-        on_platform: whether this runs where nothing can find those.
+        served_evaluation: metrics of the run that pushed the baseline; None or an artifact without files if they are
+            not known.
         bless_anyway: why a candidate passes that would be refused; ML Metadata keeps it. Empty to refuse.
 
     Raises:
         GateRefused: names the first reasons; for a threshold the metric, slice, value and limit.
     """
     judged = Evaluated.read(evaluation.uri)
-    pushed = Evaluated.read(served_evaluation.uri) if served_evaluation else None
+    pushed = _evaluated(served_evaluation)
     limits = Policy.model_validate_json(policy)
     found = [
         *prediction_findings(AllPredictions.load(evaluation.uri), limits),
-        *served_findings(judged, pushed, limits, on_platform=bool(on_platform)),
+        *served_findings(judged, pushed, limits),
         *(slice_findings(judged, pushed, min_slice_size=min_slice_size) if pushed else ()),
     ]
     failures = [each.text for each in found if each.refuses]
@@ -103,6 +102,10 @@ def ModelGate(  # noqa: N802 (TFX names components as classes)
         raise GateRefused("; ".join(failures[:_SHOWN_FAILURES]) + more)
     notices = [overridden(text, bless_anyway) for text in failures]
     bless(verdict, like=blessing, notices=[*notices, *(each.text for each in found if not each.refuses)])
+
+
+def _evaluated(evaluation: standard_artifacts.ModelEvaluation | None) -> Evaluated | None:
+    return None if evaluation is None or is_empty(evaluation.uri) else Evaluated.read(evaluation.uri)
 
 
 def evaluator_failures(result: validation_result_pb2.ValidationResult) -> list[str]:

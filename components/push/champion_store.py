@@ -1,13 +1,14 @@
 """The last pushed model, kept for the next run on platforms that run no resolver: a pointer file names it.
 
-``CHAMPION/VERSION/`` holds a whole Model artifact; ``CHAMPION/champion.json`` names it and the previous one.
+``CHAMPION/VERSION/`` holds a whole Model artifact, ``CHAMPION/VERSION.RECORD/`` what its run found out about the data
+and the model; ``CHAMPION/champion.json`` names them and the previous model.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from components.storage.files import digest, files_below, hashes
 from components.storage.shared_folders import SharedFolder, shared_folder
 
 POINTER = "champion.json"
+# The records that the Pusher keeps: statistics and profile of the data, and the evaluation of the model.
+STATISTICS, PROFILE, EVALUATION = "statistics", "profile", "evaluation"
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class Copy(BaseModel):
         files: number of files.
         digest: hash of their names and contents.
         time: time of the copy, ISO 8601 in UTC.
+        records: the digest of each record, by its name.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +45,14 @@ class Copy(BaseModel):
     files: int
     digest: str
     time: str
+    records: dict[str, str] = {}
+
+    @property
+    def trees(self) -> dict[str, str]:
+        """The digest of each folder that belongs to the copy, by its name."""
+        return {str(self.version): self.digest} | {
+            _record(self.version, name): found for name, found in self.records.items()
+        }
 
 
 class Pointer(Copy):
@@ -53,7 +65,14 @@ class Pointer(Copy):
     previous: Copy | None = None
 
 
-def keep(*, model: Path, version: int, folder: str, check: Callable[[], None] = lambda: None) -> None:
+def keep(
+    *,
+    model: Path,
+    version: int,
+    folder: str,
+    records: Mapping[str, Path] = {},
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """Make a pushed model the champion; only one process at a time may do so.
 
     The pointer moves once the copy is complete, so a kill at any point leaves a champion, the old or the new one. A
@@ -63,6 +82,8 @@ def keep(*, model: Path, version: int, folder: str, check: Callable[[], None] = 
         model: folder of a Model artifact.
         version: the pushed version.
         folder: path or ``gs://bucket/folder`` for this copy and the previous one, used for nothing else.
+        records: folders to keep beside the model, by names for `restore_record`. Those of the version's first push
+            stay.
         check: raises if this process is no longer the only one. It is called before each change and after the pointer
             was read, so a pointer that another process has moved stays.
     """
@@ -74,20 +95,23 @@ def keep(*, model: Path, version: int, folder: str, check: Callable[[], None] = 
         logger.warning("%s It is replaced by version %s.", error, version)
         pointer, readable = None, False
     found = hashes(files_below(model))
-    if pointer is None or pointer.version != version or not _is_whole(place, pointer):
-        check()
-        place.put(str(version), model)
+    wanted = {str(version): model} | {_record(version, name): path for name, path in records.items()}
+    if pointer is None or pointer.version != version or not _is_whole(place, pointer, wanted):
+        for name, path in wanted.items():
+            check()
+            place.put(name, path)
         previous = pointer if pointer is None or pointer.version != version else pointer.previous
         pointer = Pointer(
             version=version,
             files=len(found),
             digest=digest(found),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
+            records={name: digest(hashes(files_below(path))) for name, path in records.items()},
             previous=previous and Copy(**previous.model_dump(exclude={"previous"})),
         )
         check()
         place.write(POINTER, pointer.model_dump_json(indent=2).encode() + b"\n", generation=generation)
-    kept = {str(copy.version) for copy in (pointer, pointer.previous) if copy}
+    kept = {name for copy in (pointer, pointer.previous) if copy for name in copy.trees}
     for name in place.names() - kept if readable else ():
         check()
         place.remove(name)
@@ -118,9 +142,43 @@ def restore(*, folder: str, destination: Path) -> int | None:
         if pointer == tried:
             raise _unreadable(folder, f"neither model {pointer.version} nor the previous one is complete")
         for copy in (pointer, pointer.previous):
-            if copy and _fetch(place, copy, destination):
+            if copy and _fetch(place, str(copy.version), copy.digest, destination):
                 return copy.version
         # A push may have moved the pointer meanwhile and removed the copies that it named.
+        tried = pointer
+
+
+def restore_record(name: str, *, folder: str, destination: Path, version: int | None = None) -> int | None:
+    """Copy a record of the champion to ``destination``, which stays empty if the record is not complete.
+
+    Args:
+        name: of the record, as `keep` was given it.
+        folder: path or ``gs://bucket/folder`` that `keep` wrote.
+        destination: folder for the copy; emptied first.
+        version: of the model, as `restore` returned it; None for the champion's.
+
+    Returns:
+        The version of the model; None if there is no such model.
+
+    Raises:
+        BucketFailed: the folder cannot be read.
+        ChampionUnreadable: the pointer cannot be read.
+    """
+    place, tried = shared_folder(folder), None
+    while True:
+        clear(destination)
+        content, _ = place.read(POINTER) or (None, 0)
+        pointer = _pointer(content, folder)
+        copies = [copy for copy in (pointer, pointer and pointer.previous) if copy]
+        copy = next((copy for copy in copies if version in (None, copy.version)), None)
+        if copy is None:
+            return None
+        if name not in copy.records:
+            return copy.version
+        tree = _record(copy.version, name)
+        # A push may have removed the record since the pointer was read.
+        if pointer == tried or _fetch(place, tree, copy.trees[tree], destination):
+            return copy.version
         tried = pointer
 
 
@@ -134,17 +192,25 @@ def clear(folder: Path) -> None:
             path.unlink()
 
 
-def _fetch(place: SharedFolder, copy: Copy, destination: Path) -> bool:
+def _fetch(place: SharedFolder, tree: str, wanted: str, destination: Path) -> bool:
+    """Whether a folder of the champion was copied whole; ``destination`` is empty if not."""
     clear(destination)
     try:
-        place.fetch(str(copy.version), destination)
+        place.fetch(tree, destination)
     except FileNotFoundError as error:
-        logger.warning("The champion's copy %s lacks a file: %s", copy.version, error)
+        logger.warning("The champion's copy %s lacks a file: %s", tree, error)
+        clear(destination)
         return False
-    if digest(hashes(files_below(destination))) == copy.digest:
+    if digest(hashes(files_below(destination))) == wanted:
         return True
-    logger.warning("The champion's copy %s differs from the pushed model: looking for an older one.", copy.version)
+    logger.warning("The champion's copy %s differs from what was pushed.", tree)
+    clear(destination)
     return False
+
+
+def _record(version: int, name: str) -> str:
+    """The name of a record's folder."""
+    return f"{version}.{name}"
 
 
 def _pointer(content: bytes | None, folder: str) -> Pointer | None:
@@ -164,5 +230,9 @@ def _unreadable(folder: str, reason: str) -> ChampionUnreadable:
     )
 
 
-def _is_whole(place: SharedFolder, copy: Copy) -> bool:
-    return digest(place.hashes(str(copy.version))) == copy.digest
+def _is_whole(place: SharedFolder, copy: Copy, wanted: Mapping[str, Path]) -> bool:
+    """Whether the copy and its records are as they were written, and all that is wanted is among them."""
+    trees = copy.trees
+    return wanted.keys() <= trees.keys() and all(
+        digest(place.hashes(name)) == expected for name, expected in trees.items()
+    )

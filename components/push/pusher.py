@@ -19,12 +19,12 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import standard_artifacts
 from tfx.utils import path_utils
 
-from components.annotations import InputArtifact, OutputArtifact, Parameter
+from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
 from components.gates import infra_blessing as infra
 from components.gates.judged import judged_digest, model_digest
 from components.push import bucket_push
 from components.push.bucket_push import CHANGED
-from components.push.champion_store import keep
+from components.push.champion_store import EVALUATION, PROFILE, STATISTICS, keep
 from components.pushed_model import DIGEST_PROPERTY, MODEL_ID_PROPERTY, VERSION_PROPERTY
 from components.refusal import GateRefused
 from components.storage.buckets import SCHEME, BucketFolder
@@ -45,6 +45,9 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     pushed_model: OutputArtifact[standard_artifacts.PushedModel],
     base_directory: Parameter[str],
     champion: Parameter[str] = "",
+    statistics: OptionalInputArtifact[standard_artifacts.ExampleStatistics] = None,
+    profile: OptionalInputArtifact[standard_artifacts.ExampleAnomalies] = None,
+    evaluation: OptionalInputArtifact[standard_artifacts.ModelEvaluation] = None,
 ) -> None:
     """Push the model if both gates blessed it, and its bytes are those that they judged.
 
@@ -57,6 +60,9 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
         base_directory: serving folder of this model, a path or ``gs://bucket/folder``, with a child per version.
         champion: folder that keeps the pushed model as the baseline of the next run, a path or ``gs://bucket/folder``;
             empty for none.
+        statistics: StatisticsGen's output, which the champion keeps for the next run's DataGate.
+        profile: DataGate's output, for the same.
+        evaluation: the Evaluator's output, which the champion keeps for the next run's ModelGate.
 
     Raises:
         GateRefused: a blessing is missing, or is about other bytes; the serving folder and the champion are unchanged.
@@ -69,10 +75,12 @@ def Pusher(  # noqa: N802 (TFX names components as classes)
     judged = judged_digest(model_blessing=model_blessing, infra_blessing=infra_blessing)
     source = Path(path_utils.serving_model_path(model.uri))
     warmup = Path(infra_blessing.uri) / WARMUP_FILE
+    beside = {STATISTICS: statistics, PROFILE: profile, EVALUATION: evaluation}
+    records = {name: Path(artifact.uri) for name, artifact in beside.items() if artifact}
 
     def crown(version: int, check: Callable[[], None]) -> None:
         if champion:
-            keep(model=Path(model.uri), version=version, folder=champion, check=check)
+            keep(model=Path(model.uri), version=version, folder=champion, records=records, check=check)
 
     version, new = push(
         source=source,

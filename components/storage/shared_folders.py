@@ -75,6 +75,7 @@ class VolumeTrees:
         """See `SharedFolder`."""
         self.remove(name)
         stage = self._folder / f"{STAGE_PREFIX}{uuid.uuid4().hex}"
+        stage.mkdir(parents=True)
         copy_files(source, stage)
         for path in [*stage.rglob("*"), stage]:
             sync(path)

@@ -29,6 +29,7 @@ from components.example_gen.snapshot import SNAPSHOT
 from components.example_gen.sql.component import sql_example_gen  # part: sql
 from components.gates.data.data_gate import INFERRED, DataGate
 from components.gates.data.drift.previous_span import Spans
+from components.push.champion_folder import ChampionData
 from components.push.served_statistics import ServedStatisticsStrategy
 from pipeline.checks.columns import schema_features
 from pipeline.checks.reading import reading_of
@@ -197,9 +198,11 @@ def _reading(config: Config) -> Reading:
 
 
 def _served_statistics(graph: Graph) -> dict[str, Channel]:
-    """What the data gate compares with; a platform has no resolver that could find it."""
-    if graph.config.platform is not None:
-        return {}
+    """What the data gate compares with."""
+    if graph.places.champion is not None:
+        found = ChampionData(folder=graph.places.champion, enabled=int(_compares(graph.config)))
+        graph.add(found.with_id("ServedData"), uncached=True)
+        return {"served_statistics": found.outputs["statistics"], "served_profile": found.outputs["profile"]}
     resolver = Resolver(
         strategy_class=ServedStatisticsStrategy,
         config={"enabled": _compares(graph.config)},

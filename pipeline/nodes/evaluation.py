@@ -13,6 +13,7 @@ from components.evaluator.component import Evaluator
 from components.gates.infra_validator import InfraValidator
 from components.gates.model_gate import ModelGate
 from components.gates.reference_gate import ReferenceGate
+from components.push.champion_folder import ChampionEvaluation
 from components.push.served_evaluation import ServedEvaluationStrategy
 from components.reference.component import Reference
 from pipeline.nodes import own_gates
@@ -54,7 +55,6 @@ def add_evaluation(graph: Graph) -> None:
             first_run=gate.first_run,
             bounds=by_bounds.model_dump_json() if (by_bounds := bounds(gate)) else "",
             policy=policy(gate, config.label.task).model_dump_json(),
-            on_platform=int(config.platform is not None),
             bless_anyway=graph.bless_anyway,
             **_served_evaluation(graph, baseline),
         ),
@@ -76,9 +76,11 @@ def add_evaluation(graph: Graph) -> None:
 
 
 def _served_evaluation(graph: Graph, baseline: BaseNode) -> dict[str, Channel]:
-    """What the baseline reached when it was pushed; a platform has no resolver that could find it."""
-    if graph.config.platform is not None:
-        return {}
+    """What the baseline reached when it was pushed."""
+    if graph.places.champion is not None:
+        found = ChampionEvaluation(model=baseline.outputs["model"], folder=graph.places.champion)
+        graph.add(found.with_id("ServedEvaluation"), uncached=True)
+        return {"served_evaluation": found.outputs["evaluation"]}
     resolver = Resolver(
         strategy_class=ServedEvaluationStrategy,
         # Of that node alone: others write evaluations, too, such as of TF Lite files.

@@ -7,9 +7,9 @@ from tfx.components.evaluator import constants
 from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing, judged
-from components.push.champion_folder import VERSION_PROPERTY, Champion
+from components.push.champion_folder import Champion, ChampionData, ChampionEvaluation
 from components.push.pusher import Pusher
-from components.pushed_model import MODEL_ID_PROPERTY
+from components.pushed_model import CHAMPION_VERSION, MODEL_ID_PROPERTY
 from components.refusal import GateRefused
 from components.storage.files import files_below
 from serving.inference.warmup import WARMUP_FILE
@@ -34,9 +34,15 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def run_pusher(
-    folder: Path, *, base: str = BASE, champion: str = CHAMPION, blessed: bool = True, reason: str | None = None
+    folder: Path,
+    *,
+    base: str = BASE,
+    champion: str = CHAMPION,
+    blessed: bool = True,
+    reason: str | None = None,
+    **records,
 ):
-    """The Pusher with artifacts from a platform; ``folder`` holds the model."""
+    """The Pusher with artifacts from a platform; ``folder`` holds the model, ``records`` are further inputs."""
     model_blessing = standard_artifacts.ModelBlessing()
     model_blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, int(blessed))
     infra = artifact(standard_artifacts.InfraBlessing, folder.parent / f"{folder.name}-infra")
@@ -54,6 +60,7 @@ def run_pusher(
         pushed_model=pushed,
         base_directory=base,
         champion=champion,
+        **records,
     )
     return on_a_platform(pushed)
 
@@ -75,7 +82,7 @@ def test_a_blessed_model_is_pushed_to_the_bucket_and_is_the_next_run_s_baseline(
     assert below(store.contents(), "serving/") == served | {f"serving/taxi/{version}/{WARMUP_FILE}": b"requests"}
     baseline = run_champion(tmp_path / "output")
     assert contents(tmp_path / "output") == contents(model)
-    assert baseline.get_string_custom_property(VERSION_PROPERTY) == version
+    assert baseline.get_string_custom_property(CHAMPION_VERSION) == version
 
 
 def test_the_same_model_again_is_not_pushed_but_its_lost_champion_is_made_again(store, tmp_path):
@@ -120,4 +127,31 @@ def test_without_a_champion_or_where_none_is_wanted_the_output_is_empty(store, t
     for yielded in (first, unwanted):
         assert Path(yielded.uri).is_dir()
         assert not contents(Path(yielded.uri))
-        assert not yielded.get_string_custom_property(VERSION_PROPERTY)
+        assert not yielded.get_string_custom_property(CHAMPION_VERSION)
+
+
+def test_the_next_run_gets_the_data_and_the_evaluation_of_the_pushed_model(store, tmp_path):
+    kinds = {
+        "statistics": standard_artifacts.ExampleStatistics,
+        "profile": standard_artifacts.ExampleAnomalies,
+        "evaluation": standard_artifacts.ModelEvaluation,
+    }
+    records = {}
+    for name, kind in kinds.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+        records[name] = on_a_platform(artifact(kind, tmp_path / name))
+    version = run_pusher(write_model(tmp_path / "model"), **records).get_string_custom_property("pushed_version")
+    for enabled, found in ((1, [b"statistics"]), (0, [])):
+        statistics, profile = (
+            on_a_platform(artifact(kinds[name], tmp_path / f"{name} {enabled}")) for name in ("statistics", "profile")
+        )
+        ChampionData.test_call(statistics=statistics, profile=profile, folder=CHAMPION, enabled=enabled)
+        assert [*contents(Path(statistics.uri)).values()] == found
+        assert len(contents(Path(profile.uri))) == len(found)
+        assert statistics.get_string_custom_property(CHAMPION_VERSION) == (version if enabled else "")
+    for name, wanted, found in (("baseline", 1, [b"evaluation"]), ("no baseline", 0, [])):
+        baseline = run_champion(tmp_path / name, enabled=wanted)
+        evaluation = on_a_platform(artifact(standard_artifacts.ModelEvaluation, tmp_path / f"evaluation of {name}"))
+        ChampionEvaluation.test_call(model=baseline, evaluation=evaluation, folder=CHAMPION)
+        assert [*contents(Path(evaluation.uri)).values()] == found

@@ -48,7 +48,7 @@ TRANSFORMED = 1e-5
 SPLITS = ("train", "eval")
 
 
-def run_beam_nodes(*flags: str, folder: Path, to: str = "Transform", seconds: float = 600) -> Path:
+def run_beam_nodes(*flags: str, folder: Path, to: str = "Transform", seconds: float = 1200) -> Path:
     """Run the taxi pipeline in a process of its own, as a person would, and return its run folder.
 
     Args:

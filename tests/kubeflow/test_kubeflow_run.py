@@ -1,4 +1,4 @@
-"""The taxi pipeline, compiled for Kubeflow Pipelines, run from its YAML: five runs, one after the other.
+"""The taxi pipeline, compiled for Kubeflow Pipelines, run from its YAML: six runs, one after the other.
 
 The object store is a folder, and the backend one of this machine (see `tests.kubeflow.backend`): it tells no types of
 inputs, copies artifacts in and out of pods that share nothing else, and shows volumes only where they are mounted.
@@ -6,12 +6,16 @@ inputs, copies artifacts in and out of pods that share nothing else, and shows v
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 
 import pytest
 
 from tests.kubeflow.backend import answers, taxi
 from tests.kubeflow.backend.taxi import NODES, UNCACHED, KubeflowWorld
+from tests.shared.folder_digest import digest
 
 pytestmark = pytest.mark.tensorflow
 
@@ -47,7 +51,22 @@ def too_bad(world, again):
 
 
 @pytest.fixture(scope="module")
-def refused(world, too_bad):
+def moved(world, too_bad):
+    """Trips in metres: the schema allows them, but no served model has seen such data."""
+    trips = world.folder / "image" / "data" / "more" / "trips.csv"
+    miles = trips.read_text()
+    header, *rows = csv.reader(io.StringIO(miles))
+    place = header.index("trip_miles")
+    metres = [[*row[:place], str(float(row[place] or 0) * 1609), *row[place + 1 :]] for row in rows]
+    with trips.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *metres])
+    run = world.run(parameters={"data_path": "data/more"})
+    trips.write_text(miles)
+    return run, world.kept()
+
+
+@pytest.fixture(scope="module")
+def refused(world, moved):
     """Trips of a company town: the data are not what the schema says."""
     trips = world.folder / "image" / "data" / "more" / "trips.csv"
     trips.write_text(trips.read_text().replace("Credit Card", "Seashells"))
@@ -111,8 +130,25 @@ def test_a_task_that_dies_is_tried_again(second):
 
 
 @pytest.mark.slow
-def test_bad_data_end_the_run_and_change_nothing(too_bad, refused):
-    (_, before), (run, after) = too_bad, refused
+def test_the_served_model_is_judged_by_what_it_reached_when_it_was_pushed(world, first, second):
+    (former, _), (run, _) = first, second
+    kept = world.files(run, "ServedEvaluation", "evaluation")
+    assert digest(kept) == digest(world.files(former, "Evaluator", "evaluation"))
+    assert "is not known" not in "".join(run.tasks["ModelGate"].logs)
+
+
+@pytest.mark.slow
+def test_data_that_moved_from_those_of_the_served_model_end_the_run_and_change_nothing(too_bad, moved):
+    (_, before), (run, after) = too_bad, moved
+    gate = run.tasks["DataGate"]
+    assert gate.codes == [3], run.said()
+    assert re.search(r"trip_miles: has moved by 0\.\d+ from the data of the served model", gate.logs[0])
+    assert after == before
+
+
+@pytest.mark.slow
+def test_bad_data_end_the_run_and_change_nothing(moved, refused):
+    (_, before), (run, after) = moved, refused
     gate = run.tasks["DataGate"]
     assert gate.codes == [3], run.said()
     assert gate.logs[0].splitlines()[-1].startswith("DataGate refused: ")
@@ -133,4 +169,5 @@ def test_every_run_leaves_a_notice(world, refused):
         ("taxi-3", "SUCCEEDED"),
         ("taxi-4", "FAILED"),
         ("taxi-5", "FAILED"),
+        ("taxi-6", "FAILED"),
     ]

@@ -82,7 +82,7 @@ MODEL_GATE = (
         "A fall of the served model that nobody could see is not told",
         _SERVED,
         "    if then is None:\n",
-        "    if then is None and on_platform:\n",
+        "    if then is None:\n        return\n    if then is None:\n",
         _gate("served_model_that_fell"),
     ),
     Mutation(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
-from tfx.types import artifact_utils, standard_artifacts
+from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
@@ -27,7 +27,7 @@ from components.gates.data.type_check import type_findings
 from components.gates.data.weight_check import weight_anomalies
 from components.gates.findings import DATASET, Finding, notice, refusal, write_notices
 from components.notices import notices as notices_logger
-from components.pushed_model import VERSION_PROPERTY
+from components.pushed_model import CHAMPION_VERSION, VERSION_PROPERTY
 from components.refusal import GateRefused
 from trainer.features.columns import Features
 from trainer.labels.config import Label
@@ -76,9 +76,10 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
             served; empty without spans.
         drift: `components.gates.data.drift.limits.Limits` as JSON.
         requests: `components.gates.data.drift.requests.Requests` as JSON; empty without a request log.
-        served_statistics: as ``statistics``, of the data that the served model was trained on; None in a first run.
+        served_statistics: as ``statistics``, of the data that the served model was trained on; None or an artifact
+            without files in a first run.
         served_profile: as ``notices``, of the run that pushed the served model.
-        served_model: its push; None in a first run.
+        served_model: its push; None in a first run, and on a platform, where the statistics name the version.
 
     Raises:
         GateRefused: names the first faults, each with its split and feature.
@@ -88,13 +89,13 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     anomalous = find_anomalies(anomalies.uri, splits=splits, fail_on=fail_on, allow=allowed)
     data = GatedData(statistics.uri, examples.uri, splits, Label.model_validate_json(label), example_weight, features)
     labels = LabelRows(split_records(examples.uri), data.label)
-    served = served_statistics.uri if served_statistics else None
+    served = _uri(served_statistics)
     about_label = [*_label_and_weight(data, labels)]
     # An invalid label cannot be counted.
     readable = labels if not about_label else None
     current = _current(data, readable)
     before = (
-        served_data(served, served_profile.uri if served_profile else None, splits=splits)
+        served_data(served, _uri(served_profile), splits=splits)
         if served
         else _span_before(previous_span, data.label, read_label=readable is not None)
     )
@@ -105,7 +106,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     more = [
         *about_label,
         *_features(data, served),
-        *_lost(served_model, served),
+        *(() if served else _lost(served_model, served_statistics)),
         *drift_findings(current, before, **compare),
         *skew_findings(current, asked, **compare),
     ]
@@ -186,9 +187,19 @@ def _span_before(previous_span: str, label: Label, *, read_label: bool) -> Earli
     return previous_span_of(Spans.model_validate_json(previous_span), label, read_label=read_label)
 
 
-def _lost(served_model: standard_artifacts.PushedModel | None, statistics: str | None) -> Iterator[Finding]:
-    if served_model and not statistics:
-        version = served_model.get_string_custom_property(VERSION_PROPERTY)
+def _uri(artifact: Artifact | None) -> str | None:
+    """Where an artifact's files are; None if there are none."""
+    return artifact.uri if artifact and fileio.isdir(artifact.uri) and fileio.listdir(artifact.uri) else None
+
+
+def _lost(
+    served_model: standard_artifacts.PushedModel | None, statistics: standard_artifacts.ExampleStatistics | None
+) -> Iterator[Finding]:
+    """Says that the statistics of what is served are gone, if anything is served."""
+    version = served_model.get_string_custom_property(VERSION_PROPERTY) if served_model else ""
+    if statistics:
+        version = statistics.get_string_custom_property(CHAMPION_VERSION)
+    if version:
         yield notice(f"the statistics of the data of the served model, version {version}, are gone: no drift is seen")
 
 

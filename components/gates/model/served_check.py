@@ -19,16 +19,13 @@ _ROWS = 100
 _ROUNDING = 1e-9
 
 
-def served_findings(
-    judged: Evaluated, pushed: Evaluated | None, policy: Policy, *, on_platform: bool
-) -> Iterator[Finding]:
+def served_findings(judged: Evaluated, pushed: Evaluated | None, policy: Policy) -> Iterator[Finding]:
     """Metrics of the served model that fell too far, or why they could not be compared.
 
     Args:
         judged: the evaluation of this run, in which the served model is the baseline.
         pushed: that of the run that pushed it, in which it was the candidate; None if that is not known.
         policy: which metrics, and how far.
-        on_platform: whether this runs where nothing can find the earlier run.
     """
     now = judged.baseline.get(ALL_EXAMPLES)
     then = pushed and pushed.candidate.get(ALL_EXAMPLES)
@@ -36,9 +33,10 @@ def served_findings(
     if not now or limit is None:
         return
     if then is None:
-        why = "nothing finds its run on a platform" if on_platform else "its run left no evaluation"
-        text = f"what the served model reached when it was pushed is not known ({why}), so no fall is seen"
-        yield notice(text)
+        yield notice(
+            "what the served model reached when it was pushed is not known (its run left no evaluation), so no fall is "
+            "seen"
+        )
         return
     rows = int(min(now[EXAMPLE_COUNT], then[EXAMPLE_COUNT]))
     metrics = [name for name in policy.served_metrics if name in now and name in then]

@@ -17,12 +17,6 @@ BASE = f"gs://{BUCKET}/serving/taxi"
 
 
 @pytest.fixture
-def store(monkeypatch):
-    with emulator(monkeypatch) as store:
-        yield store
-
-
-@pytest.fixture
 def model(tmp_path):
     return write_model(tmp_path / "model")
 

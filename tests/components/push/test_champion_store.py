@@ -10,73 +10,8 @@ from components.push import champion_store
 from components.push.bucket_lease import LEASE
 from components.push.champion_store import POINTER, ChampionUnreadable, keep, restore
 from components.storage.buckets import BucketFailed, ObjectChanged
-from components.storage.files import files_below
-from tests.components.push.pushes import below, killed, push_to_bucket, start, write_model
-from tests.shared.services.buckets import BUCKET, emulator
-
-BASE, CHAMPION = f"gs://{BUCKET}/serving/taxi", f"gs://{BUCKET}/state/taxi/champion"
-
-
-class InBucket:
-    """Looks at the champion's folder, and spoils it."""
-
-    def __init__(self, store):
-        self.place, self._store = CHAMPION, store
-
-    def files(self) -> dict[str, bytes]:
-        prefix = "state/taxi/champion/"
-        return {name.removeprefix(prefix): data for name, data in below(self._store.contents(), prefix).items()}
-
-    def spoil(self, name: str, content: bytes = b"spoilt") -> None:
-        self._store.plant(f"state/taxi/champion/{name}", content)
-
-    def remove(self, name: str) -> None:
-        self._store.query = {}
-        self._store.delete_file(BUCKET, f"state/taxi/champion/{name}")
-
-
-class InVolume:
-    """The same in a folder."""
-
-    def __init__(self, folder: Path):
-        self.place, self._folder = str(folder), folder
-
-    def files(self) -> dict[str, bytes]:
-        return {name: path.read_bytes() for name, path in files_below(self._folder).items()}
-
-    def spoil(self, name: str, content: bytes = b"spoilt") -> None:
-        (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (self._folder / name).write_bytes(content)
-
-    def remove(self, name: str) -> None:
-        (self._folder / name).unlink()
-
-
-@pytest.fixture
-def store(monkeypatch):
-    with emulator(monkeypatch) as store:
-        yield store
-
-
-@pytest.fixture(params=["bucket", "volume"])
-def champion(request, tmp_path):
-    if request.param == "volume":
-        return InVolume(tmp_path / "state" / "champion")
-    return InBucket(request.getfixturevalue("store"))
-
-
-@pytest.fixture
-def models(tmp_path) -> dict[int, Path]:
-    """By version."""
-    return {version: write_model(tmp_path / str(version), seed=version) for version in (5, 6, 7)}
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {name: path.read_bytes() for name, path in files_below(folder).items()}
-
-
-def copies(champion) -> set[str]:
-    return {name.partition("/")[0] for name in champion.files()} - {POINTER}
+from tests.components.push.champions import BASE, CHAMPION, InBucket, InVolume, contents, copies
+from tests.components.push.pushes import killed, push_to_bucket, start
 
 
 def restored(champion, tmp_path) -> tuple[int | None, dict[str, bytes]]:
@@ -130,7 +65,7 @@ def test_in_the_place_of_a_damaged_copy_comes_the_one_before_with_a_warning(cham
     getattr(champion, spoilt)("6/Format-Keras/model.keras")
     with caplog.at_level(logging.WARNING):
         assert restored(champion, tmp_path) == (5, contents(models[5]))
-    assert "6 differs from the pushed model" in caplog.text
+    assert "6 differs from what was pushed" in caplog.text
     getattr(champion, spoilt)("5/Format-Serving/variables/data")
     with pytest.raises(ChampionUnreadable, match="neither model 6 nor the previous one is complete"):
         restored(champion, tmp_path)

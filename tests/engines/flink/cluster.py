@@ -77,6 +77,8 @@ class FlinkCluster:
             "--profile=flink",
             f"--set=beam.job_endpoint={self.job_endpoint}",
             f"--set=beam.worker_pool={self.worker_pool}",
+            # A busy machine starts a worker slowly.
+            "--set=beam.probe_seconds=300",
             f"--set=beam.parallelism={max(self._count, 2)}",
         ]
 

@@ -69,6 +69,8 @@ class SparkCluster:
             "--profile=spark",
             f"--set=beam.job_endpoint={self.job_endpoint}",
             f"--set=beam.worker_pool={self.worker_pool}",
+            # A busy machine starts a worker slowly.
+            "--set=beam.probe_seconds=300",
         ]
 
     def executors(self, number: int) -> list[psutil.Process]:

@@ -30,9 +30,11 @@ IMPOSSIBLE = "gates.evaluation.thresholds=[{metric: auc, min: 0.9999, max_drop: 
 
 NODES = (
     "Baseline",
+    "ServedEvaluation",
     "DataFingerprint",
     "ExampleGen",
     "SchemaGen",
+    "ServedData",
     "StatisticsGen",
     "ExampleValidator",
     "DataGate",
@@ -44,7 +46,16 @@ NODES = (
     "Pusher",
 )
 # They look at the world as it is, and run every time.
-UNCACHED = {"Baseline", "DataFingerprint", "DataGate", "ModelGate", "Pusher", "ExitNotice"}
+UNCACHED = {
+    "Baseline",
+    "DataFingerprint",
+    "ServedData",
+    "DataGate",
+    "ServedEvaluation",
+    "ModelGate",
+    "Pusher",
+    "ExitNotice",
+}
 
 
 def make_image(folder: Path) -> Path:

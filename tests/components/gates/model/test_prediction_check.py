@@ -66,7 +66,7 @@ def served(now: float, then: float, policy: Policy, *, rows: int = 500) -> list[
     metric = policy.served_metrics[0]
     judged = evaluated(baseline={"": {metric: now, "example_count": rows}})
     pushed = evaluated(candidate={"": {metric: then, "example_count": 500.0}})
-    return [(each.text, each.refuses) for each in served_findings(judged, pushed, policy, on_platform=False)]
+    return [(each.text, each.refuses) for each in served_findings(judged, pushed, policy)]
 
 
 def test_a_served_model_may_fall_up_to_the_limit():

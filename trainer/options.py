@@ -61,13 +61,14 @@ class EarlyStopping(Strict):
     """End the training when the rows of train that are held back no longer improve.
 
     Attributes:
-        metric: metric of the rows held back; None means the task's own: auc, accuracy or mean_absolute_error.
+        metric: figure of the rows held back: loss, or a metric of the task, such as auc, accuracy or
+            mean_absolute_error. On few rows they are noisier than the loss.
         patience: int, evaluations without an improvement before the training ends.
         min_delta: the smallest improvement that counts.
         restore_best: whether to return to the weights of the best evaluation.
     """
 
-    metric: str | None = None
+    metric: str = "loss"
     patience: int = Field(default=12, gt=0)
     min_delta: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     restore_best: bool = True

@@ -31,7 +31,7 @@ def check_loop(config: Config) -> None:
         if label.task == "regression" and getattr(loop, key):
             raise ConfigError(f"trainer.loop.{key}: a regression label has no classes; drop it.")
     metric = loop.stopping.metric if loop.stopping else None
-    if metric is not None and metric not in OBJECTIVES[label.task]:
+    if metric and metric not in OBJECTIVES[label.task]:
         raise ConfigError(
             f"trainer.loop.early_stopping.metric: there is no {metric!r} while training; there are "
             f"{', '.join(OBJECTIVES[label.task])}."

@@ -120,13 +120,13 @@ class StopEarly:
 
     Args:
         options: metric, patience and minimum improvement.
-        head: names the metric to watch where the options do not.
+        head: says whether a metric is the better the higher it is.
         checkpoints: keeps the best weights.
     """
 
     def __init__(self, options: EarlyStopping, *, head: Head, checkpoints: Checkpoints):
         self._options = options
-        self._metric = options.metric or head.monitor
+        self._metric = options.metric
         self._sign = 1 if self._metric != LOSS and head.higher_is_better else -1
         self._checkpoints = checkpoints
 

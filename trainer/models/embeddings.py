@@ -11,6 +11,8 @@ import tensorflow as tf
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops
+# The largest value of an embedding before the training, as in Keras.
+_INITIAL = 0.05
 
 
 @keras.saving.register_keras_serializable(package="trainer")
@@ -23,10 +25,19 @@ class IdEmbedding(keras.layers.Layer):
         dim: int, length of an embedding.
         units: int, weights per id in the wide half, initially zero; 0 for a network without one.
         untrained: ids whose embeddings are initially zero, so that one without an example adds nothing.
+        initial: the largest value of an embedding before the training.
     """
 
     def __init__(
-        self, *, width: int, size: int, dim: int, units: int = 0, untrained: Sequence[int] = (), **options: Any
+        self,
+        *,
+        width: int,
+        size: int,
+        dim: int,
+        units: int = 0,
+        untrained: Sequence[int] = (),
+        initial: float = _INITIAL,
+        **options: Any,
     ):
         super().__init__(**options)
         self.width = width
@@ -34,6 +45,7 @@ class IdEmbedding(keras.layers.Layer):
         self.dim = dim
         self.units = units
         self.untrained = tuple(untrained)
+        self.initial = initial
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the tables, float32 ``[size, dim]`` and ``[size, units]``.
@@ -41,7 +53,8 @@ class IdEmbedding(keras.layers.Layer):
         They are two weights, not one that is split: a slice of a table copies it whole on every request, and the TF
         Lite converter leaves the second half of a single one in float.
         """
-        self.table = self.add_weight(shape=(self.size, self.dim), initializer=_zero_at(self.untrained), name="table")
+        initializer = _zero_at(self.untrained, initial=self.initial)
+        self.table = self.add_weight(shape=(self.size, self.dim), initializer=initializer, name="table")
         self.wide = None
         if self.units:
             self.wide = self.add_weight(shape=(self.size, self.units), initializer="zeros", name="wide")
@@ -61,7 +74,7 @@ class IdEmbedding(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The configuration with which a saved model rebuilds the layer."""
-        names = ("width", "size", "dim", "units", "untrained")
+        names = ("width", "size", "dim", "units", "untrained", "initial")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
@@ -99,15 +112,15 @@ class BagEmbedding(keras.layers.Layer):
         return {**super().get_config(), "size": self.size, "dim": self.dim}
 
 
-def _zero_at(rows: Sequence[int]) -> Any:
-    """An initializer of small uniform numbers, with zeros in some rows."""
-    uniform = keras.initializers.RandomUniform()
+def _zero_at(rows: Sequence[int], *, initial: float = _INITIAL) -> Any:
+    """An initializer of uniform numbers up to ``initial``, with zeros in some rows."""
+    uniform = keras.initializers.RandomUniform(-initial, initial)
 
-    def initial(shape: tuple[int, int], dtype: str) -> Any:
+    def drawn(shape: tuple[int, int], dtype: str) -> Any:
         if not rows:
             return uniform(shape, dtype)
         kept = np.ones((shape[0], 1), np.float32)
         kept[list(rows)] = 0
         return uniform(shape, dtype) * ops.cast(kept, dtype)
 
-    return initial
+    return drawn

@@ -20,6 +20,8 @@ from trainer.models.layers import HashDropout, spread
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops
+# The largest value of an id's embedding before the training; members differ by scales of it, so it is not small.
+_INITIAL = 0.5
 
 
 @keras.saving.register_keras_serializable(package="trainer")
@@ -159,7 +161,12 @@ def build(
         chunks += [embedding_dim] * places.width
     for name, ids in features.ids.items():
         embedding = IdEmbedding(
-            width=ids.width, size=ids.size, dim=embedding_dim, untrained=ids.untrained, name=f"{name}_embedding"
+            width=ids.width,
+            size=ids.size,
+            dim=embedding_dim,
+            untrained=ids.untrained,
+            initial=_INITIAL,
+            name=f"{name}_embedding",
         )
         parts.append(embedding(inputs[name])[0])
         chunks += [embedding_dim] * ids.width

@@ -36,6 +36,8 @@ _MOST_OF = 0.95
 _FEWEST = 10
 # Whole numbers of so many values are read as categories, too.
 _FEW_NUMBERS = (3, 30)
+# Rows of each value, in the mean, from which on whole numbers with a code's name are codes alone.
+_CODE_ROWS = 10
 # As the default network wants them; one number for all columns of a table, so that they are analysed together.
 _BINS, _ROWS_PER_BIN = (8, 48), 30
 _VOCABULARY = 1_000
@@ -96,10 +98,12 @@ def _number(column: ColumnProfile, kind: str) -> Treatment:
         if reason := _identifier(column):
             return Treatment(reason=reason, schema_type=kind)
         few, many = _FEW_NUMBERS
-        if _CODE_NAME.search(column.name) and not column.many and column.repeats >= few:
+        named = bool(_CODE_NAME.search(column.name)) and not column.many
+        if named and column.repeats >= _CODE_ROWS:
             return Treatment(entry=_category(column), schema_type="INT")
-        if few <= column.distinct <= many and column.repeats >= few:
-            return Treatment(entry=[_binned(column), "category"], schema_type="INT")
+        # Codes that each come a few times may be areas in square feet.
+        if column.repeats >= few and (named or few <= column.distinct <= many):
+            return Treatment(entry=[_binned(column), _category(column)], schema_type="INT")
     return Treatment(entry=_binned(column), schema_type=kind)
 
 

@@ -48,6 +48,13 @@ def test_the_rarer_class_is_the_positive_one(project):
     assert "probability is that of 'sick', the rarer one" in project.text
 
 
+@pytest.mark.parametrize(("values", "found"), [(12, ["category"]), (70, ["number", "category"])])
+def test_whole_numbers_called_codes_are_numbers_too_where_each_has_few_rows(project, values, found):
+    areas = [440 + row * 31 % values for row in range(ROWS)]
+    config = project.config(write_csv(project.folder / "d.csv", _labelled(lambda y: y, garage_area=areas)))
+    assert kinds(config)["garage_area"] == found
+
+
 def test_the_task_can_be_given(project):
     data = write_csv(project.folder / "d.csv", _labelled(lambda y: y + RANDOM.integers(0, 3)))
     assert project.config(data, "--task", "regression").label.task == "regression"

@@ -219,7 +219,7 @@ class LocalRun:
         began = time.monotonic()
         progress.start("live check")
         confidence = config.gates.evaluation.confidence or Confidence()
-        found = results.read(config.metadata_source, run_id=run_id, level=confidence.level)
+        found = results.read(config, run_id=run_id, level=confidence.level)
         rows = live_check.sample_rows(found.examples_uri, split="eval", count=_ASKED_ROWS)
         answers = live_check.ask(server.target(), config=config, version=found.version, rows=rows)
         progress.end(NodeEnd(node="live check", state="done", seconds=time.monotonic() - began))

@@ -108,7 +108,8 @@ class LoopTuner(BaseTuner):
         if not done:
             raise ValueError(f"all {len(self._failures)} trials failed: {'; '.join(self._failures)}")
         [best] = self.oracle.get_best_trials()
-        progress_logger.warning(
+        # The last of the messages, which stays beside the node.
+        progress_logger.info(
             f"trial {self._number(best)} is the best of {done}: {self._objective} {best.score:.4f} with "
             f"{described(best.hyperparameters.values)}"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from components.messages import did_you_mean
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.config.model import check_model
@@ -33,14 +34,18 @@ def check_loop(config: Config) -> None:
     metric = loop.stopping.metric if loop.stopping else None
     if metric is not None and metric not in OBJECTIVES[label.task]:
         raise ConfigError(
-            f"trainer.loop.early_stopping.metric: there is no {metric!r} while training; there are "
+            f"trainer.loop.early_stopping.metric: there is no {metric!r} while training; "
+            f"{did_you_mean(OBJECTIVES[label.task], like=metric)}there are "
             f"{', '.join(OBJECTIVES[label.task])}."
         )
     known = label.class_names()
     for name in loop.class_weights if isinstance(loop.class_weights, Mapping) else ():
         if name not in known:
             shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
-            raise ConfigError(f"trainer.loop.class_weights.{name}: there is no such class; the classes are {shown}.")
+            near = did_you_mean(known, like=name)
+            raise ConfigError(
+                f"trainer.loop.class_weights.{name}: there is no such class; {near}the classes are {shown}."
+            )
 
 
 def check_function(key: str, path: str) -> None:
@@ -52,5 +57,6 @@ def check_function(key: str, path: str) -> None:
     names = {node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)}
     if function not in names:
         raise ConfigError(
-            f"{key}: {file} defines no function {function!r}; it has {', '.join(sorted(names)) or 'none'}."
+            f"{key}: {file} defines no function {function!r}; {did_you_mean(names, like=function)}it has "
+            f"{', '.join(sorted(names)) or 'none'}."
         )

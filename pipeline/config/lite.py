@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field, model_validator
 
+from components.messages import did_you_mean
 from pipeline.config.gates.metrics import METRICS
 from pipeline.config.section import Section
 from trainer.export.lite_variants import Variant
@@ -29,7 +30,9 @@ class LiteThreshold(Strict):
         known = METRICS[label.task]
         if self.metric in known:
             return None
-        return f"metric: {self.metric!r} is not a metric of a {label.task} label; choose one of {', '.join(known)}"
+        near = did_you_mean(known, like=self.metric)
+        there = f"{near}choose one of {', '.join(known)}"
+        return f"metric: {self.metric!r} is not a metric of a {label.task} label; {there}"
 
 
 class Lite(Section):

@@ -125,5 +125,6 @@ def add_infra_validation(graph: Graph) -> None:
         code=source_digest("components.gates.infra_validator"),
     )
     infra_validator.add_upstream_node(graph["ModelGate"])
-    graph.add(infra_validator)
+    # The same export gets the same verdict.
+    graph.add(infra_validator, gate=True, uncached=False)
     graph.before_push += [graph[gate] for gate in own_gates.add(graph, own_gates.BEFORE_PUSH)]

@@ -9,6 +9,7 @@ from pipeline.checks import checks
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.environment import quiet_tensorflow
+from pipeline.running import node_range
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +39,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
             f"--profile {options.profile}: runs on {type(config.platform).__name__}; send it there with "
             f"`python -m kubeflow submit --profile {options.profile}`."
         )
+    node_range.check(config, from_node=options.from_node, to_node=options.to_node)
     checks.check(config)
     quiet_tensorflow(verbose=options.verbose)
     from pipeline import job

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from components.messages import did_you_mean
 from pipeline.config.gates.metrics import METRICS
 from trainer.parameters import Label, Strict
 
@@ -64,7 +65,9 @@ class MetricLimit(Strict):
         known = METRICS[label.task]
         metric = known.get(self.metric)
         if metric is None:
-            return f"metric: {self.metric!r} is not a metric of a {label.task} label; choose one of {', '.join(known)}"
+            near = did_you_mean(known, like=self.metric)
+            there = f"{near}choose one of {', '.join(known)}"
+            return f"metric: {self.metric!r} is not a metric of a {label.task} label; {there}"
         if problem := metric.problem_at(self.at):
             return f"at: {self.metric}: {problem}"
         if metric.per_class and self.slice is not None:

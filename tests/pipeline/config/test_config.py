@@ -178,7 +178,7 @@ def test_what_is_shown_and_compared_is_a_metric_of_the_task(task):
         (
             "binary",
             "{metric: acuracy, min: 0.9}",
-            "'acuracy' is not a metric of a binary label; choose one of auc, auc_",
+            "'acuracy' is not a metric of a binary label; did you mean 'accuracy'? choose one of auc, auc_",
         ),
         (
             "multiclass",
@@ -266,7 +266,7 @@ def test_override_must_be_key_and_value(taxi_config):
         ("trainer.run_fn=trainer.nothing.run_fn", "trainer.run_fn: there is no module 'trainer.nothing'"),
         (
             "trainer.run_fn=trainer.run_fn.run",
-            "trainer.run_fn: .*run_fn.py defines no function 'run'; it has .*, run_fn",
+            "trainer.run_fn: .*run_fn.py defines no function 'run'; did you mean 'run_fn'\? it has .*, run_fn",
         ),
     ],
 )

@@ -266,7 +266,7 @@ def test_override_must_be_key_and_value(taxi_config):
         ("trainer.run_fn=trainer.nothing.run_fn", "trainer.run_fn: there is no module 'trainer.nothing'"),
         (
             "trainer.run_fn=trainer.run_fn.run",
-            "trainer.run_fn: .*run_fn.py defines no function 'run'; did you mean 'run_fn'\? it has .*, run_fn",
+            r"trainer.run_fn: .*run_fn.py defines no function 'run'; did you mean 'run_fn'\? it has .*, run_fn",
         ),
     ],
 )

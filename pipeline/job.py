@@ -155,7 +155,11 @@ class LocalRun:
             from pipeline.beam import guard as beam_guard
             from pipeline.beam.quick_nodes import quick_nodes
             from pipeline.running import artifact_files, runner, served_model
+            from trainer.distribution.virtual_devices import split_cpu
 
+        if config.trainer.loop.virtual_devices:
+            # Before any node runs TensorFlow.
+            split_cpu(config.trainer.loop.virtual_devices)
         built = dag.build(config, bless_anyway=self.bless_anyway)
         engine = beam_engine.EngineCheck(config, nodes=built.pipeline.components, progress=progress)
         nodes = [node.id for node in built.pipeline.components]

@@ -35,7 +35,7 @@ def add_evaluation(graph: Graph) -> None:
             examples=graph.output("ExampleGen.examples"),
             model=model,
             baseline_model=baseline.outputs["model"],
-            eval_config=eval_config(gate, label=config.label, weighted=config.example_weight is not None),
+            eval_config=eval_config(gate, parameters=config.parameters()),
             schema=graph.output("SchemaGen.schema"),
             replicates=gate.confidence.replicates if gate.confidence else None,
             edges=gate.edges(),

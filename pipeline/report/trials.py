@@ -14,7 +14,6 @@ from markupsafe import Markup
 from pipeline.config.config import Config
 from pipeline.records.runs import Outputs
 from pipeline.report.plots import CANDIDATE, QUIET, axis, plot, table
-from trainer.parameters import OBJECTIVES
 from trainer.tuning.hyperparameters import decoded, described
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def shown(run: ReportedRun) -> Markup | None:
 
 def _objective(config: Config) -> str:
     search = config.trainer.tuner
-    return (search.objective if search else None) or OBJECTIVES[config.label.task][0]
+    return (search.objective if search else None) or config.parameters().watched()
 
 
 def _words(value: Any) -> str:

@@ -88,6 +88,8 @@ def test_a_page_is_written_again_by_the_number_of_its_run(project, first):
     written = project.command("pipeline", "report", "--run", "1")
     assert written.code == 0, written.err
     assert page.exists()
+    again = project.command("pipeline", "report", "--run", "1", "--json")
+    assert (json.loads(again.out)["page"], again.err) == (str(page), "")
     unknown = project.command("pipeline", "report", "--run", "2031-")
     assert unknown.code == 2
     assert "--run 2031-: there is no such run" in unknown.err

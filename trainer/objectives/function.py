@@ -67,7 +67,7 @@ class OwnMetric(Function):
     Attributes:
         name: ``brier`` (binary and multiclass), ``pinball`` or ``percentage_error`` (regression), or the dotted path of
             a function of your own; the default is the key.
-        higher_is_better: which way is better.
+        higher_is_better: whether a higher figure is better.
     """
 
     name: str

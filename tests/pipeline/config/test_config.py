@@ -67,7 +67,7 @@ def test_config_is_frozen(taxi_config):
         ("gates.evaluation.thresholds=[]", "gates.evaluation.thresholds: Tuple should have at least 1 item"),
         (
             "gates.evaluation.thresholds=[{metric: auc, min: 1.5}]",
-            "thresholds.0.min: Input should be less than or equal",
+            "thresholds.0.min: auc is at most 1, got 1.5",
         ),
         ("gates.evaluation.thresholds=[{metric: auc}]", "without them it cannot refuse a model"),
         ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min or max"),

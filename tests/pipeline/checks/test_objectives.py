@@ -42,7 +42,10 @@ def test_what_exists_and_fits_passes(words):
         (("trainer.loss=trainer.nowhere.f",), "trainer.loss.name: there is no module 'trainer.nowhere'"),
         (("trainer.loss=trainer.objectives.losses.focl",), "defines no function 'focl'; did you mean 'focal'?"),
         (("trainer.loss=trainer.run_fn.run_fn",), "must take two positional arguments, label and prediction"),
-        (("trainer.metrics={auc: brier}",), "trainer.metrics.auc: a binary label has a metric of this name already"),
+        (
+            ("trainer.metrics={precision: brier}",),
+            "trainer.metrics.precision: a binary label has a metric of this name already",
+        ),
         (
             (*NUMBER, "trainer.metrics={ninth: {name: pinball, level: 1}}"),
             "trainer.metrics.ninth.level: Input should be less than 1, got 1.",

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.messages import one_line
+from pipeline import node_range
 from pipeline.config.config import Config
 from pipeline.config.gates.evaluation import Confidence
 from pipeline.config.loading import ConfigError
 from pipeline.running import console as terminal
-from pipeline.running import garbage_collection, node_range, webhook
+from pipeline.running import garbage_collection, webhook
 from pipeline.running.events import NodeEnd, NodeFailed
 from pipeline.running.folder import disk
 from pipeline.running.folder.run_folder import RunFolderBusy, exclusive

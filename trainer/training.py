@@ -136,7 +136,9 @@ class Training:
             checkpoints=checkpoints,
             report=report,
         )
-        return _with_threshold(trained, outcome, label=label, chosen=chosen, evaluation=evaluation, eager=loop.eager)
+        return _with_threshold(
+            trained, outcome, label=label, objectives=chosen, evaluation=evaluation, eager=loop.eager
+        )
 
     def _rows(self, loop: Loop, *, chosen_by: bool) -> tuple[Columns, Columns]:
         """The rows to train on, and those to evaluate while training."""
@@ -192,7 +194,7 @@ def _with_threshold(
     outcome: keras.layers.Layer | None,
     *,
     label: Label,
-    chosen: Chosen,
+    objectives: Chosen,
     evaluation: Columns,
     eager: bool,
 ) -> controller.Trained:
@@ -205,7 +207,7 @@ def _with_threshold(
     chosen = threshold.best_threshold(probabilities[:, 0], labels, weights, measure=measure)
     outcome.probability.assign(chosen)
     progress_logger.warning(f"threshold {chosen:.4f} has the best {measure} of {len(labels):,} rows held back.")
-    return dataclasses.replace(trained, evaluation=evaluate(head=head_of(label, outcome, chosen=chosen)).run())
+    return dataclasses.replace(trained, evaluation=evaluate(head=head_of(label, outcome, chosen=objectives)).run())
 
 
 def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:

@@ -70,8 +70,9 @@ def _judging(config: Config) -> Iterator[str]:
     if gate.reference is not None and gate.reference_refuse is not None:
         yield "ReferenceGate"
     yield "InfraValidator"
-    for step in ("Export", "Eval", "Gate") if config.lite else ():  # part: lite
-        yield from sorted(f"Lite{step}_{variant}" for variant in config.lite.variants)  # part: lite
+    variants = sorted(config.lite.variants) if config.lite else ()  # part: lite
+    for step in ("Export", "Eval", "Gate"):  # part: lite
+        yield from (f"Lite{step}_{variant}" for variant in variants)  # part: lite
 
 
 def _pushing(config: Config) -> Iterator[str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 
 from components.messages import one_line
+from pipeline import node_range
 from pipeline.checks import checks
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.environment import quiet_tensorflow
-from pipeline.running import node_range
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

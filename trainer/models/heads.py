@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from trainer.labels.config import Label
 from trainer.models.outcome import TargetScale, Threshold
-from trainer.objectives.chosen import DEFAULTS, Chosen, MeanOfRows, one_per_row
+from trainer.objectives.chosen import DEFAULTS, Chosen, mean_of, one_per_row
 from trainer.parameters import LOSS
 
 # Names of the served outputs.
@@ -91,7 +91,7 @@ class Head(ABC):
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Fresh metrics of predictions against labels: the task's own, then the chosen ones."""
-        chosen = [MeanOfRows(function, name=name) for name, function in self.chosen.metrics.items()]
+        chosen = [mean_of(function, name=name) for name, function in self.chosen.metrics.items()]
         return [*self._metrics(), *chosen]
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,28 +47,15 @@ class Chosen:
 DEFAULTS = Chosen()
 
 
-class MeanOfRows(keras.metrics.Mean):
+def mean_of(function: Callable[..., Any], *, name: str) -> keras.metrics.Metric:
     """The mean of a figure of each example, as a metric of Keras.
 
     Args:
-        function: of labels and predictions.
+        function: of labels and predictions; see `of_rows`.
         name: of the metric.
     """
-
-    def __init__(self, function: Callable[..., Any], *, name: str):
-        super().__init__(name=name)
-        self._function = function
-
-    def update_state(self, label: Any, prediction: Any, sample_weight: Any = None) -> None:
-        """Add the examples of a batch.
-
-        Args:
-            label: ``[batch, 1]`` as the trainer has it.
-            prediction: float ``[batch, units]``.
-            sample_weight: float ``[batch, 1]``; None weights all examples equally.
-        """
-        figures = of_rows(self._function, label, prediction, what=f"trainer.metrics.{self.name}")
-        super().update_state(figures, sample_weight=None if sample_weight is None else sample_weight[:, 0])
+    figures = functools.partial(of_rows, function, what=f"trainer.metrics.{name}")
+    return keras.metrics.MeanMetricWrapper(figures, name=name)
 
 
 def of_rows(function: Callable[..., Any], label: Any, prediction: Any, *, what: str) -> Any:

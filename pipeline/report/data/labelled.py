@@ -94,7 +94,7 @@ def _classes(name: str, found: Relation, label: Label) -> Markup:
     frequent = sorted(np.argsort(-(rows @ shares), kind="stable")[:_CLASSES].tolist())
     series = {names[place]: shares[:, place] for place in frequent}
     if len(names) > len(frequent):
-        series["others"] = 1 - sum(series.values())
+        series["others"] = 1 - np.sum(list(series.values()), axis=0)
     values = [
         {"value": one.words, "class": kind, "share": float(share[place]), "rows": one.rows}
         for place, one in enumerate(found.bins)

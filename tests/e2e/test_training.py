@@ -119,6 +119,13 @@ def test_a_number_instead_of_a_class(project, first):
     assert outcome.code == 0, outcome.err
     assert "mean_absolute_error 0." in outcome.out
     assert "prediction" in outcome.out
+    page_file = max((project.folder / "runs/taxi/report").glob("2*.html"))
+    with chromium.opened() as browser:
+        assert chromium.faults(browser, page_file) == []
+        with chromium.shown(browser, page_file) as (page, _):
+            paid = page.locator("#data article", has=page.get_by_role("heading", name="payment_type", exact=True))
+            assert "of tips" in paid.inner_text()
+            assert page.locator("#quality .drawn").count() >= 2
 
 
 @pytest.fixture(scope="module")

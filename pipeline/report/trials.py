@@ -133,9 +133,9 @@ def _coordinates(found: Sequence[Trial], short: Mapping[str, str], objective: st
         ]
         ticks += [{"axis": label, "place": place, "text": text} for place, text in scale.ticks()]
     order = [*short.values(), objective]
-    across = axis(
-        "axis", "", kind="nominal", sort=order, scale={"type": "point", "padding": 0.4}, axis={"labelAngle": 0}
-    )
+    # Names side by side would run into each other on a phone.
+    apart, slanted = {"type": "point", "padding": 0.4}, {"labelAngle": -25, "labelLimit": 120, "grid": True}
+    across = axis("axis", "", kind="nominal", sort=order, scale=apart, axis=slanted)
     up = axis("place", "", scale={"domain": [0, 1]}, axis=None)
     tip = [{"field": "trial"}, {"field": "axis", "title": "value of"}, {"field": "value"}, {"field": "score"}]
     best = {"condition": {"test": "datum.best", "value": CANDIDATE}, "value": QUIET}

@@ -33,6 +33,17 @@ def known_names(names: Collection[str], *, like: str) -> str:
     return (", ".join(shown(name, limit=20) for name in some) or "none") + more
 
 
+def did_you_mean(names: Collection[str], *, like: str) -> str:
+    """A question with the name nearest to the unknown name ``like``, to go before `known_names`; empty if none is near.
+
+    It ends in a blank.
+    """
+    # Case is what is most often wrong.
+    folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(like.casefold(), folded, n=1)
+    return f"did you mean {shown(folded[near[0]], limit=40)}? " if near else ""
+
+
 def _visible(character: str) -> str:
     # Control, format and separator characters but the blank: a terminal would act on them.
     hidden = unicodedata.category(character)[0] in "CZ" and character != " "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tfx.orchestration.pipeline import Pipeline
 
 from pipeline.config.config import Config
+from pipeline.nodes import names
 from pipeline.nodes.batch import add_batch  # part: batch
 from pipeline.nodes.data import add_transform, add_validated_examples
 from pipeline.nodes.endpoint import add_endpoint  # part: endpoint
@@ -53,6 +54,9 @@ def nodes(config: Config, *, bless_anyway: str = "") -> Graph:
     graph = Graph(config, bless_anyway=bless_anyway)
     for step in _STEPS:
         step(graph)
+    for node in graph:
+        if not names.may_be(node, config):
+            raise ValueError(f"pipeline/nodes/names.py lacks {node}, so that --from and --to would refuse it; add it.")
     return graph
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.messages import one_line
+from pipeline import node_range
 from pipeline.config.config import Config
 from pipeline.config.gates.evaluation import Confidence
 from pipeline.config.loading import ConfigError
 from pipeline.running import console as terminal
-from pipeline.running import garbage_collection, node_range, webhook
+from pipeline.running import garbage_collection, webhook
 from pipeline.running.events import NodeEnd, NodeFailed
 from pipeline.running.folder import disk
 from pipeline.running.folder.run_folder import RunFolderBusy, exclusive
@@ -155,7 +156,11 @@ class LocalRun:
             from pipeline.beam import guard as beam_guard
             from pipeline.beam.quick_nodes import quick_nodes
             from pipeline.running import artifact_files, runner, served_model
+            from trainer.distribution.virtual_devices import split_cpu
 
+        if config.trainer.loop.virtual_devices:
+            # Before any node runs TensorFlow.
+            split_cpu(config.trainer.loop.virtual_devices)
         built = dag.build(config, bless_anyway=self.bless_anyway)
         engine = beam_engine.EngineCheck(config, nodes=built.pipeline.components, progress=progress)
         nodes = [node.id for node in built.pipeline.components]
@@ -219,7 +224,7 @@ class LocalRun:
         began = time.monotonic()
         progress.start("live check")
         confidence = config.gates.evaluation.confidence or Confidence()
-        found = results.read(config.metadata_source, run_id=run_id, level=confidence.level)
+        found = results.read(config, run_id=run_id, level=confidence.level)
         rows = live_check.sample_rows(found.examples_uri, split="eval", count=_ASKED_ROWS)
         answers = live_check.ask(server.target(), config=config, version=found.version, rows=rows)
         progress.end(NodeEnd(node="live check", state="done", seconds=time.monotonic() - began))

@@ -15,7 +15,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -32,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--job", type=Path, required=True, metavar="FILE.json", help="inputs, outputs and parameters")
     parser.add_argument("--hosts", metavar="HOST:PORT,...", help="all processes, the chief first; the same everywhere")
     parser.add_argument("--index", type=int, metavar="N", help="which of --hosts this process is, from 0 on")
-    parser.add_argument("--verbose", action="store_true", help="show tracebacks of errors")
+    parser.add_argument("--verbose", action="store_true", help="show all logs, and tracebacks of errors")
     return parser
 
 
@@ -50,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         task = job.read(options.job)
         job.check_inputs(task)
         _show_progress()
-        _function(task.run_fn)(task.fn_args())
+        with _quiet(verbose=options.verbose):
+            run_fn, fn_args = _function(task.run_fn), task.fn_args()
+        run_fn(fn_args)
         return DONE
     except (cluster.ClusterError, job.JobError) as error:
         print(error, file=sys.stderr)
@@ -85,6 +88,30 @@ def _show_progress() -> None:
     progress.addHandler(logging.StreamHandler(sys.stdout))
     progress.setLevel(logging.INFO)
     progress.propagate = False
+
+
+@contextmanager
+def _quiet(*, verbose: bool) -> Iterator[None]:
+    """Around the imports of TensorFlow and TFX: later as well, nothing but errors that end the process is logged.
+
+    While they are imported, C++ code logs to the descriptor itself before it looks at any level.
+    """
+    if verbose:
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name in ("absl", "tensorflow", "apache_beam"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 def _function(path: str) -> Callable[..., None]:

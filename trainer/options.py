@@ -112,6 +112,8 @@ class Loop(Strict):
         jit_compile: whether to compile with XLA; None compiles where it works, on a single replica.
         eager: whether to run step by step in Python, for debugging; slow.
         strategy: ``auto`` takes a cluster of TF_CONFIG, else a TPU, else all GPUs, else one device.
+        virtual_devices: int, devices into which the processor is divided for a mirrored training, to try one without
+            GPUs; None for real devices.
         seed: int, seed of initialisation, order and dropout.
         deterministic: whether to make every operation repeatable, which is slower on GPUs.
         warm_start: whether to start from the weights of the model that was pushed last.
@@ -135,6 +137,7 @@ class Loop(Strict):
     jit_compile: bool | None = None
     eager: bool = False
     strategy: Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"] = "auto"
+    virtual_devices: int | None = Field(default=None, ge=2, le=16)
     seed: int = Field(default=0, ge=0, lt=2**31)
     deterministic: bool = False
     warm_start: bool = False
@@ -156,6 +159,8 @@ class Loop(Strict):
         for name, weight in self.class_weights.items() if isinstance(self.class_weights, Mapping) else ():
             if not 0 <= weight < float("inf"):
                 raise ValueError(f"class_weights.{name}: must be 0 or more, got {weight}")
+        if self.virtual_devices and self.strategy not in ("auto", "mirrored"):
+            raise ValueError(f"virtual_devices: only a mirrored training uses them, and strategy is {self.strategy}")
         return self
 
     @property

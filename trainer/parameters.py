@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from trainer.features.columns import Features
 from trainer.features.kind import Typed
 from trainer.labels.config import Label, Task
+from trainer.objectives.function import WithObjectives
 from trainer.options import Loop, Strict
 
 # The key under which TFX's custom_config carries the parameters to preprocessing_fn and run_fn.
@@ -30,6 +31,8 @@ KERAS_FILE = "model.keras"
 KERAS_MODEL = f"{KERAS_FOLDER}/{KERAS_FILE}"
 
 
+# The mean loss among the figures of an evaluation.
+LOSS = "loss"
 # The metrics while training, by task; the first is the default. The heads compute them.
 OBJECTIVES: Mapping[Task, tuple[str, ...]] = {
     "binary": ("auc", "accuracy", "loss"),
@@ -55,7 +58,7 @@ class Model(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Parameters(Strict):
+class Parameters(WithObjectives, Strict):
     """Everything that the pipeline passes to ``preprocessing_fn`` and ``run_fn``.
 
     Attributes:
@@ -71,6 +74,14 @@ class Parameters(Strict):
     example_weight: str | None = None
     model: Model = Model()
     loop: Loop = Loop()
+
+    def objectives(self) -> tuple[str, ...]:
+        """The metrics while training: the task's own, the default first, then those that the config adds."""
+        return (*OBJECTIVES[self.label.task], *self.metrics)
+
+    def watched(self) -> str:
+        """The figure that ranks models where the options name none; see `trainer.models.heads.Head.watched`."""
+        return LOSS if self.loss is not None and self.label.task == "regression" else OBJECTIVES[self.label.task][0]
 
     def resolved_features(self, raw: Mapping[str, Typed]) -> Features:
         """The configured features, or those inferred from the raw features' types where none are configured.

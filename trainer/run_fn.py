@@ -37,7 +37,10 @@ def run_fn(fn_args: FnArgs) -> None:
     parameters = Parameters.model_validate_json(fn_args.custom_config[CUSTOM_CONFIG_KEY])
     tuned = fn_args.hyperparameters or {}  # part: tuner
     parameters = hyperparameters.with_hyperparameters(parameters, tuned.get("values", {}))  # part: tuner
-    where = replicas.choose(parameters.loop.strategy, worker_start_seconds=parameters.loop.worker_start_seconds)
+    loop = parameters.loop
+    where = replicas.choose(
+        loop.strategy, worker_start_seconds=loop.worker_start_seconds, virtual_devices=loop.virtual_devices
+    )
     transform_output = tft.TFTransformOutput(fn_args.transform_output)
     with tempfile.TemporaryDirectory(prefix="trainer-") as scratch:
         training = Training.read(fn_args, parameters, scratch=scratch)

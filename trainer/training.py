@@ -31,6 +31,7 @@ from trainer.loop.warm_start import Meanings
 from trainer.models import python_ops
 from trainer.models.heads import head_of
 from trainer.models.outcome import TargetScale, Threshold, followed_by
+from trainer.objectives.chosen import Chosen
 from trainer.options import Loop
 from trainer.parameters import CHECKPOINTS_KEY, CHECKPOINTS_OF_KEY, EXECUTION, KERAS_FILE, Parameters
 
@@ -111,7 +112,8 @@ class Training:
         train, evaluation = self._rows(loop, chosen_by=compared or isinstance(label.threshold, str))
         labels = _labels(train)
         outcome = _outcome(label, labels)
-        head = head_of(label, outcome)
+        chosen = Chosen.of(parameters)
+        head = head_of(label, outcome, chosen=chosen)
 
         def build_model() -> keras.Model:
             model = models.build(parameters.model, features=self.features, units=head.units)
@@ -134,7 +136,9 @@ class Training:
             checkpoints=checkpoints,
             report=report,
         )
-        return _with_threshold(trained, outcome, label=label, evaluation=evaluation, eager=loop.eager)
+        return _with_threshold(
+            trained, outcome, label=label, objectives=chosen, evaluation=evaluation, eager=loop.eager
+        )
 
     def _rows(self, loop: Loop, *, chosen_by: bool) -> tuple[Columns, Columns]:
         """The rows to train on, and those to evaluate while training."""
@@ -190,6 +194,7 @@ def _with_threshold(
     outcome: keras.layers.Layer | None,
     *,
     label: Label,
+    objectives: Chosen,
     evaluation: Columns,
     eager: bool,
 ) -> controller.Trained:
@@ -202,7 +207,7 @@ def _with_threshold(
     chosen = threshold.best_threshold(probabilities[:, 0], labels, weights, measure=measure)
     outcome.probability.assign(chosen)
     progress_logger.warning(f"threshold {chosen:.4f} has the best {measure} of {len(labels):,} rows held back.")
-    return dataclasses.replace(trained, evaluation=evaluate(head=head_of(label, outcome)).run())
+    return dataclasses.replace(trained, evaluation=evaluate(head=head_of(label, outcome, chosen=objectives)).run())
 
 
 def checkpoint_folder(fn_args: FnArgs, parameters: Parameters) -> str | None:

@@ -27,6 +27,7 @@ from trainer.distribution.replicas import Replicas
 from trainer.loop.actions import TrainingDiverged
 from trainer.loop.progress import progress_logger
 from trainer.models.heads import head_of
+from trainer.objectives.chosen import Chosen
 from trainer.parameters import CUSTOM_CONFIG_KEY, Parameters
 from trainer.training import Training, checkpoint_folder
 from trainer.tuning.algorithms import search_algorithm
@@ -53,7 +54,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         fn_args=fn_args,
         parameters=parameters,
         search=Search.model_validate_json(fn_args.custom_config[SEARCH_KEY]),
-        where=replicas.choose(parameters.loop.strategy),
+        where=replicas.choose(parameters.loop.strategy, virtual_devices=parameters.loop.virtual_devices),
     )
     return TunerFnResult(tuner=tuner, fit_kwargs={})
 
@@ -74,9 +75,9 @@ class LoopTuner(BaseTuner):
     """
 
     def __init__(self, *, fn_args: FnArgs, parameters: Parameters, search: Search, where: Replicas):
-        head = head_of(parameters.label)
-        self._objective = search.objective or head.monitor
-        maximize = head.higher_is_better and self._objective != "loss"
+        head = head_of(parameters.label, chosen=Chosen.of(parameters))
+        self._objective = search.objective or head.watched
+        maximize = head.better_if_higher(self._objective)
         super().__init__(
             search_algorithm(search, keras_tuner.Objective(self._objective, "max" if maximize else "min")),
             directory=fn_args.working_dir,
@@ -108,7 +109,8 @@ class LoopTuner(BaseTuner):
         if not done:
             raise ValueError(f"all {len(self._failures)} trials failed: {'; '.join(self._failures)}")
         [best] = self.oracle.get_best_trials()
-        progress_logger.warning(
+        # The last of the messages, which stays beside the node.
+        progress_logger.info(
             f"trial {self._number(best)} is the best of {done}: {self._objective} {best.score:.4f} with "
             f"{described(best.hyperparameters.values)}"
         )

@@ -112,7 +112,7 @@ def _stock(config: Config, node: str) -> BaseComponent:
             preprocessing_fn=preprocessing_fn,
             custom_config=custom_config(config.preprocessing_parameters(), preprocessing_fn),
         )
-    questions = eval_config(config.gates.evaluation, label=config.label, weighted=config.example_weight is not None)
+    questions = eval_config(config.gates.evaluation, parameters=config.parameters())
     return Evaluator(examples=examples, model=model, eval_config=questions)
 
 

@@ -20,6 +20,7 @@ from components.gates import infra_blessing, judged
 from components.gates.budgets import Budgets
 from components.gates.trained_model import SERVING_DEFAULT, TrainedModel, compare
 from components.gates.unusual_rows import judge
+from components.refusal import GateRefused
 from serving.inference.probe import ProbeFailed, WarmUp, probing
 from trainer.export.saved_model import CLASSIFY, COLUMNAR, REGRESS
 from trainer.parameters import KERAS_MODEL, Label
@@ -43,14 +44,13 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     code: Parameter[str],
     budgets: Parameter[str] = "{}",
 ) -> None:
-    """Bless the export if every signature gives the trained model's answers to real examples, also without a column.
+    """Refuse the export unless every signature answers real examples as the trained model, also without a column.
 
     Args:
         model: the Trainer's output: the export, and the trained Keras model as it was before the export.
         transform_graph: Transform's output.
         examples: raw examples from ExampleGen.
-        blessing: the verdict, positive or negative; the Pusher refuses a negative one. Holds the warm-up file that the
-            Pusher puts into the served version.
+        blessing: the verdict, and the warm-up file that the Pusher puts into the served version.
         label: a `trainer.parameters.Label` as JSON; its task decides which signatures the export must have.
         split: name of the split to take examples from.
         num_examples: number of examples to send.
@@ -59,12 +59,14 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
         warmup: 1 to write a warm-up file of one example, 0 for none.
         budgets: a `components.gates.budgets.Budgets` as JSON.
         code: digest of the sources that decide; only for the cache key.
+
+    Raises:
+        GateRefused: an answer differs, a signature is missing, or a budget is exceeded.
     """
     [split_uri] = artifact_utils.get_split_uris([examples], split)
     records = read_records(split_uri, limit=num_examples)
     if not records:
-        infra_blessing.write(blessing, model_id=model.id, reason=f"split {split} has no examples to send")
-        return
+        raise GateRefused(f"split {split} has no examples to send")
     judged.record(blessing, model=model)
     saved_model = path_utils.serving_model_path(model.uri)
     warm_up = WarmUp(signatures=_REQUESTED, folder=Path(blessing.uri)) if warmup else None
@@ -86,4 +88,7 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
             )
     except ProbeFailed as error:
         reason = str(error)
+    # A pusher of another make finds the verdict in the artifact alone.
     infra_blessing.write(blessing, model_id=model.id, reason=reason)
+    if reason:
+        raise GateRefused(reason)

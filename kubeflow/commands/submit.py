@@ -16,7 +16,7 @@ _FAILED = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of this command."""
-    lint.add_arguments(parser)
+    lint.add_input(parser)
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="repeatable")
     parser.add_argument("--cron", metavar="'M H D M W'", help="run at every tick of a schedule")
     parser.add_argument("--wait", action="store_true", help="wait for the end of the run; exit 1 if it fails")

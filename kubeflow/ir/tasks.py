@@ -9,6 +9,7 @@ import copy
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from components.messages import did_you_mean
 from kubeflow.ir.inner_dag import pass_parameters_inwards
 from kubeflow.ir.pipeline_spec import CompiledPipeline, Tree
 from kubeflow.platform import platform_of
@@ -72,7 +73,8 @@ def configure(
 def _check_nodes(platform: Platform, nodes: Sequence[str]) -> None:
     for node in platform.tasks:
         if node not in nodes:
-            raise ConfigError(f"platform.tasks.{node}: there is no such node; the nodes are {', '.join(nodes)}.")
+            near = did_you_mean(nodes, like=node)
+            raise ConfigError(f"platform.tasks.{node}: there is no such node; {near}the nodes are {', '.join(nodes)}.")
 
 
 def _options(platform: Platform, node: str, *, is_gate: bool) -> TaskOptions:
@@ -156,12 +158,14 @@ def open_parameter(compiled: CompiledPipeline, name: str, *, target: str) -> Non
     node, _, key = target.partition(".")
     where = f"platform.parameters.{name}"
     if node not in compiled.tasks():
-        raise ConfigError(f"{where}: there is no node {node!r}; the nodes are {', '.join(compiled.tasks())}.")
+        near = did_you_mean(compiled.tasks(), like=node)
+        raise ConfigError(f"{where}: there is no node {node!r}; {near}the nodes are {', '.join(compiled.tasks())}.")
     given = compiled.tasks()[node].get("inputs", {}).get("parameters", {})
     constants = {key: value["runtimeValue"]["constant"] for key, value in given.items() if "runtimeValue" in value}
     if key not in constants:
         raise ConfigError(
-            f"{where}: {node} has no property {key!r} that can be set; it has {', '.join(sorted(constants))}."
+            f"{where}: {node} has no property {key!r} that can be set; {did_you_mean(constants, like=key)}it has "
+            f"{', '.join(sorted(constants))}."
         )
     kind = compiled.spec["components"][node]["inputDefinitions"]["parameters"][key]["parameterType"]
     root = compiled.spec["root"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.example_gen.rows.options import ByColumn, ByTime, ByValue
-from components.messages import known_names, shown
+from components.messages import did_you_mean, known_names, shown
 from pipeline.checks.files import data_files, known_columns
 from pipeline.checks.sql import query_columns  # part: sql
 from pipeline.config.config import Config
@@ -48,7 +48,8 @@ def check_data(config: Config) -> None:
     for key, column in named_columns(config):
         if columns is not None and column not in columns:
             raise ConfigError(
-                f"{key}: there is no column {shown(column)} in {place}; it has {known_names(columns, like=column)}."
+                f"{key}: there is no column {shown(column)} in {place}; {did_you_mean(columns, like=column)}it has "
+                f"{known_names(columns, like=column)}."
             )
     _check_cells(config)
 
@@ -69,7 +70,10 @@ def check_schema(config: Config) -> None:
     types_of = _types(config)
     for key, column in named_columns(config):
         if schema is not None and column not in schema:
-            raise ConfigError(f"{key}: there is no feature {column!r} in {config.schema_path}; add it or drop the key.")
+            raise ConfigError(
+                f"{key}: there is no feature {column!r} in {config.schema_path}; {did_you_mean(schema, like=column)}"
+                "add it or drop the key."
+            )
         types = types_of.get(key, _ANY)
         if schema is not None and schema[column] not in types:
             expected = " or ".join(types)
@@ -111,7 +115,8 @@ def _check_features(path: Path, schema: schema_pb2.Schema) -> None:
         if feature.HasField("domain") and feature.domain not in known:
             raise ConfigError(
                 f"schema: in {path}, feature {shown(feature.name)} has the domain {shown(feature.domain)}, which is "
-                f"not defined; the domains are {known_names(known, like=feature.domain)}. Define or drop it."
+                f"not defined; {did_you_mean(known, like=feature.domain)}the domains are "
+                f"{known_names(known, like=feature.domain)}. Define or drop it."
             )
 
 

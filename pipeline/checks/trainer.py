@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 
+from components.messages import did_you_mean
+from pipeline.checks.objectives import check_objectives
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
-from pipeline.config.model import check_model
+from pipeline.config.model import check_model, functions_of
 from pipeline.sources import module_file
-from trainer.parameters import OBJECTIVES
 
 
 def check_trainer(config: Config) -> None:
@@ -19,6 +19,7 @@ def check_trainer(config: Config) -> None:
         ConfigError: with the key, what is wrong, and what is known instead.
     """
     check_model(config.trainer.model)
+    check_objectives(config)
     check_loop(config)
     check_function("trainer.run_fn", config.trainer.run_fn)
     check_function("trainer.preprocessing_fn", config.trainer.preprocessing_fn)
@@ -31,16 +32,21 @@ def check_loop(config: Config) -> None:
         if label.task == "regression" and getattr(loop, key):
             raise ConfigError(f"trainer.loop.{key}: a regression label has no classes; drop it.")
     metric = loop.stopping.metric if loop.stopping else None
-    if metric and metric not in OBJECTIVES[label.task]:
+    known = config.parameters().objectives()
+    if metric and metric not in known:
         raise ConfigError(
-            f"trainer.loop.early_stopping.metric: there is no {metric!r} while training; there are "
-            f"{', '.join(OBJECTIVES[label.task])}."
+            f"trainer.loop.early_stopping.metric: there is no {metric!r} while training; "
+            f"{did_you_mean(known, like=metric)}there are "
+            f"{', '.join(known)}."
         )
     known = label.class_names()
     for name in loop.class_weights if isinstance(loop.class_weights, Mapping) else ():
         if name not in known:
             shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
-            raise ConfigError(f"trainer.loop.class_weights.{name}: there is no such class; the classes are {shown}.")
+            near = did_you_mean(known, like=name)
+            raise ConfigError(
+                f"trainer.loop.class_weights.{name}: there is no such class; {near}the classes are {shown}."
+            )
 
 
 def check_function(key: str, path: str) -> None:
@@ -49,8 +55,9 @@ def check_function(key: str, path: str) -> None:
     file = module_file(module)
     if file is None:
         raise ConfigError(f"{key}: there is no module {module or path!r}; give the dotted path of a function.")
-    names = {node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)}
+    names = functions_of(file)
     if function not in names:
         raise ConfigError(
-            f"{key}: {file} defines no function {function!r}; it has {', '.join(sorted(names)) or 'none'}."
+            f"{key}: {file} defines no function {function!r}; {did_you_mean(names, like=function)}it has "
+            f"{', '.join(sorted(names)) or 'none'}."
         )

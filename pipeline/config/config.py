@@ -82,6 +82,8 @@ class Config(
             features=self.features,
             example_weight=self.example_weight,
             model=self.trainer.model,
+            loss=self.trainer.loss,
+            metrics=self.trainer.metrics,
             loop=self.trainer.loop,
         )
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from pydantic import Field, model_validator
 
-from pipeline.config.gates.metrics import METRICS
+from components.messages import did_you_mean
+from pipeline.config.gates.metrics import known_metrics
 from pipeline.config.section import Section
 from trainer.export.lite_variants import Variant
-from trainer.parameters import Label, Parameters, Strict
+from trainer.parameters import Parameters, Strict
 
 
 class LiteThreshold(Strict):
@@ -24,12 +25,14 @@ class LiteThreshold(Strict):
     metric: str
     max_loss: float = Field(ge=0, allow_inf_nan=False)
 
-    def problem(self, label: Label) -> str | None:
-        """Why this cannot be a limit for a model of ``label``, as ``key: reason``; None where it can."""
-        known = METRICS[label.task]
+    def problem(self, parameters: Parameters) -> str | None:
+        """Why this cannot be a limit for a model of ``parameters``, as ``key: reason``; None where it can."""
+        known = known_metrics(parameters)
         if self.metric in known:
             return None
-        return f"metric: {self.metric!r} is not a metric of a {label.task} label; choose one of {', '.join(known)}"
+        near = did_you_mean(known, like=self.metric)
+        there = f"{near}choose one of {', '.join(known)}"
+        return f"metric: {self.metric!r} is not a metric of a {parameters.label.task} label; {there}"
 
 
 class Lite(Section):
@@ -56,7 +59,7 @@ class Lite(Section):
     def problems(self, parameters: Parameters) -> Iterator[str]:
         """See `Section`."""
         for index, threshold in enumerate(self.thresholds):
-            problem = threshold.problem(parameters.label)
+            problem = threshold.problem(parameters)
             if problem:
                 yield f"thresholds.{index}.{problem}"
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
-from components.messages import one_line
+from components.messages import did_you_mean, one_line
 from pipeline.config import yaml_files
 from pipeline.config.beam.engines import DEFAULT_RUNNER, runner_with_key
 from pipeline.config.config import Config
@@ -62,7 +64,10 @@ def _profile_file(config: Path, profile: str) -> Path:
     path = folder / f"{profile}.yaml"
     if not path.exists():
         known = sorted(file.stem for file in folder.glob("*.yaml"))
-        raise ConfigError(f"--profile {profile}: no such profile in {folder}; there are {', '.join(known) or 'none'}.")
+        near = did_you_mean(known, like=profile)
+        raise ConfigError(
+            f"--profile {profile}: no such profile in {folder}; {near}there are {', '.join(known) or 'none'}."
+        )
     return path
 
 
@@ -142,7 +147,17 @@ def _explain(error: ValidationError, tree: _Tree) -> Iterator[str]:
         else:
             message = item["msg"].removeprefix("Value error, ")
             got = "" if item["type"] == "value_error" else f", got {item['input']!r}"
-            yield f"{path + ': ' if path else ''}{message}{got}."
+            yield f"{path + ': ' if path else ''}{message}{got}{_meant(item)}"
+
+
+def _meant(item: ErrorDetails) -> str:
+    """What ends the message: the nearest of the values that the key may have, where it may have some only."""
+    context = item.get("ctx", {})
+    expected = context.get("expected_tags", context.get("expected", ""))
+    given = context.get("tag", item["input"])
+    chooses = item["type"] in ("literal_error", "union_tag_invalid") and isinstance(given, str)
+    near = did_you_mean(re.findall(r"'([^']*)'", expected), like=given) if chooses else ""
+    return f"; {near.rstrip()}" if near else "."
 
 
 def _keys(location: tuple[int | str, ...], tree: Any, *, absent: bool) -> Iterator[int | str]:

@@ -39,23 +39,39 @@ def check_model(model: Model) -> None:
     if model.name not in files:
         raise ConfigError(f"trainer.model.name: there is no model {model.name!r}{_nearest(model.name, list(files))}.")
     file, build = files[model.name]
+    check_options("trainer.model", model.name, model.options, file=file, function=build)
+
+
+def check_options(key: str, name: str, options: Mapping[str, Any], *, file: Path, function: ast.FunctionDef) -> None:
+    """Check options against the keyword-only arguments of a function, read from its source.
+
+    Args:
+        key: of the section in the config.
+        name: what has the options.
+        options: by name.
+        file: the source.
+        function: the function in it.
+
+    Raises:
+        ConfigError: with the key, and what is known instead.
+    """
     arguments = {
         argument.arg: (argument, default)
-        for argument, default in zip(build.args.kwonlyargs, build.args.kw_defaults, strict=True)
+        for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
         if argument.arg not in _PASSED
     }
-    unknown = [name for name in model.options if name not in arguments]
+    unknown = [option for option in options if option not in arguments]
     if unknown:
         hint = _nearest(unknown[0], sorted(arguments))
-        raise ConfigError(f"trainer.model.{unknown[0]}: {model.name} has no such option{hint}.")
+        raise ConfigError(f"{key}.{unknown[0]}: {name} has no such option{hint}.")
     try:
-        _options_class(file, arguments).model_validate(model.options)
+        _options_class(key, file, arguments).model_validate(options)
     except ValidationError as error:
         item = error.errors()[0]
-        key = ".".join(map(str, ("trainer.model", *item["loc"])))
+        where = ".".join(map(str, (key, *item["loc"])))
         if item["type"] == "missing":
-            raise ConfigError(f"{key}: {model.name} needs this option, and it is missing.") from None
-        raise ConfigError(f"{key}: {item['msg'].removeprefix('Value error, ')}, got {item['input']!r}.") from None
+            raise ConfigError(f"{where}: {name} needs this option, and it is missing.") from None
+        raise ConfigError(f"{where}: {item['msg'].removeprefix('Value error, ')}, got {item['input']!r}.") from None
 
 
 def known_models() -> list[str]:
@@ -71,11 +87,15 @@ def _models() -> dict[str, tuple[Path, ast.FunctionDef]]:
 
 
 def _build_function(file: Path) -> ast.FunctionDef | None:
-    functions = (node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef))
-    return next((function for function in functions if function.name == "build"), None)
+    return functions_of(file).get("build")
 
 
-def _options_class(file: Path, arguments: Mapping[str, tuple[ast.arg, ast.expr | None]]) -> type[BaseModel]:
+def functions_of(file: Path) -> dict[str, ast.FunctionDef]:
+    """The functions that a module defines, by name."""
+    return {node.name: node for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)}
+
+
+def _options_class(key: str, file: Path, arguments: Mapping[str, tuple[ast.arg, ast.expr | None]]) -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for name, (argument, default) in arguments.items():
         source = ast.unparse(argument.annotation) if argument.annotation else "Any"
@@ -84,7 +104,7 @@ def _options_class(file: Path, arguments: Mapping[str, tuple[ast.arg, ast.expr |
             annotation = eval(source, dict(_NAMESPACE))
         except Exception as error:  # noqa: BLE001 (whatever is wrong with it, the file has to change)
             raise ConfigError(
-                f"trainer.model: the annotation of {name!r} in {file} cannot be read ({error}); "
+                f"{key}: the annotation of {name!r} in {file} cannot be read ({error}); "
                 "use what builtins, typing and pydantic offer."
             ) from None
         # A default is the network's own business; it only matters that there is one.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from components.messages import known_names, shown
+from components.messages import did_you_mean, known_names, shown
 from components.reference.encoder import labels_of
 from components.refusal import GateRefused
 from pipeline.config.loading import ConfigError
@@ -140,9 +140,8 @@ def _check_label(label: str | Label, names: Collection[str], source: Source) -> 
     hint = " A CSV file needs a line with its columns' names." if source.section.get("format") == "csv" else ""
     for name in label.columns if isinstance(label, Label) else (label,):
         if name not in names:
-            raise ConfigError(
-                f"--label: there is no column {shown(name)}; there are {known_names(names, like=name)}.{hint}"
-            )
+            there = f"{did_you_mean(names, like=name)}there are {known_names(names, like=name)}"
+            raise ConfigError(f"--label: there is no column {shown(name)}; {there}.{hint}")
 
 
 def _treatments(table: Table, label: Label) -> Iterator[tuple[str, Treatment]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import tensorflow_model_analysis as tfma
@@ -13,14 +14,16 @@ from components.gates.evaluation import at_least, at_most
 from components.gates.model.bounds import Bounds
 from components.gates.model.policy import Policy
 from pipeline.config.gates.evaluation import EvaluationGate, MetricLimit
-from pipeline.config.gates.metrics import METRICS, SERVED, SHOWN, TOP_K, Metric
+from pipeline.config.gates.metrics import SERVED, SHOWN, TOP_K, Metric, known_metrics
+from pipeline.sources import source_digest
 from trainer.export.saved_model import TRANSFORM_FEATURES
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.models.heads import head_of
-from trainer.parameters import Label, Task
+from trainer.objectives.function import METRICS as OWN_METRICS
+from trainer.parameters import Label, Parameters, Task
 
 
-def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config_pb2.EvalConfig:
+def eval_config(gate: EvaluationGate, *, parameters: Parameters) -> config_pb2.EvalConfig:
     """Metrics, slices and thresholds for the Evaluator.
 
     The label comes from the model's own ``transform_features`` signature and the prediction from
@@ -28,9 +31,10 @@ def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config
 
     Args:
         gate: limits and slices.
-        label: its task decides on the metrics and on the model's output.
-        weighted: whether ``transform_features`` returns an example weight, which all metrics then use.
+        parameters: the label's task decides on the metrics and on the model's output; an example weight, which
+            ``transform_features`` then returns, is used by all metrics.
     """
+    label, weighted = parameters.label, parameters.example_weight is not None
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
@@ -46,7 +50,7 @@ def eval_config(gate: EvaluationGate, *, label: Label, weighted: bool) -> config
             config_pb2.SlicingSpec(),
             *(config_pb2.SlicingSpec(feature_keys=columns) for columns in gate.sliced()),
         ],
-        metrics_specs=_metrics_specs(gate.thresholds, label),
+        metrics_specs=_metrics_specs(gate.thresholds, parameters),
         options=_intervals() if gate.confidence else None,
     )
 
@@ -83,10 +87,10 @@ def policy(gate: EvaluationGate, task: Task) -> Policy:
     )
 
 
-def _metrics_specs(thresholds: Sequence[MetricLimit], label: Label) -> list[config_pb2.MetricsSpec]:
-    table = METRICS[label.task]
+def _metrics_specs(thresholds: Sequence[MetricLimit], parameters: Parameters) -> list[config_pb2.MetricsSpec]:
+    label, table = parameters.label, _with_code(known_metrics(parameters), parameters)
     # What is asked of a metric, by its name in results.
-    asked = {name: (name, None) for name in SHOWN[label.task]}
+    asked = {name: (name, None) for name in (*SHOWN[label.task], *parameters.metrics)}
     asked |= {threshold.name: (threshold.metric, threshold.at) for threshold in thresholds}
     overall = {threshold.name: threshold for threshold in thresholds if threshold.slice is None}
 
@@ -109,6 +113,15 @@ def _metrics_specs(thresholds: Sequence[MetricLimit], label: Label) -> list[conf
         spec.aggregate.class_weights.update(dict.fromkeys(range(len(label.class_names())), 1.0))
         specs.append(spec)
     return specs
+
+
+def _with_code(table: Mapping[str, Metric], parameters: Parameters) -> dict[str, Metric]:
+    """With a digest of the source in each of the config's own metrics, for the cache key."""
+    codes = {name: source_digest(metric.path(OWN_METRICS)) for name, metric in parameters.metrics.items()}
+    return {
+        name: replace(metric, options={**metric.options, "code": codes[name]}) if name in codes else metric
+        for name, metric in table.items()
+    }
 
 
 def _metric(

@@ -36,7 +36,7 @@ def add_evaluation(graph: Graph) -> None:
             examples=graph.output("ExampleGen.examples"),
             model=model,
             baseline_model=baseline.outputs["model"],
-            eval_config=eval_config(gate, label=config.label, weighted=config.example_weight is not None),
+            eval_config=eval_config(gate, parameters=config.parameters()),
             schema=graph.output("SchemaGen.schema"),
             replicates=gate.confidence.replicates if gate.confidence else None,
             edges=gate.edges(),
@@ -127,5 +127,6 @@ def add_infra_validation(graph: Graph) -> None:
         code=source_digest("components.gates.infra_validator"),
     )
     infra_validator.add_upstream_node(graph["ModelGate"])
-    graph.add(infra_validator)
+    # The same export gets the same verdict.
+    graph.add(infra_validator, gate=True, uncached=False)
     graph.before_push += [graph[gate] for gate in own_gates.add(graph, own_gates.BEFORE_PUSH)]

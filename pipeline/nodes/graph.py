@@ -26,7 +26,7 @@ class Graph(Mapping[str, BaseNode]):
         bless_anyway: see above.
         places: paths and URIs of the pipeline.
         gates: ids of the nodes that refuse by ending the run.
-        uncached: ids of the nodes that decide or act, and run in every run; all gates are among them.
+        uncached: ids of the nodes that decide or act, and run in every run.
         before_push: nodes that the push waits for, though it reads none of their outputs.
     """
 
@@ -39,18 +39,18 @@ class Graph(Mapping[str, BaseNode]):
         self.before_push: list[BaseNode] = []
         self._nodes: dict[str, BaseNode] = {}
 
-    def add(self, node: _Node, *, gate: bool = False, uncached: bool = False) -> _Node:
+    def add(self, node: _Node, *, gate: bool = False, uncached: bool | None = None) -> _Node:
         """Add a node, and return it.
 
         Args:
             node: the node; its inputs come from nodes that were added before it.
             gate: whether it refuses by ending the run.
-            uncached: whether it never comes from the cache; a gate never does.
+            uncached: whether it never comes from the cache; None means that only a gate never does.
         """
         self._nodes[node.id] = node
         if gate:
             self.gates.append(node.id)
-        if gate or uncached:
+        if gate if uncached is None else uncached:
             self.uncached.append(node.id)
         return node
 

@@ -14,7 +14,7 @@ from components.evaluator.component import Evaluator
 from components.lite.export import LiteExport
 from components.lite.gate import LiteGate
 from components.lite.pusher import LitePusher
-from pipeline.config.gates.metrics import METRICS
+from pipeline.config.gates.metrics import known_metrics
 from pipeline.config.lite import LiteThreshold
 from pipeline.config.loading import ConfigError
 from pipeline.nodes.graph import Graph
@@ -33,7 +33,7 @@ def add_lite(graph: Graph) -> None:
         evaluator.exec_properties[standard_component_specs.EVAL_CONFIG_KEY], config_pb2.EvalConfig()
     )
     config = lite_eval_config(served, thresholds=lite.thresholds)
-    metrics = METRICS[graph.config.label.task]
+    metrics = known_metrics(graph.config.parameters())
     limits = [
         {**limit.model_dump(), "higher_is_better": metrics[limit.metric].higher_is_better} for limit in lite.thresholds
     ]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from pipeline.nodes.graph import Graph
+if TYPE_CHECKING:
+    from pipeline.nodes.graph import Graph
 
 # What they see: ExampleGen, StatisticsGen, SchemaGen, ExampleValidator.
 BEFORE_TRAINING: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import functools
 import logging
+import os
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pipeline.config.loading import ConfigError
 from pipeline.environment import quiet_tensorflow
 from pipeline.records import printing
 from pipeline.records.runs import Records, required
+from pipeline.running.console import quiet
 
 # Of this machine alone: the pages hold rows of the data.
 _HOST = "127.0.0.1"
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", metavar="ID", help="number or start of the id of a run (default: the last one)")
     parser.add_argument("--serve", action="store_true", help="then show the pages to browsers of this machine")
     parser.add_argument("--port", type=int, default=8080, metavar="PORT", help="for --serve (default: %(default)s)")
+    printing.add_json(parser)
 
 
 def run(config: Config, options: argparse.Namespace) -> int:
@@ -34,17 +37,23 @@ def run(config: Config, options: argparse.Namespace) -> int:
     Raises:
         ConfigError: there is no such run, or the port is taken.
     """
+    if options.serve and options.json:
+        raise ConfigError("--json: prints one document, and --serve goes on; leave one of them out.")
     records = required(config)
     context = _chosen(records, options.run)
     quiet_tensorflow(verbose=options.verbose)
-    from pipeline.report import page
-    from pipeline.report.run import ReportedRun
-
+    # While it is imported, TensorFlow's C++ code logs to the descriptor itself before it looks at any level.
+    with quiet(Path(os.devnull), verbose=options.verbose):
+        from pipeline.report import index, page
+        from pipeline.report.run import ReportedRun
     if not options.verbose:
         # TFMA reads its files in a way that TensorFlow calls deprecated.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     path = page.write(ReportedRun(config=config, records=records, context=context, later=True))
-    print(printing.path(path), flush=True)
+    if options.json:
+        printing.print_json({"run": context.name, "page": str(path), "index": str(path.with_name(index.NAME))})
+    else:
+        print(printing.path(path), flush=True)
     if options.serve:
         _serve(path, options.port)
     return 0

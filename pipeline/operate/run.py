@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from components.messages import one_line
+from pipeline import node_range
 from pipeline.checks import checks
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
@@ -38,6 +39,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
             f"--profile {options.profile}: runs on {type(config.platform).__name__}; send it there with "
             f"`python -m kubeflow submit --profile {options.profile}`."
         )
+    node_range.check(config, from_node=options.from_node, to_node=options.to_node)
     checks.check(config)
     quiet_tensorflow(verbose=options.verbose)
     from pipeline import job

@@ -12,7 +12,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.messages import known_names, one_line
+from components.messages import did_you_mean, known_names, one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.init.judging.treatment import figure, missing
@@ -144,7 +144,8 @@ def _of_columns(changes: Sequence[Difference], columns: Sequence[str]) -> list[D
     for column in columns:
         if column not in changed:
             names = known_names(changed, like=column) or "none"
-            raise ConfigError(f"{column}: nothing differs in such a column; columns that differ: {names}.")
+            near = did_you_mean(changed, like=column)
+            raise ConfigError(f"{column}: nothing differs in such a column; {near}columns that differ: {names}.")
     return [one for one in changes if not columns or one.column in columns]
 
 

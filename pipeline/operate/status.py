@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from components.messages import known_names, one_line
+from components.messages import did_you_mean, known_names, one_line
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.records import figures, printing, served, why
@@ -98,7 +98,8 @@ def _explain(records: Records, options: argparse.Namespace) -> None:
     if found is None:
         names = records.executions(run)
         raise ConfigError(
-            f"--why {node}: the last run has no execution of this node; there are {known_names(names, like=node)}."
+            f"--why {node}: the last run has no execution of this node; {did_you_mean(names, like=node)}there are "
+            f"{known_names(names, like=node)}."
         )
     if options.json:
         printing.print_json(asdict(found))

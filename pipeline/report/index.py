@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from components.messages import one_line
 from pipeline.config.config import Config
-from pipeline.config.gates.metrics import METRICS, SHOWN
+from pipeline.config.gates.metrics import SHOWN, known_metrics
 from pipeline.records import history, printing, served
 from pipeline.records.history import Row
 from pipeline.records.runs import Records, RunRecord
@@ -83,7 +83,7 @@ def _served(record: RunRecord, labels: Mapping[int, str]) -> str:
 
 def _trend(config: Config, found: Sequence[Row]) -> Markup:
     """A plot for each metric that any run has, by the number of the run."""
-    known = METRICS[config.label.task]
+    known = known_metrics(config.parameters())
     names = [name for name in known if any(name in row.candidate for row in found)]
     return plots.plots(
         plots.plot(

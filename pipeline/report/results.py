@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from components.example_gen.rows.counts import RowCounts
@@ -16,14 +15,18 @@ from components.gates.findings import read_notices
 from components.gates.model.intervals import Intervals, intervals_by_slice
 from components.pushed_model import VERSION_PROPERTY
 from components.reference.component import load as load_reference
-from pipeline.report.hyperparameters import tuned  # part: tuner
+from pipeline.config.config import Config
+from pipeline.records.runs import Outputs
+from pipeline.report.lite import note as lite_note  # part: lite
+from pipeline.report.trials import note as search_note  # part: tuner
 from pipeline.running import metadata
 
 SliceMetrics = Mapping[str, float]
 
 # What optional nodes add to the summary.
-_NOTES: tuple[Callable[[Mapping[tuple[str, str], metadata_store_pb2.Artifact]], tuple[str, str] | None], ...] = (
-    tuned,  # part: tuner
+_NOTES: tuple[Callable[[Config, Outputs], tuple[str, str] | None], ...] = (
+    search_note,  # part: tuner
+    lite_note,  # part: lite
 )
 
 
@@ -68,15 +71,15 @@ class Results:
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def read(source: metadata.Source, *, run_id: str, level: float) -> Results:
+def read(config: Config, *, run_id: str, level: float) -> Results:
     """Collect the results of a run that ended with a push.
 
     Args:
-        source: ML Metadata of the pipeline.
+        config: the pipeline.
         run_id: the run.
         level: of the intervals, if the Evaluator computed any.
     """
-    outputs = metadata.output_artifacts(metadata.open_store(source), run_id=run_id)
+    outputs = metadata.output_artifacts(metadata.open_store(config.metadata_source), run_id=run_id)
     pushed = outputs["Pusher", "pushed_model"]
     rows = count_rows(outputs["StatisticsGen", "statistics"].uri)
     evaluation = outputs["Evaluator", "evaluation"].uri
@@ -102,20 +105,21 @@ def read(source: metadata.Source, *, run_id: str, level: float) -> Results:
         notices=_notices(outputs, "DataGate", "notices"),
         model_notices=_notices(outputs, "ModelGate", "verdict") + _notices(outputs, "ReferenceGate", "notices"),
         left_out=ingested.left_out() if ingested else "",
-        notes=notes(outputs),
+        notes=notes(config, outputs),
     )
 
 
-def notes(outputs: Mapping[tuple[str, str], metadata_store_pb2.Artifact]) -> tuple[tuple[str, str], ...]:
+def notes(config: Config, outputs: Outputs) -> tuple[tuple[str, str], ...]:
     """What optional nodes have to say, each a label and a text.
 
     Args:
+        config: the pipeline.
         outputs: artifacts of a run by node and output key.
     """
-    return tuple(note for note in (line(outputs) for line in _NOTES) if note)
+    return tuple(note for note in (line(config, outputs) for line in _NOTES) if note)
 
 
-def _notices(outputs: Mapping[tuple[str, str], metadata_store_pb2.Artifact], node: str, output: str) -> tuple[str, ...]:
+def _notices(outputs: Outputs, node: str, output: str) -> tuple[str, ...]:
     gate = outputs.get((node, output))
     return read_notices(gate.uri) if gate else ()
 

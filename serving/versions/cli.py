@@ -47,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add("init", "write a models config file, or add a model to one: its newest version is stable", init)
-    add("list", "the versions, their states and labels", list_versions)
+    listed = add("list", "the versions, their states and labels", list_versions)
+    listed.add_argument("--json", action="store_true", help="print one JSON document instead of text")
     label = add(
         "label",
         "load a version beside the stable one and point a label at it",

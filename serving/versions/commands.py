@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,7 +17,7 @@ from serving.versions import models_config, version_folders
 from serving.versions.labels import STABLE, versions_after
 from serving.versions.models_config import ModelsConfigError
 from serving.versions.rollout import Server, roll_out
-from serving.versions.table import table
+from serving.versions.table import document, table
 
 
 def _servers(options: argparse.Namespace, stack: ExitStack) -> list[Server]:
@@ -33,7 +34,12 @@ def list_versions(options: argparse.Namespace) -> None:
     config = models_config.read(options.model_config_file)
     models_config.entry(config, options.model)
     with ExitStack() as stack:
-        for server in _servers(options, stack):
+        servers = _servers(options, stack)
+        if options.json:
+            found = [document(config, options.model, server) for server in servers]
+            print(json.dumps({"model": options.model, "servers": found}, indent=2))
+            return
+        for server in servers:
             if len(options.target) > 1:
                 print(server.target)
             print("\n".join(table(config, options.model, server)))

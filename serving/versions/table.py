@@ -12,12 +12,26 @@ from serving.versions.rollout import ReportedState, Server
 _ERROR_WIDTH = 100
 
 
+def document(config: Any, model: str, server: Server) -> dict[str, Any]:
+    """What `table` shows, for programs."""
+    wanted, on_disk, states, pointed, versions = _seen(config, model, server)
+    found = [
+        {
+            "version": version,
+            "on_disk": None if on_disk is None else version in on_disk,
+            "state": states[version].state if version in states else None,
+            "labels": sorted(name for name, number in pointed.items() if number == version),
+            "labels_in_file": sorted(name for name, number in wanted.items() if number == version),
+            "error": states[version].error if version in states else "",
+        }
+        for version in versions
+    ]
+    return {"target": server.target, "versions": found}
+
+
 def table(config: Any, model: str, server: Server) -> list[str]:
     """One line per version: whether it is on disk, its state and labels on one server, its load error."""
-    wanted = models_config.labels(config, model)
-    on_disk = models_config.versions_on_disk(Path(models_config.entry(config, model).base_path))
-    states, pointed = server.states(model), server.labels(model, wanted)
-    versions = sorted((on_disk or set()) | states.keys() | set(wanted.values()), reverse=True)
+    wanted, on_disk, states, pointed, versions = _seen(config, model, server)
     rows = [("version", "disk", "state", "labels", "error")]
     rows += [_row(version, on_disk, states.get(version), pointed) for version in versions]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
@@ -29,6 +43,16 @@ def table(config: Any, model: str, server: Server) -> list[str]:
         for name, number in sorted(wanted.items())
         if pointed.get(name) != number
     ]
+
+
+def _seen(
+    config: Any, model: str, server: Server
+) -> tuple[Mapping[str, int], Collection[int] | None, Mapping[int, ReportedState], Mapping[str, int], list[int]]:
+    """Labels of the file, versions on disk, states and labels of the server, and all versions, the newest first."""
+    wanted = models_config.labels(config, model)
+    on_disk = models_config.versions_on_disk(Path(models_config.entry(config, model).base_path))
+    states, pointed = server.states(model), server.labels(model, wanted)
+    return wanted, on_disk, states, pointed, sorted({*(on_disk or ()), *states, *wanted.values()}, reverse=True)
 
 
 def _row(

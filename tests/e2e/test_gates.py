@@ -286,7 +286,7 @@ def test_a_part_runs_on_what_an_earlier_run_made(project, first):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--from", "Teacher"), "there is no node 'Teacher'; the nodes are ExampleGen"),
+        (("--from", "Teacher"), "--from Teacher: there is no such node; the nodes are ExampleGen"),
         (("--from", "Trainer", "--to", "DataGate"), "--to DataGate comes before --from Trainer"),
         (("--from", "Trainer", "--set", "runs=elsewhere"), "--from Trainer: there is no earlier run to start from"),
         (("--from", "Pusher"), "--from Pusher: the last run did not finish InfraValidator; start with --from Infra"),

@@ -6,6 +6,7 @@ The tests run in the order of this file.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,8 @@ def newest(folder: Path) -> Path:
 @pytest.mark.slow
 def test_each_variant_is_judged_before_the_push(with_lite):
     marks = with_lite.nodes()
+    line = r"^  TF Lite     float32 \d+.*kB, auc 0\.9\d+; int8 .*  in runs/taxi/serving_lite/"
+    assert re.search(line, with_lite.out, re.M)
     assert [marks.get(node) for node in [*NODES, "Pusher", "LitePusher"]] == ["✓"] * 8
     order = list(marks)
     assert max(order.index(node) for node in NODES) < order.index("Pusher") < order.index("LitePusher")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,9 @@ def test_what_the_page_of_a_push_says(project, first, browser):
         strongest = page.locator("#why table tbody tr td").first
         assert strongest.inner_text() == "payment_type"
         assert page.locator("#data article").count() == 18
+        by_payment = page.locator("#data article", has=page.get_by_role("heading", name="payment_type", exact=True))
+        assert re.search(r"explains [4-7]\d\.\d% of the label", by_payment.inner_text())
+        assert by_payment.locator(".drawn").count() == 2
         page.emulate_media(media="print")
         assert not page.locator("nav").is_visible()
 
@@ -88,6 +92,8 @@ def test_a_page_is_written_again_by_the_number_of_its_run(project, first):
     written = project.command("pipeline", "report", "--run", "1")
     assert written.code == 0, written.err
     assert page.exists()
+    again = project.command("pipeline", "report", "--run", "1", "--json")
+    assert (json.loads(again.out)["page"], again.err) == (str(page), "")
     unknown = project.command("pipeline", "report", "--run", "2031-")
     assert unknown.code == 2
     assert "--run 2031-: there is no such run" in unknown.err

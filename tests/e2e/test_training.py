@@ -5,6 +5,7 @@ The tests run in the order of this file.
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -86,6 +87,26 @@ def test_what_was_trained_in_half_precision_is_served_in_float32(project, first)
     assert outcome.nodes()["Pusher"] == "✓"
 
 
+def test_a_quantile_on_two_virtual_devices_with_a_metric_and_limits_of_one_s_own(project, first):
+    words = [
+        "label={column: tips, task: regression, above: null}",
+        "trainer.loss={name: quantile, level: 0.9}",
+        "trainer.metrics={ninth: {name: pinball, level: 0.9}}",
+        "trainer.loop={virtual_devices: 2, epochs: 2, early_stopping: {patience: 1}}",
+        "trainer.model.dropout=0",
+        "gates.evaluation={baseline: none, slices: [payment_type], min_slice_size: 50, thresholds: "
+        "[{metric: ninth, max: 1}, {metric: ninth, slice: payment_type, max: 2}]}",
+    ]
+    outcome = project.run(*(part for word in words for part in ("--set", word)))
+    assert outcome.code == 0, outcome.err
+    evaluated = [report["eval"] for report in project.history() if report["eval"]]
+    assert {"loss", "ninth"} <= evaluated[-1].keys()
+    [newest, *_] = json.loads(project.command("pipeline", "history", "--json").out)
+    assert newest["metrics"]["candidate"]["ninth"] == pytest.approx(evaluated[-1]["ninth"], rel=0.3)
+    # Nine of ten trips have a smaller tip than predicted, so that the mean error is far above that of the mean.
+    assert newest["metrics"]["candidate"]["mean_absolute_error"] > 1.5 * newest["metrics"]["candidate"]["ninth"]
+
+
 def test_a_number_instead_of_a_class(project, first):
     outcome = project.run(
         "--set",
@@ -98,6 +119,13 @@ def test_a_number_instead_of_a_class(project, first):
     assert outcome.code == 0, outcome.err
     assert "mean_absolute_error 0." in outcome.out
     assert "prediction" in outcome.out
+    page_file = max((project.folder / "runs/taxi/report").glob("2*.html"))
+    with chromium.opened() as browser:
+        assert chromium.faults(browser, page_file) == []
+        with chromium.shown(browser, page_file) as (page, _):
+            paid = page.locator("#data article", has=page.get_by_role("heading", name="payment_type", exact=True))
+            assert "of tips" in paid.inner_text()
+            assert page.locator("#quality .drawn").count() >= 2
 
 
 @pytest.fixture(scope="module")

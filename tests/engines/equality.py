@@ -79,7 +79,7 @@ def evaluate(run: Path, *, config: Config, beam_pipeline_args: Sequence[str], fo
     examples.split_names = '["train", "eval"]'
     evaluation = artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")
     blessing = artifact(standard_artifacts.ModelBlessing, folder / "blessing")
-    wanted = eval_config(config.gates.evaluation, label=config.label, weighted=config.example_weight is not None)
+    wanted = eval_config(config.gates.evaluation, parameters=config.parameters())
     context = Executor.Context(
         beam_pipeline_args=list(beam_pipeline_args), tmp_dir=str(folder / "temporary"), unique_id="1"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -48,6 +49,14 @@ def test_what_a_compiled_file_holds_cannot_be_set_any_more(capsys):
     words = ("lint", "--profile", "kubeflow", "--input", "tests/kubeflow/ir/golden/taxi-kubeflow.yaml")
     assert main([*words, "--set", "trainer.loop.epochs=9"]) == 2
     assert "--set trainer.loop.epochs=9: has no effect on tests/kubeflow/ir/golden" in capsys.readouterr().err
+
+
+def test_violations_are_one_document_for_programs(capsys):
+    words = ("lint", "--profile", "kubeflow", "--input", "tests/kubeflow/ir/golden/taxi-kubeflow.yaml", "--json")
+    assert main(words) == 3
+    found = json.loads(capsys.readouterr().out)
+    assert (found["pipeline"], found["platform"], found["tasks"]) == ("taxi", "kubeflow", 13)
+    assert {"where", "what", "fix"} == found["violations"][0].keys()
 
 
 def test_an_interrupt_is_one_line(tmp_path):

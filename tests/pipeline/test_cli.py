@@ -20,6 +20,9 @@ LIGHT += "print('heavy' if {'tensorflow', 'tfx', 'apache_beam'} & set(sys.module
         (["run", "--set", "data.path=nowhere"], 2),
         (["run", "--profile", "portable", "--set", "beam.job_endpoint=localhost:1"], 2),
         (["run", "--set", "x=1"], 2),
+        (["run", "--to", "Trainr"], 2),
+        (["run", "--from", "Evaluator", "--to", "Trainer"], 2),
+        (["run", "--from", "Evaluator", "--set", "runs=/nonexistent"], 2),
     ],
 )
 def test_quick_answers_import_nothing_heavy(arguments, code):
@@ -32,6 +35,25 @@ def test_config_error_is_one_line_and_exit_code_2(capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "did you mean epochs?" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--to", "Trainr"], "--to Trainr: there is no such node; did you mean 'Trainer'? the nodes are ExampleGen, "),
+        (["--from", "Tuner"], "--from Tuner: there is no such node; "),
+        (["--from", "Evaluator", "--to", "Trainer"], "--to Trainer comes before --from Evaluator; swap them."),
+        (["--set", "label.column=tip"], "; did you mean 'tips'? it has "),
+        (["--set", "trainer.loop.precision=bfloat"], "got 'bfloat'; did you mean 'bfloat16'?"),
+        (["--set", "data.splits={by: tim, column: x}"], "; did you mean 'time'?"),
+        (["--profile", "loca"], "; did you mean 'local'? there are "),
+    ],
+)
+def test_a_wrong_word_gets_the_nearest_right_one(capsys, tmp_path, words, message):
+    assert cli.main(["run", *words, "--set", f"runs={tmp_path}"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert message in error
 
 
 def test_usage_error_is_exit_code_2():

@@ -31,6 +31,7 @@ MODULES = {
     "bench.wide": "bench.wide",
     "tests.conformance.models": None,
     "tests.project.config_reference": None,
+    "tests.shared.notebooks": None,
 }
 NOT_PARSED = {
     "pytest",

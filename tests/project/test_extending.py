@@ -53,7 +53,8 @@ def python(project: Path, code: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=project,
-        env={**os.environ, "PYTHONPATH": str(project)},
+        # The copy has no tests.
+        env={**os.environ, "PYTHONPATH": f"{project}{os.pathsep}{ROOT}"},
         capture_output=True,
         text=True,
         check=False,
@@ -89,6 +90,59 @@ except ConfigError as error:
     print(error)
 """
     assert "trainer.model.l2" in python(project, code)
+
+
+@pytest.mark.tensorflow
+def test_a_loss_and_a_metric_are_trained_with_and_evaluated(project):
+    code = """
+import numpy as np, pathlib, sys, tempfile, keras, tensorflow as tf
+from pipeline.checks.objectives import check_objectives
+from pipeline.config.loading import ConfigError, load
+from tests.trainer.training import fit, make_arrays
+from trainer import models
+from trainer.data.columns import Columns
+from trainer.objectives import shortfall
+from trainer.objectives.chosen import Chosen
+words = ["label={column: tips, task: regression, above: null}", "gates.evaluation.thresholds=[{metric: cost, max: 2}]"]
+words += ["trainer.metrics={cost: {name: trainer.objectives.shortfall.cost, times: 4}}"]
+loss = "trainer.loss={name: trainer.objectives.shortfall.loss, times: %s}"
+def config(times):
+    return load(config=pathlib.Path("configs/taxi.yaml"), profile="local", overrides=[*words, loss % times])
+try:
+    check_objectives(config(-4))
+except ConfigError as error:
+    print(error)
+made = make_arrays(200)
+noise = np.random.default_rng(0).normal(size=(200, 1))
+made["label"] = (made["numbers"] + noise).astype(np.float32)
+def share_below(times):
+    check_objectives(config(times))
+    given = config(times).parameters()
+    folder = pathlib.Path(tempfile.mkdtemp())
+    trained, reports = fit(Columns.from_arrays(made), folder, label=given.label, chosen=Chosen.of(given), epochs=20)
+    print("cost" in trained.evaluation)
+    features = {name: tf.constant(made[name]) for name in ("numbers", "ids")}
+    return float(np.mean(made["label"] <= models.apply(trained.model, features, training=False)))
+print(share_below(1) + 0.1 < share_below(8))
+print(shortfall.cost([[2.0], [0.0]], np.array([[1.0], [1.0]], np.float32)).numpy().tolist())
+try:
+    shortfall.loss(keras.Input((1,)), keras.Input((1,)))
+except TypeError as error:
+    print(error)
+print(keras.ops.is_tensor(tf.constant(1)), keras.ops.is_tensor(np.ones(1)), keras.ops.is_tensor(keras.Input((1,))))
+tensors = (tf.constant(1), np.ones(1), keras.Input((1,)), keras.layers.Dense(1)(keras.Input((1,))))
+print(*map(keras.utils.is_keras_tensor, tensors))
+"""
+    assert python(project, code).splitlines() == [
+        "trainer.loss.times: Input should be greater than 0, got -4.",
+        "True",
+        "True",
+        "True",
+        "[3.0, 1.0]",
+        "there is no value yet: this is a placeholder of a network that is being built",
+        "True False False",
+        "False False True True",
+    ]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from trainer.labels.values import class_weights
 from trainer.loop import controller
 from trainer.models import wide_and_deep
 from trainer.models.heads import head_of
+from trainer.objectives.chosen import DEFAULTS as DEFAULTS_OF_TASK
 from trainer.options import Loop
 from trainer.parameters import Label
 
@@ -51,6 +52,7 @@ def fit(
     where=None,
     watch=lambda report: None,
     keep_checkpoints=False,
+    chosen=DEFAULTS_OF_TASK,
     **options,
 ):
     """Train and return the result and all reports; ``watch`` sees each report as it comes."""
@@ -62,7 +64,7 @@ def fit(
 
     label = label or Label(column="label")
     loop_options = Loop(**{**DEFAULTS, **options})
-    head = head_of(label)
+    head = head_of(label, chosen=chosen)
     # A training reports fifty times; here every call does, so that a test sees the loss of each.
     with patch("trainer.loop.meter._REPORTS", 10**9):
         trained = controller.fit(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import tensorflow as tf
 
 from trainer.distribution import cluster, rendezvous
+from trainer.distribution.virtual_devices import split_cpu
 
 StrategyName = Literal["auto", "one_device", "mirrored", "multi_worker", "tpu"]
 
@@ -60,16 +61,20 @@ class Replicas:
         return self.strategy.experimental_distribute_values_from_function(lambda context: next(made))
 
 
-def choose(name: StrategyName, *, worker_start_seconds: float = 600) -> Replicas:
+def choose(name: StrategyName, *, worker_start_seconds: float = 600, virtual_devices: int | None = None) -> Replicas:
     """The strategy by its name in `trainer.options.Loop`; a process chooses once, before it builds anything.
 
     Args:
         name: the strategy's name.
         worker_start_seconds: how long the processes of a cluster wait for each other.
+        virtual_devices: into how many devices the processor is divided for a mirrored training; None for real ones.
 
     Raises:
         ValueError: there is no such hardware, TF_CONFIG is missing or wrong, or a process of its cluster does not come.
     """
+    if virtual_devices is not None:
+        split_cpu(virtual_devices)
+        return _mirrored(tf.config.list_logical_devices("CPU"))
     if name == "auto":
         name = _found()
     if name == "tpu":
@@ -78,7 +83,7 @@ def choose(name: StrategyName, *, worker_start_seconds: float = 600) -> Replicas
         return _multi_worker(worker_start_seconds)
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if name == "mirrored":
-        return _all_local(tf.distribute.MirroredStrategy([device.name for device in devices]))
+        return _mirrored(devices)
     return _all_local(tf.distribute.OneDeviceStrategy(devices[0].name))
 
 
@@ -94,6 +99,10 @@ def _found() -> StrategyName:
     if tf.config.list_physical_devices("TPU"):
         return "tpu"
     return "mirrored" if len(tf.config.list_physical_devices("GPU")) > 1 else "one_device"
+
+
+def _mirrored(devices: Sequence[tf.config.LogicalDevice]) -> Replicas:
+    return _all_local(tf.distribute.MirroredStrategy([device.name for device in devices]))
 
 
 def _all_local(strategy: tf.distribute.Strategy) -> Replicas:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from trainer.distribution.preemption import Preempted
 from trainer.loop.checkpoints import Checkpoints, TrainingState
-from trainer.loop.evaluation import LOSS, Evaluation
+from trainer.loop.evaluation import Evaluation
 from trainer.loop.intervals import Intervals
 from trainer.loop.meter import Meter
 from trainer.loop.progress import TrainingProgress, progress_logger
@@ -127,7 +127,7 @@ class StopEarly:
     def __init__(self, options: EarlyStopping, *, head: Head, checkpoints: Checkpoints):
         self._options = options
         self._metric = options.metric
-        self._sign = 1 if self._metric != LOSS and head.higher_is_better else -1
+        self._sign = 1 if head.better_if_higher(self._metric) else -1
         self._checkpoints = checkpoints
 
     def __call__(self, turn: Turn) -> None:

@@ -13,8 +13,8 @@ from trainer.data.batches import eval_blocks
 from trainer.data.columns import Columns
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.models.heads import Head
+from trainer.parameters import LOSS
 
-LOSS = "loss"
 _ROWS_PER_BLOCK = 4096
 
 

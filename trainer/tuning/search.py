@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
 from trainer.options import Strict
-from trainer.parameters import OBJECTIVES, Parameters
+from trainer.parameters import Parameters
 from trainer.tuning.hyperparameters import decoded, with_hyperparameters
 
 # The key under which TFX's custom_config carries a `Search` to tuner_fn.
@@ -23,6 +23,7 @@ SEARCH_KEY = "search"
 # Keys that are settled before the first trial, or that do not change a model.
 _FIXED = (
     "strategy",
+    "virtual_devices",
     "validation",
     "memory_mb",
     "deterministic",
@@ -177,7 +178,7 @@ class Search(Strict):
         """
         if parameters.loop.strategy == "multi_worker":
             raise ValueError("space: is searched on one machine, and loop.strategy is multi_worker")
-        known = OBJECTIVES[parameters.label.task]
+        known = parameters.objectives()
         if self.objective is not None and self.objective not in known:
             raise ValueError(f"objective: there is no {self.objective!r}; there are {', '.join(known)}")
         for path in self.space:

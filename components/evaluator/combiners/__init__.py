@@ -7,6 +7,7 @@ from components.evaluator.combiners.correlation import SquaredCorrelation
 from components.evaluator.combiners.example_count import ExampleCount
 from components.evaluator.combiners.histogram import CalibrationHistogram
 from components.evaluator.combiners.keras_means import KerasMeans
+from components.evaluator.combiners.own_mean import OwnMean
 from components.evaluator.combiners.regression_errors import RegressionError
 
 KINDS: tuple[type[BatchCombiner], ...] = (
@@ -14,6 +15,7 @@ KINDS: tuple[type[BatchCombiner], ...] = (
     ConfusionMatrices,
     ExampleCount,
     KerasMeans,
+    OwnMean,
     RegressionError,
     SquaredCorrelation,
     WeightedMeans,

@@ -13,7 +13,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.gates.data.feature_rows import count_failing
 from components.gates.data.label_check import NUMERIC, Statistics, split_statistics
 from components.gates.findings import Finding, finding
-from components.messages import known_names, shown
+from components.messages import did_you_mean, known_names, shown
 from trainer.features.columns import Features
 from trainer.features.faults import RowTest, Seen
 from trainer.features.kind import Column
@@ -65,7 +65,8 @@ def _missing(split: str, rows: int, names: Sequence[str], seen: Mapping[str, Sta
     present = {name for name, feature in seen.items() if _common(feature).tot_num_values}
     for name in names:
         if name not in seen:
-            text = f"is in no row, but features names it; there are {known_names(present, like=name)}"
+            near = did_you_mean(present, like=name)
+            text = f"is in no row, but features names it; {near}there are {known_names(present, like=name)}"
             yield finding(split, name, "COLUMN_MISSING", text)
         elif name not in present:
             yield finding(split, name, "COLUMN_EMPTY", f"has no value in any of {rows:,} rows", refuses=False)

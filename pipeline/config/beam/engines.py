@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import operator
@@ -76,7 +77,10 @@ def runner_problem(given: Any) -> str | None:
     meant = next((name for name in _BY_RUNNER if plain_name(name) == plain_name(str(runner))), None)
     if meant:
         return f"beam.runner: {runner!r} is spelled {meant} here"
-    return f"beam.runner: {runner!r} is not supported; {known}"
+    plain = {plain_name(name).removesuffix("runner"): name for name in _BY_RUNNER}
+    near = difflib.get_close_matches(plain_name(str(runner)).removesuffix("runner"), plain, n=1)
+    hint = f"did you mean {plain[near[0]]}? " if near else ""
+    return f"beam.runner: {runner!r} is not supported; {hint}{known}"
 
 
 def runner_with_key(key: str, *, other_than: str) -> str | None:

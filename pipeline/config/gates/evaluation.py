@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.gates.metrics import METRICS
-from trainer.parameters import Label, Strict
+from components.messages import did_you_mean
+from pipeline.config.gates.metrics import known_metrics
+from trainer.parameters import Parameters, Strict
 
 
 class MetricLimit(Strict):
@@ -29,9 +30,9 @@ class MetricLimit(Strict):
     metric: str
     at: float | None = None
     slice: str | tuple[str, ...] | None = None
-    min: float | None = Field(default=None, gt=0, le=1)
+    min: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     max: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    max_drop: float | None = Field(default=None, ge=0, le=1)
+    max_drop: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     max_rise: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
     @property
@@ -59,12 +60,14 @@ class MetricLimit(Strict):
             raise ValueError("a threshold needs min, max, max_drop or max_rise; without them it cannot refuse a model")
         return self
 
-    def problem(self, label: Label) -> str | None:
-        """Why this cannot be a limit for a model of ``label``, as ``key: reason``; None where it can."""
-        known = METRICS[label.task]
+    def problem(self, parameters: Parameters) -> str | None:
+        """Why this cannot be a limit for a model of ``parameters``, as ``key: reason``; None where it can."""
+        label, known = parameters.label, known_metrics(parameters)
         metric = known.get(self.metric)
         if metric is None:
-            return f"metric: {self.metric!r} is not a metric of a {label.task} label; choose one of {', '.join(known)}"
+            near = did_you_mean(known, like=self.metric)
+            there = f"{near}choose one of {', '.join(known)}"
+            return f"metric: {self.metric!r} is not a metric of a {label.task} label; {there}"
         if problem := metric.problem_at(self.at):
             return f"at: {self.metric}: {problem}"
         if metric.per_class and self.slice is not None:
@@ -74,6 +77,9 @@ class MetricLimit(Strict):
             if getattr(self, key) is not None:
                 better, use = ("higher", "min or max_drop") if metric.higher_is_better else ("lower", "max or max_rise")
                 return f"{key}: {better} is better for {self.metric}; use {use}"
+        for key in ("min", "max_drop") if self.metric not in parameters.metrics else ():
+            if (given := getattr(self, key)) is not None and given > 1:
+                return f"{key}: {self.metric} is at most 1, got {given:g}"
         return None
 
 

@@ -21,6 +21,6 @@ class Gates(Section):
     def problems(self, parameters: Parameters) -> Iterator[str]:
         """See `Section`."""
         for index, threshold in enumerate(self.evaluation.thresholds):
-            problem = threshold.problem(parameters.label)
+            problem = threshold.problem(parameters)
             if problem:
                 yield f"evaluation.thresholds.{index}.{problem}"

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from trainer.parameters import Task
+from trainer.parameters import Parameters, Task
 
 # The option that is a whole number.
 TOP_K = "k"
@@ -31,7 +32,7 @@ class Metric:
 
     tfma_class: str
     module: str = ""
-    options: Mapping[str, int] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     higher_is_better: bool = True
     threshold: str | None = None
     at: str | None = None
@@ -82,6 +83,24 @@ METRICS: Mapping[Task, Mapping[str, Metric]] = {
         "squared_correlation": Metric(tfma_class="SquaredPearsonCorrelation"),
     },
 }
+
+# The class that computes a metric of the config's own; its options say which function.
+OWN_MODULE, OWN_CLASS = "components.evaluator.own_metric", "MeanOfFunction"
+
+
+def known_metrics(parameters: Parameters) -> Mapping[str, Metric]:
+    """The metrics by name: those of the label's task, and those that ``trainer.metrics`` adds."""
+    own = {
+        name: Metric(
+            tfma_class=OWN_CLASS,
+            module=OWN_MODULE,
+            options={"function": metric.model_dump_json()},
+            higher_is_better=metric.higher_is_better,
+        )
+        for name, metric in parameters.metrics.items()
+    }
+    return {**METRICS[parameters.label.task], **own}
+
 
 # Computed and shown whether they have a limit or not.
 SHOWN: Mapping[Task, tuple[str, ...]] = {

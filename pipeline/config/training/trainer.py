@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pipeline.config.section import Section
 from pipeline.config.training.tuner import WithTuner  # part: tuner
+from trainer.objectives.function import WithObjectives
 from trainer.parameters import Loop, Model
 
 
 class Trainer(
     WithTuner,  # part: tuner
+    WithObjectives,
     Section,
 ):
     """The user module and its options.

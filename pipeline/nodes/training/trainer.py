@@ -20,6 +20,7 @@ from pipeline.nodes.training.tfjob import tfjob  # part: training_operator
 from pipeline.nodes.training.tuner import add_tuner, searched_modules  # part: tuner
 from pipeline.sources import source_digest
 from trainer.features.columns import kind_modules
+from trainer.objectives.function import LOSSES, METRICS
 from trainer.parameters import (
     CHECKPOINTS_KEY,
     CHECKPOINTS_OF_KEY,
@@ -47,7 +48,7 @@ def add_training(graph: Graph) -> None:
         "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
     }
     optional: dict[str, Any] = {}
-    modules = {model_module(config.trainer.model.name), *kind_modules(config.features)}
+    modules = {model_module(config.trainer.model.name), *kind_modules(config.features), *_objectives(config)}
     if config.trainer.loop.warm_start:
         champion = graph.add(champion_node(WARM_START, champion=graph.places.champion, file=KERAS_MODEL), uncached=True)
         optional["base_model"] = champion.outputs["model"]
@@ -55,6 +56,12 @@ def add_training(graph: Graph) -> None:
     tuner_config = _custom_config(graph, config.trainer.tuner_fn, modules)  # part: tuner
     optional |= add_tuner(graph, inputs=inputs, custom_config=tuner_config)  # part: tuner
     graph.add(_trainer(graph, modules, **optional, **inputs))
+
+
+def _objectives(config: Config) -> set[str]:
+    """The functions of loss and metrics, to which no import leads."""
+    loss, metrics = config.trainer.loss, config.trainer.metrics.values()
+    return {*([loss.path(LOSSES)] if loss else []), *(metric.path(METRICS) for metric in metrics)}
 
 
 def _trainer(graph: Graph, modules: set[str], **inputs: Any) -> Trainer:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.report.plots import axis, colored, plot, plots
+from pipeline.report.plots import CANDIDATE, axis, colored, plot, plots
+from pipeline.report.quality.bands import Band, Bands, bands
 from pipeline.report.quality.models import COLORS, Scored
 from pipeline.report.quality.scores import STEPS, Calibration, Counts
 from pipeline.report.run import render
@@ -42,12 +43,13 @@ _THRESHOLD = """\
 """
 
 
-def body(scored: Scored, label: Label) -> Markup:
+def body(scored: Scored, label: Label, level: float | None) -> Markup:
     """The plots and the slider.
 
     Args:
         scored: labels and predictions.
         label: what the model predicts.
+        level: of the intervals around this model's curves; None draws none.
     """
     counts = {
         name: Counts.of(scored.labels, values[:, 0], scored.weights) for name, values in scored.predictions.items()
@@ -58,11 +60,15 @@ def body(scored: Scored, label: Label) -> Markup:
     calibration = {
         name: Calibration.of(scored.labels, values[:, 0], scored.weights) for name, values in scored.predictions.items()
     }
-    drawn = plots([_roc(counts), _precision(counts), _calibration(calibration), _histogram(scored, label)])
+    ours = next(iter(scored.predictions.values()))[:, 0]
+    found = bands(scored.labels, ours, scored.weights, level=level) if level else None
+    drawn = plots(
+        [_roc(counts, found), _precision(counts, found), _calibration(calibration, found), _histogram(scored, label)]
+    )
     return drawn + _threshold(first, label)
 
 
-def _roc(counts: Mapping[str, Counts]) -> Markup:
+def _roc(counts: Mapping[str, Counts], found: Bands | None) -> Markup:
     values = [{"series": name, "false": 0.0, "true": 0.0, "score": 1.0} for name in counts] + [
         {
             "series": name,
@@ -78,10 +84,13 @@ def _roc(counts: Mapping[str, Counts]) -> Markup:
         for name, one in counts.items()
     }
     words = "ROC; area " + ", ".join(f"{area:.4f} of {name}" for name, area in areas.items())
-    return plot(_curve(values, "false", "true", "false positive rate", "recall", counts, diagonal=True), words=words)
+    spec = _curve(values, "false", "true", "false positive rate", "recall", counts, diagonal=True)
+    if found:
+        _shade(spec, found.roc, "false", "true")
+    return plot(spec, words=words + _level(found))
 
 
-def _precision(counts: Mapping[str, Counts]) -> Markup:
+def _precision(counts: Mapping[str, Counts], found: Bands | None) -> Markup:
     values = [
         {
             "series": name,
@@ -96,10 +105,13 @@ def _precision(counts: Mapping[str, Counts]) -> Markup:
     ]
     one = next(iter(counts.values()))
     words = f"Precision by recall; {one.positives / (one.positives + one.negatives):.1%} of the rows are positive"
-    return plot(_curve(values, "recall", "precision", "recall", "precision", counts), words=words)
+    spec = _curve(values, "recall", "precision", "recall", "precision", counts)
+    if found:
+        _shade(spec, found.precision, "recall", "precision")
+    return plot(spec, words=words + _level(found))
 
 
-def _calibration(found: Mapping[str, Calibration]) -> Markup:
+def _calibration(found: Mapping[str, Calibration], intervals: Bands | None) -> Markup:
     values = [
         {"series": name, "predicted": predicted, "observed": observed, "rows": weight}
         for name, one in found.items()
@@ -113,7 +125,9 @@ def _calibration(found: Mapping[str, Calibration]) -> Markup:
     spec["layer"][-1]["encoding"]["tooltip"] = [
         {"field": name, "format": ".4~g"} for name in ("predicted", "observed", "rows")
     ]
-    return plot(spec, words=words)
+    if intervals:
+        _shade(spec, intervals.calibration, "predicted", "observed")
+    return plot(spec, words=words + _level(intervals))
 
 
 def _histogram(scored: Scored, label: Label) -> Markup:
@@ -174,6 +188,25 @@ def _curve(
         },
     }
     return {"layer": [line, curve] if diagonal else [curve]}
+
+
+def _shade(spec: dict[str, Any], band: Band, x: str, y: str) -> None:
+    """Put an interval below the curves."""
+    values = [{x: at, "low": low, "high": high} for at, low, high in zip(band.at, band.low, band.high, strict=True)]
+    area = {
+        "data": {"values": values},
+        "mark": {"type": "area", "color": CANDIDATE, "opacity": 0.22},
+        "encoding": {
+            "x": axis(x, spec["layer"][-1]["encoding"]["x"]["title"]),
+            "y": axis("low", spec["layer"][-1]["encoding"]["y"]["title"]),
+            "y2": {"field": "high"},
+        },
+    }
+    spec["layer"].insert(0, area)
+
+
+def _level(found: Bands | None) -> str:
+    return f"; the band holds {found.level:.0%} of bootstrap draws of this model" if found else ""
 
 
 def _threshold(counts: Counts, label: Label) -> Markup:

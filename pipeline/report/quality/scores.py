@@ -76,12 +76,17 @@ class Calibration:
     @classmethod
     def of(cls, labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> Calibration:
         """See `Counts.of`."""
-        parts = [part for part in np.array_split(np.argsort(scores, kind="stable"), _CALIBRATED) if weights[part].sum()]
+        parts = [part for part in cls.bins(scores) if weights[part].sum()]
         return cls(
             predicted=np.array([np.average(scores[part], weights=weights[part]) for part in parts]),
             observed=np.array([np.average(labels[part], weights=weights[part]) for part in parts]),
             weights=np.array([weights[part].sum() for part in parts]),
         )
+
+    @staticmethod
+    def bins(scores: np.ndarray) -> list[np.ndarray]:
+        """The indices of the rows of each bin."""
+        return [part for part in np.array_split(np.argsort(scores, kind="stable"), _CALIBRATED) if len(part)]
 
     @property
     def error(self) -> float:

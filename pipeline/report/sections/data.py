@@ -11,7 +11,7 @@ from components.example_gen.shards import read_records
 from components.gates.data.data_gate import find_anomalies
 from components.gates.findings import read_notices
 from pipeline.records import figures
-from pipeline.report.data import sample_rows
+from pipeline.report.data import labelled, sample_rows
 from pipeline.report.data.columns import EVAL, SERVED, TRAIN, Column, bins, columns, shares, top
 from pipeline.report.plots import axis, colored, folded, key, plot, table
 from pipeline.report.run import ReportedRun, render
@@ -32,14 +32,15 @@ _TEMPLATE = """\
 <ul>{% for anomaly in anomalies %}<li>{{ anomaly }}</li>{% endfor %}</ul>
 {% else %}<p>No anomalies against the schema.</p>{% endif %}
 <h3>Columns</h3>
-<p class="note">{{ order }}</p>
+<p class="note">{{ order }}{{ " Below, how the label changes with a column, in some rows of eval." if related }}</p>
 {{ key }}
 <div class="columns">
-{% for column, facts, drawn in drawn %}
+{% for column, facts, drawn, related in drawn %}
 <article>
 <h3>{{ column.name }}</h3>
 {% for fact in facts %}<p>{{ fact }}</p>{% endfor %}
 {{ drawn }}
+{{ related }}
 </article>
 {% endfor %}
 </div>
@@ -62,6 +63,7 @@ def body(run: ReportedRun) -> Markup:
     counts = RowCounts.load(str(examples)) if examples else None
     found = list(columns(run.statistics, run.served_statistics, run.config.gates.data.drift))
     first = sorted(found, key=lambda column: -column.unusual)[:_DRAWN]
+    related, label = labelled.relations(run, [column.name for column in first]), run.config.label
     order = f"{len(found):,} columns" + (f", of which {_DRAWN} are drawn" if len(found) > _DRAWN else "")
     return render(
         _TEMPLATE,
@@ -71,7 +73,16 @@ def body(run: ReportedRun) -> Markup:
         anomalies=_anomalies(run),
         order=f"{order}, those that changed most first. Bars are shares of rows; numbers are drawn from deciles.",
         key=key({side: color for side, color in _COLORS.items() if any(side in one.sides for one in first)}),
-        drawn=[(column, _facts(column), _drawn(column)) for column in first],
+        drawn=[
+            (
+                column,
+                [*_facts(column), *([labelled.words(one, label)] if (one := related.get(column.name)) else [])],
+                _drawn(column),
+                labelled.drawn(column.name, one, label) if one else "",
+            )
+            for column in first
+        ],
+        related=bool(related),
         listed=folded("All columns as a table", _listed(found)),
         sample=folded("Some rows of eval", _sample(str(examples), run.config.features)) if examples else "",
     )

@@ -8,8 +8,6 @@ from pipeline.report.quality import binary, multiclass, regression
 from pipeline.report.quality.models import Scored
 from pipeline.report.run import ReportedRun
 
-_BODIES = {"binary": binary.body, "multiclass": multiclass.body, "regression": regression.body}
-
 
 def title(run: ReportedRun) -> str:
     """The heading."""
@@ -27,4 +25,7 @@ def body(run: ReportedRun) -> Markup:
     rows = run.evaluated.candidate.get("", {}).get("example_count", 0)
     words = f"{len(scored):,} of {rows:,.0f} eval rows" if len(scored) < rows else f"all {rows:,.0f} eval rows"
     note = Markup('<p class="note">Drawn from {}.</p>').format(words)
-    return note + _BODIES[run.config.label.task](scored, run.config.label)
+    label, confidence = run.config.label, run.config.gates.evaluation.confidence
+    if label.task == "binary":
+        return note + binary.body(scored, label, confidence.level if confidence else None)
+    return note + (multiclass.body if label.task == "multiclass" else regression.body)(scored, label)

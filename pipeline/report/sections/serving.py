@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
 
-from components.gates import metrics_file
-from pipeline.config.gates.metrics import SHOWN
 from pipeline.records import printing
+from pipeline.report import lite  # part: lite
 from pipeline.report.data import sample_rows
-from pipeline.report.plots import table
 from pipeline.report.run import SERVING_MODEL, ReportedRun, render
 
-_LITE, _LITE_EVALUATION = "LiteExport_", "LiteEval_"
+# What optional nodes add, each below its heading.
+_EXTRAS: tuple[tuple[str, Callable[[ReportedRun], Markup | None]], ...] = (
+    ("TF Lite", lite.shown),  # part: lite
+)
 _SIZES = (1, 32)
 # A row with a picture makes a request that nobody copies.
 _MOST_LETTERS = 2_000
@@ -39,7 +40,7 @@ _TEMPLATE = """\
 <details><summary>{{ what }}</summary><pre tabindex="0"><code>{{ text }}</code></pre></details>
 {% endfor %}
 {% endif %}
-{% if lite %}<h3>TF Lite</h3>{{ lite }}{% endif %}
+{% for heading, shown in extras %}<h3>{{ heading }}</h3>{{ shown }}{% endfor %}
 """
 
 
@@ -67,7 +68,7 @@ def body(run: ReportedRun) -> Markup:
         requests=list(_requests(run, records[:1])),
         serve=f"python -m serving.server --model_name {config.serving.model_name} --model_base_path "
         f"{printing.path(config.serving_folder)} --rest_api_port 8501",
-        lite=_lite(run),
+        extras=[(heading, shown) for heading, of in _EXTRAS if (shown := of(run)) is not None],
     )
 
 
@@ -110,22 +111,6 @@ def _requests(run: ReportedRun, records: Sequence[bytes]) -> Iterator[tuple[str,
             "from serving.client import Client\n\n"
             f'with Client("localhost:8500") as client:\n    print(client.predict({name!r}, [{row!r}]))',
         )
-
-
-def _lite(run: ReportedRun) -> Markup | None:
-    """Each TF Lite file with its size and metrics."""
-    names = SHOWN[run.config.label.task]
-    rows = []
-    for (node, key), artifact in run.outputs.items():
-        if node.startswith(_LITE) and key == "lite_model" and Path(artifact.uri).exists():
-            variant = node.removeprefix(_LITE)
-            evaluation = run.folder(_LITE_EVALUATION + variant, "evaluation")
-            found = metrics_file.read(str(evaluation))[metrics_file.CANDIDATE].get("", {}) if evaluation else {}
-            size = sum(path.stat().st_size for path in Path(artifact.uri).rglob("*.tflite"))
-            metrics = [f"{found[name]:.4f}" if name in found else "" for name in names]
-            rows.append([variant, printing.size(size), *metrics])
-    head = ("variant", "size", *(name.replace("_", " ") for name in names))
-    return table(head, rows, words="TF Lite files") if rows else None
 
 
 def _bytes(folder: Path) -> int:

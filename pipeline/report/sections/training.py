@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,23 @@ from markupsafe import Markup
 from components.messages import one_line
 from pipeline.config.training.trainer import Trainer
 from pipeline.records.why import flattened
+from pipeline.report import trials  # part: tuner
 from pipeline.report.plots import axis, colored, plot, plots, table
-from pipeline.report.results import notes
 from pipeline.report.run import ReportedRun, render
 from trainer.models.heads import head_of
 from trainer.run_fn import HISTORY
 
+# What optional nodes add, each below its heading.
+_EXTRAS: tuple[tuple[str, Callable[[ReportedRun], Markup | None]], ...] = (
+    ("Search for hyperparameters", trials.shown),  # part: tuner
+)
 _POINTS = 400
 _COLORS = {"train": "var(--candidate)", "eval": "var(--served)"}
 _TEMPLATE = """\
 {{ drawn }}
-{% for label, text in notes %}<p>{{ label|capitalize }}: <code>{{ text }}</code></p>{% endfor %}
+{% for heading, shown in extras %}<h3>{{ heading }}</h3>
+{{ shown }}
+{% endfor %}
 <h3>Options that are not the defaults</h3>
 {{ options }}
 """
@@ -43,7 +49,7 @@ def body(run: ReportedRun) -> Markup:
     return render(
         _TEMPLATE,
         drawn=_drawn(train, evaluations, run) if train else Markup("<p>The trainer wrote no history.</p>"),
-        notes=notes(run.outputs),
+        extras=[(heading, shown) for heading, of in _EXTRAS if (shown := of(run)) is not None],
         options=_options(run.config.trainer),
     )
 

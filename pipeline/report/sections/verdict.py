@@ -10,7 +10,7 @@ from components.gates.findings import read_notices
 from components.gates.model.intervals import Interval
 from components.pushed_model import MODEL_ID_PROPERTY
 from components.reference.component import load as load_reference
-from pipeline.config.gates.metrics import METRICS
+from pipeline.config.gates.metrics import known_metrics
 from pipeline.report import hints
 from pipeline.report.plots import table
 from pipeline.report.run import ReportedRun, render
@@ -139,7 +139,7 @@ def _change(run: ReportedRun, name: str) -> Markup | str:
     if name not in baseline:
         return ""
     moved = candidate[name] - baseline[name]
-    metric = METRICS[run.config.label.task].get(name)
+    metric = known_metrics(run.config.parameters()).get(name)
     if metric is None or abs(moved) < 5e-5:
         return _number(moved, signed=True)
     better = (moved > 0) == metric.higher_is_better

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,7 @@ _SPECS = {
         metrics { class_name: "WeightedExampleCount" }
         metrics { class_name: "CalibrationPlot" }
         metrics { class_name: "BinaryCrossEntropy" }
+        OWN(brier)
       }
     """,
     "multiclass": """
@@ -43,6 +46,7 @@ _SPECS = {
         metrics { class_name: "SparseCategoricalAccuracy" LIMITS }
         metrics { class_name: "SparseCategoricalCrossentropy" }
         metrics { class_name: "SparseTopKCategoricalAccuracy" config: '{"k": 2}' }
+        OWN(brier)
         metrics { class_name: "MultiClassConfusionMatrixPlot" }
       }
       metrics_specs {
@@ -66,10 +70,20 @@ _SPECS = {
         metrics { class_name: "MeanSquaredError" }
         metrics { class_name: "MeanAbsolutePercentageError" }
         metrics { class_name: "RootMeanSquaredError" }
+        OWN(pinball)
         metrics { class_name: "SquaredPearsonCorrelation" LIMITS }
       }
     """,
 }
+
+
+def _own(name: re.Match[str]) -> str:
+    """A metric of the config's own."""
+    options = {"name": f"own_{name[1]}", "function": json.dumps({"name": name[1]})}
+    module = "components.evaluator.own_metric"
+    return f"metrics {{ class_name: 'MeanOfFunction' module: '{module}' config: '{json.dumps(options)}' }}".replace(
+        "\\", "\\\\"
+    )
 
 
 def refused(folder: Path) -> list[tuple[str, str]]:
@@ -92,7 +106,8 @@ def refused(folder: Path) -> list[tuple[str, str]]:
 )
 def test_every_figure_plot_and_verdict_is_tfmas(task: str, compared: bool, tmp_path: Path) -> None:
     slices = SLICES[:3] if task == "multiclass" else SLICES
-    asked = config(_SPECS[task].replace("LIMITS", _LIMITS), compared=compared, slices=slices)
+    text = re.sub(r"OWN\((\w+)\)", _own, _SPECS[task])
+    asked = config(text.replace("LIMITS", _LIMITS), compared=compared, slices=slices)
     batches = [table(rows, task, seed=rows) for rows in (80, 1, 119)]
     for name in ("ours", "tfma"):
         evaluate(asked, batches, tmp_path / name, by_batch=name == "ours")

@@ -17,7 +17,9 @@ from components.gates import infra_blessing
 from components.gates.budgets import Budgets
 from components.gates.infra_validator import InfraValidator
 from components.gates.trained_model import TrainedModel, compare
+from components.messages import one_line
 from components.push.pusher import push
+from components.refusal import GateRefused
 from serving.inference import warmup
 from serving.inference.engine import SavedModel
 from serving.inference.probe import ProbeFailed, WarmUp, probing
@@ -55,24 +57,28 @@ def verdict(graphs, tmp_path):
 
     def run(task, model, *, label_of=None, handed_over=lambda artifact: artifact, **budgets: float) -> str | None:
         blessing = stand_ins.artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
-        InfraValidator.test_call(
-            model=handed_over(model),
-            transform_graph=handed_over(graphs[task]),
-            examples=handed_over(stand_ins.write_examples(tmp_path / "examples", rows_of(task))),
-            blessing=blessing,
-            label=stand_ins.LABELS[label_of or task].model_dump_json(),
-            split="eval",
-            num_examples=16,
-            tolerance=1e-4,
-            timeout_seconds=60,
-            warmup=1,
-            code="",
-            budgets=Budgets(**budgets).model_dump_json(),
-        )
+        refused = None
+        try:
+            InfraValidator.test_call(
+                model=handed_over(model),
+                transform_graph=handed_over(graphs[task]),
+                examples=handed_over(stand_ins.write_examples(tmp_path / "examples", rows_of(task))),
+                blessing=blessing,
+                label=stand_ins.LABELS[label_of or task].model_dump_json(),
+                split="eval",
+                num_examples=16,
+                tolerance=1e-4,
+                timeout_seconds=60,
+                warmup=1,
+                code="",
+                budgets=Budgets(**budgets).model_dump_json(),
+            )
+        except GateRefused as error:
+            refused = error.reason
         blessing = handed_over(blessing)
-        reason = infra_blessing.reason(blessing)
-        assert infra_blessing.is_blessed(blessing) is (not reason)
-        return reason or None
+        assert infra_blessing.is_blessed(blessing) is (refused is None)
+        assert one_line(infra_blessing.reason(blessing)) == (refused or "")
+        return refused
 
     return run
 

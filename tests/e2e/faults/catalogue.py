@@ -213,20 +213,20 @@ FAULTS = (
     ),
     Fault(
         what="an export that only Python can run",
-        node="Pusher",
+        node="InfraValidator",
         reason="the export fails as TF Serving would load it",
         words=("trainer.run_fn=tests.e2e.faults.bad_export.run_fn",),
     ),
     Fault(
         what="an export that answers NaN to requests without a column",
-        node="Pusher",
+        node="InfraValidator",
         reason="scores of signature classify is nan for a row without 'fare'",
         words=("trainer.run_fn=tests.e2e.faults.missing_as_nan.run_fn",),
         slow=False,
     ),
     Fault(
         what="an export larger than its budget",
-        node="Pusher",
+        node="InfraValidator",
         reason="gates.infra.budgets.size_mb",
         words=("gates.infra.budgets.size_mb=0.01",),
     ),

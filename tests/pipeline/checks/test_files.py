@@ -62,7 +62,8 @@ def test_a_header_of_many_columns_without_the_label_is_one_short_line(tmp_path):
     names = [f"column_{number}" for number in range(5000)]
     (tmp_path / "d.csv").write_text(",".join([*names, "tip"]) + "\n")
     with pytest.raises(
-        ConfigError, match=r"there is no column 'tips' in .*d\.csv; it has 'tip', .* and 4,993 more"
+        ConfigError,
+        match=r"there is no column 'tips' in .*d\.csv; did you mean 'tip'\? it has 'tip', .* and 4,993 more",
     ) as error:
         check_data(taxi(tmp_path))
     assert len(str(error.value)) <= 300

@@ -15,7 +15,7 @@ TAXI = Path("schema/taxi/schema.pbtxt")
     [
         (
             'feature { name: "c" type: BYTES domain: "colour" } string_domain { name: "colours" value: "red" }',
-            r"feature 'c' has the domain 'colour', which is not defined; the domains are 'colours'\. Define or drop it",
+            r"has the domain 'colour', which is not defined; did you mean 'colours'\? the domains are 'colours'",
         ),
         (
             'feature { name: "c" type: BYTES domain: "x" }',

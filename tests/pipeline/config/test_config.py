@@ -67,7 +67,7 @@ def test_config_is_frozen(taxi_config):
         ("gates.evaluation.thresholds=[]", "gates.evaluation.thresholds: Tuple should have at least 1 item"),
         (
             "gates.evaluation.thresholds=[{metric: auc, min: 1.5}]",
-            "thresholds.0.min: Input should be less than or equal",
+            "thresholds.0.min: auc is at most 1, got 1.5",
         ),
         ("gates.evaluation.thresholds=[{metric: auc}]", "without them it cannot refuse a model"),
         ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min or max"),
@@ -178,7 +178,7 @@ def test_what_is_shown_and_compared_is_a_metric_of_the_task(task):
         (
             "binary",
             "{metric: acuracy, min: 0.9}",
-            "'acuracy' is not a metric of a binary label; choose one of auc, auc_",
+            "'acuracy' is not a metric of a binary label; did you mean 'accuracy'? choose one of auc, auc_",
         ),
         (
             "multiclass",
@@ -266,7 +266,7 @@ def test_override_must_be_key_and_value(taxi_config):
         ("trainer.run_fn=trainer.nothing.run_fn", "trainer.run_fn: there is no module 'trainer.nothing'"),
         (
             "trainer.run_fn=trainer.run_fn.run",
-            "trainer.run_fn: .*run_fn.py defines no function 'run'; it has .*, run_fn",
+            r"trainer.run_fn: .*run_fn.py defines no function 'run'; did you mean 'run_fn'\? it has .*, run_fn",
         ),
     ],
 )

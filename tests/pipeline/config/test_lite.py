@@ -3,7 +3,7 @@ from pydantic import ValidationError
 
 from pipeline.config.lite import Lite, LiteThreshold
 from pipeline.config.loading import ConfigError, load
-from trainer.parameters import Label
+from trainer.parameters import Parameters
 
 LIMITS = [{"metric": "auc", "max_loss": 0.005}]
 
@@ -32,8 +32,9 @@ def test_what_could_never_refuse_or_makes_no_sense_is_refused(options, message):
 
 def test_a_limit_is_on_a_metric_of_the_task():
     limit = LiteThreshold(metric="auc", max_loss=0)
-    assert limit.problem(Label(column="y")) is None
-    assert "choose one of mean_absolute_error" in limit.problem(Label(column="y", task="regression"))
+    assert limit.problem(Parameters(label={"column": "y"})) is None
+    number = Parameters(label={"column": "y", "task": "regression"})
+    assert "choose one of mean_absolute_error" in limit.problem(number)
 
 
 def test_a_wrong_limit_is_named_by_its_key(taxi_config):

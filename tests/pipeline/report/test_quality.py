@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from pipeline.report.quality.bands import bands
 from pipeline.report.quality.scores import Calibration, Counts
 
 
@@ -43,3 +44,27 @@ def test_a_model_that_is_sure_and_wrong_is_badly_calibrated():
     # A row of no weight says nothing.
     labels, scores = np.array([0.0, 1.0]), np.array([0.0, 0.25])
     assert Calibration.of(labels, scores, np.array([1.0, 0.0])).error == 0
+
+
+def test_the_bands_hold_what_other_rows_of_the_same_kind_give():
+    def drawn(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.default_rng(seed)
+        labels = (random.random(600) < 0.4).astype(float)
+        return labels, np.clip(0.4 * labels + 0.6 * random.random(600), 0, 1)
+
+    labels, scores = drawn(0)
+    found = bands(labels, scores, np.ones(600), level=0.9)
+    inside, width = [], []
+    for seed in range(1, 40):
+        false, true, _ = metrics.roc_curve(*drawn(seed))
+        recall = np.interp(found.roc.at, false, true)
+        inside.append(((found.roc.low - 0.01 <= recall) & (recall <= found.roc.high + 0.01)).mean())
+        width.append((found.roc.high - found.roc.low).mean())
+    assert 0.6 < np.mean(inside) < 1
+    assert 0.005 < np.mean(width) < 0.15
+    assert (found.precision.low <= found.precision.high).all()
+    assert len(found.calibration.at) == 10
+    again = bands(labels, scores, np.ones(600), level=0.9)
+    np.testing.assert_array_equal(found.roc.low, again.roc.low)
+    wide = bands(labels, scores, np.ones(600), level=0.99)
+    assert (wide.roc.high - wide.roc.low).mean() > (found.roc.high - found.roc.low).mean()

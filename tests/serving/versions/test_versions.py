@@ -168,6 +168,14 @@ def test_canary_beside_stable_and_what_list_shows(fleet, capsys):
             "3        yes   -          -",
             "2        yes   AVAILABLE  stable",
         ]
+        assert fleet("list", "--json") == 0
+        [server] = json.loads(capsys.readouterr().out)["servers"]
+        assert [(one["version"], one["state"], one["labels"]) for one in server["versions"]] == [
+            (5, None, []),
+            (4, "AVAILABLE", ["canary"]),
+            (3, None, []),
+            (2, "AVAILABLE", ["stable"]),
+        ]
         assert fleet("label", "canary", "--remove") == 0
         assert pointed(fleet.targets[0]) == {"stable": 2}
         edited = models_config.edited(models_config.read(fleet.file), MODEL, labels={"stable": 3}, versions=None)

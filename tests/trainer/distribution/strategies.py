@@ -15,15 +15,11 @@ import numpy as np
 def main() -> None:
     """Train on the shared small data and save what came out."""
     out, devices, options = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
-    import tensorflow as tf
-
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     from tests.trainer.training import fit, make_columns
     from trainer.distribution import replicas
     from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
 
-    where = replicas.choose(options.get("strategy", "auto"))
+    where = replicas.choose(options.get("strategy", "auto"), virtual_devices=devices if devices > 1 else None)
     rows = options.pop("rows", 100)
     try:
         trained, reports = fit(

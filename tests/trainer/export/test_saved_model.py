@@ -1,3 +1,4 @@
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -11,6 +12,7 @@ import tensorflow_transform as tft
 
 from components.gates.infra_validator import InfraValidator
 from components.gates.trained_model import TrainedModel, compare
+from components.refusal import GateRefused
 from serving.client.messages import columns as client_columns
 from serving.client.messages import values as client_values
 from serving.errors import StatusError
@@ -162,19 +164,20 @@ def test_the_component_writes_the_verdict(small_model, broken_model, tmp_path, g
         for record in small_model.records():
             writer.write(record)
     blessing = artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
-    InfraValidator.test_call(
-        model=model,
-        transform_graph=artifact(standard_artifacts.TransformGraph, small_model.transform_graph),
-        examples=examples,
-        blessing=blessing,
-        label=PARAMETERS.label.model_dump_json(),
-        split="eval",
-        num_examples=16,
-        tolerance=1e-4,
-        timeout_seconds=60,
-        warmup=0,
-        code="",
-    )
+    with contextlib.nullcontext() if good else pytest.raises(GateRefused, match="the export fails"):
+        InfraValidator.test_call(
+            model=model,
+            transform_graph=artifact(standard_artifacts.TransformGraph, small_model.transform_graph),
+            examples=examples,
+            blessing=blessing,
+            label=PARAMETERS.label.model_dump_json(),
+            split="eval",
+            num_examples=16,
+            tolerance=1e-4,
+            timeout_seconds=60,
+            warmup=0,
+            code="",
+        )
     assert infra_blessing.is_blessed(blessing) is good
     assert blessing.get_int_custom_property("current_model_id") == 7
     assert not (Path(blessing.uri) / WARMUP_FILE).exists()

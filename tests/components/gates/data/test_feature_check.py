@@ -118,7 +118,9 @@ def test_a_column_that_no_row_has_is_refused_with_the_nearest_name(tmp_path):
     schema = tfdv.infer_schema(tfdv.generate_statistics_from_dataframe(GOOD))
     artifacts = write_artifacts(tmp_path, schema, {"train": GOOD})
     features = Features.model_validate({"fares": "number"}).model_dump_json()
-    with pytest.raises(GateRefused, match=r"train/fares: is in no row, but features names it; there are 'fare', "):
+    with pytest.raises(
+        GateRefused, match=r"train/fares: is in no row, but features names it; did you mean 'fare'\? there are 'fare', "
+    ):
         gate(artifacts, features=features)
 
 

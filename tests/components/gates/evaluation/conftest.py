@@ -20,6 +20,7 @@ from tests.components.gates.evaluation.evaluations import (
     make_rows,
 )
 from tests.shared import stand_ins
+from trainer.parameters import Parameters
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +52,14 @@ def evaluate_models(tmp_path):
         examples: Artifact,
         *thresholds: dict,
         weighted: bool = False,
+        metrics: dict[str, Any] | None = None,
         **keys: Any,
     ) -> Evaluation:
         gate = EvaluationGate(thresholds=thresholds, **{"slices": ("kind",), "min_slice_size": 5, **keys})
-        config = eval_config(gate, label=stand_ins.LABELS[task], weighted=weighted)
+        parameters = Parameters(
+            label=stand_ins.LABELS[task], example_weight="weight" if weighted else None, metrics=metrics or {}
+        )
+        config = eval_config(gate, parameters=parameters)
         replicates = gate.confidence.replicates if gate.confidence else None
         folder = Path(tmp_path, f"run-{next(runs)}")
         evaluation = stand_ins.artifact(standard_artifacts.ModelEvaluation, folder / "evaluation")

@@ -179,3 +179,25 @@ def test_a_binary_label_is_evaluated_as_before(evaluate):
     assert table[ALL]["recall_at_precision_0.7"] == pytest.approx(recall[precision >= 0.7].max(), abs=1e-6)
     # One class alone has no area under the curve; TFMA says 0.
     assert table["kind=c"]["auc"] == 0
+
+
+def test_a_metric_of_one_s_own_is_the_mean_of_its_figures_and_can_have_limits(evaluate_models, models):
+    new, old, examples = models("regression")
+    error = expected("regression").metric("mean_absolute_error")
+    metrics = {"half": {"name": "pinball"}, "ninth": {"name": "pinball", "level": 0.9}}
+    run = evaluate_models(
+        "regression",
+        new,
+        old,
+        examples,
+        {"metric": "mean_absolute_error", "max": error + 1},
+        {"metric": "half", "slice": "kind", "max": error / 4},
+        metrics=metrics,
+    )
+    table = metrics_by_slice(run.evaluation.uri, CANDIDATE)
+    for name in table:
+        absolute = table[name]["mean_absolute_error"]
+        assert table[name]["half"] == pytest.approx(absolute / 2, rel=1e-5)
+        assert 0.1 * absolute <= table[name]["ninth"] <= 0.9 * absolute
+    with pytest.raises(GateRefused, match="half of kind="):
+        run.judge()

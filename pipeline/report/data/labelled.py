@@ -1,0 +1,123 @@
+"""Rows with their labels, and each column's relation to the label as a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from components.example_gen.shards import read_records
+from pipeline.report.data import sample_rows
+from pipeline.report.data.relation import Relation, relation
+from pipeline.report.plots import CANDIDATE, axis, plot
+from pipeline.report.run import ReportedRun
+from trainer.labels.config import Label
+
+_ROWS = 2_000
+_CLASSES = 5
+_SHADES = (CANDIDATE, "var(--served)", "var(--good)", "var(--bad)", "var(--link)", "var(--quiet)")
+
+
+def relations(run: ReportedRun, columns: Collection[str]) -> dict[str, Relation]:
+    """The relation of each column to the label, over some rows of eval; without those that make the label.
+
+    Args:
+        run: after ExampleGen.
+        columns: those to look at.
+    """
+    found = run.rows.records if run.rows else ()
+    records = [record for record in found if record is not None][:_ROWS]
+    folder = run.folder("ExampleGen", "examples")
+    if not records and folder:
+        records = read_records(f"{folder}/Split-eval", limit=_ROWS)
+    rows = sample_rows.rows(records)
+    label = run.config.label
+    labels = np.array([_label_of(row, label) for row in rows], np.float64)
+    known = np.isfinite(labels) & (labels >= 0 if label.task == "multiclass" else True)
+    if known.sum() < 2:
+        return {}
+    rows = [row for row, has in zip(rows, known, strict=True) if has]
+    targets = labels[known][:, None]
+    if label.task == "multiclass":
+        targets = (targets == np.arange(len(label.class_names()))).astype(np.float64)
+    made_of = {*label.columns, run.config.example_weight}
+    pairs = ((name, relation([row.get(name) for row in rows], targets)) for name in columns if name not in made_of)
+    return {name: one for name, one in pairs if one is not None}
+
+
+def words(found: Relation, label: Label) -> str:
+    """The strength of a relation."""
+    what = f"{label.column}" if label.task == "regression" else "the label"
+    return f"explains {found.explained:.1%} of {what}"
+
+
+def drawn(name: str, found: Relation, label: Label) -> Markup:
+    """The label by bins of a column."""
+    if label.task == "multiclass":
+        return _classes(name, found, label)
+    rate = label.task == "binary"
+    what = f"share of {label.class_names()[1]}" if rate and label.values else "share that is positive"
+    what = what if rate else f"mean of {label.column}"
+    values = [{"value": one.words, "mean": one.means[0], "rows": one.rows} for one in found.bins]
+    encoding: dict[str, Any] = {
+        "y": axis("value", "", kind="nominal", sort=None, axis={"labelLimit": 110}),
+        "x": axis("mean", what, axis={"tickCount": 3, **({"format": "~%"} if rate else {"format": "~s"})}),
+        "tooltip": [
+            {"field": "value"},
+            {"field": "mean", "title": what, "format": ".1%" if rate else ".4~g"},
+            {"field": "rows"},
+        ],
+    }
+    # A dot and the line to it: of a mean, 0 may be far off.
+    mark = {"type": "bar", "color": CANDIDATE, "height": 3} if rate else {"type": "point", "filled": True, "size": 60}
+    layers = [{"mark": mark, "encoding": encoding}]
+    if rate:
+        layers.append({"mark": {"type": "point", "filled": True, "size": 45, "color": CANDIDATE}, "encoding": encoding})
+    else:
+        encoding["x"]["scale"] = {"zero": False}
+        mark["color"] = CANDIDATE
+    return plot(
+        {"data": {"values": values}, "layer": layers},
+        words=f"{what} by {name}",
+        height=14 * len(values) + 20,
+        caption=False,
+    )
+
+
+def _classes(name: str, found: Relation, label: Label) -> Markup:
+    """The shares of the most frequent classes as stacked bars."""
+    names = label.class_names()
+    rows = np.array([one.rows for one in found.bins])
+    shares = np.array([one.means for one in found.bins])
+    frequent = sorted(np.argsort(-(rows @ shares), kind="stable")[:_CLASSES].tolist())
+    series = {names[place]: shares[:, place] for place in frequent}
+    if len(names) > len(frequent):
+        series["others"] = 1 - np.sum(list(series.values()), axis=0)
+    values = [
+        {"value": one.words, "class": kind, "share": float(share[place]), "rows": one.rows}
+        for place, one in enumerate(found.bins)
+        for kind, share in series.items()
+    ]
+    scale: Mapping[str, Any] = {"domain": list(series), "range": list(_SHADES[: len(series)])}
+    spec = {
+        "data": {"values": values},
+        "mark": {"type": "bar"},
+        "encoding": {
+            "y": axis("value", "", kind="nominal", sort=None, axis={"labelLimit": 110}),
+            "x": axis("share", "share of the classes", axis={"tickCount": 3, "format": "~%"}, stack="normalize"),
+            "color": {"field": "class", "type": "nominal", "title": None, "scale": scale},
+            "order": {"field": "class", "type": "nominal"},
+            "tooltip": [{"field": "value"}, {"field": "class"}, {"field": "share", "format": ".1%"}, {"field": "rows"}],
+        },
+    }
+    return plot(spec, words=f"Classes by {name}", height=14 * len(found.bins) + 20, caption=False)
+
+
+def _label_of(row: Mapping[str, object], label: Label) -> float:
+    try:
+        return label.of(row)
+    except (TypeError, ValueError):
+        # A row that ExampleGen would have refused: it is the gates' to say so.
+        return float("nan")

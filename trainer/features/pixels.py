@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from trainer.features.names import image_name
 from trainer.features.raw import Raw, is_present
+
+if TYPE_CHECKING:
+    from trainer.features.columns import Features
 
 
 def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) -> tf.Tensor:
@@ -32,6 +37,12 @@ def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) ->
     return values / scale
 
 
+def pixel_scales(features: Features) -> dict[str, float]:
+    """What the pixels of each picture are divided by, by transformed feature."""
+    pictures = [column.options for column in features.columns() if column.options.kind == "image"]
+    return {image_name(index): options.scale for index, options in enumerate(pictures)}
+
+
 def is_no_picture(values: tf.Tensor) -> tf.Tensor:
     """Which texts do not begin as a picture's file does; an empty one is a missing picture."""
     starts = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
@@ -43,7 +54,8 @@ def _decode(raw: Raw, shape: tuple[int, int, int], *, name: str) -> tf.Tensor:
     def decode(encoded: tf.Tensor) -> tf.Tensor:
         found = tf.cast(tf.io.decode_image(encoded, expand_animations=False), tf.float32)
         resized = tf.image.resize(_channels(found, shape[2]), shape[:2], antialias=True)
-        return tf.ensure_shape(resized, shape)
+        # Whole numbers, as of a file of this size: the trainer keeps them in a byte each.
+        return tf.ensure_shape(tf.round(resized), shape)
 
     def decode_or_zeros(encoded: tf.Tensor) -> tf.Tensor:
         return tf.cond(encoded == "", lambda: tf.zeros(shape), lambda: decode(encoded))

@@ -85,6 +85,28 @@ class CheckpointOptions(Strict):
     keep: PositiveInt = 2
 
 
+class Augmentation(Strict):
+    """Random changes of the pictures in each training step; an evaluation and a server see them as they are.
+
+    Seed, step and place in the batch decide each change, whatever the number of replicas.
+
+    Attributes:
+        flip: ``horizontal`` mirrors half of the pictures left to right, ``vertical`` upside down, ``both`` each of the two.
+        shift: the longest shift as a share of height and width, in [0, 0.5]; what is uncovered repeats the edge.
+        crop: the shortest side of a random part as a share of the picture's, in (0, 1], which is enlarged to the whole
+            picture; 1 does not crop.
+    """
+
+    flip: Literal["none", "horizontal", "vertical", "both"] = "none"
+    shift: float = Field(default=0.0, ge=0, le=0.5)
+    crop: float = Field(default=1.0, gt=0, le=1)
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to do."""
+        return self != Augmentation()
+
+
 class Loop(Strict):
     """The training loop.
 
@@ -103,6 +125,7 @@ class Loop(Strict):
         accumulation: int, micro-batches per step and replica.
         class_weights: weight of an example by its class's name, where classes not named weigh 1; ``balanced`` gives all
             classes the same total.
+        augmentation: random changes of pictures.
         label_smoothing: share of a label, in [0, 1), that is spread evenly over all classes.
         early_stopping: when to end the training early; None trains to the end if ``steps`` or ``epochs`` say where it
             is, and else stops early with the defaults.
@@ -128,6 +151,7 @@ class Loop(Strict):
     optimizer: Optimizer = Optimizer()
     accumulation: PositiveInt = 1
     class_weights: Mapping[str, float] | Literal["balanced"] = {}
+    augmentation: Augmentation = Augmentation()
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     early_stopping: EarlyStopping | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

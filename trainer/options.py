@@ -91,7 +91,7 @@ class Augmentation(Strict):
     Seed, step and place in the batch decide each change, whatever the number of replicas.
 
     Attributes:
-        flip: ``horizontal`` mirrors half of the pictures left to right, ``vertical`` upside down, ``both`` each of the two.
+        flip: ``horizontal`` mirrors half of the pictures left to right, ``vertical`` upside down, ``both`` does either.
         shift: the longest shift as a share of height and width, in [0, 0.5]; what is uncovered repeats the edge.
         crop: the shortest side of a random part as a share of the picture's, in (0, 1], which is enlarged to the whole
             picture; 1 does not crop.
@@ -131,7 +131,8 @@ class Loop(Strict):
             is, and else stops early with the defaults.
         precision: ``bfloat16`` and ``float16`` compute in half precision and keep the weights in float32; ``float16``
             scales the loss.
-        jit_compile: whether to compile with XLA; None compiles where it works, on a single replica.
+        jit_compile: whether to compile with XLA; None compiles where it works, on a single replica, but no
+            convolutions on a CPU, where XLA is slower.
         eager: whether to run step by step in Python, for debugging; slow.
         strategy: ``auto`` takes a cluster of TF_CONFIG, else a TPU, else all GPUs, else one device.
         seed: int, seed of initialisation, order and dropout.

@@ -21,8 +21,7 @@ from trainer.data.columns import Columns, read_columns
 from trainer.data.held_back import hold_back
 from trainer.distribution.replicas import Replicas
 from trainer.features.meaning import meanings
-from trainer.features.pixels import pixel_scales
-from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures
+from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures, pixel_scales
 from trainer.labels import threshold, values
 from trainer.labels.config import Label
 from trainer.loop import controller, warm_start

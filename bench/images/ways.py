@@ -18,8 +18,7 @@ from trainer import models
 from trainer.data.batches import Batches, plan, prefetched
 from trainer.data.columns import read_columns
 from trainer.distribution import replicas
-from trainer.features.pixels import pixel_scales
-from trainer.features.transformed import TransformedFeatures
+from trainer.features.transformed import TransformedFeatures, pixel_scales
 from trainer.loop import optimizers
 from trainer.loop.step import StepRunner
 from trainer.models.heads import head_of

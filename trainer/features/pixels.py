@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from trainer.features.names import image_name
 from trainer.features.raw import Raw, is_present
-
-if TYPE_CHECKING:
-    from trainer.features.columns import Features
 
 
 def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) -> tf.Tensor:
@@ -35,12 +30,6 @@ def pixels(raw: Raw, *, shape: tuple[int, int, int], scale: float, name: str) ->
     else:
         values = _numbers(raw, shape, name=name)
     return values / scale
-
-
-def pixel_scales(features: Features) -> dict[str, float]:
-    """What the pixels of each picture are divided by, by transformed feature."""
-    pictures = [column.options for column in features.columns() if column.options.kind == "image"]
-    return {image_name(index): options.scale for index, options in enumerate(pictures)}
 
 
 def is_no_picture(values: tf.Tensor) -> tf.Tensor:

@@ -88,7 +88,8 @@ class StepRunner:
         self._may_be_compiled = options.jit_compile is None
         # XLA compiles the whole call of a single replica. Several have variables on different devices, so it can only
         # compile what each computes by itself; a TPU compiles anyway.
-        if options.eager or options.jit_compile is False or replicas.is_tpu:
+        slower = options.jit_compile is None and replicas.on_cpu and _has_convolutions(model)
+        if options.eager or options.jit_compile is False or slower or replicas.is_tpu:
             return
         if replicas.count == 1:
             self._run = tf.function(self._steps, jit_compile=True)
@@ -227,6 +228,12 @@ class StepRunner:
         """Give the model its averaged weights permanently if the options ask for averages."""
         for average, variable in self._averaged:
             variable.assign(average.numpy())
+
+
+def _has_convolutions(layer: keras.layers.Layer) -> bool:
+    """Whether a network has layers that XLA computes on a CPU in some 25 times the time that TensorFlow takes."""
+    convolutions = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.DepthwiseConv2D)
+    return isinstance(layer, convolutions) or any(map(_has_convolutions, getattr(layer, "layers", ())))
 
 
 def _copy(variable: keras.Variable) -> tf.Variable:

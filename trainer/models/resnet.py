@@ -1,7 +1,7 @@
 """A small residual network for one picture (He et al. 2016, arXiv:1603.05027), in Keras 3's functional style.
 
-Its normalisation is by groups of channels (Wu and He 2018, arXiv:1803.08494): each picture by itself, so that neither the
-batch size, nor the number of replicas, nor the padding of an epoch's last batch changes what is learnt.
+Its normalisation is by groups of channels (Wu and He 2018, arXiv:1803.08494), each picture by itself: neither the batch
+size, nor the number of replicas, nor the padding of an epoch's last batch changes what is learnt.
 """
 
 from __future__ import annotations

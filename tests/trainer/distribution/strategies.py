@@ -19,15 +19,18 @@ def main() -> None:
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
-    from tests.trainer.training import fit, make_columns
+    from tests.trainer.training import build_for_pictures, fit, make_columns, make_pictures
     from trainer.distribution import replicas
     from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
 
     where = replicas.choose(options.get("strategy", "auto"))
     rows = options.pop("rows", 100)
+    columns, build = make_columns, None
+    if options.pop("pictures", False):
+        columns, build = make_pictures, build_for_pictures
     try:
         trained, reports = fit(
-            make_columns(rows), out.parent / options.pop("folder", f"{out.stem}-run"), where=where, **options
+            columns(rows), out.parent / options.pop("folder", f"{out.stem}-run"), build=build, where=where, **options
         )
     except Preempted:
         sys.exit(RESUMABLE_EXIT_CODE)

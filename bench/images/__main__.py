@@ -78,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.images", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pictures", type=int, default=5000)
     parser.add_argument("--side", type=int, default=64, help="height and width in pixels")
-    parser.add_argument("--model", default="resnet", help="a network for pictures without required options")
+    parser.add_argument("--model", default="lenet", help="a network for pictures without required options")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--steps", type=int, default=80, help="of one turn")
     parser.add_argument("--repeats", type=int, default=3)

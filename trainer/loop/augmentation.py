@@ -49,7 +49,7 @@ class Augmenter:
         }
 
     def _picture(self, pictures: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-        rows, height, width, channels = pictures.shape
+        rows, height, width, channels = (size or 0 for size in pictures.shape)
         draws = self._draws(rows, step)
         if self._options.flip != "horizontal" or self._moves:
             vertical = self._matrix(draws, _VERTICAL, height)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,9 @@ def write(folder: Path, *, count: int, side: int) -> None:
 
 def transformed(pictures: Path, runs: Path, *, side: int, model: str) -> Transformed:
     """Run the pipeline up to Transform."""
-    config = runs / "images.yaml"
+    config = config_file(runs)
+    # A profile is looked for beside the config.
+    shutil.copytree(_ROOT / "configs" / "profiles", config.parent / "profiles")
     config.write_text(_CONFIG.format(pictures=pictures, classes=", ".join(CLASSES), side=side, model=model))
     command = [sys.executable, "-m", "pipeline", "run", "--config", str(config), "--set", f"runs={runs}"]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -230,10 +230,10 @@ class StepRunner:
             variable.assign(average.numpy())
 
 
-def _has_convolutions(layer: keras.layers.Layer) -> bool:
+def _has_convolutions(model: keras.Model) -> bool:
     """Whether a network has layers that XLA computes on a CPU in some 25 times the time that TensorFlow takes."""
     convolutions = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.DepthwiseConv2D)
-    return isinstance(layer, convolutions) or any(map(_has_convolutions, getattr(layer, "layers", ())))
+    return any(isinstance(layer, convolutions) for layer in model._flatten_layers())  # noqa: SLF001 (no public name)
 
 
 def _copy(variable: keras.Variable) -> tf.Variable:

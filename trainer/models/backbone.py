@@ -41,6 +41,39 @@ _PREPROCESSING: dict[str, tuple[Any, Any]] = {
 }
 
 
+@keras.saving.register_keras_serializable(package="trainer")
+class Fixed(keras.layers.Layer):
+    """A network that never is in training mode.
+
+    So it has no dropout, and no statistics of a batch, which would depend on its size and on the padding of an epoch's
+    last one. ``training=False`` in a functional model would not do: the outer model's mode replaces it.
+
+    Args:
+        network: from pictures to features.
+    """
+
+    def __init__(self, network: keras.Model, **options: Any):
+        super().__init__(**options)
+        self.network = network
+
+    def call(self, pictures: Any) -> Any:
+        """``[batch, height, width, 3]`` to ``[batch, height / 32, width / 32, channels]``."""
+        return self.network(pictures, training=False)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> Any:
+        """The network's shape."""
+        return self.network.compute_output_shape(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration with which a saved model rebuilds the layer."""
+        return {**super().get_config(), "network": keras.saving.serialize_keras_object(self.network)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Fixed:
+        """The inverse of `get_config`."""
+        return cls(**{**config, "network": keras.saving.deserialize_keras_object(config["network"])})
+
+
 def build(
     *,
     features: TransformedFeatures,
@@ -83,8 +116,7 @@ def build(
     network.trainable = trained_layers > 0
     for layer in network.layers[: len(network.layers) - trained_layers]:
         layer.trainable = False
-    # Not in training mode: statistics of a batch would depend on its size and on the padding of an epoch's last one.
-    hidden = network(hidden, training=False)
+    hidden = Fixed(network, name=application)(hidden)
     hidden = keras.layers.GlobalAveragePooling2D(name="average")(hidden)
     hidden = HashDropout(dropout, name="dropout")(hidden)
     for index, width in enumerate(hidden_units):

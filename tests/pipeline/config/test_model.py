@@ -41,7 +41,10 @@ def test_options_that_fit_pass(model):
             {"name": "lenett"},
             "trainer.model.name: there is no model 'lenett'; did you mean lenet? known here: backbone, dnn, lenet",
         ),
-        ({"name": "../x"}, "trainer.model.name: there is no model '../x'; known here: backbone, dnn, lenet, resnet, tabm, wide"),
+        (
+            {"name": "../x"},
+            "trainer.model.name: there is no model '../x'; known here: backbone, dnn, lenet, resnet, tabm, wide",
+        ),
         ({"name": "__init__"}, "trainer.model.name: there is no model '__init__'"),
         (
             {"hidden_unit": [4]},
@@ -102,7 +105,10 @@ def test_an_option_without_annotation_takes_anything(own_model):
         (["trainer.model.name=alexnet"], "trainer.model.name: there is no model 'alexnet'"),
         (BACKBONE, r"trainer.model.weights: backbone needs this option, and it is missing\."),
         ([*BACKBONE, "trainer.model.weights=no.h5"], r"trainer.model.weights: there is no file no\.h5; name"),
-        ([*BACKBONE, "trainer.model.weights=w", "trainer.model.application=VGG16"], "application: Input should be 'Mobile"),
+        (
+            [*BACKBONE, "trainer.model.weights=w", "trainer.model.application=VGG16"],
+            "application: Input should be 'Mobile",
+        ),
         (["trainer.loop.augmentation.crop=0"], r"trainer.loop.augmentation.crop: .*greater than 0"),
         (["trainer.loop.class_weights={'2': 2}"], r"class_weights.2: there is no such class; the classes are 0, 1\."),
         ([*NAMED, "trainer.loop.class_weights={bus: 2}"], "class_weights.bus: .* the classes are cab, taxi"),

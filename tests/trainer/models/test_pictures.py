@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.trainer.training import build_for_pictures, make_pictures
+from tests.trainer.training import build_for_pictures, fit, make_pictures
 from trainer import models
+from trainer.data.columns import Columns
 from trainer.distribution import replicas
 from trainer.features.transformed import TransformedFeatures
 from trainer.loop import optimizers
@@ -61,7 +62,7 @@ def test_a_backbone_has_the_weights_of_its_file_and_trains_what_is_new(tmp_path,
     assert [variable.path for variable in model.trainable_variables] == ["logits/kernel", "logits/bias"]
     reference = getattr(keras.applications, APPLICATION)(include_top=False, weights=None, input_shape=(40, 32, 3))
     reference.load_weights(weights)
-    inside = model.get_layer(APPLICATION).get_weights()
+    inside = model.get_layer(APPLICATION).network.get_weights()
     for mine, its in zip(inside, reference.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, its)
     picture = some(40, 32, 1)
@@ -72,6 +73,30 @@ def test_a_backbone_has_the_weights_of_its_file_and_trains_what_is_new(tmp_path,
     )
     assert "conv_1/kernel" in [variable.path for variable in last.trainable_variables]
     assert len(last.trainable_variables) < 8
+
+
+def test_a_training_leaves_the_frozen_weights_and_all_statistics_alone(tmp_path, weights):
+    columns = Columns.from_arrays(
+        {"image_0": RANDOM.random((20, 32, 32, 3), np.float32), "label": np.eye(20, 1, dtype=np.float32)}
+    )
+    options = {"steps": 3, "epochs": None, "augmentation": {"flip": "horizontal"}}
+    made = []
+
+    def build() -> keras.Model:
+        made.append(
+            backbone.build(
+                features=features(32, 32, 3), units=1, weights=weights, application=APPLICATION, trained_layers=3
+            )
+        )
+        return made[0]
+
+    before = getattr(keras.applications, APPLICATION)(include_top=False, weights=None, input_shape=(32, 32, 3))
+    before.load_weights(weights)
+    trained, _ = fit(columns, tmp_path, build=build, **options)
+    after = {variable.path: variable.numpy() for variable in trained.model.get_layer(APPLICATION).network.variables}
+    changed = {path for path, value in zip(after, before.get_weights(), strict=True) if (after[path] != value).any()}
+    assert "conv_1/kernel" in changed
+    assert changed <= {"conv_1/kernel", "conv_1_bn/gamma", "conv_1_bn/beta"}
 
 
 @pytest.mark.slow

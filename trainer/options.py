@@ -86,6 +86,28 @@ class CheckpointOptions(Strict):
     keep: PositiveInt = 2
 
 
+class Augmentation(Strict):
+    """Random changes of the pictures in each training step; an evaluation and a server see them as they are.
+
+    Seed, step and place in the batch decide each change, whatever the number of replicas.
+
+    Attributes:
+        flip: ``horizontal`` mirrors half of the pictures left to right, ``vertical`` upside down, ``both`` does either.
+        shift: the longest shift as a share of height and width, in [0, 0.5]; what is uncovered repeats the edge.
+        crop: the shortest side of a random part as a share of the picture's, in (0, 1], which is enlarged to the whole
+            picture; 1 does not crop.
+    """
+
+    flip: Literal["none", "horizontal", "vertical", "both"] = "none"
+    shift: float = Field(default=0.0, ge=0, le=0.5)
+    crop: float = Field(default=1.0, gt=0, le=1)
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to do."""
+        return self != Augmentation()
+
+
 class Loop(Strict):
     """The training loop.
 
@@ -104,12 +126,14 @@ class Loop(Strict):
         accumulation: int, micro-batches per step and replica.
         class_weights: weight of an example by its class's name, where classes not named weigh 1; ``balanced`` gives all
             classes the same total.
+        augmentation: random changes of pictures.
         label_smoothing: share of a label, in [0, 1), that is spread evenly over all classes.
         early_stopping: when to end the training early; None trains to the end if ``steps`` or ``epochs`` say where it
             is, and else stops early with the defaults.
         precision: ``bfloat16`` and ``float16`` compute in half precision and keep the weights in float32; ``float16``
             scales the loss.
-        jit_compile: whether to compile with XLA; None compiles where it works, on a single replica.
+        jit_compile: whether to compile with XLA; None compiles where it works, on a single replica, but no
+            convolutions on a CPU, where XLA is slower.
         eager: whether to run step by step in Python, for debugging; slow.
         strategy: ``auto`` takes a cluster of TF_CONFIG, else a TPU, else all GPUs, else one device.
         virtual_devices: int, devices into which the processor is divided for a mirrored training, to try one without
@@ -131,6 +155,7 @@ class Loop(Strict):
     optimizer: Optimizer = Optimizer()
     accumulation: PositiveInt = 1
     class_weights: Mapping[str, float] | Literal["balanced"] = {}
+    augmentation: Augmentation = Augmentation()
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     early_stopping: EarlyStopping | None = None
     precision: Literal["float32", "bfloat16", "float16"] = "float32"

@@ -21,7 +21,7 @@ from trainer.data.columns import Columns, read_columns
 from trainer.data.held_back import hold_back
 from trainer.distribution.replicas import Replicas
 from trainer.features.meaning import meanings
-from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures
+from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures, pixel_scales
 from trainer.labels import threshold, values
 from trainer.labels.config import Label
 from trainer.loop import controller, warm_start
@@ -69,7 +69,9 @@ class Training:
         transform_output = tft.TFTransformOutput(fn_args.transform_output)
         python_ops.refuse_in_transform(transform_output.transform_savedmodel_dir)
         features = parameters.resolved_features(transform_output.raw_feature_spec())
-        read = functools.partial(read_columns, feature_spec=transform_output.transformed_feature_spec())
+        read = functools.partial(
+            read_columns, feature_spec=transform_output.transformed_feature_spec(), pixels=pixel_scales(features)
+        )
         # The splits share the memory roughly as they share the examples.
         memory = parameters.loop.memory_mb * 2**20
         return cls(

@@ -106,7 +106,7 @@ class TrainingBench:
         def run() -> float:
             start = time.perf_counter()
             for _ in range(self._steps("floor") // STEPS_PER_CALL):
-                runner.run(block, steps=STEPS_PER_CALL, stop=False)
+                runner.run(block, start=0, steps=STEPS_PER_CALL, stop=False)
             return (time.perf_counter() - start) / self._steps("floor")
 
         return run

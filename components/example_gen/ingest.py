@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +18,11 @@ from tfx.types.artifact import Artifact
 from tfx.utils import proto_utils
 
 from components.example_gen import spans
+from components.example_gen.pictures import folders
 from components.example_gen.readers import table_files
 from components.example_gen.readers.record_files import RecordReader
 from components.example_gen.readers.table_files import Piece
-from components.example_gen.reading import Reading
+from components.example_gen.reading import FileFormat, Reading
 from components.example_gen.rows import counts
 from components.example_gen.rows.columns import Columns
 from components.example_gen.rows.counts import Tally
@@ -149,21 +151,28 @@ def paths(exec_properties: Mapping[str, Any]) -> list[list[str]]:
     """The files of each input split, with those of earlier spans where several are read.
 
     Raises:
-        GateRefused: no file matches.
+        GateRefused: no file matches, or a class has no pictures.
     """
     given = _proto(exec_properties, standard_component_specs.INPUT_CONFIG_KEY, example_gen_pb2.Input())
     base = str(exec_properties[standard_component_specs.INPUT_BASE_KEY]).rstrip("/")
     rows, kind = Rows.model_validate_json(_options(exec_properties)[ROWS]), reading_of(exec_properties).kind
     if rows.window == 1:
         # The driver has put the span into the pattern.
-        return [table_files.find(f"{base}/{split.pattern}", kind) for split in given.splits]
+        return [_files(f"{base}/{split.pattern}", kind) for split in given.splits]
     found = []
     for pattern in rows.patterns:
-        files = table_files.find(f"{base}/{spans.glob(pattern)}", kind)
+        files = _files(f"{base}/{spans.glob(pattern)}", kind)
         until = exec_properties.get(utils.SPAN_PROPERTY_NAME)
         found.append(spans.newest(files, f"{base}/{pattern}", count=rows.window, until=until))
         if not found[-1]:
             raise GateRefused(f"no file matches {base}/{pattern}; check data.files")
+    return found
+
+
+def _files(pattern: str, kind: FileFormat) -> list[str]:
+    found = table_files.find(pattern, kind)
+    if kind == "pictures":
+        folders.check_classes(map(os.fsdecode, fileio.glob(pattern.rpartition("/")[0])), found)
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pipeline.checks.columns import check_data, check_schema
 from pipeline.checks.engine import check_engine
 from pipeline.checks.files import check_writable
-from pipeline.checks.trainer import check_trainer
+from pipeline.checks.trainer import check_trainer, check_weights
 from pipeline.checks.tuner import check_tuner  # part: tuner
 from pipeline.config.config import Config
 
@@ -16,7 +16,7 @@ _WITHOUT_DATA: tuple[Callable[[Config], None], ...] = (
     check_trainer,
     check_tuner,  # part: tuner
 )
-_HERE = (check_writable, check_data, *_WITHOUT_DATA, check_engine)
+_HERE = (check_writable, check_data, *_WITHOUT_DATA, check_weights, check_engine)
 
 
 def check(config: Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from components.messages import did_you_mean
 from pipeline.checks.objectives import check_objectives
@@ -23,6 +24,17 @@ def check_trainer(config: Config) -> None:
     check_loop(config)
     check_function("trainer.run_fn", config.trainer.run_fn)
     check_function("trainer.preprocessing_fn", config.trainer.preprocessing_fn)
+
+
+def check_weights(config: Config) -> None:
+    """The file of weights that a network starts from must be here; one behind a URI is looked for by the Trainer.
+
+    Raises:
+        ConfigError: names the file.
+    """
+    weights = config.trainer.model.options.get("weights")
+    if isinstance(weights, str) and "://" not in weights and not Path(weights).is_file():
+        raise ConfigError(f"trainer.model.weights: there is no file {weights}; name a file of weights.")
 
 
 def check_loop(config: Config) -> None:

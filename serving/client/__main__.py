@@ -6,12 +6,12 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from serving.client import Client, Connection, ServingError, features_of_schema, tls_flags
+from serving.client import Client, Connection, ServingError, features_of_schema, pictures, tls_flags
 from serving.client.messages.tensors import TensorError, numpy_dtype
 from serving.client.rows import read_rows
 from serving.client.steps import COLUMNAR, SERIALIZED
@@ -19,23 +19,23 @@ from serving.client.steps import COLUMNAR, SERIALIZED
 
 def predict(client: Client, options: argparse.Namespace) -> None:
     """Print the outputs for each row, one JSON object per line, in the order of the input."""
-    rows, call = _rows(client, options)
-    outputs = client.predict(options.model, rows, **call)
-    for index in range(len(rows)):
-        print(json.dumps({name: _plain(array[index]) for name, array in outputs.items()}))
+    given = _input(client, options)
+    outputs = client.predict(options.model, given.rows, **given.call)
+    for index, start in enumerate(given.starts):
+        print(json.dumps(start | {name: _plain(array[index]) for name, array in outputs.items()}))
 
 
 def classify(client: Client, options: argparse.Namespace) -> None:
     """Print score by class for each row, one JSON object per line."""
-    rows, call = _rows(client, options)
-    for classes in client.classify(options.model, rows, **call):
-        print(json.dumps(dict(classes)))
+    given = _input(client, options)
+    for start, classes in zip(given.starts, client.classify(options.model, given.rows, **given.call), strict=True):
+        print(json.dumps(start | dict(classes)))
 
 
 def regress(client: Client, options: argparse.Namespace) -> None:
     """Print a number for each row, one per line."""
-    rows, call = _rows(client, options)
-    for value in client.regress(options.model, rows, **call).tolist():
+    given = _input(client, options)
+    for value in client.regress(options.model, given.rows, **given.call).tolist():
         print(json.dumps(value))
 
 
@@ -67,25 +67,50 @@ def _type_name(info: Any) -> str:
     return "string" if dtype.hasobject else dtype.name
 
 
+_PICTURES_IN_A_REQUEST = 32
 _COMMANDS: tuple[Callable[[Client, argparse.Namespace], None], ...] = (predict, classify, regress, status, metadata)
 
 
-def _rows(client: Client, options: argparse.Namespace) -> tuple[list[dict[str, object]], dict[str, Any]]:
+class _Input(NamedTuple):
+    """What ``--input`` names.
+
+    Attributes:
+        rows: to be sent.
+        starts: what the line of each row begins with: the file's name where the rows are picture files.
+        call: options of the call.
+    """
+
+    rows: list[dict[str, object]]
+    starts: list[dict[str, object]]
+    call: dict[str, Any]
+
+
+def _input(client: Client, options: argparse.Namespace) -> _Input:
     """The input rows and the call's options; keys that the model does not take are named on standard error."""
-    rows = read_rows(options.input)
+    files = pictures.files(options.input)
+    rows = [] if files else read_rows(options.input)
     schema = features_of_schema(options.schema) if options.schema else None
     known = schema
-    if known is None:
-        signatures = client.signatures(options.model, **_version(options))
-        asked = signatures[options.signature].inputs if options.signature in signatures else ()
-        # Rows are columns, also where they are sent as tf.Examples.
-        named = COLUMNAR if set(asked) <= set(SERIALIZED) else options.signature
-        known = signatures[named].inputs if named in signatures else None
+    if known is None or files:
+        known = _inputs(client, options)
+    if files:
+        rows = pictures.rows(files, pictures.column(known or {}))
     unknown = {key for row in rows for key in row} - set(known) if known is not None else set()
     if unknown:
         print(f"ignored, the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)
-    call = {"signature": options.signature, "schema": schema, "chunk_rows": options.chunk_rows}
-    return rows, call | _version(options)
+    chunk = options.chunk_rows or (_PICTURES_IN_A_REQUEST if files else None)
+    call = {"signature": options.signature, "schema": schema, "chunk_rows": chunk}
+    starts: list[dict[str, object]] = [{"file": str(path)} for path in files] or [{} for _ in rows]
+    return _Input(rows, starts, call | _version(options))
+
+
+def _inputs(client: Client, options: argparse.Namespace) -> Mapping[str, Any] | None:
+    """The columns that the model takes; None if it does not name them."""
+    signatures = client.signatures(options.model, **_version(options))
+    asked = signatures[options.signature].inputs if options.signature in signatures else ()
+    # Rows are columns, also where they are sent as tf.Examples.
+    named = COLUMNAR if set(asked) <= set(SERIALIZED) else options.signature
+    return signatures[named].inputs if named in signatures else None
 
 
 def _version(options: argparse.Namespace) -> dict[str, Any]:
@@ -126,7 +151,9 @@ def _add_server(command: argparse.ArgumentParser) -> None:
 
 
 def _add_rows(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--input", required=True, help=".csv or JSON-lines file, or - for standard input")
+    command.add_argument(
+        "--input", required=True, help=".csv or JSON-lines file, a picture, a folder of pictures, or -: JSON lines"
+    )
     command.add_argument("--signature", help="default: the usual one of the command")
     command.add_argument("--schema", metavar="FILE", help="schema.pbtxt, for models that do not name their features")
     command.add_argument("--chunk-rows", type=int, metavar="N", help="at most N rows in one request")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import csv
 import json
 import sys
@@ -50,4 +52,14 @@ def _row(source: str, number: int, line: str) -> dict[str, object]:
         raise ValueError(f"{source}, line {number}: is not JSON ({error.msg}); write one object per line") from None
     if not isinstance(row, dict):
         raise ValueError(f"{source}, line {number}: must be a JSON object")
-    return row
+    try:
+        return {name: _value(value) for name, value in row.items()}
+    except binascii.Error as error:
+        raise ValueError(f"{source}, line {number}: is not base64 ({error})") from None
+
+
+def _value(value: object) -> object:
+    """A value of JSON; ``{"b64": "..."}`` is bytes, as in TF Serving's REST API."""
+    if isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str):
+        return base64.b64decode(value["b64"], validate=True)
+    return value

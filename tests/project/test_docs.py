@@ -22,6 +22,7 @@ MODULES = {
     "serving.versions": "serving.versions.cli",
     "bench.batch": "bench.batch.__main__",
     "bench.compile": "bench.compile",
+    "bench.images": "bench.images.__main__",
     "bench.pipeline": "bench.pipeline",
     "bench.scale": "bench.scale.__main__",
     "bench.serving": "bench.serving.__main__",

@@ -11,7 +11,7 @@ from trainer.distribution import replicas
 from trainer.features.transformed import Ids, TransformedFeatures
 from trainer.labels.values import class_weights
 from trainer.loop import controller
-from trainer.models import wide_and_deep
+from trainer.models import dnn, wide_and_deep
 from trainer.models.heads import head_of
 from trainer.objectives.chosen import DEFAULTS as DEFAULTS_OF_TASK
 from trainer.options import Loop
@@ -35,6 +35,21 @@ def make_arrays(rows: int) -> dict[str, np.ndarray]:
 def make_columns(rows: int) -> Columns:
     """As `make_arrays`, decoded."""
     return Columns.from_arrays(make_arrays(rows))
+
+
+def make_pictures(rows: int) -> Columns:
+    """Pictures and a label that depends on them."""
+    generator = np.random.default_rng(1)
+    pictures = generator.integers(0, 256, (rows, 10, 12, 3)).astype(np.float32) / 255
+    bright = pictures[:, 2:8].mean(axis=(1, 2, 3))[:, np.newaxis]
+    return Columns.from_arrays({"image_0": pictures, "label": (bright > np.median(bright)).astype(np.float32)})
+
+
+def build_for_pictures():
+    """A small network for them."""
+    return dnn.build(
+        features=TransformedFeatures(images={"image_0": (10, 12, 3)}), units=1, hidden_units=(4,), dropout=0.0
+    )
 
 
 def build_model(*, units: int = 1, dropout: float = 0.0):

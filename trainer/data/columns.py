@@ -22,7 +22,8 @@ from trainer.data.storage import ArrayMatrix, MappedMatrix, Matrices, Store
 if TYPE_CHECKING:
     from trainer.data.specs import FeatureSpecs
 
-_ROWS_PER_PARSE = 8192
+# What is parsed at a time: rows, and bytes of them.
+_ROWS_PER_PARSE, _BYTES_PER_PARSE = 8192, 64 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +35,29 @@ class MatrixColumns:
         matrix: the dtype, and so the key, of the matrix that holds the feature.
         start: int, its first column in the matrix; it takes ``prod(shape)`` columns.
         shape: shape of one example, such as ``(1,)`` or ``(8, 8, 1)``.
+        scale: what a float is multiplied by to become the whole number that the matrix holds; 1 holds values as they
+            are.
     """
 
     dtype: str
     matrix: str
     start: int
     shape: tuple[int, ...]
+    scale: float = 1.0
 
     @property
     def width(self) -> int:
         """The number of columns that it takes."""
         return math.prod(self.shape)
+
+    def packed(self, values: tf.Tensor) -> tf.Tensor:
+        """Values of any shape as the matrix holds them."""
+        return tf.cast(values if self.scale == 1 else tf.round(values * self.scale), self.matrix)
+
+    def unpacked(self, values: tf.Tensor) -> tf.Tensor:
+        """The inverse of `packed`."""
+        found = tf.cast(values, self.dtype)
+        return found if self.scale == 1 else found / self.scale
 
 
 @dataclass(frozen=True)
@@ -54,18 +67,22 @@ class MatrixLayout:
     columns: Mapping[str, MatrixColumns]
 
     @classmethod
-    def of(cls, feature_spec: FeatureSpecs, *, narrow: bool = False) -> MatrixLayout:
+    def of(
+        cls, feature_spec: FeatureSpecs, *, narrow: bool = False, pixels: Mapping[str, float] | None = None
+    ) -> MatrixLayout:
         """Lay out the features of a parsing spec.
 
         Args:
             feature_spec: parsing spec by feature.
             narrow: whether to store int64 features as int32; `overflows` tells whether their values allow it.
+            pixels: float32 features to store as uint8, with what the pixels of a file were divided by; `overflows`
+                tells whether their values allow it.
 
         Raises:
             ValueError: a feature is text or has no fixed length.
         """
         widths: dict[str, int] = {}
-        columns = {}
+        columns, scales = {}, pixels or {}
         for name, spec in sorted(feature_spec.items()):
             if not isinstance(spec, tf.io.FixedLenFeature) or spec.dtype == tf.string:
                 raise ValueError(
@@ -73,10 +90,16 @@ class MatrixLayout:
                     "convert it in preprocessing_fn."
                 )
             dtype, shape = tf.as_dtype(spec.dtype).name, specs.row_shape(spec)
-            matrix = "int32" if narrow and dtype == "int64" else dtype
-            columns[name] = MatrixColumns(dtype=dtype, matrix=matrix, start=widths.get(matrix, 0), shape=shape)
+            matrix = "int32" if narrow and dtype == "int64" else "uint8" if name in scales else dtype
+            start, scale = widths.get(matrix, 0), scales.get(name, 1.0)
+            columns[name] = MatrixColumns(dtype=dtype, matrix=matrix, start=start, shape=shape, scale=scale)
             widths[matrix] = widths.get(matrix, 0) + columns[name].width
         return cls(columns)
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether a feature is a picture."""
+        return any(len(column.shape) == 3 for column in self.columns.values())
 
     def widths(self) -> dict[str, int]:
         """The number of columns of each matrix."""
@@ -85,11 +108,16 @@ class MatrixLayout:
             totals[column.matrix] = totals.get(column.matrix, 0) + column.width
         return totals
 
+    @property
+    def unpacked_row_bytes(self) -> int:
+        """The size of one example in bytes, as a network gets it."""
+        return sum(column.width * tf.as_dtype(column.dtype).size for column in self.columns.values())
+
     def pack(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Features ``[rows, *shape]`` to one matrix ``[rows, width]`` per dtype."""
         parts: dict[str, list[tf.Tensor]] = {}
         for name, column in self.columns.items():
-            values = tf.cast(features[name], column.matrix)
+            values = column.packed(features[name])
             parts.setdefault(column.matrix, []).append(tf.reshape(values, [-1, column.width]))
         return {matrix: tf.concat(columns, axis=1) for matrix, columns in parts.items()}
 
@@ -98,13 +126,13 @@ class MatrixLayout:
         found = {}
         for name, column in self.columns.items():
             values = matrices[column.matrix][:, column.start : column.start + column.width]
-            found[name] = tf.cast(tf.reshape(values, [-1, *column.shape]), column.dtype)
+            found[name] = column.unpacked(tf.reshape(values, [-1, *column.shape]))
         return found
 
     def overflows(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Whether a value does not fit into its matrix, a bool scalar."""
         lossy = [
-            tf.reduce_any(tf.cast(tf.cast(features[name], column.matrix), column.dtype) != features[name])
+            tf.reduce_any(column.unpacked(column.packed(features[name])) != features[name])
             for name, column in self.columns.items()
             if column.matrix != column.dtype
         ]
@@ -149,7 +177,14 @@ class Columns:
         return {name: matrix.take(indices) for name, matrix in self.matrices.items()}
 
 
-def read_columns(files: Sequence[str], feature_spec: FeatureSpecs, *, memory_bytes: int, scratch: str) -> Columns:
+def read_columns(
+    files: Sequence[str],
+    feature_spec: FeatureSpecs,
+    *,
+    memory_bytes: int,
+    scratch: str,
+    pixels: Mapping[str, float] | None = None,
+) -> Columns:
     """Decode gzipped TFRecord files of transformed tf.Examples.
 
     Args:
@@ -157,6 +192,7 @@ def read_columns(files: Sequence[str], feature_spec: FeatureSpecs, *, memory_byt
         feature_spec: parsing spec by transformed feature, including the label.
         memory_bytes: int, the largest decoded size that is kept in memory; larger splits go to files.
         scratch: path of a folder on local disk for these files.
+        pixels: pictures among the features, with what the pixels of a file were divided by.
 
     Raises:
         ValueError: no file matches, the files hold no example, or a feature cannot be decoded.
@@ -165,37 +201,35 @@ def read_columns(files: Sequence[str], feature_spec: FeatureSpecs, *, memory_byt
     if not paths:
         raise ValueError(f"no transformed examples at {list(files)}: run the Transform node first.")
     try:
-        # Ids rarely need more than 32 bits, and gathering a batch is twice as fast.
-        try:
-            columns = _read(paths, feature_spec, narrow=True, memory_bytes=memory_bytes, scratch=Path(scratch))
-        except _Overflow:
-            columns = _read(paths, feature_spec, narrow=False, memory_bytes=memory_bytes, scratch=Path(scratch))
+        for layout in _layouts(feature_spec, pixels):
+            columns = _read(paths, feature_spec, layout, memory_bytes=memory_bytes, scratch=Path(scratch))
+            if columns is None:
+                continue
+            if not columns.rows:
+                raise ValueError(f"the transformed examples at {list(files)} are empty.")
+            return columns
     except tf.errors.OpError as error:
         raise ValueError(f"the transformed examples at {list(files)} cannot be decoded: {error.message}") from None
-    if not columns.rows:
-        raise ValueError(f"the transformed examples at {list(files)} are empty.")
-    return columns
+    raise AssertionError("the last layout holds all values")
 
 
-class _Overflow(Exception):
-    """A value does not fit into a narrow layout."""
+def _layouts(feature_spec: FeatureSpecs, pixels: Mapping[str, float] | None) -> Iterator[MatrixLayout]:
+    """The layouts to try, the smallest first: ids rarely need more than 32 bits, and pixels of files 8."""
+    for scales in ([pixels] if pixels else []) + [None]:
+        for narrow in (True, False):
+            yield MatrixLayout.of(feature_spec, narrow=narrow, pixels=scales)
 
 
 def _read(
-    paths: Sequence[str],
-    feature_spec: FeatureSpecs,
-    *,
-    narrow: bool,
-    memory_bytes: int,
-    scratch: Path,
-) -> Columns:
-    layout = MatrixLayout.of(feature_spec, narrow=narrow)
+    paths: Sequence[str], feature_spec: FeatureSpecs, layout: MatrixLayout, *, memory_bytes: int, scratch: Path
+) -> Columns | None:
+    """The rows; None if a value does not fit into the layout."""
     store = Store(widths=layout.widths(), memory_bytes=memory_bytes, scratch=scratch)
     rows = 0
     try:
         for overflows, block in _blocks(paths, feature_spec, layout):
             if overflows:
-                raise _Overflow
+                return None
             store.append(block)
             rows += len(next(iter(block.values())))
     finally:
@@ -208,6 +242,7 @@ def _blocks(paths: Sequence[str], feature_spec: FeatureSpecs, layout: MatrixLayo
         features = specs.parse(batch, feature_spec)
         return layout.overflows(features), layout.pack(features)
 
-    records = tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(_ROWS_PER_PARSE)
+    rows = min(_ROWS_PER_PARSE, max(1, _BYTES_PER_PARSE // layout.unpacked_row_bytes))
+    records = tf.data.TFRecordDataset(paths, compression_type="GZIP").batch(rows)
     decoded: Any = records.map(decode, num_parallel_calls=tf.data.AUTOTUNE).prefetch(1)
     yield from decoded.as_numpy_iterator()

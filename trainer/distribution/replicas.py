@@ -38,6 +38,11 @@ class Replicas:
         return isinstance(self.strategy, tf.distribute.TPUStrategy)
 
     @property
+    def on_cpu(self) -> bool:
+        """Whether the replicas are no accelerators."""
+        return all(":CPU:" in device for device in self.strategy.extended.worker_devices)
+
+    @property
     def one_process(self) -> bool:
         """Whether this process trains alone."""
         return self.count == self.local

@@ -15,6 +15,11 @@ def bag_name(kind: str, index: int) -> str:
     return f"{BAG}{kind}_{index}"
 
 
+def image_name(index: int) -> str:
+    """The transformed name of the ``index``-th picture."""
+    return f"image_{index}"
+
+
 def bins_name(bins: int) -> str:
     """The transformed name of the numbers that are cut into ``bins`` quantile bins."""
     return f"{BINS}{bins}"

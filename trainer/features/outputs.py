@@ -115,7 +115,7 @@ class Outputs:
 
     def image(self, index: int, pixels: tf.Tensor) -> None:
         """A picture, float32 ``[batch, height, width, channels]``."""
-        self._others[f"image_{index}"] = pixels
+        self._others[names.image_name(index)] = pixels
 
     def finish(self) -> dict[str, tf.Tensor]:
         """All outputs by name: `NUMBERS` float32, `IDS` int64, and places in bins, bags and pictures."""

@@ -43,7 +43,8 @@ def _decode(raw: Raw, shape: tuple[int, int, int], *, name: str) -> tf.Tensor:
     def decode(encoded: tf.Tensor) -> tf.Tensor:
         found = tf.cast(tf.io.decode_image(encoded, expand_animations=False), tf.float32)
         resized = tf.image.resize(_channels(found, shape[2]), shape[:2], antialias=True)
-        return tf.ensure_shape(resized, shape)
+        # Whole numbers, as of a file of this size: the trainer keeps them in a byte each.
+        return tf.ensure_shape(tf.round(resized), shape)
 
     def decode_or_zeros(encoded: tf.Tensor) -> tf.Tensor:
         return tf.cond(encoded == "", lambda: tf.zeros(shape), lambda: decode(encoded))

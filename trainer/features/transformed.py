@@ -28,6 +28,12 @@ def model_inputs(transformed: Mapping[str, Value]) -> dict[str, Value]:
     return {name: value for name, value in transformed.items() if name not in (LABEL_KEY, EXAMPLE_WEIGHT_KEY)}
 
 
+def pixel_scales(features: Features) -> dict[str, float]:
+    """What the pixels of each picture are divided by, by transformed feature."""
+    pictures = [column.options for column in features.columns() if column.options.kind == "image"]
+    return {names.image_name(index): options.scale for index, options in enumerate(pictures)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ids:
     """Ids, int64 ``[batch, width]``, as rows of one embedding table.

@@ -14,7 +14,7 @@ from trainer.data.batches import Batches, Block, Call, plan, prefetched
 from trainer.data.columns import Columns
 from trainer.distribution.preemption import Preemption
 from trainer.distribution.replicas import Replicas
-from trainer.loop import actions, optimizers
+from trainer.loop import actions, augmentation, optimizers
 from trainer.loop.actions import Action, Turn
 from trainer.loop.checkpoints import Checkpoints, TrainingState
 from trainer.loop.evaluation import Evaluation
@@ -93,7 +93,11 @@ def fit(
             class_weights=class_weights,
             replicas=replicas,
         )
-    for text in [*optimizers.without_effect(options.optimizer), *intervals.without_effect(options, replicas)]:
+    for text in [
+        *optimizers.without_effect(options.optimizer),
+        *augmentation.without_effect(options.augmentation, has_pictures=train.layout.has_pictures),
+        *intervals.without_effect(options, replicas),
+    ]:
         progress_logger.warning(text)
     weights = [variable.value for variable in runner.model.variables]
     saved = Checkpoints(
@@ -194,7 +198,7 @@ class Controller:
         turn = Turn(state=state, meter=meter, total=self._intervals.total)
         with Preemption() as preemption:
             for call, block in prefetched(self._block, self._calls(state)):
-                meter.add(call, self._runner.run(block, steps=call.steps, stop=preemption.requested))
+                meter.add(call, self._runner.run(block, start=call.start, steps=call.steps, stop=preemption.requested))
                 turn.state = dataclasses.replace(turn.state, step=call.end)
                 # Several processes have to stop at the same step, so they agree on it in the next call's sums.
                 turn.preempted = meter.stop or (preemption.requested and self._replicas.one_process)

@@ -15,7 +15,8 @@ from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.models.heads import Head
 from trainer.parameters import LOSS
 
-_ROWS_PER_BLOCK = 4096
+# What is evaluated at a time: rows, and bytes of them. A network keeps many times as much of a picture.
+_ROWS_PER_BLOCK, _BYTES_PER_BLOCK = 4096, 8 * 2**20
 
 
 class Evaluation:
@@ -65,7 +66,8 @@ class Evaluation:
 
     def _blocks(self) -> Iterator[tuple[tf.Tensor, tf.Tensor | None, tf.Tensor]]:
         """Labels, example weights and logits of all examples, some thousand at a time."""
-        for block in eval_blocks(self._columns, batch_size=_ROWS_PER_BLOCK):
+        rows = min(_ROWS_PER_BLOCK, max(1, _BYTES_PER_BLOCK // self._columns.layout.unpacked_row_bytes))
+        for block in eval_blocks(self._columns, batch_size=rows):
             features = self._columns.layout.unpack({name: tf.constant(matrix) for name, matrix in block.items()})
             label = features.pop(LABEL_KEY)
             weight = features.pop(EXAMPLE_WEIGHT_KEY, None)

@@ -17,6 +17,7 @@ from trainer.data.batches import Block
 from trainer.data.columns import MatrixLayout
 from trainer.distribution.replicas import Replicas
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
+from trainer.loop.augmentation import Augmenter
 from trainer.loop.progress import progress_logger
 from trainer.models.heads import Head
 from trainer.options import Loop
@@ -78,6 +79,7 @@ class StepRunner:
         self._options = options
         self._class_weights = None if class_weights is None else tf.constant(class_weights, tf.float32)
         self._replicas = replicas
+        self._augmenter = Augmenter(options.augmentation, seed=options.seed)
         averaged = model.trainable_variables if options.optimizer.ema else []
         self._averaged = [(_copy(variable), variable) for variable in averaged]
         self.averages = [average for average, _ in self._averaged]
@@ -86,22 +88,24 @@ class StepRunner:
         self._may_be_compiled = options.jit_compile is None
         # XLA compiles the whole call of a single replica. Several have variables on different devices, so it can only
         # compile what each computes by itself; a TPU compiles anyway.
-        if options.eager or options.jit_compile is False or replicas.is_tpu:
+        slower = options.jit_compile is None and replicas.on_cpu and _has_convolutions(model)
+        if options.eager or options.jit_compile is False or slower or replicas.is_tpu:
             return
         if replicas.count == 1:
             self._run = tf.function(self._steps, jit_compile=True)
         elif options.jit_compile:
             self._gradients = tf.function(self._sums_and_gradients, jit_compile=True)
 
-    def run(self, block: Block, *, steps: int, stop: bool) -> Sums:
+    def run(self, block: Block, *, start: int, steps: int, stop: bool) -> Sums:
         """Run the first ``steps`` steps of a block.
 
         Args:
             block: the local replicas' blocks, placed by `Replicas.put`.
+            start: int, number of the first step.
             steps: int, number of steps.
             stop: whether this process wants to stop, which every process sees in the sums.
         """
-        arguments = block.matrices, block.valid, tf.constant(steps), tf.constant(float(stop))
+        arguments = block.matrices, block.valid, tf.constant(start), tf.constant(steps), tf.constant(float(stop))
         try:
             sums = self._run(*arguments)
         except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError) as error:
@@ -113,20 +117,25 @@ class StepRunner:
             sums = self._run(*arguments)
         return Sums(*sums.numpy().tolist())
 
-    def _steps(self, matrices: Tensors, valid: tf.Tensor, steps: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def _steps(
+        self, matrices: Tensors, valid: tf.Tensor, start: tf.Tensor, steps: tf.Tensor, stop: tf.Tensor
+    ) -> tf.Tensor:
         strategy = self._replicas.strategy
         sums, step = tf.zeros([5]), tf.constant(0)
         # With ``for step in tf.range(steps)`` XLA would compile again for every number of steps.
         while step < steps:
-            parts = strategy.run(self._step, args=(matrices, valid, step, stop))
+            parts = strategy.run(self._step, args=(matrices, valid, start, step, stop))
             sums += strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
             self._update_averages()
             step += 1
         return sums
 
-    def _step(self, matrices: Tensors, valid: tf.Tensor, step: tf.Tensor, stop: tf.Tensor) -> tf.Tensor:
+    def _step(
+        self, matrices: Tensors, valid: tf.Tensor, start: tf.Tensor, step: tf.Tensor, stop: tf.Tensor
+    ) -> tf.Tensor:
         """One step of one replica; returns its sums."""
         features = self._layout.unpack({name: matrix[step] for name, matrix in matrices.items()})
+        features = self._augmenter.changed(features, step=start + step)
         label = features.pop(LABEL_KEY)
         weight = valid[step] * tf.reshape(features.pop(EXAMPLE_WEIGHT_KEY, tf.ones([1])), [-1])
         if self._class_weights is not None:
@@ -219,6 +228,12 @@ class StepRunner:
         """Give the model its averaged weights permanently if the options ask for averages."""
         for average, variable in self._averaged:
             variable.assign(average.numpy())
+
+
+def _has_convolutions(model: keras.Model) -> bool:
+    """Whether a network has layers that XLA computes on a CPU in some 25 times the time that TensorFlow takes."""
+    convolutions = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.DepthwiseConv2D)
+    return any(isinstance(layer, convolutions) for layer in model._flatten_layers())  # noqa: SLF001 (no public name)
 
 
 def _copy(variable: keras.Variable) -> tf.Variable:

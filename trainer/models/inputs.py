@@ -32,3 +32,40 @@ def table_inputs(features: TransformedFeatures, *, network: str) -> dict[str, An
         for dtype, widths in (("float32", floats), ("int64", integers))
         for name, width in widths.items()
     }
+
+
+def picture_input(features: TransformedFeatures, *, network: str, side: int) -> tuple[str, Any]:
+    """Name and Keras input, float32 ``[batch, height, width, channels]``, of the only feature, a picture.
+
+    Args:
+        features: names and sizes of the transformed features.
+        network: the network's name, for the message.
+        side: int, the least height and width in pixels.
+
+    Raises:
+        ValueError: the features are not exactly one picture, or it is too small.
+    """
+    name, shape = one_picture(features, network=network, side=side)
+    return name, keras.Input(shape, name=name, dtype="float32")
+
+
+def one_picture(features: TransformedFeatures, *, network: str, side: int) -> tuple[str, tuple[int, ...]]:
+    """Name and shape of the only feature, a picture; see `picture_input`.
+
+    Raises:
+        ValueError: the features are not exactly one picture, or it is too small.
+    """
+    others = [*features.numbers, *features.places, *features.ids, *features.bags]
+    if len(features.images) != 1 or others:
+        found = ", ".join([*features.images, *others]) or "nothing"
+        raise ValueError(
+            f"{network} reads one picture (a feature of kind image) and nothing else; the features are {found}: drop "
+            "the others, or choose dnn, which reads all kinds."
+        )
+    [(name, shape)] = features.images.items()
+    if min(shape[:2]) < side:
+        raise ValueError(
+            f"{network} needs pictures of at least {side} x {side}; {name} is {shape[0]} x {shape[1]}: "
+            "enlarge it with height and width, or choose dnn."
+        )
+    return name, shape

@@ -52,10 +52,10 @@ class HashDropout(keras.layers.Layer):
         size = 1
         for length in shape:
             size = size * length
-        key = _hash(ops.cast(self.count, "uint32") + ops.cast(self.seed, "uint32"))
-        key = _hash(key + ops.cast(_replica(), "uint32"))
+        key = mixed(ops.cast(self.count, "uint32") + ops.cast(self.seed, "uint32"))
+        key = mixed(key + ops.cast(_replica(), "uint32"))
         self.count.assign_add(1)
-        bits = _hash(ops.reshape(ops.cast(ops.arange(size), "uint32"), shape) ^ key)
+        bits = mixed(ops.reshape(ops.cast(ops.arange(size), "uint32"), shape) ^ key)
         limit = ops.cast(int(self.rate * 2**24), "uint32")
         kept = ops.cast(ops.right_shift(bits, ops.cast(8, "uint32")) >= limit, inputs.dtype)
         return inputs * kept * (1.0 / (1.0 - self.rate))
@@ -107,8 +107,8 @@ def _replica() -> Any:
     return context.replica_id_in_sync_group if context else 0
 
 
-def _hash(values: Any) -> Any:
-    """Mix the bits of uint32 values."""
+def mixed(values: Any) -> Any:
+    """The mixed bits of uint32 values, a hash of each; for XLA, cheaper than any generator."""
     for shift, factor in ((16, _FIRST), (15, _SECOND)):
         values = (values ^ ops.right_shift(values, ops.cast(shift, "uint32"))) * ops.cast(factor, "uint32")
     return values ^ ops.right_shift(values, ops.cast(16, "uint32"))

@@ -9,6 +9,7 @@ import keras
 from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
+from trainer.models.inputs import one_picture
 from trainer.models.layers import HashDropout
 
 # Keras does not annotate what its operations return.
@@ -157,19 +158,7 @@ def build(
     Raises:
         ValueError: the features are not exactly one picture, or it is too small.
     """
-    others = [*features.numbers, *features.places, *features.ids, *features.bags]
-    if len(features.images) != 1 or others:
-        found = ", ".join([*features.images, *others]) or "nothing"
-        raise ValueError(
-            f"lenet reads one picture (a feature of kind image) and nothing else; the features are {found}: drop the "
-            "others, or choose dnn, which reads all kinds."
-        )
-    [(image, shape)] = features.images.items()
-    if min(shape[:2]) < _MIN_SIDE:
-        raise ValueError(
-            f"lenet needs pictures of at least {_MIN_SIDE} x {_MIN_SIDE}; {image} is {shape[0]} x {shape[1]}: "
-            "enlarge it with height and width, or choose dnn."
-        )
+    image, shape = one_picture(features, network="lenet", side=_MIN_SIDE)
     model = LeNet(
         image=image,
         image_shape=shape,

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen.pictures.files import NoPicture, content, is_picture, located
+from components.example_gen.pictures.files import NoPicture, content, is_picture, leads_out, located
 from components.example_gen.readers import csv_cells
 from components.example_gen.readers.csv_cells import NotOfType
 from components.example_gen.readers.schemas import is_list
@@ -84,6 +84,8 @@ def with_pictures(batch: pa.RecordBatch, names: Sequence[str], folders: Sequence
             return path
         text = path.decode(errors="replace") if isinstance(path, bytes) else str(path)
         try:
+            if leads_out(folders[row], text):
+                raise NoPicture("which leads out of the table's folder; write an absolute path or a URI")
             return content(located(folders[row], text) or text)
         except NoPicture as error:
             reasons.setdefault(row, f"{name} is {shown(one_line(text, limit=120), limit=120)}, {error}")

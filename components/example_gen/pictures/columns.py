@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pyarrow as pa
 
-from components.example_gen.pictures.files import NoPicture, content, is_picture, located
+from components.example_gen.pictures.files import NoPicture, content, is_picture, leads_out, located
 from components.example_gen.readers.values import BadValue
 from components.messages import one_line, shown
 
@@ -53,6 +53,9 @@ def _paths(name: str, column: pa.Array, folder: str | None, wanted: np.ndarray) 
             yield None
             continue
         text = _text(name, row, value)
+        if leads_out(folder, text):
+            reason = f"is {shown(text)}, which leads out of the table's folder; write an absolute path or a URI"
+            raise BadValue(name, row, reason)
         path = located(folder, text)
         if path is None:
             reason = f"is {shown(text)}, a relative path, but there is no folder for it to begin in"

@@ -35,6 +35,13 @@ def located(folder: str | None, name: str) -> str | None:
     return f"{scheme}{found}{posixpath.normpath(posixpath.join(rest, name))}"
 
 
+def leads_out(folder: str | None, name: str) -> bool:
+    """Whether a relative name leaves the folder that it begins in: the two could not be moved together."""
+    if not folder or "://" in name or name.startswith("/"):
+        return False
+    return posixpath.normpath(name).split("/")[0] == ".."
+
+
 def is_picture(data: bytes) -> bool:
     """Whether bytes begin as a picture does that the kind ``image`` reads."""
     return data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8")) or (

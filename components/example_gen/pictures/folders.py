@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import pyarrow as pa
+
+from components.refusal import GateRefused
 
 PICTURE = "picture"
 _ROWS = 256
@@ -14,6 +17,23 @@ _ROWS = 256
 def root(paths: Sequence[str]) -> str:
     """The folder of the classes' folders, as a message names it."""
     return posixpath.dirname(posixpath.dirname(paths[0]))
+
+
+def check_classes(folders: Iterable[str], paths: Sequence[str]) -> None:
+    """Refuse a class without pictures, of which nothing could be learnt.
+
+    Args:
+        folders: where folders of classes may be; files, hidden folders and buckets, which have no empty ones, do not
+            count.
+        paths: all pictures.
+
+    Raises:
+        GateRefused: names the folder.
+    """
+    filled = {posixpath.dirname(path) for path in paths}
+    for folder in sorted(each.rstrip("/") for each in folders):
+        if folder not in filled and not Path(folder).name.startswith(".") and Path(folder).is_dir():
+            raise GateRefused(f"{folder} has no pictures; add some, or remove the folder.")
 
 
 def bounds(paths: Sequence[str]) -> list[tuple[int, int]]:

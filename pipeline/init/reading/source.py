@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from components.example_gen.pictures import folders
 from components.example_gen.pictures.folders import PICTURE
 from components.example_gen.readers import table_files
 from components.example_gen.readers.table_files import Piece
@@ -127,6 +128,8 @@ def _pictures(folder: Path, label: str) -> Source | None:
         paths = [path for each in splits for path in pictures.by_class(each)]
     if not paths:
         return None
+    classes = [each.as_posix() for parent in splits or [folder] for each in parent.iterdir()]
+    folders.check_classes(classes, paths)
     if label == PICTURE:
         raise ConfigError(f"--label: {PICTURE} is the column of the pictures; choose another name for their classes.")
     reading = Reading(kind="pictures", pictures=(PICTURE,), label=label)

@@ -22,6 +22,7 @@ _PICTURES = "lenet"
 _PICTURES_AND_MORE = "dnn"
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 # What suits tables of any size best, in `python -m bench.tables`; the length follows from the rows.
+_AUGMENTED = {"augmentation": {"flip": "horizontal", "shift": 0.1}}
 _LOOP = {"optimizer": {"schedule": {"decay": "constant"}, "weight_decay": 3e-4, "clip_norm": 1.0}}
 
 
@@ -96,7 +97,10 @@ def _lines(plan: Plan, schema: str) -> Iterator[str]:
     yield ""
     yield "trainer:"
     yield f"  model: {{name: {_model(plan)}}}"
-    if _model(plan) != _PICTURES:
+    if _model(plan) == _PICTURES:
+        yield "  # docs/pictures.md has other networks, and random changes while training, such as:"
+        yield f"  # loop: {flow(_AUGMENTED)}"
+    else:
         yield f"  loop: {flow(_LOOP)}"
     yield ""
     yield from _gates(plan)

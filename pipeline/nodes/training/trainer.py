@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tfx.components.trainer.component import Trainer
@@ -87,7 +89,17 @@ def _custom_config(graph: Graph, function: str, models: set[str]) -> dict[str, s
     # Networks and kinds of features are found by their names, so no import leads to them.
     return {
         **custom_config(graph.config.parameters(), function, *sorted(models)),
+        **_weights(graph.config),
         CHECKPOINTS_KEY: graph.places.checkpoints,
         # Here a run has its folder for itself. On a platform two may train on the same cached examples at once.
         **({CHECKPOINTS_OF_KEY: EXECUTION} if graph.config.platform else {}),
     }
+
+
+def _weights(config: Config) -> dict[str, str]:
+    """A digest of the file that a network starts from: other weights of that name are another training."""
+    path = config.trainer.model.options.get("weights")
+    if not isinstance(path, str) or not Path(path).is_file():
+        return {}
+    with Path(path).open("rb") as file:
+        return {"weights_digest": hashlib.file_digest(file, "sha256").hexdigest()[:16]}

@@ -10,6 +10,7 @@ REGRESSION = [
     "label={column: tips, task: regression, above: null}",
     "gates.evaluation.thresholds=[{metric: mean_absolute_error, max: 2}]",
 ]
+BACKBONE = ["trainer.model={name: backbone, embedding_dim: null, hidden_units: null, dropout: null}"]
 NAMED = [
     "label={column: company, task: multiclass, above: null, classes: [cab, taxi]}",
     "features.company=null",
@@ -17,7 +18,7 @@ NAMED = [
 
 
 def test_the_models_are_the_modules_that_build():
-    assert known_models() == ["dnn", "lenet", "tabm", "wide_and_deep"]
+    assert known_models() == ["backbone", "dnn", "lenet", "resnet", "tabm", "wide_and_deep"]
 
 
 @pytest.mark.parametrize(
@@ -38,9 +39,12 @@ def test_options_that_fit_pass(model):
     [
         (
             {"name": "lenett"},
-            "trainer.model.name: there is no model 'lenett'; did you mean lenet? known here: dnn, lenet",
+            "trainer.model.name: there is no model 'lenett'; did you mean lenet? known here: backbone, dnn, lenet",
         ),
-        ({"name": "../x"}, "trainer.model.name: there is no model '../x'; known here: dnn, lenet, tabm, wide"),
+        (
+            {"name": "../x"},
+            "trainer.model.name: there is no model '../x'; known here: backbone, dnn, lenet, resnet, tabm, wide",
+        ),
         ({"name": "__init__"}, "trainer.model.name: there is no model '__init__'"),
         (
             {"hidden_unit": [4]},
@@ -98,7 +102,14 @@ def test_an_option_without_annotation_takes_anything(own_model):
     ("overrides", "message"),
     [
         (["trainer.model.hidden_units=[0]"], r"trainer.model.hidden_units.0: Input should be greater than 0, got 0\."),
-        (["trainer.model.name=resnet"], "trainer.model.name: there is no model 'resnet'"),
+        (["trainer.model.name=alexnet"], "trainer.model.name: there is no model 'alexnet'"),
+        (BACKBONE, r"trainer.model.weights: backbone needs this option, and it is missing\."),
+        ([*BACKBONE, "trainer.model.weights=no.h5"], r"trainer.model.weights: there is no file no\.h5; name"),
+        (
+            [*BACKBONE, "trainer.model.weights=w", "trainer.model.application=VGG16"],
+            "application: Input should be 'Mobile",
+        ),
+        (["trainer.loop.augmentation.crop=0"], r"trainer.loop.augmentation.crop: .*greater than 0"),
         (["trainer.loop.class_weights={'2': 2}"], r"class_weights.2: there is no such class; the classes are 0, 1\."),
         ([*NAMED, "trainer.loop.class_weights={bus: 2}"], "class_weights.bus: .* the classes are cab, taxi"),
         ([*REGRESSION, "trainer.loop.class_weights={'1': 2}"], "class_weights: a regression label has no classes"),

@@ -15,15 +15,18 @@ import numpy as np
 def main() -> None:
     """Train on the shared small data and save what came out."""
     out, devices, options = Path(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
-    from tests.trainer.training import fit, make_columns
+    from tests.trainer.training import build_for_pictures, fit, make_columns, make_pictures
     from trainer.distribution import replicas
     from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
 
     where = replicas.choose(options.get("strategy", "auto"), virtual_devices=devices if devices > 1 else None)
     rows = options.pop("rows", 100)
+    columns, build = make_columns, None
+    if options.pop("pictures", False):
+        columns, build = make_pictures, build_for_pictures
     try:
         trained, reports = fit(
-            make_columns(rows), out.parent / options.pop("folder", f"{out.stem}-run"), where=where, **options
+            columns(rows), out.parent / options.pop("folder", f"{out.stem}-run"), build=build, where=where, **options
         )
     except Preempted:
         sys.exit(RESUMABLE_EXIT_CODE)

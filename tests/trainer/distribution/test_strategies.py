@@ -83,6 +83,14 @@ def test_one_replica_equals_two_replicas(one, tmp_path, options):
 
 
 @pytest.mark.slow
+def test_two_replicas_change_pictures_as_one_does(tmp_path):
+    options = {"pictures": True, "augmentation": {"flip": "horizontal", "shift": 0.2, "crop": 0.8}}
+    assert_same_training(
+        train(tmp_path, "one", **options), train(tmp_path, "mirrored", devices=2, strategy="mirrored", **options)
+    )
+
+
+@pytest.mark.slow
 def test_one_replica_equals_two_workers(one, tmp_path):
     # "auto" finds the cluster in TF_CONFIG.
     workers = start_workers(tmp_path, "chief", "worker")

@@ -20,7 +20,7 @@ class Options(Kind):
     """A picture: encoded bytes (PNG, JPEG, BMP, GIF) or a list of ``height * width * channels`` numbers.
 
     Attributes:
-        height: int, pixels; encoded pictures of another size are resized.
+        height: int, pixels; encoded pictures of another size are resized, to whole pixel values.
         width: int, pixels.
         channels: 1 (grey) or 3 (red, green, blue).
         scale: the divisor of a pixel value; a model sees values from 0 to 1.

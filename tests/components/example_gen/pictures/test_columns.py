@@ -59,7 +59,7 @@ def by_number(output: Path) -> dict[int, list[bytes]]:
 def test_the_examples_hold_the_files_wherever_they_are(tmp_path, kind, runner):
     files = {
         "cats/1.png": write(tmp_path / "data" / "cats" / "1.png", 10),
-        "../far/2": write(tmp_path / "far" / "2", 20, form="JPEG"),
+        "cats/../far/2": write(tmp_path / "data" / "far" / "2", 20, form="JPEG"),
         str(tmp_path / "3.gif"): write(tmp_path / "3.gif", 30, form="GIF"),
         f"{Remote.scheme()}:/{tmp_path}/4.bmp": write(tmp_path / "4.bmp", 40, form="BMP"),
     }
@@ -130,6 +130,11 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
     [
         (["far://nowhere/1.png"], r"row 1: 'photo' is 'far://nowhere/1\.png', which cannot be read \(.+\); check"),
         (["https://example.com/1.png"], r"which cannot be read \(Unable to get filesystem.*\); check the address"),
+        (
+            ["../1.png"],
+            r"row 1: 'photo' is '\.\./1\.png', which leads out of the table's folder; write an absolute path",
+        ),
+        (["a/../../1.png"], r"row 1: 'photo' is 'a/\.\./\.\./1\.png', which leads out of the table's folder"),
         (["a\0.png"], r"row 1: 'photo' is 'a.*\.png', which cannot be read \(embedded null byte\)"),
         ([b"\xff.png"], r"row 1: 'photo' is b'\\xff\.png', which is no path in UTF-8"),
         ([encoded(1)], r"row 1: 'photo' holds a picture, but data\.pictures says that it holds the paths of files"),

@@ -49,3 +49,13 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
     (tmp_path / "photos" / "cat" / "1.txt").write_text("x")
     with pytest.raises(GateRefused, match=r"no file matches .*photos/\*/\*"):
         read(tmp_path / "photos", tmp_path / "out")
+
+
+def test_a_class_without_pictures_is_refused_by_its_folder(tmp_path):
+    write(tmp_path / "photos" / "cat" / "1.png", 1)
+    (tmp_path / "photos" / ".cache").mkdir()
+    assert len(read(tmp_path / "photos", tmp_path / "out")) == 1
+    (tmp_path / "photos" / "dog").mkdir()
+    (tmp_path / "photos" / "dog" / "1.txt").write_text("x")
+    with pytest.raises(GateRefused, match=r"^.*photos/dog has no pictures; add some, or remove the folder\.$"):
+        read(tmp_path / "photos", tmp_path / "again")

@@ -47,7 +47,7 @@ def by_table(tmp_path) -> dict:
 
 @pytest.fixture
 def by_class(tmp_path) -> dict:
-    for name in ("photos/a.png", "others/b.png"):
+    for name in ("photos/a.png", "others/b.png", "others/c.png"):
         write(tmp_path / name, 1)
         os.utime(tmp_path / name, ns=(1, 1))
     return given(tmp_path, "*/*", Reading(kind="pictures", pictures=("picture",), label="y"))

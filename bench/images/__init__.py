@@ -1,0 +1,1 @@
+"""How long a training of pictures waits for its input."""

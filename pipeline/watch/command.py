@@ -19,6 +19,7 @@ from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.environment import quiet_tensorflow
 from pipeline.records import printing
+from pipeline.running import console as terminal
 from pipeline.watch import last
 from pipeline.watch.store import Busy, OtherRelease, opened
 
@@ -42,6 +43,8 @@ def run(config: Config, options: argparse.Namespace) -> int:
     """
     config = _with_flags(config, options)
     quiet_tensorflow(verbose=options.verbose)
+    # What libraries print in the last process.
+    _log_file(config).unlink(missing_ok=True)
     while True:
         code = _look(config, options)
         if options.every is None:
@@ -50,12 +53,15 @@ def run(config: Config, options: argparse.Namespace) -> int:
 
 
 def _look(config: Config, options: argparse.Namespace) -> int:
-    # Here, so that a mistake on the command line does not wait for TensorFlow.
-    from pipeline.watch import looking
-    from pipeline.watch.document import document
-
     try:
-        with opened(last.folder(config)) as connection:
+        with (
+            opened(last.folder(config)) as connection,
+            terminal.quiet(_log_file(config), verbose=options.verbose),
+        ):
+            # Here, so that a mistake on the command line does not wait for TensorFlow.
+            from pipeline.watch import looking
+            from pipeline.watch.document import document
+
             look = looking.look(connection, config, now=time.time())
             looking.write(look)
     except FileNotFoundError as error:
@@ -71,6 +77,10 @@ def _look(config: Config, options: argparse.Namespace) -> int:
     else:
         print("\n".join(looking.lines(look)), flush=True)
     return look.verdict.code
+
+
+def _log_file(config: Config) -> Path:
+    return config.run_folder / "logs" / "watch.log"
 
 
 def _with_flags(config: Config, options: argparse.Namespace) -> Config:

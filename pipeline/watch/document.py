@@ -41,7 +41,8 @@ class Look:
     @property
     def notices(self) -> list[str]:
         """All that could not be seen."""
-        files = [f"{self.damaged:,} files of the log are damaged: their rest is lost"] if self.damaged else []
+        some = "a file" if self.damaged == 1 else f"{self.damaged:,} files"
+        files = [f"the rest of {some} of the log is damaged, and lost"] if self.damaged else []
         return [*self.problems, *files, *self.verdict.notices]
 
     @property

@@ -18,6 +18,7 @@ from components.example_gen.readers.table_files import Piece
 from components.example_gen.reading import FileFormat, Reading
 from components.example_gen.tables import Tables
 from components.refusal import GateRefused
+from pipeline.watch.examples import decoded, plain_row
 from pipeline.watch.keys import key_of
 from trainer.labels.config import Label
 
@@ -123,29 +124,7 @@ def _rows(path: Path, given: LabelFiles) -> Iterator[dict[str, Any]]:
         if lacking := [name for name in wanted if name not in batch.schema.names]:
             raise GateRefused(f"{path} has no column {lacking[0]!r}; labels need the keys and {given.label.column!r}")
         names = [name for name in dict.fromkeys((*given.keys, *given.label.columns)) if name in batch.schema.names]
-        yield from map(_decoded, pa.Table.from_batches([batch]).select(names).to_pylist())
-
-
-def plain_row(example: bytes) -> dict[str, Any]:
-    """A tf.Example as plain values, texts decoded; a feature without values is left out, and several are a list."""
-    row: dict[str, Any] = {}
-    for name, feature in tf.train.Example.FromString(example).features.feature.items():
-        kind = feature.WhichOneof("kind")
-        values = list(getattr(feature, kind).value) if kind else []
-        if values:
-            row[name] = values[0] if len(values) == 1 else values
-    return _decoded(row)
-
-
-def _decoded(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _text(value) if isinstance(value, bytes) else value for name, value in row.items()}
-
-
-def _text(value: bytes) -> str | bytes:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value
+        yield from map(decoded, pa.Table.from_batches([batch]).select(names).to_pylist())
 
 
 def _same(value: Any) -> Any:

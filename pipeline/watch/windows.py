@@ -16,7 +16,7 @@ from components.gates.data.drift.earlier import features_of
 from components.gates.data.label_check import NUMERIC, Statistics
 from pipeline.config.config import Config
 from pipeline.watch import quality, scan
-from pipeline.watch.labels import plain_row
+from pipeline.watch.examples import plain_row
 from pipeline.watch.latency import Latency, latency_of
 from pipeline.watch.quality import Quality
 from pipeline.watch.reference import Reference

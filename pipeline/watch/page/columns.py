@@ -72,10 +72,12 @@ def drawn_values(sides: dict[str, Statistics], *, words: str) -> Markup:
         return Markup("")
     encoding = {"color": colored(COLORS, legend=False)}
     if numeric:
+        # With prefixes, 0.2 would be 200m.
+        form = "~s" if max(abs(value["from"]) for value in values) >= 1000 else "~g"
         spec: dict[str, Any] = {
             "mark": {"type": "line", "interpolate": "step-after", "strokeWidth": 1.5},
             "encoding": {
-                "x": axis("from", "", axis={"tickCount": 4, "format": "~s"}, scale={"nice": False, "zero": False}),
+                "x": axis("from", "", axis={"tickCount": 4, "format": form}, scale={"nice": False, "zero": False}),
                 "y": axis("share", "", axis={"format": "~%", "tickCount": 3}),
                 **encoding,
             },

@@ -7,11 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.report.plots import axis, plot, plots, table
+from pipeline.report.plots import BASELINE, CANDIDATE, QUIET, axis, plot, plots, table
 from pipeline.watch.document import Look
 from pipeline.watch.windows import Window
 
 _LISTED = 100
+_COLORS = [CANDIDATE, BASELINE, QUIET]
 
 
 def body(look: Look) -> Markup:
@@ -55,7 +56,7 @@ def _rows(look: Look, unit: str) -> Markup:
         "encoding": {
             "x": time_axis(unit, timeUnit="utcyearmonthdate" if unit == "day" else "utcyearmonthdatehours"),
             "y": axis("rows", "rows"),
-            "color": {"field": "version", "type": "nominal", "title": "version", "legend": {"orient": "top"}},
+            "color": _colored("version", "version"),
             "tooltip": [
                 {"field": "start", "type": "temporal", "format": "%Y-%m-%d %H:%M"},
                 {"field": "version"},
@@ -79,11 +80,22 @@ def _latency(look: Look, unit: str) -> Markup:
         "encoding": {
             "x": time_axis(unit),
             "y": axis("milliseconds", "ms"),
-            "color": {"field": "series", "type": "nominal", "title": None, "legend": {"orient": "top"}},
+            "color": _colored("series", None),
             "tooltip": [{"field": "series"}, {"field": "milliseconds", "format": ".2f"}],
         },
     }
     return plot(spec, words="How long answers took, by the servers' own metrics")
+
+
+def _colored(field: str, title: str | None) -> dict[str, Any]:
+    return {
+        "field": field,
+        "type": "nominal",
+        "title": title,
+        "sort": None,
+        "scale": {"range": _COLORS},
+        "legend": {"orient": "top"},
+    }
 
 
 def _table(look: Look, unit: str) -> Markup:

@@ -39,7 +39,6 @@ feature { name: "y" type: INT }
 DAYS, PER_DAY, SHIFTED = 7, 400, 4
 _DAY = 86_400
 _SENT = 8
-_FLUSHED_SECONDS = 20.0
 
 
 class Week(Project):

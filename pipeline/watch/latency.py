@@ -6,7 +6,6 @@ import json
 import re
 import sqlite3
 import urllib.request
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,12 +68,13 @@ def buckets(text: str, model: str) -> dict[str, float]:
         text: what Prometheus scrapes.
         model: the model's name.
     """
-    found: Counter[str] = Counter()
+    found: dict[str, float] = {}
     for sample in _SAMPLE.finditer(text):
         labels = dict(_LABEL.findall(sample["labels"]))
         if labels.get("model_name") == model and "le" in labels:
-            found[str(float(labels["le"]))] += float(sample["value"])
-    return dict(found)
+            bound = str(float(labels["le"]))
+            found[bound] = found.get(bound, 0.0) + float(sample["value"])
+    return found
 
 
 def _since(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:

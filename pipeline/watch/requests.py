@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -174,7 +175,7 @@ def _predictions(record: Record, output: str) -> np.ndarray:
     return values.reshape(count, -1)
 
 
-def _of_result(result: object) -> list[list[float]]:
+def _of_result(result: Any) -> list[list[float]]:
     """The numbers of a classification or a regression, also inside the result of a MultiInference."""
     for name in ("classification_result", "regression_result"):
         if hasattr(result, name) and result.HasField(name):

@@ -85,9 +85,9 @@ def of_predictions(predictions: np.ndarray, names: Sequence[str]) -> Statistics:
     if predictions.shape[1] == 1:
         values = pa.array(predictions.astype(np.float32).tolist(), pa.large_list(pa.float32()))
     else:
-        values = pa.array(
-            [[names[index].encode()] for index in predictions.argmax(axis=1).tolist()], pa.large_list(pa.large_binary())
-        )
+        classes = [name.encode() for name in names]
+        likeliest = [[classes[index]] for index in predictions.argmax(axis=1).tolist()]
+        values = pa.array(likeliest, pa.large_list(pa.large_binary()))
     batch = pa.record_batch({"prediction": values})
     [dataset] = generate_statistics_in_memory(batch, StatsOptions()).datasets
     return dataset.features[0]

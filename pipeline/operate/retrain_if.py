@@ -98,7 +98,7 @@ def reasons(config: Config, options: argparse.Namespace) -> Iterator[str]:
     if options.drift:
         yield from _drifted(records, newest)
     if options.watch:  # part: watch
-        yield from last.reasons(config)  # part: watch
+        yield from last.reasons(config, version=newest.version)  # part: watch
 
 
 def _newest(config: Config, records: Records) -> Newest | None:

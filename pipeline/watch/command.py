@@ -21,7 +21,7 @@ from pipeline.environment import quiet_tensorflow
 from pipeline.records import printing
 from pipeline.running import console as terminal
 from pipeline.watch import last
-from pipeline.watch.store import Busy, OtherRelease, opened
+from pipeline.watch.store import FILE, Busy, OtherRelease, opened
 
 _BROKEN = 1
 
@@ -69,8 +69,12 @@ def _look(config: Config, options: argparse.Namespace) -> int:
     except (Busy, OtherRelease) as error:
         print(f"watch: {error}.", file=sys.stderr)
         return _BROKEN
-    except (OSError, sqlite3.Error) as error:
-        print(f"watch: {last.folder(config)} cannot be written ({one_line(str(error))}).", file=sys.stderr)
+    except sqlite3.Error as error:
+        state = last.folder(config) / FILE
+        print(f"watch: {state}: {one_line(str(error))}; moved away, it is made anew from the log.", file=sys.stderr)
+        return _BROKEN
+    except OSError as error:
+        print(f"watch: {one_line(str(error))}.", file=sys.stderr)
         return _BROKEN
     if options.json:
         printing.print_json(document(look))

@@ -9,9 +9,9 @@ from typing import Any
 
 from components.gates.data.drift.distances import Distance
 from pipeline.config.config import Config
-from pipeline.watch.quality import Quality
-from pipeline.watch.verdict import Finding, Verdict
-from pipeline.watch.windows import Moved, Window
+from pipeline.watch.judging.quality import Quality
+from pipeline.watch.judging.verdict import Finding, Verdict
+from pipeline.watch.judging.windows import Moved, Window
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from pipeline.watch.document import Look
-from pipeline.watch.windows import Window
+from pipeline.watch.judging.windows import Window
 
 FILE = "watch.prom"
 _PREFIX = "pipeline_watch_"

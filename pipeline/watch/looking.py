@@ -12,15 +12,17 @@ from datetime import UTC, datetime
 from pipeline.checks.columns import schema_features
 from pipeline.checks.reading import reading_of
 from pipeline.config.config import Config
+from pipeline.config.loading import ConfigError
 from pipeline.records import printing, served
 from pipeline.records.runs import records_of
-from pipeline.watch import gauges, labels, last, latency, requests
+from pipeline.watch import gauges, last
 from pipeline.watch.document import Look, document
+from pipeline.watch.judging.reference import Reference, reference_of
+from pipeline.watch.judging.verdict import judge
+from pipeline.watch.judging.windows import windows
 from pipeline.watch.page import page
-from pipeline.watch.reference import Reference, reference_of
-from pipeline.watch.store import forget
-from pipeline.watch.verdict import judge
-from pipeline.watch.windows import windows
+from pipeline.watch.reading import labels, latency, requests
+from pipeline.watch.store import FILE, forget, remember, remembered
 from trainer.models.heads import head_of
 
 
@@ -34,7 +36,7 @@ def look(connection: sqlite3.Connection, config: Config, *, now: float) -> Look:
 
     Raises:
         FileNotFoundError: there is no such log.
-        ConfigError: ML Metadata cannot be read.
+        ConfigError: ML Metadata cannot be read, or the windows had another length so far.
     """
     watch, seconds = config.watch, config.watch.seconds
     assert watch.log is not None
@@ -46,6 +48,8 @@ def look(connection: sqlite3.Connection, config: Config, *, now: float) -> Look:
         seconds=seconds,
         most=watch.most,
     )
+    _check_window(connection, config)
+    requests.use_keys(connection, watch.keys)
     new = requests.take_in(connection, asked)
     problems = [
         *labels.take_in(connection, _label_files(config), now=int(now)),
@@ -97,6 +101,19 @@ def lines(look: Look) -> Iterator[str]:
         before = f", {quality.pushed.value:.4f} at the push" if quality.pushed else ""
         yield f"  {quality.metric} {quality.live.value:.4f} ({low:.4f} to {high:.4f}) on {at:%Y-%m-%d}{before}"
     yield f"  page {printing.path(last.folder(look.config) / page.FILE)}"
+
+
+def _check_window(connection: sqlite3.Connection, config: Config) -> None:
+    """Counts by day cannot become counts by hour."""
+    known, wanted = remembered(connection, "window"), config.watch.window
+    if known not in (None, wanted):
+        state = last.folder(config) / FILE
+        raise ConfigError(
+            f"watch.window: was {known} so far, is {wanted} now; move {state} away, and the log and the labels are "
+            "read anew."
+        )
+    with connection:
+        remember(connection, "window", wanted)
 
 
 def _label_files(config: Config) -> labels.LabelFiles:

@@ -13,6 +13,7 @@ FILE = "state.sqlite"
 # Of the tables below; another number is another release's.
 _RELEASE = 1
 _TABLES = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE files (
   name TEXT PRIMARY KEY, records INTEGER, size INTEGER, closed INTEGER, damaged TEXT
 ) WITHOUT ROWID;
@@ -83,6 +84,17 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_RELEASE}; COMMIT;")
     elif release != _RELEASE:
         raise OtherRelease(f"{path} is of another release; move it away, and the log is read from its start")
+
+
+def remembered(connection: sqlite3.Connection, name: str) -> str | None:
+    """What was kept under a name; None if nothing was."""
+    known = connection.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+    return known[0] if known else None
+
+
+def remember(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Keep a text under a name, together with what else is changed in the same ``with`` block."""
+    connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (name, value))
 
 
 def forget(connection: sqlite3.Connection, *, before: int, labels_before: int) -> None:

@@ -2,11 +2,11 @@
 
 from tests.mutate.mutation import Mutation
 
-_VERDICT = "pipeline/watch/verdict.py"
-_TESTS = ("tests/pipeline/watch/test_verdict.py",)
-_REQUESTS = ("tests/pipeline/watch/test_requests.py",)
-_LABELS = ("tests/pipeline/watch/test_labels.py",)
-_FEEDBACK = ("tests/pipeline/watch/test_feedback.py",)
+_VERDICT = "pipeline/watch/judging/verdict.py"
+_TESTS = ("tests/pipeline/watch/judging/test_verdict.py",)
+_REQUESTS = ("tests/pipeline/watch/reading/test_requests.py",)
+_LABELS = ("tests/pipeline/watch/reading/test_labels.py",)
+_FEEDBACK = ("tests/pipeline/watch/feedback/test_feedback.py",)
 
 WATCH = (
     Mutation(
@@ -68,14 +68,14 @@ WATCH = (
     ),
     Mutation(
         "Watch reads a growing file from its start",
-        "pipeline/watch/requests.py",
+        "pipeline/watch/reading/requests.py",
         "start if file.size >= size else 0",
         "0",
         _REQUESTS,
     ),
     Mutation(
         "Watch keeps the rows that come first",
-        "pipeline/watch/requests.py",
+        "pipeline/watch/reading/requests.py",
         'return int.from_bytes(hashlib.blake2b(place.encode(), digest_size=8).digest(), "big") >> 1',
         "return len(place)",
         _REQUESTS,
@@ -89,7 +89,7 @@ WATCH = (
     ),
     Mutation(
         "The last of two labels is believed",
-        "pipeline/watch/labels.py",
+        "pipeline/watch/reading/labels.py",
         "contradicted OR value != excluded.value",
         "0, value = excluded.value",
         _LABELS,

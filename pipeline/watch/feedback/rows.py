@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.watch.examples import plain_row
+from pipeline.watch.reading.examples import plain_row
 from trainer.labels.config import Label
 
 _NEW = """

@@ -9,9 +9,9 @@ from markupsafe import Markup
 from pipeline.report.plots import BASELINE, CANDIDATE, axis, key, plot, table
 from pipeline.report.run import render
 from pipeline.watch.document import Look
+from pipeline.watch.judging.windows import Window
 from pipeline.watch.page.columns import COLORS, REQUESTS, TRAINED, drawn_values, over_time
 from pipeline.watch.page.volume import point, time_axis, when
-from pipeline.watch.windows import Window
 
 _PREDICTIONS = """\
 <p>{{ fact }}</p>

@@ -12,8 +12,8 @@ from pipeline.report.data.columns import bins, shares, top
 from pipeline.report.plots import BAD, BASELINE, CANDIDATE, axis, colored, key, plot, table
 from pipeline.report.run import render
 from pipeline.watch.document import Look
+from pipeline.watch.judging.windows import Moved, Window
 from pipeline.watch.page.volume import point, time_axis, when
-from pipeline.watch.windows import Moved, Window
 
 REQUESTS, TRAINED = "requests", "training data"
 COLORS = {REQUESTS: CANDIDATE, TRAINED: BASELINE}

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from pipeline.report.plots import BASELINE, CANDIDATE, QUIET, axis, plot, plots, table
 from pipeline.watch.document import Look
-from pipeline.watch.windows import Window
+from pipeline.watch.judging.windows import Window
 
 _LISTED = 100
 _COLORS = [CANDIDATE, BASELINE, QUIET]

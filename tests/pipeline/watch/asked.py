@@ -17,10 +17,11 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from pipeline.config.config import Config
 from pipeline.report.quality.models import OURS, Scored
-from pipeline.watch import requests, windows
-from pipeline.watch.reference import Reference
-from pipeline.watch.requests import take_in
-from pipeline.watch.verdict import Verdict, judge
+from pipeline.watch.judging import windows
+from pipeline.watch.judging.reference import Reference
+from pipeline.watch.judging.verdict import Verdict, judge
+from pipeline.watch.reading import requests
+from pipeline.watch.reading.requests import take_in
 from serving.client.messages import tensors
 from tests.shared.small_model import serialize
 

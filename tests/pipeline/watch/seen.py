@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pipeline.watch import gauges
 from pipeline.watch.document import Look
-from pipeline.watch.requests import take_in
+from pipeline.watch.judging.verdict import judge
+from pipeline.watch.judging.windows import windows
+from pipeline.watch.reading.requests import take_in
 from pipeline.watch.store import opened
-from pipeline.watch.verdict import judge
-from pipeline.watch.windows import windows
 from tests.pipeline.watch.asked import DAY, MONDAY, Row, asked_of, config, reference, trips, write_day
 
 

@@ -8,13 +8,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sklearn.metrics import roc_auc_score
 
-from pipeline.watch import gauges, latency
+from pipeline.watch import gauges
 from pipeline.watch.document import Look, document
-from pipeline.watch.quality import Figure, Quality, figure
-from pipeline.watch.requests import take_in
+from pipeline.watch.judging.quality import Figure, Quality, figure
+from pipeline.watch.judging.verdict import judge
+from pipeline.watch.judging.windows import windows
+from pipeline.watch.reading import latency
+from pipeline.watch.reading.requests import take_in
 from pipeline.watch.store import opened
-from pipeline.watch.verdict import judge
-from pipeline.watch.windows import windows
 from tests.pipeline.watch.asked import DAY, MONDAY, asked_of, config, reference, trips, write_day
 
 pytestmark = pytest.mark.tensorflow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
-from pipeline.watch.keys import key_of
+from pipeline.watch.reading.examples import plain_row
+from pipeline.watch.reading.keys import key_of
+from pipeline.watch.store import remember, remembered
 from serving.request_log.following import Damaged, LogFile, log_files, model_of, records
 from serving.request_log.reader import Record, parse
 
@@ -63,6 +66,21 @@ class _Read:
     weight: float
     rows: Sequence[_Row]
     broken: int
+
+
+def use_keys(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
+    """Where the columns of the key are others than so far, rows get new keys, and the labels are read anew."""
+    wanted = json.dumps(list(keys))
+    if remembered(connection, "keys") == wanted:
+        return
+    rows = connection.execute("SELECT id, example FROM rows").fetchall()
+    with connection:
+        connection.executemany(
+            "UPDATE rows SET key = ? WHERE id = ?", [(key_of(plain_row(example), keys), id_) for id_, example in rows]
+        )
+        connection.execute("DELETE FROM labels")
+        connection.execute("DELETE FROM label_files")
+        remember(connection, "keys", wanted)
 
 
 def take_in(connection: sqlite3.Connection, asked: Asked) -> int:

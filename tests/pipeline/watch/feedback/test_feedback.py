@@ -18,7 +18,7 @@ from pipeline import cli
 from pipeline.config.loading import ConfigError
 from pipeline.watch.feedback import rows, writing
 from pipeline.watch.feedback.place import Place, next_place
-from pipeline.watch.requests import take_in
+from pipeline.watch.reading.requests import take_in
 from pipeline.watch.store import opened
 from tests.pipeline.watch.asked import LABEL, MONDAY, asked_of, config, request, trips, write
 from tests.shared.small_model import serialize

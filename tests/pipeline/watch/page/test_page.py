@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from pipeline.watch.document import Look
+from pipeline.watch.judging.verdict import judge
 from pipeline.watch.page.page import page
-from pipeline.watch.verdict import judge
 from tests.pipeline.watch.asked import MONDAY, config
 from tests.pipeline.watch.seen import week
 from tests.shared import browser as chromium

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from pipeline.config.watch import Fall, Limit, Watch
-from pipeline.watch.windows import Moved, Window
+from pipeline.watch.judging.windows import Moved, Window
 
 Kind = Literal["retrain", "alarm"]
 QUIET, RETRAIN, ALARM = 0, 10, 3
@@ -24,6 +24,7 @@ class Finding:
         check: the key of the limit below ``watch``; ``reference`` where there is nothing to compare with.
         column: the column; empty where it is about no single one.
         start: of the window, seconds since 1970.
+        version: whose requests or answers it is about.
         value: what was found.
         limit: what it is beyond.
         text: in words, one line.
@@ -33,6 +34,7 @@ class Finding:
     check: str
     column: str
     start: int
+    version: int
     value: float
     limit: float
     text: str
@@ -204,8 +206,16 @@ def _unknown_quality(window: Window) -> Iterator[str]:
 
 
 def _finding(window: Window, kind: Kind, check: str, column: str, value: float, limit: float, text: str) -> Finding:
-    where = f"{day(window.start)}: {text}"
-    return Finding(kind=kind, check=check, column=column, start=window.start, value=value, limit=limit, text=where)
+    return Finding(
+        kind=kind,
+        check=check,
+        column=column,
+        start=window.start,
+        version=window.version,
+        value=value,
+        limit=limit,
+        text=f"{day(window.start)}: {text}",
+    )
 
 
 def day(start: int) -> str:

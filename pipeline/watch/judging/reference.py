@@ -20,8 +20,8 @@ from pipeline.config.config import Config
 from pipeline.records import figures
 from pipeline.records.runs import Outputs, Records
 from pipeline.report.quality.models import OURS, Scored
-from pipeline.watch import scan
-from pipeline.watch.quality import Figure, figure, metric_of
+from pipeline.watch.judging import scan
+from pipeline.watch.judging.quality import Figure, figure, metric_of
 from serving.client.steps import COLUMNAR
 from trainer.labels.config import Label
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from components.example_gen.reading import Reading
-from pipeline.watch.labels import LabelFiles
-from pipeline.watch.labels import take_in as take_labels_in
+from pipeline.watch.judging.verdict import judge
+from pipeline.watch.judging.windows import windows
+from pipeline.watch.reading.labels import LabelFiles
+from pipeline.watch.reading.labels import take_in as take_labels_in
 from pipeline.watch.store import opened
-from pipeline.watch.verdict import judge
-from pipeline.watch.windows import windows
 from tests.pipeline.watch.asked import DAY, LABEL, MONDAY, config, look, reference, request, trips, write, write_day
 
 pytestmark = pytest.mark.tensorflow

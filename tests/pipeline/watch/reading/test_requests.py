@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pipeline.watch.requests import take_in
+from pipeline.watch.reading.requests import take_in
 from pipeline.watch.store import Busy, opened
 from serving.request_log.writer import RequestLog
 from tests.pipeline.watch.asked import MODEL, MONDAY, asked_of, config, request, trips, write, write_day

@@ -18,8 +18,8 @@ from components.example_gen.readers.table_files import Piece
 from components.example_gen.reading import FileFormat, Reading
 from components.example_gen.tables import Tables
 from components.refusal import GateRefused
-from pipeline.watch.examples import decoded, plain_row
-from pipeline.watch.keys import key_of
+from pipeline.watch.reading.examples import decoded, plain_row
+from pipeline.watch.reading.keys import key_of
 from trainer.labels.config import Label
 
 _ENDINGS: dict[str, FileFormat] = {

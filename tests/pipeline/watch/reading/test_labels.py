@@ -1,5 +1,6 @@
 """Labels from files: late, twice, half written, in every format, with keys as they are written."""
 
+import dataclasses
 import json
 
 import pyarrow as pa
@@ -8,9 +9,12 @@ import pytest
 import tensorflow as tf
 
 from components.example_gen.reading import CsvOptions, Reading
-from pipeline.watch.keys import key_of
-from pipeline.watch.labels import LabelFiles, take_in
+from pipeline.watch.reading.keys import key_of
+from pipeline.watch.reading.labels import LabelFiles, take_in
+from pipeline.watch.reading.requests import take_in as take_requests_in
+from pipeline.watch.reading.requests import use_keys
 from pipeline.watch.store import opened
+from tests.pipeline.watch.asked import asked_of, config, request, write
 from tests.shared.small_model import serialize
 from trainer.labels.config import Label
 
@@ -104,3 +108,18 @@ def test_keys_are_the_same_however_a_value_is_stored():
     for row in ({}, {"a": ""}, {"a": None}, {"a": float("nan")}, {"a": [1, 2]}):
         assert key_of(row, ["a"]) is None
     assert key_of({"a": 1}, []) is None
+
+
+def test_with_other_keys_rows_get_new_ones_and_labels_are_read_anew(tmp_path, state):
+    write(tmp_path / "log" / "asked" / "a.tfrecord", [request([{"trip": "a", "town": "Ulm"}, {"town": "Ulm"}])])
+    use_keys(state, [])
+    take_requests_in(state, dataclasses.replace(asked_of(config(tmp_path)), keys=()))
+    (tmp_path / "a.csv").write_text("id,y\na,1\n")
+    list(take_in(state, files(tmp_path / "a.csv"), now=1))
+    for keys, expected in ((["trip"], ['["a"]', None]), (["trip", "town"], ['["a", "Ulm"]', None]), ([], [None, None])):
+        use_keys(state, keys)
+        assert [row[0] for row in state.execute("SELECT key FROM rows ORDER BY id")] == expected
+        assert labels(state) == {}
+        list(take_in(state, files(tmp_path / "a.csv"), now=1))
+        use_keys(state, keys)
+        assert len(labels(state)) == 1

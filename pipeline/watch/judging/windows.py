@@ -15,12 +15,12 @@ from components.gates.data.drift.distances import Distance
 from components.gates.data.drift.earlier import features_of
 from components.gates.data.label_check import NUMERIC, Statistics
 from pipeline.config.config import Config
-from pipeline.watch import quality, scan
-from pipeline.watch.examples import plain_row
-from pipeline.watch.latency import Latency, latency_of
-from pipeline.watch.quality import Quality
-from pipeline.watch.reference import Reference
-from pipeline.watch.scan import Scan
+from pipeline.watch.judging import quality, scan
+from pipeline.watch.judging.quality import Quality
+from pipeline.watch.judging.reference import Reference
+from pipeline.watch.judging.scan import Scan
+from pipeline.watch.reading.examples import plain_row
+from pipeline.watch.reading.latency import Latency, latency_of
 
 References = Callable[[int], Reference | None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -107,7 +107,7 @@ class Watch(Section):
     contradicted: Limit = Limit(alarm=0.05)
     predictions: Limit = Limit(retrain=0.1, alarm=0.3)
     quality: Fall = Fall()
-    latency: tuple[str, ...] = ()
+    latency: tuple[Annotated[str, Field(pattern="^https?://")], ...] = ()
 
     @model_validator(mode="after")
     def _labels_have_keys(self) -> Watch:

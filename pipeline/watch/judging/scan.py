@@ -85,8 +85,9 @@ def of_predictions(predictions: np.ndarray, names: Sequence[str]) -> Statistics:
     if predictions.shape[1] == 1:
         values = pa.array(predictions.astype(np.float32).tolist(), pa.large_list(pa.float32()))
     else:
-        classes = [name.encode() for name in names]
-        likeliest = [[classes[index]] for index in predictions.argmax(axis=1).tolist()]
+        # Answers of another model may have other classes.
+        classes = [*names, *map(str, range(len(names), predictions.shape[1]))]
+        likeliest = [[classes[index].encode()] for index in predictions.argmax(axis=1).tolist()]
         values = pa.array(likeliest, pa.large_list(pa.large_binary()))
     batch = pa.record_batch({"prediction": values})
     [dataset] = generate_statistics_in_memory(batch, StatsOptions()).datasets

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from pipeline.report import index
 from pipeline.report.frame import document
 from pipeline.report.run import render
+from pipeline.watch import last
 from pipeline.watch.document import Look
 from pipeline.watch.page import answers, columns, volume
 
 FILE = "index.html"
+# From the page to the list of all runs.
+_RUNS = f"../report/{index.NAME}"
 _TEMPLATE = Path(__file__).with_name("page.html")
 # Of the report's style: a good end, a bad one, and one between.
 _BADGES = {"quiet": "pushed", "retrain": "not-pushed", "alarm": "refused"}
@@ -49,6 +53,7 @@ def page(look: Look) -> str:
         badge=_BADGES[look.verdict.word],
         time=f"{datetime.fromtimestamp(look.time, UTC):%Y-%m-%d %H:%M}",
         unit=look.config.watch.window,
+        runs=_RUNS if (last.folder(look.config) / _RUNS).exists() else None,
         sections=[section for section in sections if section[2]],
     )
 

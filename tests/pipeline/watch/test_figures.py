@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from pipeline.watch import gauges
 from pipeline.watch.document import Look, document
+from pipeline.watch.judging import scan
 from pipeline.watch.judging.quality import Figure, Quality, figure
 from pipeline.watch.judging.verdict import judge
 from pipeline.watch.judging.windows import windows
@@ -44,6 +45,14 @@ def test_the_other_metrics_by_hand():
     assert figure("regression", "root_mean_squared_error", truth, numbers).value == pytest.approx((5 / 3) ** 0.5)
     assert np.isnan(figure("binary", "auc", np.ones(4), two).value)
     assert np.isnan(figure("binary", "auc", np.zeros(0), np.zeros((0, 1))).value)
+
+
+def test_predictions_of_classes_are_compared_by_the_likeliest_one_and_of_another_model_too():
+    three = np.array([[0.6, 0.3, 0.1], [0.1, 0.2, 0.7], [0.2, 0.3, 0.5], [0.1, 0.1, 0.8]])
+    found = scan.of_predictions(three, ["a", "b"])
+    shares = {bucket.label: bucket.sample_count for bucket in found.string_stats.rank_histogram.buckets}
+    assert shares == {"2": 3.0, "a": 1.0}
+    assert scan.of_predictions(np.array([[0.25], [0.75]]), ["no", "yes"]).num_stats.mean == 0.5
 
 
 def test_a_fall_is_sure_beyond_the_errors_of_both_sides():

@@ -28,7 +28,9 @@ def predictions(look: Look) -> Markup:
     before = window.reference.predicted
     limits = look.config.watch.predictions
     values = [
-        {"start": point(one), "distance": one.predictions.value} for one in look.windows if one.predictions is not None
+        {**point(one, look.config.watch.window), "distance": one.predictions.value}
+        for one in look.windows
+        if one.predictions is not None
     ]
     moved = window.predictions
     return render(
@@ -67,7 +69,7 @@ def _plot(look: Look, found: list[Window]) -> Markup:
         pushed = window.quality.pushed
         values.append(
             {
-                "start": point(window),
+                **point(window, look.config.watch.window),
                 "value": window.quality.live.value,
                 "low": low,
                 "high": high,
@@ -78,7 +80,7 @@ def _plot(look: Look, found: list[Window]) -> Markup:
     metric = found[-1].quality.metric.replace("_", " ") if found[-1].quality else ""
     x, scale = time_axis(look.config.watch.window), {"zero": False}
     tip = [
-        {"field": "start", "type": "temporal", "format": "%Y-%m-%d %H:%M"},
+        {"field": "window"},
         *({"field": name, "format": ".4f"} for name in ("value", "low", "high", "pushed")),
         {"field": "labels", "format": ","},
     ]

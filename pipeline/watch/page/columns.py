@@ -113,7 +113,7 @@ def over_time(look: Look, values: Sequence[dict[str, Any]], limits: Sequence[flo
                 "x": time_axis(look.config.watch.window),
                 "y": axis("distance", "", axis={"tickCount": 3}, scale={"zero": True}),
                 "tooltip": [
-                    {"field": "start", "type": "temporal", "format": "%Y-%m-%d %H:%M"},
+                    {"field": "window"},
                     {"field": "distance", "format": ".3f"},
                 ],
             },
@@ -146,7 +146,7 @@ def _fact(look: Look, window: Window, column: Moved) -> Markup:
 
 def _by_window(look: Look, column: Moved) -> Markup:
     values = [
-        {"start": point(window), "distance": one.skew.value}
+        {**point(window, look.config.watch.window), "distance": one.skew.value}
         for window in look.windows
         for one in window.columns
         if one.name == column.name and one.skew

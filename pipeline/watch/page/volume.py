@@ -39,14 +39,14 @@ def time_axis(unit: str, **options: Any) -> dict[str, Any]:
     return {"field": "start", "type": "temporal", "scale": {"type": "utc"}, "axis": spread, **options}
 
 
-def point(window: Window) -> int:
-    """The start in milliseconds, as plots have it."""
-    return window.start * 1000
+def point(window: Window, unit: str) -> dict[str, Any]:
+    """Where a window is on the axis, and what its tooltip says of it: browsers show times as their own."""
+    return {"start": window.start * 1000, "window": when(window.start, unit)}
 
 
 def _rows(look: Look, unit: str) -> Markup:
     values = [
-        {"start": point(window), "rows": rows, "version": str(version) if version else "not named"}
+        {**point(window, unit), "rows": rows, "version": str(version) if version else "not named"}
         for window in look.windows
         for version, rows in window.versions.items()
     ]
@@ -58,7 +58,7 @@ def _rows(look: Look, unit: str) -> Markup:
             "y": axis("rows", "rows"),
             "color": _colored("version", "version"),
             "tooltip": [
-                {"field": "start", "type": "temporal", "format": "%Y-%m-%d %H:%M"},
+                {"field": "window"},
                 {"field": "version"},
                 {"field": "rows", "format": ","},
             ],
@@ -69,7 +69,7 @@ def _rows(look: Look, unit: str) -> Markup:
 
 def _latency(look: Look, unit: str) -> Markup:
     values = [
-        {"start": point(window), "milliseconds": value, "series": name}
+        {**point(window, unit), "milliseconds": value, "series": name}
         for window in look.windows
         if window.latency
         for name, value in (("median", window.latency.median), ("99th percentile", window.latency.high))
@@ -81,7 +81,7 @@ def _latency(look: Look, unit: str) -> Markup:
             "x": time_axis(unit),
             "y": axis("milliseconds", "ms"),
             "color": _colored("series", None),
-            "tooltip": [{"field": "series"}, {"field": "milliseconds", "format": ".2f"}],
+            "tooltip": [{"field": "window"}, {"field": "series"}, {"field": "milliseconds", "format": ".2f"}],
         },
     }
     return plot(spec, words="How long answers took, by the servers' own metrics")

@@ -104,10 +104,10 @@ def ask(target: str, rows: Sequence[Mapping[str, object]]) -> None:
             client.predict_arrays("week", {"examples": examples})
 
 
-def served(project: Week, log: Path) -> RunningServer:
-    """The embedded server, which logs every request."""
+def served(project: Week, log: Path, *, monitoring: Path | None = None) -> RunningServer:
+    """The embedded server, which logs every request, and with a file for its config shows its metrics."""
     flags = ("--model_name=week", f"--model_base_path={project.serving_folder}", f"--request_log_folder={log}")
-    return RunningServer(*flags, "--request_log_sampling_rate=1")
+    return RunningServer(*flags, "--request_log_sampling_rate=1", monitoring=monitoring)
 
 
 def logged(log: Path) -> Iterator[prediction_log_pb2.PredictionLog]:

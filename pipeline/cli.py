@@ -21,7 +21,13 @@ from pipeline.running.interrupts import Interrupts
 DONE, BROKEN, BAD_CONFIG, REFUSED = 0, 1, 2, 3
 # What makes a config: its module has ``add_arguments(parser)`` and ``run(options)``.
 _INIT = "init"
-# Each other command is a module of `pipeline.operate` with ``add_arguments(parser)`` and ``run(config, options)``.
+# Each other command is a module of `pipeline.operate` with ``add_arguments(parser)`` and ``run(config, options)``,
+# but for these, which are modules of other rooms.
+_ELSEWHERE = {
+    _INIT: "init.command",
+    "watch": "watch.command",  # part: watch
+    "feedback": "watch.feedback.command",  # part: watch
+}
 _COMMANDS = {
     "run": "run the pipeline and ask the model it pushed",
     "status": "what the last run did and why, and which versions are served",
@@ -31,6 +37,8 @@ _COMMANDS = {
     "schema": "what the newest data would change in the curated schema",
     "retrain-if": "exit code 10 if there is a reason to run again, for cron",
     "predict-batch": "score the rows of files with a served version",  # part: batch
+    "watch": "compare the served model's requests with its training data; exit code 10 or 3",  # part: watch
+    "feedback": "write logged requests with their labels as a new span",  # part: watch
     "doctor": "say what is wrong with the run folder, and repair it",
     "gc": "remove what old runs left; says first what would go",
     "deploy-files": "write files for docker, Kubernetes and Grafana",  # part: deploy
@@ -57,7 +65,7 @@ def _parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def _module(command: str) -> ModuleType:
-    name = "init.command" if command == _INIT else f"operate.{command.replace('-', '_')}"
+    name = _ELSEWHERE.get(command, f"operate.{command.replace('-', '_')}")
     return importlib.import_module(f"pipeline.{name}")
 
 

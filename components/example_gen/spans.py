@@ -46,6 +46,30 @@ def newest(paths: Iterable[str], pattern: str, *, count: int = 1, until: int | N
     return [path for versions in spans for path in versions[max(versions)]]
 
 
+def last(paths: Iterable[str], pattern: str) -> int | None:
+    """The number of the newest span; None if there is none.
+
+    Args:
+        paths: all files, below the pattern's folder.
+        pattern: a pattern with spans.
+    """
+    regex = re.compile(_regex(pattern))
+    found = [_number(match.groupdict()) for path in paths if (match := regex.fullmatch(path))]
+    return max((span for span in found if span is not None), default=None)
+
+
+def named(pattern: str, span: int) -> str:
+    """The pattern with a span in it, in its version 1; other signs stay.
+
+    Args:
+        pattern: a pattern with spans.
+        span: its number; that of a date is its days since 1970.
+    """
+    day = datetime.date(1970, 1, 1) + datetime.timedelta(days=span if "{YYYY" in pattern else 0)
+    values = {"SPAN": span, "VERSION": 1, "YYYY": day.year, "MM": day.month, "DD": day.day}
+    return _SPEC.sub(lambda spec: str(values[spec[1]]).zfill(int(spec[2] or _WIDTHS.get(spec[1], 1))), pattern)
+
+
 def _number(parts: dict[str, str]) -> int | None:
     """A span's number as TFX counts; None if it is no date."""
     if "YYYY" not in parts:

@@ -21,12 +21,14 @@ from pipeline.config.section import Section
 from pipeline.config.serving import Serving
 from pipeline.config.sources.sources import Source
 from pipeline.config.training.trainer import Trainer
+from pipeline.config.watch import WithWatch  # part: watch
 from trainer.parameters import Features, Label, Parameters, Strict
 
 
 class Config(
     WithBatch,  # part: batch
     WithLite,  # part: lite
+    WithWatch,  # part: watch
     Strict,
 ):
     """One pipeline, with the profile it runs in laid over it.

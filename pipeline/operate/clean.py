@@ -9,13 +9,22 @@ import sys
 from pipeline.config.config import Config
 from pipeline.running.folder.run_folder import RunFolderBusy, exclusive
 
-# Folders in the run folder that others read: model servers and devices.
-_SERVED = frozenset({"serving", "serving_lite", "deploy"})
+# Folders in the run folder that others read, model servers and devices, and what was learnt of what they answered.
+_SERVED = frozenset(
+    {
+        "serving",
+        "serving_lite",
+        "deploy",
+        "watch",  # part: watch
+    }
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
-    parser.add_argument("--served", action="store_true", help="also remove the served versions and the deploy files")
+    parser.add_argument(
+        "--served", action="store_true", help="also remove the served versions, the deploy files and the watch"
+    )
 
 
 def run(config: Config, options: argparse.Namespace) -> int:

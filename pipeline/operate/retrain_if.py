@@ -21,12 +21,21 @@ from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
 from pipeline.records import printing, served
 from pipeline.records.runs import Records, RunRecord, records_of
+from pipeline.watch import last  # part: watch
 
 RETRAIN = 10
 # What the data gate says of data that have moved away from those of the served model.
 _MOVED = re.compile(r"\((?:COMPARATOR_\w+|TYPE_CHANGED)\)")
 _GATE = "DataGate"
 _FAR = 36_500
+_WATCH = "the last `watch` saw drift of the requests or predictions, or a fall of live quality"  # part: watch
+# The options that are conditions.
+_CONDITIONS = (
+    "age",
+    "new_spans",
+    "drift",
+    "watch",  # part: watch
+)
 _REASON = 200
 
 
@@ -52,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drift", action="store_true", help="a later run found that the data have moved away from those it has seen"
     )
+    parser.add_argument("--watch", action="store_true", help=_WATCH)  # part: watch
     printing.add_json(parser)
 
 
@@ -61,8 +71,9 @@ def run(config: Config, options: argparse.Namespace) -> int:
     Raises:
         ConfigError: no condition is named, or the data have no spans.
     """
-    if options.age is None and not options.new_spans and not options.drift:
-        raise ConfigError("retrain-if: name at least one of --age DAYS, --new-spans and --drift.")
+    if not any(getattr(options, name) not in (None, False) for name in _CONDITIONS):
+        *others, final = ("--" + name.replace("_", "-") for name in _CONDITIONS)
+        raise ConfigError(f"retrain-if: name at least one of {', '.join(others)} and {final}.")
     if options.new_spans and not _patterns(config):
         raise ConfigError("--new-spans: data.files names no span; it needs {SPAN}, or {YYYY}-{MM}-{DD}.")
     found = list(reasons(config, options))
@@ -86,6 +97,8 @@ def reasons(config: Config, options: argparse.Namespace) -> Iterator[str]:
         yield from _new_spans(config, records, newest)
     if options.drift:
         yield from _drifted(records, newest)
+    if options.watch:  # part: watch
+        yield from last.reasons(config, version=newest.version)  # part: watch
 
 
 def _newest(config: Config, records: Records) -> Newest | None:

@@ -27,7 +27,7 @@ def count(text: str) -> int:
 
 def print_json(document: Any) -> None:
     """Print a document; what is no number, such as NaN, becomes null."""
-    print(json.dumps(_plain(document), indent=2, ensure_ascii=False, default=str))
+    print(json.dumps(plain(document), indent=2, ensure_ascii=False, default=str))
 
 
 def columns(rows: Iterable[Sequence[str]], *, indent: str = "  ", gap: str = "  ") -> list[str]:
@@ -66,9 +66,10 @@ def path(place: Path | str) -> str:
     return str(place.relative_to(here) if place.is_relative_to(here) else place)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A document that JSON can hold: what is no number, such as NaN, is null."""
     if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

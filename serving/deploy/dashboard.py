@@ -1,10 +1,12 @@
-"""A Grafana dashboard for TF Serving's metrics, which the embedded server has under the same names."""
+"""A Grafana dashboard for TF Serving's metrics, which the embedded server has under the same names, and the watch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from serving.deploy import watch_panels  # part: watch
 
 _PREFIX = ":tensorflow:serving:"
 _BATCHING = f"{_PREFIX}batching_session:"
@@ -59,6 +61,7 @@ def panels() -> list[Panel]:
             "reqps",
             [(_rate(logged, by="model_name, status_code", where=_CHOSEN), "{{model_name}} {{status_code}}")],
         ),
+        *(Panel(*graph) for graph in watch_panels.graphs()),  # part: watch
     ]
 
 

@@ -6,6 +6,7 @@ from tests.mutate.drift import DRIFT
 from tests.mutate.lite import LITE_GATE  # part: lite
 from tests.mutate.model_gate import MODEL_GATE
 from tests.mutate.mutation import Mutation
+from tests.mutate.watch import WATCH  # part: watch
 
 _GATES = "tests/components/gates"
 _DATA_GATE = (f"{_GATES}/data/test_data_gate.py",)
@@ -141,6 +142,7 @@ MUTATIONS = (
         _INFRA,
     ),
     LITE_GATE,  # part: lite
+    *WATCH,  # part: watch
     *MODEL_GATE,
     Mutation(
         "InfraValidator sends no extreme values",

@@ -1,4 +1,4 @@
-"""The dashboard's queries against the metrics of an embedded server that runs with the deployed files."""
+"""The dashboard's queries against the metrics of an embedded server with the deployed files, and the watch's gauges."""
 
 import json
 import re
@@ -18,6 +18,7 @@ from serving.deploy import compose, dashboard, model_server
 from serving.deploy.options import Deploy, DeployPlan
 from serving.deploy.render import render, write
 from serving.inference import warmup
+from tests.pipeline.watch.seen import gauges_of_a_week  # part: watch
 from tests.serving.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
@@ -60,7 +61,7 @@ def server(tmp_path_factory, half_plus):
 
 
 @pytest.fixture(scope="module")
-def samples(server):
+def samples(server, tmp_path_factory):
     """A scrape after successful requests and a failed one; the request log counts a little later."""
     with grpc.insecure_channel(server.target) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -77,13 +78,17 @@ def samples(server):
         if ":tensorflow:serving:request_log_count" in found:
             break
         time.sleep(0.1)
+    found |= parsed(gauges_of_a_week(tmp_path_factory.mktemp("week"), model=MODEL))  # part: watch
     return found
 
 
 def scrape(server) -> dict[str, list[dict[str, str]]]:
     """By metric: the labels of each sample."""
     with urllib.request.urlopen(f"http://{server.rest}{model_server.METRICS_PATH}", timeout=30) as answer:
-        text = answer.read().decode()
+        return parsed(answer.read().decode())
+
+
+def parsed(text: str) -> dict[str, list[dict[str, str]]]:
     found = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

@@ -1,0 +1,1 @@
+"""Logged requests with their labels as a new span, which the next run reads."""

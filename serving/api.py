@@ -197,7 +197,10 @@ class Api:
     def _counted(
         self, api: str, entrypoint: str, request: Any, infer: Callable[[Servable, inference.OnRun], Any]
     ) -> Any:
-        """Run ``infer`` on the version that the request names; count the request, and time it if it succeeds."""
+        """Run ``infer`` on the version that the request names; count the request, and time it if it succeeds.
+
+        Of other protocols than gRPC only the run is timed: they count what never gets here, too.
+        """
         start = time.perf_counter()
         name = request.model_spec.name
         runtime_latency = self._metrics.runtime_latency
@@ -208,9 +211,13 @@ class Api:
                 _fill_spec(response.model_spec, handle.name, handle.version)
         except Exception as error:  # noqa: BLE001
             status = _as_status(error, api)
+            if entrypoint != GRPC:
+                raise status from None
             # TF Serving counts under any name that is sent, so invented names fill its memory.
             self._metrics.request_count.add(name if self._core.has(name) else "", status.code.name)
             raise status from None
+        if entrypoint != GRPC:
+            return response
         self._metrics.request_count.add(name, "OK")
         self._metrics.request_latency.observe((time.perf_counter() - start) * 1e6, name, api, entrypoint)
         return response

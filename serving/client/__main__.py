@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from serving.client import Client, Connection, ServingError, features_of_schema, tls_flags
-from serving.client.messages.tensors import TensorError, numpy_dtype
+from serving.client.messages.dtypes import TensorError, numpy_dtype
 from serving.client.rows import read_rows
 from serving.client.steps import COLUMNAR, SERIALIZED
 

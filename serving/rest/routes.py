@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,10 @@ _INFERENCE = re.compile(
 )
 _MODEL = re.compile(r"/v1/models(?:/([^/:]+))?(?:/versions/([0-9]+)|/labels/([^/:]+))?(?:/(metadata))?", re.IGNORECASE)
 _INT64_MAX = 2**63 - 1
+# A request line may name the server, too (RFC 9112, 3.2.2).
+_SERVER = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+# What a browser sends before it lets a page of another origin call (http_server.cc, ProcessRequest).
+_ORIGIN = re.compile("https?://")
 # http_server.cc, ToHTTPStatusCode; other codes are 500.
 _HTTP_STATUS = {
     grpc.StatusCode.CANCELLED: 499,
@@ -73,7 +78,7 @@ class Reply:
 
 def error_reply(status: int, text: str) -> Reply:
     """An error as TF Serving writes it: ``{"error": "..."}``."""
-    return Reply(status=status, body=json.dumps({"error": text}, indent=4).encode() + b"\n")
+    return Reply(status=status, body=json.dumps({"error": text}, indent=4).encode())
 
 
 class Routes:
@@ -90,33 +95,68 @@ class Routes:
         self._metrics = metrics
         self._prometheus_path = prometheus_path
 
-    def answer(self, method: str, path: str, body: bytes, *, timeout_seconds: float) -> Reply:
-        """Answer one request; raises nothing.
+    def answer(self, method: str, path: str, body: bytes, *, origin: str = "", timeout_seconds: float) -> Reply:
+        """Answer and count one request; raises nothing.
 
         Args:
             method: ``GET``, ``POST`` or another.
-            path: str, percent-encoded, with the query.
+            path: str, percent-encoded, with the query; it may begin with the server's address.
             body: the uncompressed body.
+            origin: str, the header of this name.
             timeout_seconds: float, for the run of the model.
         """
-        try:
-            return self._answer(method, path, body, timeout_seconds)
-        except StatusError as error:
-            return error_reply(_HTTP_STATUS.get(error.code, 500), error.text)
-        except JsonError as error:
-            return error_reply(_HTTP_STATUS[error.code], StatusError(error.code, str(error)).text)
-        except rest_output.OutputError as error:
-            return error_reply(400, str(error))
-        except Exception as error:  # noqa: BLE001 (every request gets an answer, and no traceback)
-            logger.error("%s %s failed", method, path, exc_info=error)
-            return error_reply(500, f"{type(error).__name__}: {' '.join(str(error).split())}")
-
-    def _answer(self, method: str, path: str, body: bytes, timeout_seconds: float) -> Reply:
+        path = without_server(path)
         if self._prometheus_path and path.partition("?")[0] == self._prometheus_path:
             text = self._metrics.exposition()
             return Reply(status=200, body=text.encode("utf-8", "surrogateescape"), content_type="text/plain")
-        if not path.lower().startswith("/v1/"):
+        if not is_api(path):
             return error_reply(404, f"Not Found: {path}")
+        start, code = time.perf_counter(), grpc.StatusCode.OK
+        try:
+            reply = _preflight(origin) if method == "OPTIONS" else self._answer(method, path, body, timeout_seconds)
+        except StatusError as error:
+            # Only gRPC cuts long texts.
+            code, reply = error.code, error_reply(_HTTP_STATUS.get(error.code, 500), str(error))
+        except JsonError as error:
+            code, reply = error.code, error_reply(_HTTP_STATUS[error.code], str(error))
+        except rest_output.OutputError as error:
+            code, reply = grpc.StatusCode.INVALID_ARGUMENT, error_reply(400, str(error))
+        except Exception as error:  # noqa: BLE001 (every request gets an answer, and no traceback)
+            logger.error("%s %s failed", method, path, exc_info=error)
+            text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            code, reply = grpc.StatusCode.INTERNAL, error_reply(500, text)
+        if reply.status == 400 and code is grpc.StatusCode.OK:
+            code = grpc.StatusCode.FAILED_PRECONDITION
+        self._count(method, path, code, start)
+        return reply
+
+    def refuse(self, method: str, path: str, code: grpc.StatusCode, text: str, *, status: int | None = None) -> Reply:
+        """Count a request that is refused before it could be answered.
+
+        Args:
+            method: ``GET``, ``POST`` or another.
+            path: str, as in `answer`.
+            code: under which it is counted.
+            text: what is wrong.
+            status: int, HTTP's status; None: the one of ``code``.
+        """
+        path = without_server(path)
+        if is_api(path):
+            self._count(method, path, code, time.perf_counter())
+        return error_reply(status or _HTTP_STATUS[code], text)
+
+    def _count(self, method: str, path: str, code: grpc.StatusCode, start: float) -> None:
+        """Count as http_server.cc does: whatever was asked, with the path's own word as the API."""
+        pattern = {"POST": _INFERENCE, "GET": _MODEL}.get(method)
+        match = pattern.fullmatch(path) if pattern else None
+        name = unquote(match[1] or "") if match else ""
+        verb = match[4] if match and pattern is _INFERENCE else ""
+        name = name if self._api.core.has(name) else ""
+        self._metrics.request_count.add(name, code.name)
+        if code is grpc.StatusCode.OK:
+            self._metrics.request_latency.observe((time.perf_counter() - start) * 1e6, name, verb, REST)
+
+    def _answer(self, method: str, path: str, body: bytes, timeout_seconds: float) -> Reply:
         if method == "POST" and (match := _INFERENCE.fullmatch(path)):
             return self._infer(_spec(*match.groups()[:3]), match[4], body, timeout_seconds, _malformed(method, path))
         if method == "GET" and (match := _MODEL.fullmatch(path)):
@@ -188,6 +228,20 @@ class Routes:
         response.metadata["signature_def"].Unpack(signatures)
         # An Any would be written with its type, which TF Serving leaves out.
         return _json({"model_spec": _dict(response.model_spec), "metadata": {"signature_def": _dict(signatures)}})
+
+
+def without_server(path: str) -> str:
+    """The path of a request line in any form."""
+    return _SERVER.sub("", path, count=1) if "://" in path else path
+
+
+def is_api(path: str) -> bool:
+    """Whether a path is one of the API's, which are all counted."""
+    return path[:4].lower() == "/v1/"
+
+
+def _preflight(origin: str) -> Reply:
+    return Reply(status=200 if _ORIGIN.search(origin) else 400, body=b"")
 
 
 def _malformed(method: str, path: str) -> StatusError:

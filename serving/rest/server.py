@@ -10,13 +10,16 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent import futures
+from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import uvicorn
 
 from serving.api import Api
 from serving.metrics import Metrics
-from serving.rest.routes import Reply, Routes, error_reply
+from serving.rest.gzipped import unzip
+from serving.rest.routes import Reply, Routes, is_api, without_server
 
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -31,10 +34,8 @@ _KEEP_ALIVE_SECONDS = 75
 # How long idle connections are kept at shutdown, for requests that are already on their way.
 _LINGER_SECONDS = 3.0
 _POLL_SECONDS = 0.01
-# A few hundred kilobytes may unzip to gigabytes; bodies above this have to be sent uncompressed.
+# Bodies above this have to be sent uncompressed.
 _MOST_UNZIPPED = 100 * 2**20
-# zlib: a gzip header and trailer.
-_GZIP = 31
 
 
 class RestServer:
@@ -156,6 +157,22 @@ class RestServer:
             listener.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """A request without its body."""
+
+    method: str
+    path: str
+    headers: Mapping[bytes, bytes]
+    deadline: float
+
+    @classmethod
+    def of(cls, scope: _Scope, *, deadline: float) -> _Request:
+        query = scope["query_string"].decode("latin-1")
+        path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+        return cls(method=scope["method"], path=path, headers=dict(scope["headers"]), deadline=deadline)
+
+
 class _App:
     """The ASGI application: reads a body, lets a thread answer, writes the answer."""
 
@@ -180,43 +197,42 @@ class _App:
         self.draining = False
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        deadline = time.monotonic() + self._timeout_seconds
+        request = _Request.of(scope, deadline=time.monotonic() + self._timeout_seconds)
         self._under_way += 1
         try:
-            reply = await self._reply(scope, receive, deadline)
+            reply = await self._reply(request, receive)
         except ConnectionAbortedError:
             return
         except asyncio.CancelledError:
-            reply = error_reply(503, "the server shut down before the request was answered")
+            unavailable = grpc.StatusCode.UNAVAILABLE
+            reply = self._refuse(request, unavailable, "the server shut down before the request was answered")
         finally:
             self._under_way -= 1
         headers = [
             (b"content-type", reply.content_type.encode()),
             (b"content-length", str(len(reply.body)).encode()),
-            *(_CORS if self._cors else ()),
+            *(_CORS if self._cors and is_api(without_server(request.path)) else ()),
             *([(b"connection", b"close")] if self.draining else ()),
         ]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-    async def _reply(self, scope: _Scope, receive: _Receive, deadline: float) -> Reply:
-        if self._cors and scope["method"] == "OPTIONS":
-            return Reply(status=200, body=b"")
+    async def _reply(self, request: _Request, receive: _Receive) -> Reply:
+        exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
         if 0 < self._max_concurrent_requests < self._under_way:
-            return error_reply(429, "too many requests at a time (--max_concurrent_requests); try again later")
-        headers = dict(scope["headers"])
+            text = "too many requests at a time (--max_concurrent_requests); try again later"
+            return self._refuse(request, exhausted, text)
         try:
-            body = await asyncio.wait_for(self._read(headers, receive), deadline - time.monotonic())
+            body = await asyncio.wait_for(self._read(request.headers, receive), request.deadline - time.monotonic())
         except TimeoutError:
-            return error_reply(408, "the body did not arrive in time; see --rest_api_timeout_in_ms")
+            text = "the body did not arrive in time; see --rest_api_timeout_in_ms"
+            return self._refuse(request, grpc.StatusCode.DEADLINE_EXCEEDED, text, status=408)
         if body is None:
-            return self._too_large(self._max_body_bytes)
-        # TF Serving searches the whole header for the word (net_http/server/internal/evhttp_request.cc).
-        zipped = b"gzip" in headers.get(b"content-encoding", b"").lower()
-        query = scope["query_string"].decode("latin-1")
-        path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.pool, self._answer, scope["method"], path, body, zipped, deadline)
+            return self._too_large(request, self._max_body_bytes)
+        return await asyncio.get_running_loop().run_in_executor(self.pool, self._answer, request, body)
+
+    def _refuse(self, request: _Request, code: grpc.StatusCode, text: str, *, status: int | None = None) -> Reply:
+        return self._routes.refuse(request.method, request.path, code, text, status=status)
 
     async def _read(self, headers: Mapping[bytes, bytes], receive: _Receive) -> bytes | None:
         """The body; None if it is too long.
@@ -238,34 +254,29 @@ class _App:
             more = message.get("more_body", False)
         return b"".join(parts)
 
-    def _answer(self, method: str, path: str, body: bytes, zipped: bool, deadline: float) -> Reply:
-        seconds = deadline - time.monotonic()
+    def _answer(self, request: _Request, body: bytes) -> Reply:
+        seconds = request.deadline - time.monotonic()
         if seconds <= 0:
-            return error_reply(504, "the request timed out before a thread was free; see --rest_api_num_threads")
-        if zipped:
+            text = "the request timed out before a thread was free; see --rest_api_num_threads"
+            return self._refuse(request, grpc.StatusCode.DEADLINE_EXCEEDED, text)
+        # TF Serving searches the whole header for the word (net_http/server/internal/evhttp_request.cc).
+        if b"gzip" in request.headers.get(b"content-encoding", b"").lower():
             try:
-                body = self._unzip(body)
+                body = unzip(body, most=self._max_unzipped)
             except zlib.error:
-                return error_reply(400, "the body is not a gzip stream, but its Content-Encoding says so")
+                text = "the body is not a gzip stream, but its Content-Encoding says so"
+                return self._refuse(request, grpc.StatusCode.INVALID_ARGUMENT, text)
             if len(body) > self._max_unzipped:
-                return self._too_large(self._max_unzipped)
-        return self._routes.answer(method, path, body, timeout_seconds=seconds)
+                return self._too_large(request, self._max_unzipped)
+        origin = request.headers.get(b"origin", b"").decode("latin-1")
+        return self._routes.answer(request.method, request.path, body, origin=origin, timeout_seconds=seconds)
 
-    def _unzip(self, body: bytes) -> bytes:
-        """The content of all members, cut one byte above the limit."""
-        content = b""
-        while body and len(content) <= self._max_unzipped:
-            unzip = zlib.decompressobj(_GZIP)
-            content += unzip.decompress(body, self._max_unzipped + 1 - len(content))
-            if not unzip.eof and len(content) <= self._max_unzipped:
-                raise zlib.error("the stream ends early")
-            body = unzip.unused_data
-        return content
-
-    def _too_large(self, limit: int) -> Reply:
+    def _too_large(self, request: _Request, limit: int) -> Reply:
         if limit == self._max_body_bytes:
-            return error_reply(413, f"the body is longer than {limit} bytes; see --max_message_bytes")
-        return error_reply(413, f"the unzipped body is longer than {limit} bytes; send it in parts")
+            text = f"the body is longer than {limit} bytes; see --max_message_bytes"
+        else:
+            text = f"the unzipped body is longer than {limit} bytes; send it in parts"
+        return self._refuse(request, grpc.StatusCode.RESOURCE_EXHAUSTED, text, status=413)
 
 
 def _bind(host: str, port: int) -> socket.socket:

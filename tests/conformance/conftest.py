@@ -81,7 +81,7 @@ def target(request, tmp_path_factory) -> Iterator[Target]:
         f"--model_config_file={folder}/models.config",
         f"--grpc_socket_path={socket}",
         f"--monitoring_config_file={folder}/monitoring.config",  # part: rest
-        "--rest_api_port=0",  # part: rest
+        "--rest_api_port=-1",  # part: rest
     ]
     with RunningServer(*flags, log=folder.parent / "server.log") as server:
         yield Target(grpc=server.target, rest=server.rest, models=str(folder), folder=folder, socket=socket)

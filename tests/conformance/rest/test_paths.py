@@ -126,3 +126,24 @@ def test_the_paths_own_words_may_be_in_any_case(rest):
 
 def test_escapes_in_a_models_name(rest):
     assert ok(rest.get("/v1/models/half%5Fplus_two")) == {"model_version_status": [status("123")]}
+
+
+@pytest.mark.parametrize(
+    ("origin", "wanted"), [("http://page", 200), ("https://page", 200), ("page", 400), (None, 400)]
+)
+def test_preflight_requests_need_an_origin(rest, origin, wanted):
+    """http_server.cc, ProcessRequest: with or without --rest_api_enable_cors_support, and without a text."""
+    headers = {"Origin": origin} if origin else {}
+    answer = rest.call("OPTIONS", f"/v1/models/{HALF_PLUS_TWO}:predict", headers=headers)
+    assert (answer.status, answer.body) == (wanted, "")
+
+
+def test_preflight_requests_elsewhere(rest):
+    assert rest.call("OPTIONS", "/v2", headers={"Origin": "http://page"}).status == 404
+
+
+@pytest.mark.parametrize("server", ["http://example.com", "HTTPS://user@example.com:8501"])
+def test_a_request_line_may_name_the_server(rest, server):
+    """util/net_http/server/internal/evhttp_request.cc, ParsedEvRequest::decode: only path and query count."""
+    assert ok(rest.get(f"{server}/v1/models/{HALF_PLUS_TWO}")) == {"model_version_status": [status("123")]}
+    assert rest.get(server).status == 404

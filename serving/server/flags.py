@@ -96,7 +96,7 @@ def _add_transport(add: AddFlag) -> None:
 
 def _add_models(add: AddFlag) -> None:
     add("--model_name", default="default")
-    add("--model_base_path", type=Path, help="the folder that holds the versions of one model")
+    add("--model_base_path", help="the folder that holds the versions of one model, or a URI such as gs://bucket/model")
     add("--model_config_file", type=Path, help="text-format ModelServerConfig: several models, policies, labels")
     add("--model_config_file_poll_wait_seconds", type=float, default=0.0, help="look for changes (default: 0, never)")
     add(

@@ -12,7 +12,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from serving.api import Api
 from serving.config_protos import read_text, ssl_config
 from serving.options import ServerOptions
-from serving.server.registration import MODEL_SERVICE, PREDICTION_SERVICE, register
+from serving.server.reflection import Reflection
+from serving.server.registration import MODEL_SERVICE, PREDICTION_SERVICE, SERVICES, definition, register
 from serving.server.servicers import ModelService, PredictionService
 
 # "" is the server as a whole (grpc/health/v1/health.proto); the others are the names that TF Serving registers.
@@ -22,7 +23,7 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class GrpcServer:
-    """PredictionService, ModelService and, with its flag, health, on a port and a UNIX socket.
+    """PredictionService, ModelService, reflection and, with its flag, health, on a port and a UNIX socket.
 
     Args:
         api: answers the requests.
@@ -51,6 +52,10 @@ class GrpcServer:
         self._health = health.HealthServicer() if options.enable_grpc_healthcheck_service else None
         if self._health:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        services = ["tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"]
+        services += ["grpc.health.v1.Health"] if self._health else []
+        self._reflection = Reflection(services, pools=[definition(SERVICES)])
+        self._reflection.register(self._server)
         self._ready: bool | None = None
         self.set_ready(False)
         credentials = _credentials(options.ssl_config_file) if options.ssl_config_file else None
@@ -78,6 +83,7 @@ class GrpcServer:
         """
         if self._health:
             self._health.enter_graceful_shutdown()
+        self._reflection.close()
         return self._server.stop(grace=grace_seconds)
 
     def _bind(self, address: str, credentials: grpc.ServerCredentials | None) -> int:

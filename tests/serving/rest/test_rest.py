@@ -152,7 +152,8 @@ def test_metrics_count_the_requests(folder):
     assert counts == {
         ("half_plus_two", "OK"): 5,
         ("half_plus_two", "INVALID_ARGUMENT"): 2,
-        ("", "INVALID_ARGUMENT"): 2,
+        ("", "INVALID_ARGUMENT"): 1,
+        ("", "NOT_FOUND"): 1,
         ("", "FAILED_PRECONDITION"): 1,
     }
     latency = families[":tensorflow:serving:request_latency"]

@@ -19,10 +19,14 @@ from serving.client.steps import COLUMNAR, SERIALIZED
 
 def predict(client: Client, options: argparse.Namespace) -> None:
     """Print the outputs for each row, one JSON object per line, in the order of the input."""
-    rows, call = _rows(client, options)
+    rows, call = _rows(client, options, keys=options.keys)
     outputs = client.predict(options.model, rows, **call)
-    for index in range(len(rows)):
-        print(json.dumps({name: _plain(array[index]) for name, array in outputs.items()}))
+    taken = sorted(set(options.keys) & set(outputs))
+    if taken:
+        raise ValueError(f"--keys: {', '.join(taken)}: the model has an output of this name")
+    for index, row in enumerate(rows):
+        keys = {key: row.get(key) for key in options.keys}
+        print(json.dumps(keys | {name: _plain(array[index]) for name, array in outputs.items()}))
 
 
 def classify(client: Client, options: argparse.Namespace) -> None:
@@ -70,9 +74,14 @@ def _type_name(info: Any) -> str:
 _COMMANDS: tuple[Callable[[Client, argparse.Namespace], None], ...] = (predict, classify, regress, status, metadata)
 
 
-def _rows(client: Client, options: argparse.Namespace) -> tuple[list[dict[str, object]], dict[str, Any]]:
-    """The input rows and the call's options; keys that the model does not take are named on standard error."""
+def _rows(
+    client: Client, options: argparse.Namespace, *, keys: Sequence[str] = ()
+) -> tuple[list[dict[str, object]], dict[str, Any]]:
+    """The input rows and the call's options; columns that the model does not take are named on standard error."""
     rows = read_rows(options.input)
+    absent = [key for key in keys if rows and not any(key in row for row in rows)]
+    if absent:
+        raise ValueError(f"--keys: no row has {', '.join(absent)}")
     schema = features_of_schema(options.schema) if options.schema else None
     known = schema
     if known is None:
@@ -81,7 +90,7 @@ def _rows(client: Client, options: argparse.Namespace) -> tuple[list[dict[str, o
         # Rows are columns, also where they are sent as tf.Examples.
         named = COLUMNAR if set(asked) <= set(SERIALIZED) else options.signature
         known = signatures[named].inputs if named in signatures else None
-    unknown = {key for row in rows for key in row} - set(known) if known is not None else set()
+    unknown = {key for row in rows for key in row} - {*known, *keys} if known is not None else set()
     if unknown:
         print(f"ignored, the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)
     call = {"signature": options.signature, "schema": schema, "chunk_rows": options.chunk_rows}
@@ -115,6 +124,10 @@ def _parser() -> argparse.ArgumentParser:
             which.add_argument("--label", help="of a version, such as stable")
         if function not in (status, metadata):
             _add_rows(command)
+        if function is predict:
+            command.add_argument(
+                "--keys", nargs="+", default=[], metavar="COLUMN", help="of the input, to be printed with the outputs"
+            )
     return parser
 
 

@@ -12,12 +12,13 @@ from tensorflow_serving.apis import predict_pb2
 from tests.conformance.calls import SECONDS, predict_request, refused, shape_of, spec, tensor, values_of
 from tests.conformance.models import HALF_PLUS_THREE, HALF_PLUS_TWO, HALF_PLUS_TWO_TF2, SEVERAL, SLOW
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.source("servables/tensorflow/predict_util_test.cc")]
 
 BOTH = pytest.mark.parametrize("model", [HALF_PLUS_TWO, HALF_PLUS_TWO_TF2])
 X = tensor([2.0])
 
 
+@pytest.mark.source("model_servers/tensorflow_model_server_test.py", "servables/tensorflow/predict_util_test.cc")
 @BOTH
 @pytest.mark.parametrize("output_filter", [[], ["y"]], ids=["all outputs", "filtered"])
 def test_half_plus_two(prediction, model, output_filter):
@@ -52,6 +53,7 @@ def test_values_as_tensor_content(prediction):
     assert values_of(answer.outputs["y"]) == [3.0, 4.0]
 
 
+@pytest.mark.source("tensorflow: core/framework/tensor.cc")
 @pytest.mark.parametrize(
     ("given", "expected"),
     [([2.0], [3.0, 3.0, 3.0]), ([2.0, 4.0], [3.0, 4.0, 4.0]), ([], [2.0] * 3), ([2.0, 4.0, 6.0, 8.0], [3.0, 4.0, 5.0])],
@@ -82,6 +84,7 @@ def test_output_filter_leaves_the_others_out(prediction):
     assert list(answer.outputs) == ["twice"]
 
 
+@pytest.mark.source("tensorflow: core/framework/tensor.cc")
 def test_every_type_comes_back(prediction):
     given = {
         "float64": tensor([0.1, -1e300], types_pb2.DT_DOUBLE),
@@ -111,11 +114,13 @@ OTHER_TYPES = {
 }
 
 
+@pytest.mark.source("tensorflow: core/framework/tensor.cc")
 def test_types_that_only_grpc_has_come_back(prediction):
     request = predict_request(spec(SEVERAL, signature="other_types"), **OTHER_TYPES)
     assert dict(prediction.Predict(request, SECONDS).outputs) == OTHER_TYPES
 
 
+@pytest.mark.source("tensorflow: core/framework/tensor.cc")
 def test_types_that_only_grpc_has_as_tensor_content(prediction):
     content = {
         "half": b"\x00\x3c\x00\xc0",
@@ -289,6 +294,7 @@ def test_refused_output_filters(prediction, model, outputs, begins):
         prediction.Predict(predict_request(spec(model), outputs, x=X), SECONDS)
 
 
+@pytest.mark.source("model_servers/grpc_status_util.cc")
 def test_a_long_text_is_cut(prediction):
     name = "s" * 3000
     with refused(StatusCode.FAILED_PRECONDITION, ('Serving signature key "' + name)[: 1024 - 12] + "...TRUNCATED"):

@@ -7,7 +7,7 @@ from google.protobuf import descriptor_pb2, empty_pb2, unknown_fields
 
 from tests.conformance.calls import SECONDS
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.source("model_servers/BUILD", "grpc: reflection/v1/reflection.proto")]
 
 # Fields of grpc/reflection/v1/reflection.proto.
 FILE_BY_FILENAME, FILE_CONTAINING_SYMBOL, LIST_SERVICES = 3, 4, 7

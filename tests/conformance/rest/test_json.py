@@ -18,11 +18,15 @@ from tests.conformance.models import (
     VERSIONS,
 )
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.source("util/json_tensor_test.cc", "model_servers/http_rest_api_handler_test.cc"),
+]
 
 BOTH = pytest.mark.parametrize("model", [HALF_PLUS_TWO, HALF_PLUS_TWO_TF2])
 
 
+@pytest.mark.source("model_servers/tensorflow_model_server_test.py", "model_servers/http_rest_api_handler_test.cc")
 @BOTH
 @pytest.mark.parametrize(
     ("sent", "expected"),
@@ -77,6 +81,7 @@ def test_versions_and_labels(rest, part, version, method, sent, result):
     assert answer == result(1.0 + VERSIONS[version])
 
 
+@pytest.mark.source("model_servers/tensorflow_model_server_test.py", "model_servers/http_rest_api_handler_test.cc")
 @BOTH
 def test_regress_and_classify(rest, model):
     examples = [{"x": 80.0}, {"x": [20.0]}]
@@ -107,6 +112,7 @@ def test_several_inputs_and_outputs(rest):
     }
 
 
+@pytest.mark.source("absl: strings/escaping.cc", "util/json_tensor.cc")
 @pytest.mark.parametrize(("sent", "read"), [("YQ..", "YQ=="), (" Y W\tI = ", "YWI="), ("YWJj", "YWJj")])
 def test_base_64_is_read_as_abseil_does(rest, sent, read):
     """absl/strings/escaping.cc, Base64UnescapeInternal: white space is skipped, dots pad."""
@@ -114,6 +120,7 @@ def test_base_64_is_read_as_abseil_does(rest, sent, read):
     assert ok(rest.post(f"/v1/models/{SEVERAL}:predict", sent)) == {"predictions": [{"b64": read}]}
 
 
+@pytest.mark.source("absl: strings/escaping.cc", "util/json_tensor.cc")
 @pytest.mark.parametrize("sent", ["YQ=", "YQ===", "YWJj=", "Y", "_-__", "YQ==YQ=="])
 def test_base_64_that_is_refused(rest, sent):
     sent = {"signature_name": "as_bytes", "instances": [{"b64": sent}]}
@@ -179,6 +186,7 @@ def test_no_rows_are_an_empty_list(rest):
     assert ok(rest.post(f"/v1/models/{SEVERAL}:predict", sent)) == {"predictions": []}
 
 
+@pytest.mark.source("util/json_tensor.cc", "rapidjson: prettywriter.h")
 def test_values_in_errors_are_cut(rest):
     """json_tensor.cc, kMaxJsonDebugStringBytes: nothing more is written after 256 bytes."""
     said = error(rest.post(f"/v1/models/{HALF_PLUS_TWO}:predict", {"instances": [1.0], "inputs": [1] * 1000}))

@@ -22,7 +22,10 @@ from tests.conformance.calls import (
 )
 from tests.conformance.models import HALF_PLUS_TWO
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.source("util/prometheus_exporter_test.cc", "model_servers/http_server.cc"),
+]
 
 PATH = "/monitoring/prometheus/metrics"
 PREFIX = ":tensorflow:serving:"
@@ -149,6 +152,7 @@ def test_multi_inference_is_not_counted(prediction, rest):
     assert grown(rest, "request_count", call, model_name=HALF_PLUS_TWO, status="OK") == 0
 
 
+@pytest.mark.source("util/prometheus_exporter_test.cc", "model_servers/tensorflow_model_server_test.py")
 def test_types_are_declared_and_buckets_add_up(prediction, rest):
     for call in calls(prediction, rest).values():
         call()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from serving.config_protos import monitoring_config, read_text
 from serving.metrics import Metrics
 from serving.options import ServerOptions, out_of_range
-from serving.part import SWITCH, AddFlag, Part
+from serving.part import SWITCH, AddFlag, HttpRoutes, Part
 
 if TYPE_CHECKING:
     from serving.api import Api
@@ -49,7 +50,9 @@ class RestPart(Part):
             return "--monitoring_config_file: the metrics are served over REST; give --rest_api_port, too"
         return out_of_range(self, _RANGES)
 
-    def listener(self, api: Api, options: ServerOptions, metrics: Metrics) -> RestServer | None:
+    def listener(
+        self, api: Api, options: ServerOptions, metrics: Metrics, routes: Sequence[HttpRoutes]
+    ) -> RestServer | None:
         """See `Part.listener`."""
         if not self.rest_api_port:
             return None
@@ -66,6 +69,7 @@ class RestPart(Part):
             cors=self.rest_api_enable_cors_support,
             max_body_bytes=options.max_message_bytes,
             max_concurrent_requests=options.max_concurrent_requests,
+            others=routes,
         )
 
     def _prometheus_path(self) -> str | None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import select
-import socket
 import threading
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from concurrent import futures
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +17,10 @@ import uvicorn
 
 from serving.api import Api
 from serving.metrics import Metrics
+from serving.part import HttpReply, HttpRequest, HttpRoutes
 from serving.rest.gzipped import unzip
-from serving.rest.routes import Reply, Routes, is_api, without_server
+from serving.rest.port import bound
+from serving.rest.routes import Routes, is_api, without_server
 
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -54,6 +55,7 @@ class RestServer:
         cors: bool, whether pages of other origins may call.
         max_body_bytes: int, longest body, compressed and uncompressed.
         max_concurrent_requests: int, requests running or waiting; more are refused with 429. 0: no limit.
+        others: answer other paths than the API's.
 
     Attributes:
         name: name of the protocol.
@@ -78,11 +80,12 @@ class RestServer:
         cors: bool,
         max_body_bytes: int,
         max_concurrent_requests: int = 0,
+        others: Sequence[HttpRoutes] = (),
     ):
-        self._socket = _bind(host, port)
+        self._socket = bound(host, port)
         shown = f"[{host}]" if ":" in host else host
         self.address = f"{shown}:{self._socket.getsockname()[1]}"
-        routes = Routes(api, metrics=metrics, prometheus_path=prometheus_path)
+        routes = Routes(api, metrics=metrics, prometheus_path=prometheus_path, others=others)
         self._app = _App(
             routes,
             num_threads=num_threads,
@@ -170,7 +173,7 @@ class _Request:
     def of(cls, scope: _Scope, *, deadline: float) -> _Request:
         query = scope["query_string"].decode("latin-1")
         path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-        return cls(method=scope["method"], path=path, headers=dict(scope["headers"]), deadline=deadline)
+        return cls(method=scope["method"], path=without_server(path), headers=dict(scope["headers"]), deadline=deadline)
 
 
 class _App:
@@ -211,13 +214,14 @@ class _App:
         headers = [
             (b"content-type", reply.content_type.encode()),
             (b"content-length", str(len(reply.body)).encode()),
-            *(_CORS if self._cors and is_api(without_server(request.path)) else ()),
+            *((name.encode(), value.encode()) for name, value in reply.headers.items()),
+            *(_CORS if self._cors and is_api(request.path) else ()),
             *([(b"connection", b"close")] if self.draining else ()),
         ]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-    async def _reply(self, request: _Request, receive: _Receive) -> Reply:
+    async def _reply(self, request: _Request, receive: _Receive) -> HttpReply:
         exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
         if 0 < self._max_concurrent_requests < self._under_way:
             text = "too many requests at a time (--max_concurrent_requests); try again later"
@@ -231,7 +235,7 @@ class _App:
             return self._too_large(request, self._max_body_bytes)
         return await asyncio.get_running_loop().run_in_executor(self.pool, self._answer, request, body)
 
-    def _refuse(self, request: _Request, code: grpc.StatusCode, text: str, *, status: int | None = None) -> Reply:
+    def _refuse(self, request: _Request, code: grpc.StatusCode, text: str, *, status: int | None = None) -> HttpReply:
         return self._routes.refuse(request.method, request.path, code, text, status=status)
 
     async def _read(self, headers: Mapping[bytes, bytes], receive: _Receive) -> bytes | None:
@@ -254,7 +258,7 @@ class _App:
             more = message.get("more_body", False)
         return b"".join(parts)
 
-    def _answer(self, request: _Request, body: bytes) -> Reply:
+    def _answer(self, request: _Request, body: bytes) -> HttpReply:
         seconds = request.deadline - time.monotonic()
         if seconds <= 0:
             text = "the request timed out before a thread was free; see --rest_api_num_threads"
@@ -268,32 +272,15 @@ class _App:
                 return self._refuse(request, grpc.StatusCode.INVALID_ARGUMENT, text)
             if len(body) > self._max_unzipped:
                 return self._too_large(request, self._max_unzipped)
-        origin = request.headers.get(b"origin", b"").decode("latin-1")
-        return self._routes.answer(request.method, request.path, body, origin=origin, timeout_seconds=seconds)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()}
+        asked = HttpRequest(
+            method=request.method, path=request.path, headers=headers, body=body, timeout_seconds=seconds
+        )
+        return self._routes.answer(asked)
 
-    def _too_large(self, request: _Request, limit: int) -> Reply:
+    def _too_large(self, request: _Request, limit: int) -> HttpReply:
         if limit == self._max_body_bytes:
             text = f"the body is longer than {limit} bytes; see --max_message_bytes"
         else:
             text = f"the unzipped body is longer than {limit} bytes; send it in parts"
         return self._refuse(request, grpc.StatusCode.RESOURCE_EXHAUSTED, text, status=413)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
-        try:
-            # Connections of an earlier server in TIME_WAIT must not hold the port.
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-        except OSError:
-            bound.close()
-            raise
-    except OSError as error:
-        raise OSError(
-            f"--rest_api_port: {host}:{port} cannot be bound ({error.strerror}); is another server running?"
-        ) from None
-    return bound

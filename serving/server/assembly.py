@@ -145,8 +145,10 @@ def assemble(options: ServerOptions, parts: Sequence[Part]) -> Running:
         request_loggers=loggers,
         tensor_content=options.enable_serialization_as_tensor_content,
     )
-    listeners = [listener for part in parts if (listener := part.listener(api, options, metrics))]
-    return Running(options, core, config, GrpcServer(api, options), listeners, loggers)
+    routes = [added for part in parts if (added := part.http_routes(api))]
+    listeners = [listener for part in parts if (listener := part.listener(api, options, metrics, routes))]
+    services = [service for part in parts if (service := part.grpc_service(api))]
+    return Running(options, core, config, GrpcServer(api, options, services), listeners, loggers)
 
 
 def _models(options: ServerOptions) -> ModelServerConfig:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from serving.batching.part import BatchingPart  # part: batching
+from serving.kserve.part import KServePart  # part: kserve
 from serving.options import ServerOptions, out_of_range
 from serving.part import SWITCH, AddFlag, Part
 from serving.request_log.part import RequestLogPart  # part: request_log
@@ -169,4 +170,5 @@ _SECTIONS: tuple[_Section | type[Part], ...] = (
     BatchingPart,  # part: batching
     _Section("loading and running", _add_answering),
     RequestLogPart,  # part: request_log
+    KServePart,  # part: kserve
 )

@@ -22,6 +22,9 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from serving.part import GrpcService
+from serving.server.servicers import within_deadline
+
 # Method to request and response (apis/prediction_service.proto, apis/model_service.proto).
 Methods = Mapping[str, tuple[type[message.Message], type[message.Message]]]
 PREDICTION_SERVICE: Methods = {
@@ -96,14 +99,27 @@ def definition(files: Mapping[str, Mapping[str, Methods]]) -> descriptor_pool.De
 
 def register(server: grpc.Server, service: str, methods: Methods, servicer: object) -> None:
     """Let ``servicer`` answer the methods of ``tensorflow.serving.<service>`` on ``server``."""
-    name = f"{_PACKAGE}.{service}"
+    handlers = {method: (*kinds, getattr(servicer, method)) for method, kinds in methods.items()}
+    _register(server, f"{_PACKAGE}.{service}", handlers)
+
+
+def register_other(server: grpc.Server, service: GrpcService) -> None:
+    """Let a part's service answer on ``server``."""
+    handlers = {
+        method: (request, response, within_deadline(answer))
+        for method, (request, response, answer) in service.methods.items()
+    }
+    _register(server, service.name, handlers)
+
+
+def _register(server: grpc.Server, name: str, methods: Mapping[str, tuple[Any, Any, _Handler]]) -> None:
     handlers = {
         method: grpc.unary_unary_rpc_method_handler(
-            _refusing(getattr(servicer, method)),
+            _refusing(answer),
             request_deserializer=_parser(request),
             response_serializer=response.SerializeToString,
         )
-        for method, (request, response) in methods.items()
+        for method, (request, response, answer) in methods.items()
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
     cast(_MethodRegistry, server).add_registered_method_handlers(name, handlers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent import futures
 from pathlib import Path
 
@@ -12,8 +13,16 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from serving.api import Api
 from serving.config_protos import read_text, ssl_config
 from serving.options import ServerOptions
+from serving.part import GrpcService
 from serving.server.reflection import Reflection
-from serving.server.registration import MODEL_SERVICE, PREDICTION_SERVICE, SERVICES, definition, register
+from serving.server.registration import (
+    MODEL_SERVICE,
+    PREDICTION_SERVICE,
+    SERVICES,
+    definition,
+    register,
+    register_other,
+)
 from serving.server.servicers import ModelService, PredictionService
 
 # "" is the server as a whole (grpc/health/v1/health.proto); the others are the names that TF Serving registers.
@@ -28,13 +37,14 @@ class GrpcServer:
     Args:
         api: answers the requests.
         options: the server's flags.
+        others: services of the server's parts.
 
     Raises:
         OSError: the port or the socket cannot be bound.
         ValueError: the TLS file is invalid; one line.
     """
 
-    def __init__(self, api: Api, options: ServerOptions):
+    def __init__(self, api: Api, options: ServerOptions, others: Sequence[GrpcService] = ()):
         # gRPC limits messages to 4 MB by default, and shares a port in use where it should fail.
         settings = {
             "grpc.max_receive_message_length": options.max_message_bytes,
@@ -54,7 +64,10 @@ class GrpcServer:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         services = ["tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"]
         services += ["grpc.health.v1.Health"] if self._health else []
-        self._reflection = Reflection(services, pools=[definition(SERVICES)])
+        for service in others:
+            register_other(self._server, service)
+        pools = [definition(SERVICES), *(service.pool for service in others)]
+        self._reflection = Reflection([*services, *(service.name for service in others)], pools=pools)
         self._reflection.register(self._server)
         self._ready: bool | None = None
         self.set_ready(False)

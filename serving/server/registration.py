@@ -11,7 +11,6 @@ from typing import Any, Protocol, cast
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message
-from google.protobuf.descriptor import FileDescriptor
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -70,7 +69,7 @@ def definition(files: Mapping[str, Mapping[str, Methods]]) -> descriptor_pool.De
     pool = descriptor_pool.DescriptorPool()
     added: set[str] = set()
 
-    def add(file: FileDescriptor) -> None:
+    def add(file: Any) -> None:
         if file.name not in added:
             added.add(file.name)
             for dependency in file.dependencies:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent import futures
 from pathlib import Path
 
 import grpc
@@ -14,6 +13,7 @@ from serving.api import Api
 from serving.config_protos import read_text, ssl_config
 from serving.options import ServerOptions
 from serving.part import GrpcService
+from serving.server.polling import PollingThreads
 from serving.server.reflection import Reflection
 from serving.server.registration import (
     MODEL_SERVICE,
@@ -52,8 +52,9 @@ class GrpcServer:
             "grpc.so_reuseport": 0,
             **dict(options.grpc_channel_arguments),
         }
+        self._threads = PollingThreads(options.grpc_max_threads)
         self._server = grpc.server(
-            futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix="grpc"),
+            self._threads,
             options=list(settings.items()),
             maximum_concurrent_rpcs=options.max_concurrent_requests or None,
         )
@@ -80,6 +81,7 @@ class GrpcServer:
     def start(self) -> None:
         """Accept requests."""
         self._server.start()
+        self._threads.poll(self._server)
 
     def set_ready(self, ready: bool) -> None:
         """Tell those who watch the health service, if it changes."""

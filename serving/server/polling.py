@@ -8,6 +8,7 @@ that are private, used only here; without them the pool is an ordinary one, and 
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
 from collections import deque
@@ -16,9 +17,16 @@ from concurrent import futures
 from typing import Any
 
 import grpc
-from grpc import _server
-from grpc._cython import cygrpc
 
+
+def _private(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+_server, cygrpc = _private("grpc._server"), _private("grpc._cython.cygrpc")
 _NEEDED = (
     "_ServerStage",
     "_process_event_and_continue",
@@ -61,7 +69,7 @@ class PollingThreads(futures.ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> futures.Future:
         """Take a call from gRPC, or anything else as every thread pool does."""
-        if not is_supported() or not args or args[0] is not _server._unary_response_in_pool:  # noqa: SLF001
+        if not is_supported() or not args or args[0] is not _server._unary_response_in_pool:
             return super().submit(fn, *args, **kwargs)
         return self._ask_for_message(fn, *args)
 
@@ -78,7 +86,7 @@ class PollingThreads(futures.ThreadPoolExecutor):
     ) -> futures.Future:
         """Called with the call's lock held, as its handler's first step would be."""
         done = futures.Future()
-        received = _server._receive_message(state, event.call, deserializer)  # noqa: SLF001
+        received = _server._receive_message(state, event.call, deserializer)
 
         def answer() -> None:
             try:
@@ -91,7 +99,7 @@ class PollingThreads(futures.ThreadPoolExecutor):
             return finished, [*callbacks, lambda: self._run(answer)]
 
         event.call.start_server_batch((cygrpc.ReceiveMessageOperation(0),), on_message)
-        state.due.add(_server._RECEIVE_MESSAGE_TOKEN)  # noqa: SLF001
+        state.due.add(_server._RECEIVE_MESSAGE_TOKEN)
         return done
 
     def _run(self, answer: Callable[[], None]) -> None:
@@ -114,21 +122,21 @@ def _request(state: Any, call: Any) -> Any:
     """The message of a call; None if it has none, which is refused, or is cancelled."""
     with state.condition:
         request, state.request = state.request, None
-        if request is None and state.client is _server._CLOSED:  # noqa: SLF001
-            _server._abort(state, call, cygrpc.StatusCode.unimplemented, _ONE_REQUEST)  # noqa: SLF001
+        if request is None and state.client is _server._CLOSED:
+            _server._abort(state, call, cygrpc.StatusCode.unimplemented, _ONE_REQUEST)
     return request
 
 
 def _state(server: Any) -> Any:
-    return server._state  # noqa: SLF001
+    return server._state
 
 
 def _poll(state: Any) -> None:
     """As gRPC's own thread does (grpc/_server.py, ``_serve``)."""
-    while state.stage is not _server._ServerStage.STOPPED:  # noqa: SLF001
+    while state.stage is not _server._ServerStage.STOPPED:
         event = state.completion_queue.poll(time.time() + _POLL_SECONDS)
         timed_out = event.completion_type == cygrpc.CompletionType.queue_timeout
-        if not timed_out and not _server._process_event_and_continue(state, event):  # noqa: SLF001
+        if not timed_out and not _server._process_event_and_continue(state, event):
             return
         # An event may hold the call, which must end before the next poll.
         event = None

@@ -1,4 +1,4 @@
-"""``python -m tests.soak``: ten minutes of load with reloads, label moves and TLS; exit code 1 if something went wrong."""
+"""``python -m tests.soak``: minutes of load with reloads, label moves and TLS; exit code 1 if something went wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A short soak; the long one is `python -m tests.soak`."""
+"""A short soak; the long one is `make soak`."""
 
 from __future__ import annotations
 

@@ -21,6 +21,12 @@ engines: $(READY)          ## Flink, Spark and Beam's runners for them, into .en
 test-engines: $(READY)     ## the Beam nodes on real engines; skips those that are not here
 	@$(BIN)/python -m pytest tests/engines
 
+interop: $(READY)          ## clients and load generators of others against the server; skips those that cannot be had
+	@$(BIN)/python -m tests.interop
+
+soak: $(READY)             ## ten minutes of load with reloads, label moves and TLS
+	@$(BIN)/python -m tests.soak
+
 lint: $(READY)             ## style, the import contracts and the types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m tests.typing.protobuf_stubs && $(BIN)/basedpyright
@@ -46,4 +52,4 @@ clean:                     ## remove the environment and the caches; of runs, se
 $(READY): requirements.lock setup.py bootstrap.py
 	@$(PYTHON) bootstrap.py && $(BIN)/python -c "from pipeline.report import javascript; javascript.vega()" && touch $@
 
-.PHONY: run test test-all engines test-engines lint docs bench lock clean
+.PHONY: run test test-all engines test-engines interop soak lint docs bench lock clean

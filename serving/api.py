@@ -55,6 +55,8 @@ class Api:
     Every method raises `StatusError` with the status that TF Serving would answer with, INTERNAL and one line for an
     unexpected error, and no other exception.
 
+    Predict, Classify and Regress take ``counted=False`` from those who count for themselves.
+
     Args:
         core: the models.
         metrics: count the requests.
@@ -81,7 +83,12 @@ class Api:
         return self._core
 
     def predict(
-        self, request: predict_pb2.PredictRequest, *, timeout_seconds: float | None = None, entrypoint: str = GRPC
+        self,
+        request: predict_pb2.PredictRequest,
+        *,
+        timeout_seconds: float | None = None,
+        entrypoint: str = GRPC,
+        counted: bool = True,
     ) -> predict_pb2.PredictResponse:
         """Any signature, tensors in, tensors out."""
 
@@ -94,7 +101,7 @@ class Api:
                 on_run=on_run,
             )
 
-        response = self._counted("Predict", entrypoint, request, infer)
+        response = self._run("Predict", entrypoint if counted else None, request, infer)
         self._log("predict_log", request, response, response.model_spec)
         return response
 
@@ -104,25 +111,31 @@ class Api:
         *,
         timeout_seconds: float | None = None,
         entrypoint: str = GRPC,
+        counted: bool = True,
     ) -> classification_pb2.ClassificationResponse:
         """A signature with the classify method, tf.Examples in, classes and scores out."""
 
         def infer(servable: Servable, on_run: inference.OnRun) -> classification_pb2.ClassificationResponse:
             return inference.classify(servable, request, timeout_seconds=timeout_seconds, on_run=on_run)
 
-        response = self._counted("Classify", entrypoint, request, infer)
+        response = self._run("Classify", entrypoint if counted else None, request, infer)
         self._log("classify_log", request, response, response.model_spec)
         return response
 
     def regress(
-        self, request: regression_pb2.RegressionRequest, *, timeout_seconds: float | None = None, entrypoint: str = GRPC
+        self,
+        request: regression_pb2.RegressionRequest,
+        *,
+        timeout_seconds: float | None = None,
+        entrypoint: str = GRPC,
+        counted: bool = True,
     ) -> regression_pb2.RegressionResponse:
         """A signature with the regress method, tf.Examples in, one number for each out."""
 
         def infer(servable: Servable, on_run: inference.OnRun) -> regression_pb2.RegressionResponse:
             return inference.regress(servable, request, timeout_seconds=timeout_seconds, on_run=on_run)
 
-        response = self._counted("Regress", entrypoint, request, infer)
+        response = self._run("Regress", entrypoint if counted else None, request, infer)
         self._log("regress_log", request, response, response.model_spec)
         return response
 
@@ -194,10 +207,13 @@ class Api:
         response.status.error_code = tf.errors.OK
         return response
 
-    def _counted(
-        self, api: str, entrypoint: str, request: Any, infer: Callable[[Servable, inference.OnRun], Any]
+    def _run(
+        self, api: str, entrypoint: str | None, request: Any, infer: Callable[[Servable, inference.OnRun], Any]
     ) -> Any:
-        """Run ``infer`` on the version that the request names; count the request, and time it if it succeeds."""
+        """Run ``infer`` on the version that the request names; count the request, and time it if it succeeds.
+
+        Without an entrypoint only the run is timed: REST counts its requests itself, also those that never get here.
+        """
         start = time.perf_counter()
         name = request.model_spec.name
         runtime_latency = self._metrics.runtime_latency
@@ -208,9 +224,13 @@ class Api:
                 _fill_spec(response.model_spec, handle.name, handle.version)
         except Exception as error:  # noqa: BLE001
             status = _as_status(error, api)
+            if entrypoint is None:
+                raise status from None
             # TF Serving counts under any name that is sent, so invented names fill its memory.
             self._metrics.request_count.add(name if self._core.has(name) else "", status.code.name)
             raise status from None
+        if entrypoint is None:
+            return response
         self._metrics.request_count.add(name, "OK")
         self._metrics.request_latency.observe((time.perf_counter() - start) * 1e6, name, api, entrypoint)
         return response

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format, wrappers_pb2
+from google.protobuf import descriptor_pb2, message, message_factory, text_format, wrappers_pb2
+
+from serving.proto_files import BOOL, INT64, STRING, Fields, file_of, pool_of
 
 if TYPE_CHECKING:
     from collections.abc import MutableSequence
@@ -49,23 +51,21 @@ if TYPE_CHECKING:
         max_execution_batch_size: wrappers_pb2.Int64Value
 
 
-_Field = descriptor_pb2.FieldDescriptorProto
 _PACKAGE = "tensorflow.serving"
 _INT64_VALUE, _STRING_VALUE, _BOOL_VALUE = (f".google.protobuf.{kind}Value" for kind in ("Int64", "String", "Bool"))
-# message -> field -> (number, type); a name with a leading dot is a message, a list marks a repeated field.
-_MESSAGES: dict[str, dict[str, tuple[int, Any]]] = {
+_MESSAGES: dict[str, Fields] = {
     "SSLConfig": {
-        "server_key": (1, _Field.TYPE_STRING),
-        "server_cert": (2, _Field.TYPE_STRING),
-        "custom_ca": (3, _Field.TYPE_STRING),
-        "client_verify": (4, _Field.TYPE_BOOL),
+        "server_key": (1, STRING),
+        "server_cert": (2, STRING),
+        "custom_ca": (3, STRING),
+        "client_verify": (4, BOOL),
     },
     "PrometheusConfig": {
-        "enable": (1, _Field.TYPE_BOOL),
-        "path": (2, _Field.TYPE_STRING),
+        "enable": (1, BOOL),
+        "path": (2, STRING),
     },
     "MonitoringConfig": {
-        "prometheus_config": (1, f".{_PACKAGE}.PrometheusConfig"),
+        "prometheus_config": (1, "PrometheusConfig"),
     },
     "BatchingParameters": {
         "max_batch_size": (1, _INT64_VALUE),
@@ -73,8 +73,8 @@ _MESSAGES: dict[str, dict[str, tuple[int, Any]]] = {
         "max_enqueued_batches": (3, _INT64_VALUE),
         "num_batch_threads": (4, _INT64_VALUE),
         "thread_pool_name": (5, _STRING_VALUE),
-        "allowed_batch_sizes": (6, [_Field.TYPE_INT64]),
-        "pad_variable_length_inputs": (7, _Field.TYPE_BOOL),
+        "allowed_batch_sizes": (6, [INT64]),
+        "pad_variable_length_inputs": (7, BOOL),
         "enable_large_batch_splitting": (8, _BOOL_VALUE),
         "max_execution_batch_size": (9, _INT64_VALUE),
     },
@@ -123,29 +123,6 @@ def read_text(path: Path, message_class: type[_Message]) -> _Message:
 
 
 def _message_class(name: str) -> type[message.Message]:
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    pool.AddSerializedFile(_file().SerializeToString())
+    wrappers = descriptor_pb2.FileDescriptorProto.FromString(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    pool = pool_of(wrappers, file_of(_PACKAGE, _MESSAGES, dependencies=[wrappers.name]))
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-
-
-def _file() -> descriptor_pb2.FileDescriptorProto:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="serving/config_protos.proto",
-        package=_PACKAGE,
-        syntax="proto3",
-        dependency=[wrappers_pb2.DESCRIPTOR.name],
-    )
-    for name, fields in _MESSAGES.items():
-        kind = file.message_type.add(name=name)
-        for field, (number, type_) in fields.items():
-            kind.field.append(_field(field, number, type_))
-    return file
-
-
-def _field(name: str, number: int, type_: Any) -> _Field:
-    if isinstance(type_, list):
-        return _Field(name=name, number=number, label=_Field.LABEL_REPEATED, type=type_[0])
-    if isinstance(type_, str):
-        return _Field(name=name, number=number, label=_Field.LABEL_OPTIONAL, type=_Field.TYPE_MESSAGE, type_name=type_)
-    return _Field(name=name, number=number, label=_Field.LABEL_OPTIONAL, type=type_)

@@ -103,9 +103,10 @@ class Metrics:
     """All metrics of one server.
 
     Attributes:
-        request_count: by model_name and status (``OK`` or the code's name).
-        request_latency: microseconds by model_name, API (``Predict``, ``Classify``, ``Regress``) and entrypoint
-            (``GRPC`` or ``REST``); successes only.
+        request_count: by model_name and status (``OK`` or the code's name); gRPC's Predict, Classify and Regress,
+            and whatever is asked over REST.
+        request_latency: microseconds by model_name, API (``Predict``, ``Classify``, ``Regress``; over REST the path's
+            own ``predict`` and so on, or nothing) and entrypoint (``GRPC`` or ``REST``); successes only.
         runtime_latency: microseconds of the run alone, by model_name, API and runtime (``TF1``).
         model_warmup_latency: microseconds by model_path and status.
         request_log_count: by model_name and status_code.

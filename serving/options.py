@@ -23,7 +23,7 @@ class ServerOptions:
     enable_grpc_healthcheck_service: bool
     ssl_config_file: Path | None
     model_name: str
-    model_base_path: Path | None
+    model_base_path: str | None
     model_config_file: Path | None
     model_config_file_poll_wait_seconds: float
     file_system_poll_wait_seconds: float

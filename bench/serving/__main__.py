@@ -195,7 +195,7 @@ def _rest(bench: ServingBench, cases: Sequence[Case]) -> Iterator[str]:
     """REST compared with gRPC of the same server; a side figure, not in turns."""
     if not cases:
         return
-    over_rest = bench.compare({"ours": bench.ours("ours", "--rest_api_port", 0)}, cases, rest=True)
+    over_rest = bench.compare({"ours": bench.ours("ours", "--rest_api_port", -1)}, cases, rest=True)
     over_grpc = bench.compare({"ours": bench.ours("ours")}, cases)
     for name, of in over_rest.items():
         yield report.line(f"{name}, REST", ours=of["ours"], peer=over_grpc[name]["ours"], peer_name="grpc")
@@ -221,7 +221,7 @@ def _against_target(
     rest = [case for case in cases if case.rest] if options.rest_target else []
     results = {"gRPC": bench.compare({"ours": bench.ours("ours")}, cases)}
     if rest:
-        results["REST"] = bench.compare({"ours": bench.ours("ours", "--rest_api_port", 0)}, rest, rest=True)
+        results["REST"] = bench.compare({"ours": bench.ours("ours", "--rest_api_port", -1)}, rest, rest=True)
     for api, row in results.items():
         for name, of in row.items():
             yield report.line(f"{name}, {api}", ours=of["ours"], peer=of["target"], peer_name="target")

@@ -34,11 +34,14 @@ class BatchedServable:
         parameters: sizes and waiting times of the batches.
         metrics: count the batches.
         name: the model's name, for the metrics.
+        at_once: bool, whether a request that finds no other one running or waiting runs in its caller's thread.
     """
 
     signatures: Mapping[str, SignatureDef]
 
-    def __init__(self, servable: Servable, *, parameters: BatchingParameters, metrics: Metrics, name: str):
+    def __init__(
+        self, servable: Servable, *, parameters: BatchingParameters, metrics: Metrics, name: str, at_once: bool = False
+    ):
         self.signatures = servable.signatures
         self._servable = servable
         self._parameters = parameters
@@ -48,7 +51,9 @@ class BatchedServable:
         self._runs = {layout.tensors: layout for layout in reversed(declared)}
         # Keyed by identity: most calls pass a declared signature itself. The layouts keep the signatures alive.
         self._layouts = {id(layout.signature): layout for layout in declared}
-        self._scheduler = BatchScheduler(parameters=parameters, run=self._run_batch, name=f"batch_{name}")
+        self._scheduler = BatchScheduler(
+            parameters=parameters, run=self._run_batch, name=f"batch_{name}", at_once=at_once
+        )
 
     def run(
         self,
@@ -72,7 +77,13 @@ class BatchedServable:
             return self._alone(signature, inputs, output_filter, timeout_seconds)
         self._metrics.input_batch_size.observe(rows, self._name)
         request = _Request(layout.by_tensor(inputs), rows, timeout_seconds=timeout_seconds)
-        self._scheduler.schedule(layout.tensors, request)
+        if rows <= self._parameters.execution_limit and self._scheduler.begin_alone():
+            try:
+                self._run_batch(layout.tensors, [request])
+            finally:
+                self._scheduler.end()
+        else:
+            self._scheduler.schedule(layout.tensors, request)
         outputs = request.result()
         return {name: outputs[layout.outputs[name]] for name in output_filter or sorted(layout.outputs)}
 

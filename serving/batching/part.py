@@ -26,6 +26,7 @@ class BatchingPart(Part):
     enable_batching: bool
     batching_parameters_file: Path | None
     enable_per_model_batching_parameters: bool
+    batch_only_while_busy: bool
 
     @classmethod
     def add_flags(cls, add: AddFlag) -> None:
@@ -38,11 +39,21 @@ class BatchingPart(Part):
             help="read batching_params.pbtxt beside each saved_model.pb",
             **SWITCH,
         )
+        add(
+            "--batch_only_while_busy",
+            default=False,
+            help="a request runs at once unless another one of its model runs; those that come meanwhile form a batch",
+            **SWITCH,
+        )
 
     def problem(self, options: ServerOptions) -> str | None:
         """See `Part.problem`."""
-        if (self.batching_parameters_file or self.enable_per_model_batching_parameters) and not self.enable_batching:
-            return "--batching_parameters_file, --enable_per_model_batching_parameters: give --enable_batching, too"
+        others = (self.batching_parameters_file, self.enable_per_model_batching_parameters, self.batch_only_while_busy)
+        if any(others) and not self.enable_batching:
+            return (
+                "--batching_parameters_file, --enable_per_model_batching_parameters, --batch_only_while_busy: give "
+                "--enable_batching, too"
+            )
         return None
 
     def wrap(self, metrics: Metrics) -> Wrap | None:
@@ -66,6 +77,8 @@ class BatchingPart(Part):
             parameters = parameters_of(folder)
             if parameters is None:
                 return servable
-            return BatchedServable(servable, parameters=parameters, metrics=metrics, name=name)
+            return BatchedServable(
+                servable, parameters=parameters, metrics=metrics, name=name, at_once=self.batch_only_while_busy
+            )
 
         return wrap

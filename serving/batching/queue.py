@@ -126,10 +126,20 @@ class BatchScheduler(Generic[K, T]):
         parameters: sizes, waiting times and number of threads.
         run: gets a queue's key and the tasks of one batch in a thread of the scheduler; must not raise.
         name: prefix of the threads' names.
+        at_once: bool, let a batch run, however small, while no other one runs.
     """
 
-    def __init__(self, *, parameters: BatchingParameters, run: Callable[[K, list[T]], None], name: str):
+    def __init__(
+        self,
+        *,
+        parameters: BatchingParameters,
+        run: Callable[[K, list[T]], None],
+        name: str,
+        at_once: bool = False,
+    ):
         self._parameters = parameters
+        self._at_once = at_once
+        self._running = 0
         self._run = run
         self._queues: dict[K, _Queue[K, T]] = {}
         self._turns: deque[_Queue[K, T]] = deque()
@@ -160,6 +170,22 @@ class BatchScheduler(Generic[K, T]):
             if queue.add(task):
                 self._work.notify()
 
+    def begin_alone(self) -> bool:
+        """Whether the caller may run a batch of its own at once, since no other one runs or waits; it must `end` it."""
+        with self._work:
+            if not self._at_once or self._running or self._seconds_until_due() is not None:
+                return False
+            self._running += 1
+            return True
+
+    def end(self) -> None:
+        """A batch has ended."""
+        with self._work:
+            self._running -= 1
+            if self._at_once and not self._running:
+                # What arrived meanwhile runs now, together.
+                self._work.notify()
+
     def close(self) -> None:
         """Run the queued tasks and end the threads; nothing may be scheduled afterwards."""
         with self._work:
@@ -186,6 +212,7 @@ class BatchScheduler(Generic[K, T]):
     def _serve(self) -> None:
         while batch := self._next():
             self._run(*batch)
+            self.end()
 
     def _next(self) -> tuple[K, list[T]] | None:
         """Wait for the next batch; None once the scheduler is closed and the queues are empty."""
@@ -195,6 +222,7 @@ class BatchScheduler(Generic[K, T]):
                     return None
                 self._work.wait(seconds)
             batch = self._take()
+            self._running += 1
             self._room.notify_all()
             if self._seconds_until_due() is not None:
                 # This thread is busy from here on; another has to take the remaining tasks.
@@ -207,7 +235,8 @@ class BatchScheduler(Generic[K, T]):
 
     def _due(self, queue: _Queue[K, T]) -> float | None:
         seconds = queue.seconds_until_due(time.monotonic())
-        return 0.0 if self._closed and seconds is not None else seconds
+        waits = not self._closed and not (self._at_once and not self._running)
+        return seconds if waits or seconds is None else 0.0
 
     def _take(self) -> tuple[K, list[T]]:
         """A batch that may run, from the next queue in turn; there is one."""

@@ -12,15 +12,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from serving.client import Client, Connection, ServingError, features_of_schema, pictures, tls_flags
-from serving.client.messages.tensors import TensorError, numpy_dtype
+from serving.client.messages.dtypes import TensorError, numpy_dtype
 from serving.client.rows import read_rows
 from serving.client.steps import COLUMNAR, SERIALIZED
 
 
 def predict(client: Client, options: argparse.Namespace) -> None:
     """Print the outputs for each row, one JSON object per line, in the order of the input."""
-    given = _input(client, options)
+    given = _input(client, options, keys=options.keys)
     outputs = client.predict(options.model, given.rows, **given.call)
+    taken = sorted(set(options.keys) & set(outputs))
+    if taken:
+        raise ValueError(f"--keys: {', '.join(taken)}: the model has an output of this name")
     for index, start in enumerate(given.starts):
         print(json.dumps(start | {name: _plain(array[index]) for name, array in outputs.items()}))
 
@@ -76,7 +79,7 @@ class _Input(NamedTuple):
 
     Attributes:
         rows: to be sent.
-        starts: what the line of each row begins with: the file's name where the rows are picture files.
+        starts: what the line of each row begins with: its keys, or the file's name where the rows are picture files.
         call: options of the call.
     """
 
@@ -85,22 +88,26 @@ class _Input(NamedTuple):
     call: dict[str, Any]
 
 
-def _input(client: Client, options: argparse.Namespace) -> _Input:
-    """The input rows and the call's options; keys that the model does not take are named on standard error."""
+def _input(client: Client, options: argparse.Namespace, *, keys: Sequence[str] = ()) -> _Input:
+    """The input rows and the call's options; columns that the model does not take are named on standard error."""
     files = pictures.files(options.input)
     rows = [] if files else read_rows(options.input)
+    absent = [key for key in keys if (rows or files) and not any(key in row for row in rows)]
+    if absent:
+        raise ValueError(f"--keys: no row has {', '.join(absent)}")
     schema = features_of_schema(options.schema) if options.schema else None
     known = schema
     if known is None or files:
         known = _inputs(client, options)
     if files:
         rows = pictures.rows(files, pictures.column(known or {}))
-    unknown = {key for row in rows for key in row} - set(known) if known is not None else set()
+    unknown = {key for row in rows for key in row} - {*known, *keys} if known is not None else set()
     if unknown:
         print(f"ignored, the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)
     chunk = options.chunk_rows or (_PICTURES_IN_A_REQUEST if files else None)
     call = {"signature": options.signature, "schema": schema, "chunk_rows": chunk}
-    starts: list[dict[str, object]] = [{"file": str(path)} for path in files] or [{} for _ in rows]
+    starts: list[dict[str, object]] = [{"file": str(path)} for path in files]
+    starts = starts or [{key: row.get(key) for key in keys} for row in rows]
     return _Input(rows, starts, call | _version(options))
 
 
@@ -140,6 +147,10 @@ def _parser() -> argparse.ArgumentParser:
             which.add_argument("--label", help="of a version, such as stable")
         if function not in (status, metadata):
             _add_rows(command)
+        if function is predict:
+            command.add_argument(
+                "--keys", nargs="+", default=[], metavar="COLUMN", help="of the input, to be printed with the outputs"
+            )
     return parser
 
 

@@ -16,6 +16,7 @@ from serving.client import steps
 from serving.client.call_options import CallOptions, CallSettings, ClientDefaults
 from serving.client.client import methods
 from serving.client.connection import Connection
+from serving.client.diagnosis import explained
 from serving.client.errors import ServingError, error_of
 from serving.client.messages import requests
 from serving.client.messages.columns import Row
@@ -37,7 +38,7 @@ class AsyncClient:
     def __init__(
         self, target: str | Connection, *, timeout: float = 10.0, strict: bool = False, requests_in_flight: int = 4
     ):
-        connection = Connection.of(target)
+        self._connection = connection = Connection.of(target)
         retry = connection.retry.attempts > 1
         self._defaults = ClientDefaults(
             timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, retry_interrupted=retry
@@ -148,7 +149,8 @@ class AsyncClient:
             while pending:
                 responses.append(await self._answer(*pending.popleft()))
         except grpc.RpcError as error:
-            raise error_of(error.code(), error.details()) from None
+            said = error_of(error.code(), error.details())
+            raise await asyncio.to_thread(explained, self._connection, said) from None
         finally:
             for _, _, sent in pending:
                 sent.cancel()

@@ -14,6 +14,7 @@ import numpy as np
 from serving.client import steps
 from serving.client.call_options import CallOptions, CallSettings, ClientDefaults
 from serving.client.connection import Connection
+from serving.client.diagnosis import explained
 from serving.client.errors import ServingError, error_of
 from serving.client.messages import requests
 from serving.client.messages.columns import Row
@@ -44,7 +45,7 @@ class Client:
     def __init__(
         self, target: str | Connection, *, timeout: float = 10.0, strict: bool = False, requests_in_flight: int = 4
     ):
-        connection = Connection.of(target)
+        self._connection = connection = Connection.of(target)
         retry = connection.retry.attempts > 1
         self._defaults = ClientDefaults(
             timeout=timeout, strict=strict, requests_in_flight=requests_in_flight, retry_interrupted=retry
@@ -170,7 +171,7 @@ class Client:
             while pending:
                 responses.append(self._answer(*pending.popleft()))
         except grpc.RpcError as error:
-            raise error_of(error.code(), error.details()) from None
+            raise explained(self._connection, error_of(error.code(), error.details())) from None
         finally:
             for _, _, future in pending:
                 future.cancel()

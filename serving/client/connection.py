@@ -204,6 +204,15 @@ def _milliseconds(seconds: float) -> int:
     return max(1, round(seconds * 1000))
 
 
+def host_and_port(address: str) -> tuple[str, int] | None:
+    """The host and the port of an address; None for a gRPC target of another kind than ``dns``."""
+    plain = address.removeprefix("dns:").removeprefix("///")
+    try:
+        return None if _SCHEME.match(plain) else _split(plain)
+    except ValueError:
+        return None
+
+
 def _split(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) <= 65535:

@@ -16,7 +16,7 @@ import numpy as np
 
 from serving.client.call_options import CallSettings
 from serving.client.errors import InvalidRequest
-from serving.client.messages import requests, tensors
+from serving.client.messages import dtypes, requests
 from serving.client.messages.columns import Row
 from serving.client.messages.examples import Features, columns, features_of_signature, serialize
 from serving.client.messages.requests import ModelRef, Rpc
@@ -82,7 +82,7 @@ def predict(cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]) 
     def calls(signatures: dict[str, Any]) -> Iterator[Rpc]:
         name = settings.signature or (COLUMNAR if settings.schema is None and COLUMNAR in signatures else DEFAULT)
         signature = _signature(settings.model, signatures, name)
-        serialized = [key for key, info in signature.inputs.items() if tensors.numpy_dtype(info.dtype).hasobject]
+        serialized = [key for key, info in signature.inputs.items() if dtypes.numpy_dtype(info.dtype).hasobject]
         texts_alone = len(signature.inputs) == 1 and bool(serialized)
         if settings.schema is not None and not texts_alone:
             raise ValueError(f"signature {name!r} takes no tf.Examples, so it needs no schema")

@@ -15,7 +15,7 @@ import numpy as np
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import classification_pb2, inference_pb2, predict_pb2, regression_pb2
 
-from serving.client.messages import tensors
+from serving.client.messages import dtypes, tensors
 from serving.errors import StatusError, failed_precondition, invalid_argument
 from serving.inference import heads
 from serving.inference.engine import check_names
@@ -55,7 +55,7 @@ def predict(
     for alias, array in outputs.items():
         try:
             tensors.fill(response.outputs[alias], array, tensor_content=tensor_content)
-        except tensors.TensorError as error:
+        except dtypes.TensorError as error:
             raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"output {alias}: {error}") from None
     return response
 
@@ -178,7 +178,7 @@ def _arrays(signature: SignatureDef, protos: Mapping[str, Any]) -> dict[str, np.
     for alias, proto in protos.items():
         try:
             arrays[alias] = tensors.to_array(proto, most_repeated=left)
-        except tensors.TensorError:
+        except dtypes.TensorError:
             raise invalid_argument(f"tensor parsing error: {alias}") from None
         if arrays[alias].size > _FEW and arrays[alias].nbytes > proto.ByteSize():
             left -= arrays[alias].size

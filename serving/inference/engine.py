@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import config_pb2
 
+from serving.client.messages import dtypes
 from serving.errors import StatusError, from_tensorflow, invalid_argument
 from serving.inference import callables
 from serving.inference.servable import SignatureDef
@@ -162,6 +163,12 @@ class _Plan:
             for name in sorted(signature.inputs)
         ]
         self._fetched, self._wanted = fetched, wanted
+        # A session returns quantized values as plain integers.
+        self._quantized = {
+            name: dtypes.numpy_dtype(signature.outputs[name].dtype)
+            for name in wanted
+            if dtypes.is_quantized(signature.outputs[name].dtype)
+        }
         self.run = run
 
     def arrays(self, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -181,6 +188,8 @@ class _Plan:
     def named(self, values: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """The wanted outputs by name."""
         outputs = dict(zip(self._fetched, values, strict=True))
+        for name, dtype in self._quantized.items():
+            outputs[name] = outputs[name].view(dtype)
         return outputs if self._wanted is self._fetched else {name: outputs[name] for name in self._wanted}
 
 

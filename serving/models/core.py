@@ -17,6 +17,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from serving.errors import StatusError, code_name, failed_precondition, invalid_argument, not_found
 from serving.inference.servable import Servable
+from serving.models.folders import Folder, folder_of, scheme_of
 from serving.models.manager import Lease, ModelManager, Retries, VersionStatus, servable_not_found
 from serving.versions.models_config import PLATFORM
 
@@ -40,7 +41,7 @@ class ServerCore:
     def __init__(
         self,
         *,
-        load: Callable[[str, Path], Servable],
+        load: Callable[[str, Folder], Servable],
         poll_seconds: float = 1.0,
         allow_labels_for_unavailable_versions: bool = False,
         retries: Retries | None = None,
@@ -141,21 +142,23 @@ class ServerCore:
         )
 
     def _reload(self, config: ModelServerConfig) -> None:
-        if config.WhichOneof("config") == "custom_model_config":
+        if config.WhichOneof("config") == "custom_model_config" or (self._started and not config.WhichOneof("config")):
             raise failed_precondition(
                 "Cannot transition to requested config. It is only legal to transition from one ModelConfigList "
                 "to another."
             )
-        if config.WhichOneof("config") is None:
+        if config.WhichOneof("config") is None and not self._started:
+            # As with an empty file, at the start and until the first list of models.
             return
         models = check_config(config, served=self._managers)
         if self._started:
             self._labels = self._checked_labels(models)
         new = self._apply(models)
+        unit = "model(s)"
         if not self._started:
             self._labels = self._labels_at_start(models)
-            self._started = True
-        self._require_available(new)
+            self._started, unit = True, "servable(s)"
+        self._require_available(new, unit)
 
     def _acquire(self, name: str, version: int | None) -> Lease:
         manager = self._managers.get(name)
@@ -182,7 +185,7 @@ class ServerCore:
         managers = {name: before[name] if name in before else self._manager(models[name]) for name in models}
         for name in managers.keys() & before.keys():
             config = models[name]
-            managers[name].configure(base_path=Path(config.base_path), policy=config.model_version_policy)
+            managers[name].configure(base_path=folder_of(config.base_path), policy=config.model_version_policy)
         new = [name for name in managers if name not in before]
         # Current models stay available while a new one loads, and it is loaded before a request can name it.
         for name in new:
@@ -197,7 +200,7 @@ class ServerCore:
     def _manager(self, config: ModelConfig) -> ModelManager:
         return ModelManager(
             name=config.name,
-            base_path=Path(config.base_path),
+            base_path=folder_of(config.base_path),
             policy=config.model_version_policy,
             load=self._load,
             poll_seconds=self._poll_seconds,
@@ -205,12 +208,14 @@ class ServerCore:
         )
 
     def _checked_labels(self, models: Mapping[str, ModelConfig]) -> Labels:
-        """The config's labels, each of which must point to an available version."""
+        """The config's labels, each of which must point to an available version unless it is unchanged."""
         for name, config in models.items():
             available = self._managers[name].available() if name in self._managers else []
             for label, version in config.version_labels.items():
-                moved = self._labels.get(name, {}).get(label, version) != version
-                if version not in available and (moved or not self._allow_labels):
+                before = self._labels.get(name, {}).get(label)
+                # A label that stays where it is needs no version: what the start accepted is accepted again.
+                allowed = before == version or (before is None and self._allow_labels)
+                if version not in available and not allowed:
                     raise failed_precondition(
                         f"Request to assign label to version {version} of model {name}, which is not currently "
                         "available for inference"
@@ -224,13 +229,11 @@ class ServerCore:
                     logger.warning("label %s of %s points to version %d, which is not served", label, name, version)
         return _labels(models)
 
-    def _require_available(self, names: list[str]) -> None:
+    def _require_available(self, names: list[str], unit: str) -> None:
         missing = [name for name in sorted(names) if not self._managers[name].available()]
         if missing:
             listed = "".join(f"{{{_newest(self._managers[name])}}}, " for name in missing)
-            raise StatusError(
-                grpc.StatusCode.UNKNOWN, f"{len(missing)} model(s) did not become available: {{{listed}}}"
-            )
+            raise StatusError(grpc.StatusCode.UNKNOWN, f"{len(missing)} {unit} did not become available: {{{listed}}}")
 
 
 def check_config(config: ModelServerConfig, *, served: Collection[str] = ()) -> dict[str, ModelConfig]:
@@ -241,7 +244,8 @@ def check_config(config: ModelServerConfig, *, served: Collection[str] = ()) -> 
         served: names of the models that are served already.
 
     Raises:
-        StatusError: a name is repeated, a path is relative, or a platform is not TensorFlow.
+        StatusError: a name is repeated, a path is relative, TensorFlow cannot read a URI, or a platform is not
+            TensorFlow.
     """
     models: dict[str, ModelConfig] = {}
     for model in config.model_config_list.config:
@@ -264,7 +268,10 @@ def check_config(config: ModelServerConfig, *, served: Collection[str] = ()) -> 
             )
         if platform != PLATFORM:
             raise invalid_argument(f"Model {model.name} requests unsupported platform {platform}")
-        if not Path(model.base_path).is_absolute():
+        if scheme_of(model.base_path):
+            # An unknown scheme is refused here, before anything changes.
+            folder_of(model.base_path)
+        elif not Path(model.base_path).is_absolute():
             raise invalid_argument(
                 f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
             )

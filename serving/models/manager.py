@@ -13,15 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import tensorflow as tf
 from tensorflow_serving.apis import get_model_status_pb2
 
 from serving.errors import StatusError, from_tensorflow, not_found
 from serving.inference.servable import Handle, Servable
+from serving.models import folders
+from serving.models.folders import Folder
 from serving.models.version_policy import VersionPolicy, aspired
-from serving.versions import version_folders
 
 logger = logging.getLogger(__name__)
 
@@ -102,9 +102,9 @@ class ModelManager:
         self,
         *,
         name: str,
-        base_path: Path,
+        base_path: Folder,
         policy: VersionPolicy,
-        load: Callable[[str, Path], Servable],
+        load: Callable[[str, Folder], Servable],
         poll_seconds: float = 1.0,
         retries: Retries | None = None,
     ):
@@ -129,7 +129,7 @@ class ModelManager:
         self._try_refresh()
         self._poller.start()
 
-    def configure(self, *, base_path: Path, policy: VersionPolicy) -> None:
+    def configure(self, *, base_path: Folder, policy: VersionPolicy) -> None:
         """Change folder or policy; returns before the versions are loaded."""
         # One assignment: the poller must never see the old folder with the new policy.
         self._wanted = (base_path, policy)
@@ -185,7 +185,7 @@ class ModelManager:
     def _try_refresh(self) -> None:
         base_path, policy = self._wanted
         try:
-            folders = version_folders.find(base_path)
+            found = folders.find(base_path)
         except OSError as error:
             # Logged once, not at each poll.
             if str(error) != self._logged:
@@ -194,11 +194,11 @@ class ModelManager:
             return
         self._logged = ""
         try:
-            self._refresh(aspired(folders, policy))
+            self._refresh(aspired(found, policy))
         except Exception:
             logger.exception("checking the versions of %s failed; trying again", self.name)
 
-    def _refresh(self, wanted: Mapping[int, Path]) -> None:
+    def _refresh(self, wanted: Mapping[int, Folder]) -> None:
         """Load missing aspired versions, newest first; then unload those that are no longer aspired."""
         for version, folder in wanted.items():
             if version not in self._loaded and not self._stopping:
@@ -210,9 +210,9 @@ class ModelManager:
         for version in [version for version in self._failed if version not in wanted]:
             del self._failed[version]
 
-    def _load(self, version: int, folder: Path) -> None:
+    def _load(self, version: int, folder: Folder) -> None:
         failed = self._failed.get(version)
-        written = version_folders.fingerprint(folder)
+        written = folders.fingerprint(folder)
         if failed and failed.folder == written and time.monotonic() < failed.due:
             return
         self._set(VersionStatus(version=version, state=VersionState.LOADING))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from typing import TypeVar
 
 from tensorflow_serving.config import file_system_storage_path_source_pb2
 
+F = TypeVar("F")
 VersionPolicy = file_system_storage_path_source_pb2.FileSystemStoragePathSourceConfig.ServableVersionPolicy
 
 
-def aspired(folders: Mapping[int, Path], policy: VersionPolicy) -> dict[int, Path]:
+def aspired(folders: Mapping[int, F], policy: VersionPolicy) -> dict[int, F]:
     """The versions that ``policy`` selects, newest first; by default the latest one."""
     newest_first = sorted(folders, reverse=True)
     choice = policy.WhichOneof("policy_choice")

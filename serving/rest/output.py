@@ -9,8 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from serving.client.messages import dtypes
+
 # A string output whose name has this suffix holds bytes, which are written as base64.
 _BYTES_SUFFIX = "_bytes"
+# The data types that util/json_tensor.cc writes.
+_WRITTEN = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 22, 23})
 # Digits that distinguish each float from its neighbours.
 _EXACT = {np.dtype(np.float32): "%.9g", np.dtype(np.float64): "%.17g"}
 
@@ -23,7 +27,7 @@ def predictions(outputs: Mapping[str, np.ndarray]) -> bytes:
     """The answer to a row request: one entry per row, an object by output name if there are several outputs.
 
     Raises:
-        OutputError: the outputs have no rows, or different numbers of them.
+        OutputError: an output has no row dimension or no JSON form, or their numbers of rows differ.
     """
     _check_some(outputs)
     _check_rows(outputs)
@@ -40,7 +44,7 @@ def columns(outputs: Mapping[str, np.ndarray]) -> bytes:
     """The answer to a columnar request: one entry per output, without its name if there is only one.
 
     Raises:
-        OutputError: there is no output.
+        OutputError: there is no output, or one has no JSON form.
     """
     _check_some(outputs)
     values = {name: _nested(_texts(name, array), array.shape, outer=0)[0] for name, array in sorted(outputs.items())}
@@ -98,19 +102,20 @@ def _check_some(outputs: Mapping[str, np.ndarray]) -> None:
 
 
 def _check_rows(outputs: Mapping[str, np.ndarray]) -> None:
-    rows = 0
-    for name, array in outputs.items():
+    rows = None
+    for name, array in sorted(outputs.items()):
         if not array.ndim:
             raise OutputError(f"Tensor name: {name} has no shape information ")
-        if not len(array):
-            raise OutputError(f"Tensor name: {name} has invalid batch size: 0")
-        if rows and len(array) != rows:
+        if rows is not None and len(array) != rows:
             raise OutputError(f"Tensor name: {name} has inconsistent batch size: {len(array)} expecting: {rows}")
         rows = len(array)
 
 
 def _texts(name: str, array: np.ndarray) -> list[str]:
     """Every value of a tensor as JSON."""
+    kind = dtypes.number_of(array.dtype)
+    if array.size and kind not in _WRITTEN:
+        raise OutputError(f"Failed to write JSON value for tensor type: {dtypes.cpp_name(kind)}")
     if array.dtype.kind == "f":
         return decimals(array)
     values = array.ravel().tolist()
@@ -144,4 +149,4 @@ def _object(keys: Sequence[str], values: Sequence[str]) -> str:
 
 
 def _document(key: str, value: str) -> bytes:
-    return f'{{\n    "{key}": {value}\n}}\n'.encode("utf-8", "surrogateescape")
+    return f'{{\n    "{key}": {value}\n}}'.encode("utf-8", "surrogateescape")

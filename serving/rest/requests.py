@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,55 +9,33 @@ from typing import Any
 import numpy as np
 
 from serving.client.messages.examples import Features
-from serving.rest import raw_columns
+from serving.rest import rapidjson, raw_columns
+from serving.rest.shown import is_integer, shown
 from serving.rest.values import (
     FLOAT,
     JsonError,
     array,
     decode_base64,
     is_base64,
-    is_integer,
     is_object,
     shape_of,
-    shown,
     string_bytes,
     type_name,
 )
 
-# Messages of Python's JSON parser, and those of TF Serving's (rapidjson/error/en.h).
-_PARSE_ERRORS = {
-    "Expecting value": "Invalid value.",
-    "Extra data": "The document root must not be followed by other values.",
-    "Expecting property name enclosed in double quotes": "Missing a name for object member.",
-    "Expecting ':' delimiter": "Missing a colon after a name of object member.",
-    "Expecting ',' delimiter": "Missing a comma or a closing bracket.",
-    "Unterminated string starting at": "Missing a closing quotation mark in string.",
-    "Invalid \\escape": "Invalid escape character in string.",
-    "Invalid \\uXXXX escape": "Incorrect hex digit after \\u escape in string.",
-    "Invalid control character at": "Invalid encoding in string.",
-}
-
 
 def parse(body: bytes) -> dict[str, Any]:
-    """The object in a request's body. NaN, Infinity and -Infinity are numbers.
+    """The object in a request's body.
 
     Raises:
         JsonError: the body is not JSON, or not an object.
     """
-    if not body.strip():
+    if not body:
         raise JsonError("JSON Parse error: The document is empty")
-    # Strings may hold any bytes; they are passed on unchanged.
-    text = body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
     try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        what = _PARSE_ERRORS.get(error.msg.partition(":")[0] if "\\" in error.msg else error.msg, error.msg)
-        offset = len(text[: error.pos].encode("utf-8", "surrogateescape"))
-        raise JsonError(f"JSON Parse error: {what} at offset: {offset}") from None
-    except ValueError:
-        raise JsonError("JSON Parse error: Number too big to be stored in double.") from None
-    except RecursionError:
-        raise JsonError("JSON Parse error: lists or objects are nested too deeply") from None
+        document = rapidjson.parse(body)
+    except rapidjson.ParseError as error:
+        raise JsonError(f"JSON Parse error: {error}") from None
     if not isinstance(document, dict):
         raise JsonError(f"JSON Value: {shown(document)} Is not object")
     return document
@@ -109,7 +85,7 @@ def predict_inputs(
         return raw_columns.from_inputs(inputs, columns) if columns else _from_inputs(inputs, dtypes)
     instances = document["instances"]
     if not isinstance(instances, list):
-        raise JsonError(f"JSON Value: {shown(document)} Excepting 'instances' to be an list/array")
+        raise JsonError(f"JSON Value: {shown(document)} Expecting 'instances' to be an list/array")
     if not instances:
         raise JsonError(f"JSON Value: {shown(document)} No values in 'instances' array")
     return raw_columns.from_instances(instances, columns) if columns else _from_instances(instances, dtypes)
@@ -150,35 +126,39 @@ def _fill_example(value: Any, example: Any, columns: Features | None, where: str
         value = raw_columns.fill(example, value, columns, where=where)
     for name, content in value.items():
         values = content if isinstance(content, list) else [content]
-        kinds = [_kind(name, entry) for entry in values]
+        kind = _kind(name, values)
         feature = example.features.feature[_utf8(name)]
-        if not kinds:
-            continue
-        if len(set(kinds)) > 1:
-            raise JsonError(f"Unexpected element type in feature: {name} expecting type: {kinds[0]}")
-        if kinds[0] == "bytes":
+        if kind == "bytes":
             feature.bytes_list.value.extend(
                 string_bytes(entry) if isinstance(entry, str) else decode_base64(entry) for entry in values
             )
-        elif kinds[0] == "float":
+        elif kind == "float":
             feature.float_list.value.extend(array(values, FLOAT).tolist())
-        else:
+        elif kind:
             feature.int64_list.value.extend(map(int, values))
 
 
-def _kind(name: str, value: Any) -> str:
-    """The kind of feature for a value."""
+def _kind(name: str, values: Sequence[Any]) -> str:
+    """The kind of feature for some values; empty without values."""
+    wanted = ""
+    for value in values:
+        kind = _kind_of(name, value)
+        wanted = wanted or kind
+        if kind != wanted:
+            raise JsonError(f"Unexpected element type in feature: {name} expecting type: {wanted}")
+        if kind == "int64" and value >= 2**63:
+            raise JsonError(f"Feature: {name} has uint64_t element. Only int64_t is supported.")
+    return wanted
+
+
+def _kind_of(name: str, value: Any) -> str:
     if isinstance(value, str) or is_base64(value):
         return "bytes"
     if isinstance(value, bool):
         return "int64"
     if not isinstance(value, int | float):
         raise JsonError(f"Feature: {name} has element with unexpected JSON type: {type_name(value)}")
-    if not is_integer(value):
-        return "float"
-    if value >= 2**63:
-        raise JsonError(f"Feature: {name} has uint64 element. Only int64 is supported.")
-    return "int64"
+    return "int64" if is_integer(value) else "float"
 
 
 def _utf8(name: str) -> str:
@@ -235,7 +215,7 @@ def _add_object(columns: Mapping[str, _Column], index: int, element: Mapping[str
     if len(element) != len(columns):
         raise JsonError(
             f"Failed to process element: {index} of 'instances' list. JSON object: {shown(element)} "
-            f"must only have keys: {','.join(columns)}"
+            f"keys must be equal to: {','.join(columns)}"
         )
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import select
-import socket
 import threading
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from concurrent import futures
+from dataclasses import dataclass
 from typing import Any
 
+import grpc
 import uvicorn
 
 from serving.api import Api
 from serving.metrics import Metrics
-from serving.rest.routes import Reply, Routes, error_reply
+from serving.part import HttpReply, HttpRequest, HttpRoutes
+from serving.rest.gzipped import unzip
+from serving.rest.port import bound
+from serving.rest.routes import Routes, is_api, without_server
 
 _Scope = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -31,10 +35,8 @@ _KEEP_ALIVE_SECONDS = 75
 # How long idle connections are kept at shutdown, for requests that are already on their way.
 _LINGER_SECONDS = 3.0
 _POLL_SECONDS = 0.01
-# A few hundred kilobytes may unzip to gigabytes; bodies above this have to be sent uncompressed.
+# Bodies above this have to be sent uncompressed.
 _MOST_UNZIPPED = 100 * 2**20
-# zlib: a gzip header and trailer.
-_GZIP = 31
 
 
 class RestServer:
@@ -53,6 +55,7 @@ class RestServer:
         cors: bool, whether pages of other origins may call.
         max_body_bytes: int, longest body, compressed and uncompressed.
         max_concurrent_requests: int, requests running or waiting; more are refused with 429. 0: no limit.
+        others: answer other paths than the API's.
 
     Attributes:
         name: name of the protocol.
@@ -77,11 +80,12 @@ class RestServer:
         cors: bool,
         max_body_bytes: int,
         max_concurrent_requests: int = 0,
+        others: Sequence[HttpRoutes] = (),
     ):
-        self._socket = _bind(host, port)
+        self._socket = bound(host, port)
         shown = f"[{host}]" if ":" in host else host
         self.address = f"{shown}:{self._socket.getsockname()[1]}"
-        routes = Routes(api, metrics=metrics, prometheus_path=prometheus_path)
+        routes = Routes(api, metrics=metrics, prometheus_path=prometheus_path, others=others)
         self._app = _App(
             routes,
             num_threads=num_threads,
@@ -156,6 +160,22 @@ class RestServer:
             listener.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Request:
+    """A request without its body."""
+
+    method: str
+    path: str
+    headers: Mapping[bytes, bytes]
+    deadline: float
+
+    @classmethod
+    def of(cls, scope: _Scope, *, deadline: float) -> _Request:
+        query = scope["query_string"].decode("latin-1")
+        path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+        return cls(method=scope["method"], path=without_server(path), headers=dict(scope["headers"]), deadline=deadline)
+
+
 class _App:
     """The ASGI application: reads a body, lets a thread answer, writes the answer."""
 
@@ -180,43 +200,43 @@ class _App:
         self.draining = False
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        deadline = time.monotonic() + self._timeout_seconds
+        request = _Request.of(scope, deadline=time.monotonic() + self._timeout_seconds)
         self._under_way += 1
         try:
-            reply = await self._reply(scope, receive, deadline)
+            reply = await self._reply(request, receive)
         except ConnectionAbortedError:
             return
         except asyncio.CancelledError:
-            reply = error_reply(503, "the server shut down before the request was answered")
+            unavailable = grpc.StatusCode.UNAVAILABLE
+            reply = self._refuse(request, unavailable, "the server shut down before the request was answered")
         finally:
             self._under_way -= 1
         headers = [
             (b"content-type", reply.content_type.encode()),
             (b"content-length", str(len(reply.body)).encode()),
-            *(_CORS if self._cors else ()),
+            *((name.encode(), value.encode()) for name, value in reply.headers.items()),
+            *(_CORS if self._cors and is_api(request.path) else ()),
             *([(b"connection", b"close")] if self.draining else ()),
         ]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
-    async def _reply(self, scope: _Scope, receive: _Receive, deadline: float) -> Reply:
-        if self._cors and scope["method"] == "OPTIONS":
-            return Reply(status=200, body=b"")
+    async def _reply(self, request: _Request, receive: _Receive) -> HttpReply:
+        exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
         if 0 < self._max_concurrent_requests < self._under_way:
-            return error_reply(429, "too many requests at a time (--max_concurrent_requests); try again later")
-        headers = dict(scope["headers"])
+            text = "too many requests at a time (--max_concurrent_requests); try again later"
+            return self._refuse(request, exhausted, text)
         try:
-            body = await asyncio.wait_for(self._read(headers, receive), deadline - time.monotonic())
+            body = await asyncio.wait_for(self._read(request.headers, receive), request.deadline - time.monotonic())
         except TimeoutError:
-            return error_reply(408, "the body did not arrive in time; see --rest_api_timeout_in_ms")
+            text = "the body did not arrive in time; see --rest_api_timeout_in_ms"
+            return self._refuse(request, grpc.StatusCode.DEADLINE_EXCEEDED, text, status=408)
         if body is None:
-            return self._too_large(self._max_body_bytes)
-        # TF Serving searches the whole header for the word (net_http/server/internal/evhttp_request.cc).
-        zipped = b"gzip" in headers.get(b"content-encoding", b"").lower()
-        query = scope["query_string"].decode("latin-1")
-        path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.pool, self._answer, scope["method"], path, body, zipped, deadline)
+            return self._too_large(request, self._max_body_bytes)
+        return await asyncio.get_running_loop().run_in_executor(self.pool, self._answer, request, body)
+
+    def _refuse(self, request: _Request, code: grpc.StatusCode, text: str, *, status: int | None = None) -> HttpReply:
+        return self._routes.refuse(request.method, request.path, code, text, status=status)
 
     async def _read(self, headers: Mapping[bytes, bytes], receive: _Receive) -> bytes | None:
         """The body; None if it is too long.
@@ -238,51 +258,29 @@ class _App:
             more = message.get("more_body", False)
         return b"".join(parts)
 
-    def _answer(self, method: str, path: str, body: bytes, zipped: bool, deadline: float) -> Reply:
-        seconds = deadline - time.monotonic()
+    def _answer(self, request: _Request, body: bytes) -> HttpReply:
+        seconds = request.deadline - time.monotonic()
         if seconds <= 0:
-            return error_reply(504, "the request timed out before a thread was free; see --rest_api_num_threads")
-        if zipped:
+            text = "the request timed out before a thread was free; see --rest_api_num_threads"
+            return self._refuse(request, grpc.StatusCode.DEADLINE_EXCEEDED, text)
+        # TF Serving searches the whole header for the word (net_http/server/internal/evhttp_request.cc).
+        if b"gzip" in request.headers.get(b"content-encoding", b"").lower():
             try:
-                body = self._unzip(body)
+                body = unzip(body, most=self._max_unzipped)
             except zlib.error:
-                return error_reply(400, "the body is not a gzip stream, but its Content-Encoding says so")
+                text = "the body is not a gzip stream, but its Content-Encoding says so"
+                return self._refuse(request, grpc.StatusCode.INVALID_ARGUMENT, text)
             if len(body) > self._max_unzipped:
-                return self._too_large(self._max_unzipped)
-        return self._routes.answer(method, path, body, timeout_seconds=seconds)
+                return self._too_large(request, self._max_unzipped)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers.items()}
+        asked = HttpRequest(
+            method=request.method, path=request.path, headers=headers, body=body, timeout_seconds=seconds
+        )
+        return self._routes.answer(asked)
 
-    def _unzip(self, body: bytes) -> bytes:
-        """The content of all members, cut one byte above the limit."""
-        content = b""
-        while body and len(content) <= self._max_unzipped:
-            unzip = zlib.decompressobj(_GZIP)
-            content += unzip.decompress(body, self._max_unzipped + 1 - len(content))
-            if not unzip.eof and len(content) <= self._max_unzipped:
-                raise zlib.error("the stream ends early")
-            body = unzip.unused_data
-        return content
-
-    def _too_large(self, limit: int) -> Reply:
+    def _too_large(self, request: _Request, limit: int) -> HttpReply:
         if limit == self._max_body_bytes:
-            return error_reply(413, f"the body is longer than {limit} bytes; see --max_message_bytes")
-        return error_reply(413, f"the unzipped body is longer than {limit} bytes; send it in parts")
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
-        try:
-            # Connections of an earlier server in TIME_WAIT must not hold the port.
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind(address)
-        except OSError:
-            bound.close()
-            raise
-    except OSError as error:
-        raise OSError(
-            f"--rest_api_port: {host}:{port} cannot be bound ({error.strerror}); is another server running?"
-        ) from None
-    return bound
+            text = f"the body is longer than {limit} bytes; see --max_message_bytes"
+        else:
+            text = f"the unzipped body is longer than {limit} bytes; send it in parts"
+        return self._refuse(request, grpc.StatusCode.RESOURCE_EXHAUSTED, text, status=413)

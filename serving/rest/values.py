@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 import grpc
 import numpy as np
 
-from serving.client.messages import tensors
-from serving.rest.output import decimals
+from serving.client.messages import dtypes
+from serving.rest.shown import shown
 
 FLOAT, _DOUBLE, _STRING, _BOOL = 1, 2, 7, 10
 # DataType number (tensorflow/core/framework/types.proto): its name, and the smallest and largest JSON integer. Integers
@@ -27,15 +26,10 @@ _INTEGERS = {
     22: ("uint32", 0, 2**32 - 1),
     23: ("uint64", 0, 2**64 - 1),
 }
-# Name, largest integer that is exact, largest number.
-_DECIMALS = {
-    FLOAT: ("float", 2**24 - 1, float(np.finfo(np.float32).max)),
-    _DOUBLE: ("double", 2**53 - 1, float(np.finfo(np.float64).max)),
-}
-_OTHER_NAMES = {8: "complex64", 14: "bfloat16", 17: "uint16", 18: "complex128", 19: "half"}
+_DECIMALS = {FLOAT: "float", _DOUBLE: "double"}
 _MOST_DIMENSIONS = 32
-# The longest message.
-_LONGEST_TEXT = 1024
+# What C++'s isspace takes for white space.
+_WITHOUT_SPACE = dict.fromkeys(map(ord, " \t\n\v\f\r"))
 
 
 class JsonError(ValueError):
@@ -51,22 +45,26 @@ class JsonError(ValueError):
 
 
 def decode_base64(value: Any) -> bytes:
-    """The bytes of a ``{"b64": "..."}`` object; padding is optional."""
+    """The bytes of a ``{"b64": "..."}`` object, as ``absl::Base64Unescape`` decodes them (absl/strings/escaping.cc).
+
+    White space is skipped; padding is optional, by equals signs or dots, but not more or less than is needed.
+    """
     if not is_base64(value):
         raise JsonError(f"JSON Value: {shown(value)} not formatted correctly for base64 data")
-    digits = value["b64"].rstrip("=")
+    padded = value["b64"].translate(_WITHOUT_SPACE)
+    digits = padded.rstrip("=.")
+    missing = -len(digits) % 4
     try:
-        return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+        if missing == 3 or len(padded) - len(digits) not in (0, missing):
+            raise ValueError
+        return base64.b64decode(digits + "=" * missing, validate=True)
     except (binascii.Error, ValueError):
         raise JsonError("Unable to base64 decode") from None
 
 
 def string_bytes(value: str) -> bytes:
     """The bytes of a JSON string."""
-    try:
-        return value.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise JsonError("JSON Parse error: The surrogate pair in string is invalid.") from None
+    return value.encode("utf-8", "surrogateescape")
 
 
 def is_object(value: Any) -> bool:
@@ -82,36 +80,9 @@ def type_name(value: Any) -> str:
     return names[type(value)]
 
 
-def is_integer(value: float) -> bool:
-    """Whether TF Serving's parser takes a number for an integer; beyond 64 bits it is a decimal."""
-    return isinstance(value, int) and -(2**63) <= value < 2**64
-
-
-def lossy(value: float, target: str) -> JsonError:
-    """The error for a number that ``target`` cannot hold."""
-    return JsonError(f"Cannot convert JSON value: {shown(value)} to {target} without loss of precision.")
-
-
 def is_base64(value: Any) -> bool:
     """Whether a value is a ``{"b64": "..."}`` object."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
-
-
-def shown(value: Any) -> str:
-    """A value as in TF Serving's messages; only the start of a long one, which would be cut anyway."""
-    if isinstance(value, float):
-        fits = not np.isfinite(value) or abs(value) <= _DECIMALS[FLOAT][2]
-        return decimals(np.array([value], np.float32 if fits else np.float64))[0]
-    parts, length = [], 0
-    try:
-        for part in json.JSONEncoder(indent=4, ensure_ascii=False).iterencode(value):
-            parts.append(part)
-            length += len(part)
-            if length > _LONGEST_TEXT:
-                break
-    except RecursionError:
-        parts.append("...")
-    return "".join(parts)[: _LONGEST_TEXT + 1]
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -147,9 +118,10 @@ def array(value: Any, dtype: int) -> np.ndarray:
         return np.array(leaves, np.bool_)
     if dtype == _STRING:
         return _strings(leaves)
-    name = _OTHER_NAMES.get(dtype, f"DataType {dtype}")
     first = shown(leaves[0]) if leaves else ""
-    raise JsonError(f"Conversion of JSON Value: {first} to type: {name}", grpc.StatusCode.UNIMPLEMENTED)
+    raise JsonError(
+        f"Conversion of JSON Value: {first} to type: {dtypes.cpp_name(dtype)}", grpc.StatusCode.UNIMPLEMENTED
+    )
 
 
 def _leaves(value: Any, shape: Sequence[int]) -> list[Any]:
@@ -181,16 +153,10 @@ def _type_error(value: Any, name: str) -> JsonError:
 
 
 def _decimals(leaves: Sequence[Any], dtype: int) -> np.ndarray:
-    name, exact, largest = _DECIMALS[dtype]
-    _check_type(leaves, {int, float}, name)
-    try:
-        values = np.array(leaves, np.float64)
-    except OverflowError:
-        raise lossy(max(leaves, key=abs), name) from None
-    for index in np.flatnonzero(np.isfinite(values) & (np.abs(values) > exact)).tolist():
-        if abs(leaves[index]) > (exact if is_integer(leaves[index]) else largest):
-            raise lossy(leaves[index], name)
-    return values.astype(tensors.numpy_dtype(dtype))
+    """Numbers are read as doubles; what a float cannot hold becomes the nearest one, or infinity."""
+    _check_type(leaves, {int, float}, _DECIMALS[dtype])
+    with np.errstate(over="ignore"):
+        return np.array(leaves, np.float64).astype(dtypes.numpy_dtype(dtype))
 
 
 def _integers(leaves: Sequence[Any], dtype: int) -> np.ndarray:
@@ -198,7 +164,7 @@ def _integers(leaves: Sequence[Any], dtype: int) -> np.ndarray:
     _check_type(leaves, {int}, name)
     if leaves and not (least <= min(leaves) and max(leaves) <= largest):
         raise _type_error(next(leaf for leaf in leaves if not least <= leaf <= largest), name)
-    return np.array(leaves, np.uint64 if least == 0 else np.int64).astype(tensors.numpy_dtype(dtype))
+    return np.array(leaves, np.uint64 if least == 0 else np.int64).astype(dtypes.numpy_dtype(dtype))
 
 
 def _strings(leaves: Sequence[Any]) -> np.ndarray:

@@ -15,6 +15,7 @@ from serving.config_protos import read_text
 from serving.errors import StatusError
 from serving.metrics import Metrics
 from serving.models.core import ServerCore, check_config
+from serving.models.folders import scheme_of
 from serving.models.manager import Retries
 from serving.options import ServerOptions
 from serving.part import Listener, Part
@@ -144,16 +145,18 @@ def assemble(options: ServerOptions, parts: Sequence[Part]) -> Running:
         request_loggers=loggers,
         tensor_content=options.enable_serialization_as_tensor_content,
     )
-    listeners = [listener for part in parts if (listener := part.listener(api, options, metrics))]
-    return Running(options, core, config, GrpcServer(api, options), listeners, loggers)
+    routes = [added for part in parts if (added := part.http_routes(api))]
+    listeners = [listener for part in parts if (listener := part.listener(api, options, metrics, routes))]
+    services = [service for part in parts if (service := part.grpc_service(api))]
+    return Running(options, core, config, GrpcServer(api, options, services), listeners, loggers)
 
 
 def _models(options: ServerOptions) -> ModelServerConfig:
     if options.model_config_file:
         return read_text(options.model_config_file, ModelServerConfig)
     assert options.model_base_path, "the flags are checked: there is one or the other"
+    given = options.model_base_path
+    base_path = given if scheme_of(given) else str(Path(given).resolve())
     config = ModelServerConfig()
-    config.model_config_list.config.add(
-        name=options.model_name, base_path=str(options.model_base_path.resolve()), model_platform=PLATFORM
-    )
+    config.model_config_list.config.add(name=options.model_name, base_path=base_path, model_platform=PLATFORM)
     return config

@@ -75,7 +75,8 @@ def _silent_stderr() -> Iterator[None]:
 def _announce(listening: Listening) -> None:
     others = "".join(f", {name} at {address}" for name, address in listening.others.items())
     missing = f"; not served yet: {', '.join(listening.missing)}" if listening.missing else ""
-    print(f"serving {', '.join(listening.models)} at {listening.grpc}{others}{missing}", flush=True)
+    names = ", ".join(listening.models) or "no model"
+    print(f"serving {names} at {listening.grpc}{others}{missing}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None, ready: Callable[[Listening], object] | None = None) -> int:

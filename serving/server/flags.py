@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from serving.batching.part import BatchingPart  # part: batching
+from serving.kserve.part import KServePart  # part: kserve
 from serving.options import ServerOptions, out_of_range
 from serving.part import SWITCH, AddFlag, Part
 from serving.request_log.part import RequestLogPart  # part: request_log
@@ -96,7 +97,7 @@ def _add_transport(add: AddFlag) -> None:
 
 def _add_models(add: AddFlag) -> None:
     add("--model_name", default="default")
-    add("--model_base_path", type=Path, help="the folder that holds the versions of one model")
+    add("--model_base_path", help="the folder that holds the versions of one model, or a URI such as gs://bucket/model")
     add("--model_config_file", type=Path, help="text-format ModelServerConfig: several models, policies, labels")
     add("--model_config_file_poll_wait_seconds", type=float, default=0.0, help="look for changes (default: 0, never)")
     add(
@@ -169,4 +170,5 @@ _SECTIONS: tuple[_Section | type[Part], ...] = (
     BatchingPart,  # part: batching
     _Section("loading and running", _add_answering),
     RequestLogPart,  # part: request_log
+    KServePart,  # part: kserve
 )

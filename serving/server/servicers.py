@@ -59,14 +59,29 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         return _answer(self._api.reload_config, request, context)
 
 
+def within_deadline(method: Callable[[Any, float | None], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+    """A handler from a function of a request and the seconds that its client waits; None: for ever."""
+
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return method(request, _seconds_left(context))
+        except StatusError as error:
+            context.abort(error.code, error.text)
+
+    return answer
+
+
 def _run(method: Callable[..., Any], request: Any, context: grpc.ServicerContext) -> Any:
     """Answer a request that runs the model, within the client's deadline."""
-    remaining = context.time_remaining()
-    timeout = None if remaining is None or remaining > _NO_DEADLINE_SECONDS else remaining
     try:
-        return method(request, timeout_seconds=timeout)
+        return method(request, timeout_seconds=_seconds_left(context))
     except StatusError as error:
         context.abort(error.code, error.text)
+
+
+def _seconds_left(context: grpc.ServicerContext) -> float | None:
+    remaining = context.time_remaining()
+    return None if remaining is None or remaining > _NO_DEADLINE_SECONDS else remaining
 
 
 def _answer(method: Callable[[Any], Any], request: Any, context: grpc.ServicerContext) -> Any:

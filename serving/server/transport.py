@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent import futures
+from collections.abc import Sequence
 from pathlib import Path
 
 import grpc
@@ -12,7 +12,17 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from serving.api import Api
 from serving.config_protos import read_text, ssl_config
 from serving.options import ServerOptions
-from serving.server.registration import MODEL_SERVICE, PREDICTION_SERVICE, register
+from serving.part import GrpcService
+from serving.server.polling import PollingThreads
+from serving.server.reflection import Reflection
+from serving.server.registration import (
+    MODEL_SERVICE,
+    PREDICTION_SERVICE,
+    SERVICES,
+    definition,
+    register,
+    register_other,
+)
 from serving.server.servicers import ModelService, PredictionService
 
 # "" is the server as a whole (grpc/health/v1/health.proto); the others are the names that TF Serving registers.
@@ -22,18 +32,19 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class GrpcServer:
-    """PredictionService, ModelService and, with its flag, health, on a port and a UNIX socket.
+    """PredictionService, ModelService, reflection and, with its flag, health, on a port and a UNIX socket.
 
     Args:
         api: answers the requests.
         options: the server's flags.
+        others: services of the server's parts.
 
     Raises:
         OSError: the port or the socket cannot be bound.
         ValueError: the TLS file is invalid; one line.
     """
 
-    def __init__(self, api: Api, options: ServerOptions):
+    def __init__(self, api: Api, options: ServerOptions, others: Sequence[GrpcService] = ()):
         # gRPC limits messages to 4 MB by default, and shares a port in use where it should fail.
         settings = {
             "grpc.max_receive_message_length": options.max_message_bytes,
@@ -41,8 +52,9 @@ class GrpcServer:
             "grpc.so_reuseport": 0,
             **dict(options.grpc_channel_arguments),
         }
+        self._threads = PollingThreads(options.grpc_max_threads)
         self._server = grpc.server(
-            futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix="grpc"),
+            self._threads,
             options=list(settings.items()),
             maximum_concurrent_rpcs=options.max_concurrent_requests or None,
         )
@@ -51,6 +63,13 @@ class GrpcServer:
         self._health = health.HealthServicer() if options.enable_grpc_healthcheck_service else None
         if self._health:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        services = ["tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"]
+        services += ["grpc.health.v1.Health"] if self._health else []
+        for service in others:
+            register_other(self._server, service)
+        pools = [definition(SERVICES), *(service.pool for service in others)]
+        self._reflection = Reflection([*services, *(service.name for service in others)], pools=pools)
+        self._reflection.register(self._server)
         self._ready: bool | None = None
         self.set_ready(False)
         credentials = _credentials(options.ssl_config_file) if options.ssl_config_file else None
@@ -62,6 +81,7 @@ class GrpcServer:
     def start(self) -> None:
         """Accept requests."""
         self._server.start()
+        self._threads.poll(self._server)
 
     def set_ready(self, ready: bool) -> None:
         """Tell those who watch the health service, if it changes."""
@@ -78,6 +98,7 @@ class GrpcServer:
         """
         if self._health:
             self._health.enter_graceful_shutdown()
+        self._reflection.close()
         return self._server.stop(grace=grace_seconds)
 
     def _bind(self, address: str, credentials: grpc.ServerCredentials | None) -> int:

@@ -30,7 +30,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--model", required=True)
         command.add_argument("--model_config_file", required=True, type=Path, help="the servers' file of this name")
         if name == "init":
-            command.add_argument("--model_base_path", required=True, type=Path, help="holds the versions")
+            command.add_argument("--model_base_path", required=True, help="holds the versions")
             return command
         command.add_argument(
             "--target",

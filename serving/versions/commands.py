@@ -115,7 +115,11 @@ def _difference(path: Path, after: Any) -> str:
 
 def init(options: argparse.Namespace) -> None:
     """Add a model to the file, or write a new one."""
-    base_path = options.model_base_path.resolve()
+    if "://" in options.model_base_path:
+        raise ModelsConfigError(
+            f"{options.model_base_path}: versions are looked for on this machine only; write the models config by hand"
+        )
+    base_path = Path(options.model_base_path).resolve()
     folders = version_folders.find(base_path) if base_path.is_dir() else {}
     saved = {version for version, folder in folders.items() if (folder / "saved_model.pb").exists()}
     if not saved:

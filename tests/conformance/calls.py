@@ -35,6 +35,16 @@ _TYPED_FIELDS = {
     types_pb2.DT_UINT64: "uint64_val",
     types_pb2.DT_BOOL: "bool_val",
     types_pb2.DT_STRING: "string_val",
+    types_pb2.DT_HALF: "half_val",
+    types_pb2.DT_BFLOAT16: "half_val",
+    types_pb2.DT_COMPLEX64: "scomplex_val",
+    types_pb2.DT_COMPLEX128: "dcomplex_val",
+    types_pb2.DT_INT8: "int_val",
+    types_pb2.DT_UINT16: "int_val",
+    types_pb2.DT_QINT8: "int_val",
+    types_pb2.DT_QUINT16: "int_val",
+    types_pb2.DT_INT4: "int_val",
+    types_pb2.DT_FLOAT8_E5M2: "float8_val",
 }
 
 
@@ -51,7 +61,7 @@ def spec(
 
 
 def tensor(
-    values: Sequence, dtype: int = types_pb2.DT_FLOAT, *, shape: Sequence[int] | None = None
+    values: Sequence | bytes, dtype: int = types_pb2.DT_FLOAT, *, shape: Sequence[int] | None = None
 ) -> tensor_pb2.TensorProto:
     """A TensorProto with its values in the typed field; ``shape`` defaults to that of a vector."""
     proto = tensor_pb2.TensorProto(dtype=dtype, **{_TYPED_FIELDS[dtype]: values})
@@ -167,11 +177,11 @@ class Rest:
         """POST an object as JSON, or a text as it is."""
         return self.call("POST", path, body if isinstance(body, str) else json.dumps(body))
 
-    def call(self, method: str, path: str, body: str | None = None) -> Answer:
+    def call(self, method: str, path: str, body: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         """One request on a connection of its own."""
         connection = http.client.HTTPConnection(self._target, timeout=SECONDS)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             text = response.read().decode()
         finally:

@@ -15,8 +15,10 @@ import pytest
 
 from tests.conformance.calls import SECONDS, Rest
 from tests.conformance.deviations import DEVIATIONS
+from tests.conformance.sources import OTHERS, report
 
 _ANSWER_SECONDS = 10
+_FOLDER = Path(__file__).parent
 _UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 
 
@@ -48,6 +50,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "deviation(name): accepts what tests/conformance/deviations.py lists, too")
+    config.addinivalue_line("markers", "source(files): the files of TF Serving that the cases come from")
     config.addinivalue_line("markers", "changes_server: changes what the server serves, so it runs last")
 
 
@@ -55,8 +58,27 @@ def pytest_collection_modifyitems(items):
     for item in items:
         for mark in item.iter_markers("deviation"):
             assert mark.args[0] in DEVIATIONS, f"{item.nodeid}: {mark.args[0]} is not in deviations.py"
+        sources = item.get_closest_marker("source")
+        assert sources or _FOLDER not in item.path.parents, f"{item.nodeid}: no mark says where the case comes from"
+        for file in sources.args if sources else ():
+            other, colon, _ = file.partition(": ")
+            assert not colon or other in OTHERS, f"{item.nodeid}: {other} is not in sources.py"
+            item.user_properties.append(("source", file))
     # Tests that change what the server serves come last.
     items.sort(key=lambda item: item.get_closest_marker("changes_server") is not None)
+
+
+def pytest_terminal_summary(terminalreporter):
+    cases = [
+        (file, outcome)
+        for outcome in ("passed", "failed", "skipped")
+        for result in terminalreporter.stats.get(outcome, [])
+        for name, file in getattr(result, "user_properties", [])
+        if name == "source" and (outcome != "passed" or result.when == "call")
+    ]
+    if cases:
+        terminalreporter.section("where the cases come from")
+        terminalreporter.write("\n".join([*report(cases), ""]))
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +103,7 @@ def target(request, tmp_path_factory) -> Iterator[Target]:
         f"--model_config_file={folder}/models.config",
         f"--grpc_socket_path={socket}",
         f"--monitoring_config_file={folder}/monitoring.config",  # part: rest
-        "--rest_api_port=0",  # part: rest
+        "--rest_api_port=-1",  # part: rest
     ]
     with RunningServer(*flags, log=folder.parent / "server.log") as server:
         yield Target(grpc=server.target, rest=server.rest, models=str(folder), folder=folder, socket=socket)

@@ -8,6 +8,19 @@ import tensorflow as tf
 
 _EXAMPLES = tf.TensorSpec([None], tf.string, name="inputs")
 _LABELS = (b"no", b"yes")
+# Types that JSON does not have, by their names in the signature.
+_OTHER_TYPES = {
+    "half": tf.float16,
+    "bfloat16": tf.bfloat16,
+    "complex64": tf.complex64,
+    "complex128": tf.complex128,
+    "int8": tf.int8,
+    "uint16": tf.uint16,
+    "qint8": tf.qint8,
+    "quint16": tf.quint16,
+    "float8_e5m2": tf.dtypes.experimental.float8_e5m2,
+    "int4": tf.dtypes.experimental.int4,
+}
 
 
 def _floats(name: str, *shape: int | None) -> tf.TensorSpec:
@@ -19,7 +32,8 @@ class Several(tf.Module):
 
     def signatures(self) -> Mapping[str, tf.types.experimental.PolymorphicFunction]:
         """The functions by the names of their signatures."""
-        names = "repeat types add row_sum total as_bytes classes flat_scores wide_regression one_too_many"
+        names = "repeat types other_types add no_rows row_sum total as_bytes"
+        names += " classes flat_scores wide_regression one_too_many"
         return {name: getattr(self, name) for name in names.split()}
 
     @tf.function(
@@ -49,6 +63,11 @@ class Several(tf.Module):
         columns = (float64, int32, bool, uint8, int16, uint32, uint64)
         return {column.dtype.name: tf.identity(column) for column in columns}
 
+    @tf.function(input_signature=[tf.TensorSpec([None], kind, name=name) for name, kind in _OTHER_TYPES.items()])
+    def other_types(self, *columns: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """Every input as it is."""
+        return {name: tf.identity(column) for name, column in zip(_OTHER_TYPES, columns, strict=True)}
+
     @tf.function(input_signature=[_floats("a", None), _floats("b", None)])
     def add(self, a: tf.Tensor, b: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """Fails in its kernel if the sizes differ."""
@@ -58,6 +77,11 @@ class Several(tf.Module):
     def row_sum(self, values: tf.Tensor) -> Mapping[str, tf.Tensor]:
         """Rows of any length."""
         return {"sum": tf.reduce_sum(values, axis=1)}
+
+    @tf.function(input_signature=[_floats("values", None)])
+    def no_rows(self, values: tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """An output of 0 rows."""
+        return {"none": values[:0]}
 
     @tf.function(input_signature=[_floats("values", None)])
     def total(self, values: tf.Tensor) -> Mapping[str, tf.Tensor]:

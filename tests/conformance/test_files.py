@@ -11,7 +11,11 @@ from tests.conformance.calls import refused, spec
 from tests.conformance.models import HALF_PLUS_TWO, SPARE, export_tf1
 from tests.conformance.reloading import State, add, ask, eventually, states
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.changes_server]
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.changes_server,
+    pytest.mark.source("sources/storage_path/file_system_storage_path_source_test.cc"),
+]
 
 
 @pytest.fixture

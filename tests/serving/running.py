@@ -30,7 +30,7 @@ class RunningServer:
         self._flags = ["--port", "0", *map(str, flags)]
         if monitoring:
             monitoring.write_text(f'prometheus_config {{ enable: true path: "{_METRICS}" }}')
-            self._flags += ["--rest_api_port=0", f"--monitoring_config_file={monitoring}"]  # part: rest
+            self._flags += ["--rest_api_port=-1", f"--monitoring_config_file={monitoring}"]  # part: rest
         self._log = log
 
     def __enter__(self) -> RunningServer:

@@ -53,7 +53,7 @@ def folder(tmp_path_factory) -> Path:
 def server(folder):
     flags = [
         f"--model_config_file={folder}/models.config",
-        "--rest_api_port=0",  # part: rest
+        "--rest_api_port=-1",  # part: rest
     ]
     with RunningServer(*flags) as running:
         yield running

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.client.messages import tensors
+from serving.client.messages import dtypes
 from serving.client.messages.columns import Row, column
 from serving.client.messages.protos import message, parse_text
 from serving.client.messages.values import values_of, wrong
@@ -79,7 +79,7 @@ def features_of_signature(signature: Any) -> Features:
         if len(shape) > 1 and min(shape) < 0:
             raise ValueError(f"input {name} takes nested lists of any length, not rows: use predict_arrays")
         kinds = dims[0].name if dims else ""
-        features[name] = RowFeature(tensors.numpy_dtype(info.dtype), None if shape == (-1,) else shape, kinds)
+        features[name] = RowFeature(dtypes.numpy_dtype(info.dtype), None if shape == (-1,) else shape, kinds)
     return features
 
 

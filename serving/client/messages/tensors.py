@@ -15,57 +15,29 @@ from typing import Any
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-# DataType numbers of tensorflow/core/framework/types.proto: numpy dtype and the typed field that may hold values.
-_DTYPES = {
-    1: (np.dtype(np.float32), "float_val"),
-    2: (np.dtype(np.float64), "double_val"),
-    3: (np.dtype(np.int32), "int_val"),
-    4: (np.dtype(np.uint8), "int_val"),
-    5: (np.dtype(np.int16), "int_val"),
-    6: (np.dtype(np.int8), "int_val"),
-    7: (np.dtype(object), "string_val"),
-    9: (np.dtype(np.int64), "int64_val"),
-    10: (np.dtype(np.bool_), "bool_val"),
-    17: (np.dtype(np.uint16), "int_val"),
-    19: (np.dtype(np.float16), "half_val"),
-    22: (np.dtype(np.uint32), "uint32_val"),
-    23: (np.dtype(np.uint64), "uint64_val"),
-}
-_NUMBERS = {dtype: number for number, (dtype, _) in _DTYPES.items()}
-_REFUSED = {8: "complex64", 14: "bfloat16", 18: "complex128", 20: "resource", 21: "variant"}
+from serving.client.messages.dtypes import FIELDS, STRING, TensorError, number_of, numpy_dtype
+
 # Field numbers of tensorflow/core/framework/tensor.proto.
 _FIELDS = {
     "float_val": 5,
     "double_val": 6,
     "int_val": 7,
     "int64_val": 10,
+    "scomplex_val": 9,
     "bool_val": 11,
+    "dcomplex_val": 12,
     "half_val": 13,
     "uint32_val": 16,
     "uint64_val": 17,
 }
 # The wire format of these fields equals their memory layout; the others are varints of several bytes.
-_FIXED_WIDTH = ("float_val", "double_val", "bool_val")
+_FIXED_WIDTH = ("float_val", "double_val", "bool_val", "scomplex_val", "dcomplex_val")
+# A complex value is two numbers of the field.
+_PARTS = {"scomplex_val": np.float32, "dcomplex_val": np.float64}
 # From this many values on, whole buffers beat lists of Python numbers.
 _MANY = 32
 # A few bytes must not make the receiver allocate gigabytes: the most elements made by repeating the last value.
 MOST_REPEATED = 1 << 22
-
-
-class TensorError(ValueError):
-    """A TensorProto, or an array, whose dtype is not supported or whose values do not fill its shape."""
-
-
-def numpy_dtype(number: int) -> np.dtype:
-    """The numpy dtype of a DataType number; strings are ``object``.
-
-    Raises:
-        TensorError: the type is not supported: complex, bfloat16, quantized and reference types.
-    """
-    if number not in _DTYPES:
-        name = f" ({_REFUSED[number]})" if number in _REFUSED else ""
-        raise TensorError(f"data type {number}{name} is not supported")
-    return _DTYPES[number][0]
 
 
 def fill(proto: Any, array: np.ndarray, *, tensor_content: bool = False) -> None:
@@ -82,19 +54,17 @@ def fill(proto: Any, array: np.ndarray, *, tensor_content: bool = False) -> None
     """
     if array.dtype.kind in "SU":
         array = array.astype(object)
-    number = _NUMBERS.get(array.dtype)
-    if number is None:
-        raise TensorError(f"numpy dtype {array.dtype} is not supported")
+    number = number_of(array.dtype)
     proto.dtype = number
     dimensions = proto.tensor_shape.dim
     for size in array.shape:
         dimensions.add().size = size
-    if number == 7:
+    if number == STRING:
         proto.string_val.extend([value if type(value) is bytes else _bytes(value) for value in array.ravel().tolist()])
     elif tensor_content:
         proto.tensor_content = array.tobytes()
     else:
-        _fill_field(proto, _DTYPES[number][1], array)
+        _fill_field(proto, FIELDS[number], array)
 
 
 def to_array(proto: Any, *, most_repeated: int = MOST_REPEATED) -> np.ndarray:
@@ -116,7 +86,7 @@ def to_array(proto: Any, *, most_repeated: int = MOST_REPEATED) -> np.ndarray:
     if not count:
         flat = np.empty(0, dtype)
     elif not content:
-        flat = _typed(proto, _DTYPES[proto.dtype][1], dtype, count, most_repeated)
+        flat = _typed(proto, FIELDS[proto.dtype], dtype, count, most_repeated)
     elif dtype.hasobject:
         flat = np.array(_strings(content, count), dtype)
     elif len(content) != count * dtype.itemsize:
@@ -134,8 +104,10 @@ def _bytes(value: object) -> bytes:
 
 
 def _fill_field(proto: Any, field: str, array: np.ndarray) -> None:
-    if field == "half_val":
-        array = array.view(np.uint16)
+    if field == "float8_val":
+        proto.float8_val = array.tobytes()
+        return
+    array = _as_sent(array, field)
     if array.size >= _MANY:
         if field in _FIXED_WIDTH:
             _merge(proto, field, array.tobytes())
@@ -145,6 +117,18 @@ def _fill_field(proto: Any, field: str, array: np.ndarray) -> None:
             _merge(proto, field, array.astype(np.uint8).tobytes())
             return
     getattr(proto, field).extend(array.ravel().tolist())
+
+
+def _as_sent(array: np.ndarray, field: str) -> np.ndarray:
+    """The numbers that stand in a field."""
+    if field == "half_val":
+        return np.ascontiguousarray(array).view(np.uint16)
+    if field in _PARTS:
+        return np.ascontiguousarray(array).reshape(-1).view(_PARTS[field])
+    if array.dtype.names:
+        return array[array.dtype.names[0]]
+    # numpy's own integers turn into Python's; those of ml_dtypes do not.
+    return array.astype(np.int32) if field == "int_val" and array.dtype.kind == "V" else array
 
 
 def _merge(proto: Any, field: str, packed: bytes) -> None:
@@ -164,13 +148,16 @@ def _varint(number: int) -> bytes:
 def _typed(proto: Any, field: str, dtype: np.dtype, count: int, most_repeated: int) -> np.ndarray:
     """``count`` values out of a typed field."""
     values = getattr(proto, field)
-    given = len(values)
+    given = len(values) // 2 if field in _PARTS else len(values)
     if given < count and count > most_repeated:
         raise TensorError(f"{count} elements of {given} values are refused")
     if not given:
         return np.full(count, b"", dtype) if dtype.hasobject else np.zeros(count, dtype)
-    if given >= _MANY and field in _FIXED_WIDTH:
-        flat = np.frombuffer(getattr(_packed_message().FromString(proto.SerializeToString()), field), dtype)
+    if field == "float8_val":
+        flat = np.frombuffer(values, dtype)
+    elif given >= _MANY and field in _FIXED_WIDTH:
+        packed = getattr(_packed_message().FromString(proto.SerializeToString()), field)
+        flat = np.frombuffer(packed, dtype, given)
     else:
         flat = _from_list(values[:], field, dtype)
     if given == count:
@@ -181,6 +168,10 @@ def _typed(proto: Any, field: str, dtype: np.dtype, count: int, most_repeated: i
 def _from_list(values: Sequence[Any], field: str, dtype: np.dtype) -> np.ndarray:
     if field == "half_val":
         return np.array(values, np.int32).astype(np.uint16).view(dtype)
+    if field in _PARTS:
+        return np.array(values[: len(values) // 2 * 2], _PARTS[field]).view(dtype)
+    if dtype.names:
+        return np.array(values, np.int32).astype(dtype[0]).view(dtype)
     # Narrow integers travel in a wider field; those that do not fit wrap around as in C++.
     return np.array(values, np.int32).astype(dtype) if field == "int_val" else np.array(values, dtype)
 

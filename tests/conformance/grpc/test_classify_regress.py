@@ -18,7 +18,14 @@ from tests.conformance.calls import (
 )
 from tests.conformance.models import HALF_PLUS_TWO, HALF_PLUS_TWO_TF2, SEVERAL
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.source(
+        "servables/tensorflow/classifier_test.cc",
+        "servables/tensorflow/regressor_test.cc",
+        "servables/tensorflow/util_test.cc",
+    ),
+]
 
 BOTH = pytest.mark.parametrize("model", [HALF_PLUS_TWO, HALF_PLUS_TWO_TF2])
 METHOD = pytest.mark.parametrize("method", ["Classify", "Regress"])

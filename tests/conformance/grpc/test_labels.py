@@ -19,7 +19,7 @@ from tests.conformance.calls import (
 )
 from tests.conformance.models import CANARY, HALF_PLUS_TWO, STABLE, VERSIONED, VERSIONS
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.source("model_servers/server_core_test.cc")]
 
 X = tensor([2.0])
 LABELS = pytest.mark.parametrize(("label", "version"), [("stable", STABLE), ("canary", CANARY)])

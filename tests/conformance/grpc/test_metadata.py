@@ -10,7 +10,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 from tests.conformance.calls import SECONDS, refused, spec
 from tests.conformance.models import HALF_PLUS_TWO, HALF_PLUS_TWO_TF2, SEVERAL, VERSIONED
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.source("servables/tensorflow/get_model_metadata_impl_test.cc")]
 
 BOTH = pytest.mark.parametrize("model", [HALF_PLUS_TWO, HALF_PLUS_TWO_TF2])
 HEADS = {"serving_default", "regress_x_to_y", "regress_x_to_y2", "classify_x_to_y"}

@@ -9,7 +9,7 @@ from tensorflow_serving.apis import input_pb2
 from tests.conformance.calls import CLASSIFY, REGRESS, SECONDS, example, example_list, multi_request, refused, spec
 from tests.conformance.models import HALF_PLUS_THREE, HALF_PLUS_TWO, HALF_PLUS_TWO_TF2
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.source("servables/tensorflow/multi_inference_test.cc")]
 
 BOTH = pytest.mark.parametrize("model", [HALF_PLUS_TWO, HALF_PLUS_TWO_TF2])
 TWO = example_list(example(x=2.0))

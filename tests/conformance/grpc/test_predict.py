@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from grpc import StatusCode
 from tensorflow.core.framework import tensor_pb2, types_pb2
@@ -10,12 +12,13 @@ from tensorflow_serving.apis import predict_pb2
 from tests.conformance.calls import SECONDS, predict_request, refused, shape_of, spec, tensor, values_of
 from tests.conformance.models import HALF_PLUS_THREE, HALF_PLUS_TWO, HALF_PLUS_TWO_TF2, SEVERAL, SLOW
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.source("servables/tensorflow/predict_util_test.cc")]
 
 BOTH = pytest.mark.parametrize("model", [HALF_PLUS_TWO, HALF_PLUS_TWO_TF2])
 X = tensor([2.0])
 
 
+@pytest.mark.source("model_servers/tensorflow_model_server_test.py", "servables/tensorflow/predict_util_test.cc")
 @BOTH
 @pytest.mark.parametrize("output_filter", [[], ["y"]], ids=["all outputs", "filtered"])
 def test_half_plus_two(prediction, model, output_filter):
@@ -50,6 +53,7 @@ def test_values_as_tensor_content(prediction):
     assert values_of(answer.outputs["y"]) == [3.0, 4.0]
 
 
+@pytest.mark.source("tensorflow: core/framework/tensor.cc")
 @pytest.mark.parametrize(
     ("given", "expected"),
     [([2.0], [3.0, 3.0, 3.0]), ([2.0, 4.0], [3.0, 4.0, 4.0]), ([], [2.0] * 3), ([2.0, 4.0, 6.0, 8.0], [3.0, 4.0, 5.0])],
@@ -80,6 +84,7 @@ def test_output_filter_leaves_the_others_out(prediction):
     assert list(answer.outputs) == ["twice"]
 
 
+@pytest.mark.source("tensorflow: core/framework/tensor.cc")
 def test_every_type_comes_back(prediction):
     given = {
         "float64": tensor([0.1, -1e300], types_pb2.DT_DOUBLE),
@@ -92,6 +97,49 @@ def test_every_type_comes_back(prediction):
     }
     answer = prediction.Predict(predict_request(spec(SEVERAL, signature="types"), **given), SECONDS)
     assert dict(answer.outputs) == given
+
+
+# As tensorflow/core/framework/tensor.cc reads and writes them.
+OTHER_TYPES = {
+    "half": tensor([0x3C00, 0xC000], types_pb2.DT_HALF),
+    "bfloat16": tensor([0x3F80, 0xC000], types_pb2.DT_BFLOAT16),
+    "complex64": tensor([1.0, 2.0, 0.0, -3.0], types_pb2.DT_COMPLEX64, shape=[2]),
+    "complex128": tensor([1e300, 2.0, 0.0, -3.0], types_pb2.DT_COMPLEX128, shape=[2]),
+    "int8": tensor([-128, 127], types_pb2.DT_INT8),
+    "uint16": tensor([2**16 - 1, 0], types_pb2.DT_UINT16),
+    "qint8": tensor([-128, 127], types_pb2.DT_QINT8),
+    "quint16": tensor([2**16 - 1, 0], types_pb2.DT_QUINT16),
+    "float8_e5m2": tensor(b"\x3c\xc0", types_pb2.DT_FLOAT8_E5M2, shape=[2]),
+    "int4": tensor([-8, 7], types_pb2.DT_INT4),
+}
+
+
+@pytest.mark.source("tensorflow: core/framework/tensor.cc")
+def test_types_that_only_grpc_has_come_back(prediction):
+    request = predict_request(spec(SEVERAL, signature="other_types"), **OTHER_TYPES)
+    assert dict(prediction.Predict(request, SECONDS).outputs) == OTHER_TYPES
+
+
+@pytest.mark.source("tensorflow: core/framework/tensor.cc")
+def test_types_that_only_grpc_has_as_tensor_content(prediction):
+    content = {
+        "half": b"\x00\x3c\x00\xc0",
+        "bfloat16": b"\x80\x3f\x00\xc0",
+        "complex64": bytes.fromhex("0000803f 00000040 00000000 000040c0"),
+        "complex128": struct.pack("<4d", 1e300, 2.0, 0.0, -3.0),
+        "int8": b"\x80\x7f",
+        "uint16": b"\xff\xff\x00\x00",
+        "qint8": b"\x80\x7f",
+        "quint16": b"\xff\xff\x00\x00",
+        "float8_e5m2": b"\x3c\xc0",
+        "int4": b"\xf8\x07",
+    }
+    given = {}
+    for name, raw in content.items():
+        given[name] = tensor_pb2.TensorProto(dtype=OTHER_TYPES[name].dtype, tensor_content=raw)
+        given[name].tensor_shape.dim.add(size=2)
+    answer = prediction.Predict(predict_request(spec(SEVERAL, signature="other_types"), **given), SECONDS)
+    assert dict(answer.outputs) == OTHER_TYPES
 
 
 def test_rows_of_any_length(prediction):
@@ -246,6 +294,7 @@ def test_refused_output_filters(prediction, model, outputs, begins):
         prediction.Predict(predict_request(spec(model), outputs, x=X), SECONDS)
 
 
+@pytest.mark.source("model_servers/grpc_status_util.cc")
 def test_a_long_text_is_cut(prediction):
     name = "s" * 3000
     with refused(StatusCode.FAILED_PRECONDITION, ('Serving signature key "' + name)[: 1024 - 12] + "...TRUNCATED"):

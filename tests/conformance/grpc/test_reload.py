@@ -11,7 +11,11 @@ from tests.conformance.calls import SECONDS, refused, spec
 from tests.conformance.models import BAD, HALF_PLUS_THREE, HALF_PLUS_TWO, SPARE, VERSIONED
 from tests.conformance.reloading import State, add, ask, entry, eventually, gone, states
 
-pytestmark = [pytest.mark.tensorflow, pytest.mark.changes_server]
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.changes_server,
+    pytest.mark.source("model_servers/server_core_test.cc"),
+]
 
 
 def test_the_same_config_changes_nothing(prediction, reload):
@@ -19,6 +23,7 @@ def test_the_same_config_changes_nothing(prediction, reload):
     assert ask(prediction, spec(HALF_PLUS_TWO)) == [3.0]
 
 
+@pytest.mark.source("model_servers/server_core_test.cc", "model_servers/tensorflow_model_server_test.py")
 def test_a_new_model_is_there_when_the_call_returns(prediction, management, reload):
     new = reload.original()
     add(new, SPARE, reload.folder)
@@ -39,6 +44,7 @@ def test_models_that_are_left_out_are_unloaded_and_come_back(prediction, reload)
     assert (ask(prediction, spec(HALF_PLUS_TWO)), ask(prediction, spec(HALF_PLUS_THREE))) == ([3.0], [4.0])
 
 
+@pytest.mark.source("model_servers/server_core_test.cc", "model_servers/tensorflow_model_server_test.py")
 def test_another_base_path(prediction, reload):
     new = reload.original()
     entry(new, HALF_PLUS_TWO).base_path = f"{reload.folder}/{SPARE}"

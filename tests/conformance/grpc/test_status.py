@@ -9,7 +9,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 from tests.conformance.calls import SECONDS, predict_request, refused, spec, tensor, values_of
 from tests.conformance.models import HALF_PLUS_TWO, NEWEST_TWO, ONLY_FIRST, STABLE, VERSIONED, VERSIONS
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.source("model_servers/get_model_status_impl_test.cc")]
 
 AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
 X = tensor([2.0])

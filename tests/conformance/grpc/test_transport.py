@@ -9,7 +9,7 @@ from grpc import StatusCode
 from tests.conformance.calls import SECONDS, predict_request, refused, spec, tensor, values_of
 from tests.conformance.models import HALF_PLUS_TWO
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.source("model_servers/server.cc")]
 
 X = tensor([2.0])
 

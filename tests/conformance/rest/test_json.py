@@ -18,11 +18,15 @@ from tests.conformance.models import (
     VERSIONS,
 )
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.source("util/json_tensor_test.cc", "model_servers/http_rest_api_handler_test.cc"),
+]
 
 BOTH = pytest.mark.parametrize("model", [HALF_PLUS_TWO, HALF_PLUS_TWO_TF2])
 
 
+@pytest.mark.source("model_servers/tensorflow_model_server_test.py", "model_servers/http_rest_api_handler_test.cc")
 @BOTH
 @pytest.mark.parametrize(
     ("sent", "expected"),
@@ -77,6 +81,7 @@ def test_versions_and_labels(rest, part, version, method, sent, result):
     assert answer == result(1.0 + VERSIONS[version])
 
 
+@pytest.mark.source("model_servers/tensorflow_model_server_test.py", "model_servers/http_rest_api_handler_test.cc")
 @BOTH
 def test_regress_and_classify(rest, model):
     examples = [{"x": 80.0}, {"x": [20.0]}]
@@ -105,6 +110,21 @@ def test_several_inputs_and_outputs(rest):
     assert ok(rest.post(f"/v1/models/{SEVERAL}:predict", columns)) == {
         "outputs": {"text": ["a:3", f"b:{2**62 - 1}"], "twice": [6, 2**63 - 2]}
     }
+
+
+@pytest.mark.source("absl: strings/escaping.cc", "util/json_tensor.cc")
+@pytest.mark.parametrize(("sent", "read"), [("YQ..", "YQ=="), (" Y W\tI = ", "YWI="), ("YWJj", "YWJj")])
+def test_base_64_is_read_as_abseil_does(rest, sent, read):
+    """absl/strings/escaping.cc, Base64UnescapeInternal: white space is skipped, dots pad."""
+    sent = {"signature_name": "as_bytes", "instances": [{"b64": sent}]}
+    assert ok(rest.post(f"/v1/models/{SEVERAL}:predict", sent)) == {"predictions": [{"b64": read}]}
+
+
+@pytest.mark.source("absl: strings/escaping.cc", "util/json_tensor.cc")
+@pytest.mark.parametrize("sent", ["YQ=", "YQ===", "YWJj=", "Y", "_-__", "YQ==YQ=="])
+def test_base_64_that_is_refused(rest, sent):
+    sent = {"signature_name": "as_bytes", "instances": [{"b64": sent}]}
+    assert "Unable to base64 decode" in error(rest.post(f"/v1/models/{SEVERAL}:predict", sent))
 
 
 def test_bytes_travel_in_base_64(rest):
@@ -143,6 +163,37 @@ def test_numbers_that_are_none(rest):
     assert others == [math.inf, -math.inf]
 
 
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [("Inf", math.inf), ("-Inf", -math.inf), ("1e39", math.inf), ("-1e300", -math.inf), ("1e-300", 2.0)],
+)
+def test_numbers_that_a_float_cannot_hold(rest, sent, expected):
+    """json_tensor_test.cc, FloatTensorThatExceedsMaxReturnsInf, FloatTensorThatExceedsMinReturnsZero."""
+    answer = ok(rest.post(f"/v1/models/{HALF_PLUS_TWO}:predict", f'{{"instances": [{sent}]}} and more'))
+    assert answer["predictions"] == [expected]
+
+
+@pytest.mark.parametrize(("sent", "expected"), [(16777216, 8388610.0), (1435774380, 717887168.0)])
+def test_integers_lose_precision_without_a_word(rest, sent, expected):
+    """json_tensor_test.cc, FloatTensorWithPrecisionLoss."""
+    answer = ok(rest.post(f"/v1/models/{HALF_PLUS_TWO}:predict", {"instances": [sent]}))
+    assert answer["predictions"] == [expected]
+
+
+def test_no_rows_are_an_empty_list(rest):
+    """json_tensor_test.cc, FromJsonSingleZeroBatchTensor."""
+    sent = {"signature_name": "no_rows", "instances": [1.0, 2.0]}
+    assert ok(rest.post(f"/v1/models/{SEVERAL}:predict", sent)) == {"predictions": []}
+
+
+@pytest.mark.source("util/json_tensor.cc", "rapidjson: prettywriter.h")
+def test_values_in_errors_are_cut(rest):
+    """json_tensor.cc, kMaxJsonDebugStringBytes: nothing more is written after 256 bytes."""
+    said = error(rest.post(f"/v1/models/{HALF_PLUS_TWO}:predict", {"instances": [1.0], "inputs": [1] * 1000}))
+    assert said.startswith('JSON Value: {\n    "instances": [1.0],\n    "inputs": [1, 1, ')
+    assert len(said.partition(" Not formatted")[0]) < len("JSON Value: ") + 256 + 3
+
+
 def test_a_float_is_written_in_few_digits(rest):
     """0.1 in 32 bits is 0.10000000149; only the digits that distinguish it are written."""
     answer = rest.post(f"/v1/models/{SEVERAL}:predict", {"signature_name": "row_sum", "instances": [[0.1], [1e-05]]})
@@ -161,7 +212,7 @@ def test_a_float_is_written_in_few_digits(rest):
         ({"signature_name": "nothing", "instances": [1.0]}, ['"nothing" not found in signature def']),
         ({}, ["Missing 'inputs' or 'instances' key"]),
         ({"instances": [1.0], "inputs": [1.0]}, ["expecting only one of 'inputs' or 'instances' keys to exist"]),
-        ({"instances": 1.0}, ["Excepting 'instances' to be an list/array"]),
+        ({"instances": 1.0}, ["Expecting 'instances' to be an list/array"]),
         ({"instances": []}, ["No values in 'instances' array"]),
         (
             {"instances": ["x"]},
@@ -175,8 +226,9 @@ def test_a_float_is_written_in_few_digits(rest):
         ({"instances": [{"x": 1.0}, 2.0]}, ["Expecting object but got list at item 1 of input list"]),
         ({"instances": [2.0, {"x": 1.0}]}, ["Expecting value/list but got object at item 1 of input list"]),
         ({"instances": [{"z": 1.0}]}, ["JSON object: does not have named input: z"]),
-        ({"instances": [{}]}, ["Failed to process element: 0 of 'instances' list. JSON object: "]),
-        ({"instances": [1e300]}, ["Cannot convert JSON value: 1e", " to float without loss of precision."]),
+        ({"instances": [{}]}, ["Failed to process element: 0 of 'instances' list. JSON object: {} keys must be equal"]),
+        ({"instances": [{"x": "y" * 300}]}, ["y" * 300]),
+        ({"instances": [{"x": 1.0}, {"x": {"y": [10**9] * 100}}]}, ["1000000000, 1000000000 Type: Object"]),
         ({"inputs": "x"}, ['JSON Value: "x" Type: String is not of expected type: float']),
         ({"inputs": {"z": [1.0]}}, ["Missing named input: x in 'inputs' object."]),
         ({"inputs": [[1.0], [1.0, 2.0]]}, ["Encountered list at unexpected size: 2 at level: 1 expected size: 1"]),
@@ -226,7 +278,7 @@ def test_several_inputs_that_are_refused(rest, sent, text):
         ({"examples": [{"x": [[1.0]]}]}, "Feature: x has element with unexpected JSON type: Array"),
         ({"examples": [{"x": {}}]}, "Feature: x has element with unexpected JSON type: Object"),
         ({"examples": [{"x": [1.0, "a"]}]}, "Unexpected element type in feature: x expecting type: float"),
-        ({"examples": [{"x": 2**64 - 1}]}, "Feature: x has uint64 element. Only int64 is supported."),
+        ({"examples": [{"x": 2**64 - 1}]}, "Feature: x has uint64_t element. Only int64_t is supported."),
         ({"examples": [{"z": 1.0}]}, "Feature: x (data type: float) is required but could not be found."),
         ({"signature_name": "nothing", "examples": [{"x": 1.0}]}, "No signature was found with the name: nothing"),
         ("", "JSON Parse error: The document is empty"),

@@ -22,12 +22,16 @@ from tests.conformance.calls import (
 )
 from tests.conformance.models import HALF_PLUS_TWO
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [
+    pytest.mark.tensorflow,
+    pytest.mark.source("util/prometheus_exporter_test.cc", "model_servers/http_server.cc"),
+]
 
 PATH = "/monitoring/prometheus/metrics"
 PREFIX = ":tensorflow:serving:"
 _SAMPLE = re.compile(r"^(?P<name>[:\w]+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+MALFORMED = {"model_name": "", "status": "INVALID_ARGUMENT"}
 TWO = example_list(example(x=2.0))
 
 
@@ -66,12 +70,12 @@ def calls(prediction, rest):
         ("Regress", "GRPC"): lambda: prediction.Regress(
             regress_request(spec(HALF_PLUS_TWO, signature="regress_x_to_y"), TWO), SECONDS
         ),
-        ("Predict", "REST"): lambda: rest.post(f"/v1/models/{HALF_PLUS_TWO}:predict", {"instances": [2.0]}),
+        ("predict", "REST"): lambda: rest.post(f"/v1/models/{HALF_PLUS_TWO}:predict", {"instances": [2.0]}),
     }
 
 
 KINDS = pytest.mark.parametrize(
-    "kind", [("Predict", "GRPC"), ("Classify", "GRPC"), ("Regress", "GRPC"), ("Predict", "REST")]
+    "kind", [("Predict", "GRPC"), ("Classify", "GRPC"), ("Regress", "GRPC"), ("predict", "REST")]
 )
 
 
@@ -88,6 +92,7 @@ def test_latencies_are_counted(prediction, rest, kind):
     labels = {"model_name": HALF_PLUS_TWO, "API": api}
     assert grown(rest, "request_latency_count", call, entrypoint=entrypoint, **labels) == 1
     assert grown(rest, "request_latency_sum", call, entrypoint=entrypoint, **labels) > 0
+    labels["API"] = api.title()
     assert grown(rest, "runtime_latency_count", call, runtime="TF1", **labels) == 1
 
 
@@ -119,12 +124,35 @@ def test_a_request_for_no_model_is_counted(prediction, rest):
     assert sorted(grew) == [0, 1]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", f"/v1/models/{HALF_PLUS_TWO}", None, "OK"),
+        ("GET", f"/v1/models/{HALF_PLUS_TWO}/metadata", None, "OK"),
+        ("GET", f"/v1/models/{HALF_PLUS_TWO}/versions/1", None, "NOT_FOUND"),
+        ("POST", f"/v1/models/{HALF_PLUS_TWO}:predict", "{", "INVALID_ARGUMENT"),
+        ("POST", f"/v1/models/{HALF_PLUS_TWO}:guess", "{}", None),
+    ],
+)
+def test_every_rest_request_is_counted(rest, method, path, body, status):
+    """http_server.cc, ProcessRequest: under the model's name if the path is understood, else under an empty one."""
+    labels = {"model_name": HALF_PLUS_TWO, "status": status} if status else dict(MALFORMED)
+    assert grown(rest, "request_count", lambda: rest.call(method, path, body), **labels) == 1
+
+
+def test_latencies_of_other_rest_requests_have_no_api(rest):
+    labels = {"model_name": HALF_PLUS_TWO, "API": "", "entrypoint": "REST"}
+    call = lambda: rest.get(f"/v1/models/{HALF_PLUS_TWO}")  # noqa: E731
+    assert grown(rest, "request_latency_count", call, **labels) == 1
+
+
 def test_multi_inference_is_not_counted(prediction, rest):
     request = multi_request(TWO, (spec(HALF_PLUS_TWO, signature="regress_x_to_y"), REGRESS))
     call = lambda: prediction.MultiInference(request, SECONDS)  # noqa: E731
     assert grown(rest, "request_count", call, model_name=HALF_PLUS_TWO, status="OK") == 0
 
 
+@pytest.mark.source("util/prometheus_exporter_test.cc", "model_servers/tensorflow_model_server_test.py")
 def test_types_are_declared_and_buckets_add_up(prediction, rest):
     for call in calls(prediction, rest).values():
         call()

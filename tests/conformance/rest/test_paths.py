@@ -7,13 +7,14 @@ import pytest
 from tests.conformance.calls import error, ok
 from tests.conformance.models import HALF_PLUS_TWO, VERSIONED
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.source("model_servers/http_rest_api_handler_test.cc")]
 
 
 def status(version):
     return {"version": version, "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
 
 
+@pytest.mark.source("model_servers/http_rest_api_handler_test.cc", "model_servers/tensorflow_model_server_test.py")
 @pytest.mark.parametrize("part", ["", "/versions/123"])
 def test_status(rest, part):
     assert ok(rest.get(f"/v1/models/{HALF_PLUS_TWO}{part}")) == {"model_version_status": [status("123")]}
@@ -50,6 +51,7 @@ def test_an_unknown_label(rest):
     assert error(answer) == "Unrecognized servable version label: x"
 
 
+@pytest.mark.source("model_servers/http_rest_api_handler_test.cc", "model_servers/tensorflow_model_server_test.py")
 @pytest.mark.parametrize(
     ("part", "version"), [("", "3"), ("/versions/1", "1"), ("/labels/canary", "2")], ids=["latest", "number", "label"]
 )
@@ -115,6 +117,7 @@ def test_a_version_that_is_too_large(rest, path):
     assert rest.post(path, {}).status == 400
 
 
+@pytest.mark.source("util/net_http/server/internal/evhttp_server.cc", "util/net_http/server/internal/evhttp_request.cc")
 @pytest.mark.parametrize("path", ["/", "/v2/models", "/statuspage", "/v1"])
 def test_unknown_paths(rest, path):
     assert rest.get(path).status == 404
@@ -126,3 +129,27 @@ def test_the_paths_own_words_may_be_in_any_case(rest):
 
 def test_escapes_in_a_models_name(rest):
     assert ok(rest.get("/v1/models/half%5Fplus_two")) == {"model_version_status": [status("123")]}
+
+
+@pytest.mark.source("model_servers/http_server.cc")
+@pytest.mark.parametrize(
+    ("origin", "wanted"), [("http://page", 200), ("https://page", 200), ("page", 400), (None, 400)]
+)
+def test_preflight_requests_need_an_origin(rest, origin, wanted):
+    """http_server.cc, ProcessRequest: with or without --rest_api_enable_cors_support, and without a text."""
+    headers = {"Origin": origin} if origin else {}
+    answer = rest.call("OPTIONS", f"/v1/models/{HALF_PLUS_TWO}:predict", headers=headers)
+    assert (answer.status, answer.body) == (wanted, "")
+
+
+@pytest.mark.source("model_servers/http_server.cc")
+def test_preflight_requests_elsewhere(rest):
+    assert rest.call("OPTIONS", "/v2", headers={"Origin": "http://page"}).status == 404
+
+
+@pytest.mark.source("util/net_http/server/internal/evhttp_server.cc", "util/net_http/server/internal/evhttp_request.cc")
+@pytest.mark.parametrize("server", ["http://example.com", "HTTPS://user@example.com:8501"])
+def test_a_request_line_may_name_the_server(rest, server):
+    """util/net_http/server/internal/evhttp_request.cc, ParsedEvRequest::decode: only path and query count."""
+    assert ok(rest.get(f"{server}/v1/models/{HALF_PLUS_TWO}")) == {"model_version_status": [status("123")]}
+    assert rest.get(server).status == 404

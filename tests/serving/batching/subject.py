@@ -46,10 +46,12 @@ class Gated:
 class Batched:
     """The subject and its neighbours."""
 
-    def __init__(self, model: SavedModel, parameters: BatchingParameters):
+    def __init__(self, model: SavedModel, parameters: BatchingParameters, *, at_once: bool = False):
         self.model = Gated(model)
         self.metrics = Metrics()
-        self.servable = BatchedServable(self.model, parameters=parameters, metrics=self.metrics, name="small")
+        self.servable = BatchedServable(
+            self.model, parameters=parameters, metrics=self.metrics, name="small", at_once=at_once
+        )
         self._pool = futures.ThreadPoolExecutor(CALLERS)
 
     def ask(self, name="double", *, filter_=(), timeout=None, **inputs):

@@ -244,6 +244,13 @@ def test_the_command_line(capsys, monkeypatch, server, folder):
     code, out, err = run("predict", *asked, "--chunk-rows", 1, given=given)
     assert (code, err) == (0, "ignored, the model has no such input: color\n")
     assert [json.loads(line) for line in out.splitlines()] == [{"said": "25.0|?|?|?,?"}, {"said": "50.0|3|?|?,?"}]
+    keyed = run("predict", *asked, "--keys", "color", "fare", given=given)
+    assert keyed[2] == ""
+    assert [json.loads(line) for line in keyed[1].splitlines()] == [
+        {"color": "red", "fare": 25, "said": "25.0|?|?|?,?"},
+        {"color": None, "fare": 50, "said": "50.0|3|?|?,?"},
+    ]
+    assert "--keys: said: the model has an output" in run("predict", *asked, "--keys", "said", given='{"said": 1}')[2]
     assert run("predict", *asked, "--schema", folder / "schema.pbtxt", given=given)[1] == out
     assert run("classify", *asked, given=given)[1].splitlines()[0] == '{"cheap": 0.75, "dear": 0.25}'
     assert run("regress", *asked, given=given)[:2] == (0, "25.0\n50.0\n")

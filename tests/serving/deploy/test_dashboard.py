@@ -56,7 +56,7 @@ def server(tmp_path_factory, half_plus):
     flags = [flag.replace(model_server.CONFIG_FOLDER, str(config)) for flag in model_server.flags(plan)]
     flags = [flag for flag in flags if not flag.startswith(("--port=", "--rest_api_port="))]
     logging = ["--request_log_folder", folder / "requests", "--request_log_sampling_rate", "1"]
-    with RunningServer("--rest_api_port", "0", *flags, *logging) as running:
+    with RunningServer("--rest_api_port", "-1", *flags, *logging) as running:
         yield running
 
 

@@ -162,7 +162,7 @@ def test_new_labels_may_go_ahead_of_versions_where_that_is_allowed(make_core, ba
 def test_a_missing_model_does_not_affect_the_others(make_core, base_path, tmp_path, half_plus):
     core = make_core()
     with pytest.raises(
-        StatusError, match=r"1 model\(s\) did not become available: \{\{\{name: lost version: none found\}\}, \}"
+        StatusError, match=r"1 servable\(s\) did not become available: \{\{\{name: lost version: none found\}\}, \}"
     ):
         core.reload(config(entry(tmp_path / "lost", name="lost"), entry(base_path)))
     assert ask(core, spec())[0] == 3
@@ -226,6 +226,43 @@ def test_a_config_that_is_refused_changes_nothing(make_core, base_path, entries,
         core.reload(config(*(entry(path, name=name, platform=platform) for name, path, platform in entries)))
     assert refused.value.code == grpc.StatusCode.INVALID_ARGUMENT
     assert ask(core, spec())[0] == 3
+
+
+def test_a_list_without_models_and_no_list_at_all(make_core, base_path):
+    """The start and a reload take the same; an empty file is no list, and a list stays one (server_core.cc)."""
+    core = make_core()
+    core.reload(model_server_config_pb2.ModelServerConfig())
+    assert not core.is_ready()
+    for _ in range(2):
+        core.reload(config())
+        assert core.is_ready()
+        with pytest.raises(StatusError, match="Servable not found"):
+            ask(core, spec())
+    core.reload(config(entry(base_path)))
+    assert ask(core, spec()) == (3, 5.0)
+    with pytest.raises(StatusError, match="only legal to transition from one ModelConfigList to another"):
+        core.reload(model_server_config_pb2.ModelServerConfig())
+    assert ask(core, spec()) == (3, 5.0)
+
+
+def test_what_the_start_accepts_is_accepted_again(make_core, base_path):
+    """Also a label whose version is not there."""
+    core = make_core()
+    given = config(entry(base_path, 'version_labels { key: "next" value: 9 }'))
+    for _ in range(2):
+        core.reload(given)
+        assert ask(core, spec()) == (3, 5.0)
+    moved = config(entry(base_path, 'version_labels { key: "next" value: 8 }'))
+    with pytest.raises(StatusError, match="not currently available for inference"):
+        core.reload(moved)
+
+
+def test_a_model_that_does_not_load_is_named(make_core, tmp_path):
+    """A start names servables, a reload models (load_servables_fast.cc, server_core.cc)."""
+    core = make_core()
+    for name, unit in (("a", "servable"), ("b", "model")):
+        with pytest.raises(StatusError, match=rf"1 {unit}\(s\) did not become available: \{{\{{\{{name: {name} "):
+            core.reload(config(entry(tmp_path / "none", name=name)))
 
 
 def test_models_that_are_left_out_are_unloaded(make_core, base_path):

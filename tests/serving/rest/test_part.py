@@ -11,10 +11,10 @@ from tests.serving.command_line import MODEL, refusal
     ("words", "error"),
     [
         (["--port=8500", "--rest_api_port=8500"], "--rest_api_port: must differ from --port"),
-        (["--rest_api_port=99999"], "--rest_api_port: must be at least 0 and at most 65535"),
+        (["--rest_api_port=99999"], "--rest_api_port: must be at least -1 and at most 65535"),
         (["--rest_api_num_threads=0"], "--rest_api_num_threads: must be at least 1"),
         (["--rest_api_timeout_in_ms=0"], "--rest_api_timeout_in_ms: must be at least 1"),
-        (["--monitoring_config_file=m"], "give --rest_api_port, too"),
+        (["--rest_api_port=0", "--monitoring_config_file=m"], "give --rest_api_port, too"),
     ],
 )
 def test_an_invalid_flag_is_refused(capsys, words, error):

@@ -34,7 +34,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(folder):
-    flags = ("--rest_api_port", 0, "--model_config_file", folder / "models.config", *models.FLAGS)
+    flags = ("--rest_api_port", -1, "--model_config_file", folder / "models.config", *models.FLAGS)
     with RunningServer(*flags, "--monitoring_config_file", folder / "monitoring.config") as running:
         yield running
 
@@ -48,7 +48,7 @@ def rest(server):
 def strict(folder):
     """A server with little time and room, and without metrics."""
     flags = ("--rest_api_timeout_in_ms", 1500, "--max_message_bytes", 10_000, "--rest_api_enable_cors_support")
-    with RunningServer("--rest_api_port", 0, *one_model(folder, "slow"), *flags) as running:
+    with RunningServer("--rest_api_port", -1, *one_model(folder, "slow"), *flags) as running:
         yield running
 
 
@@ -80,7 +80,6 @@ def send(target: str, method: str, path: str, body: bytes | str | None = None, *
         ("POST", "/v1/models/m:Predict", {}, 400, "Malformed request: POST /v1/models/m:Predict"),
         ("POST", f"{PREDICT}?a=1", {}, 400, f"Malformed request: POST {PREDICT}?a=1"),
         ("PUT", PREDICT, {}, 400, f"Malformed request: PUT {PREDICT}"),
-        ("OPTIONS", PREDICT, None, 400, f"Malformed request: OPTIONS {PREDICT}"),
         ("GET", f"/v1/models/m/versions/{2**63}", None, 400, f"Failed to convert version: {2**63} to numeric."),
         ("GET", "/", None, 404, "Not Found: /"),
     ],
@@ -133,22 +132,57 @@ def test_metrics_count_the_requests(folder):
     config = folder / "other_path.config"
     config.write_text('prometheus_config { enable: true path: "/metrics" }')
     flags = (*one_model(folder, "half_plus_two"), "--monitoring_config_file", config)
-    with RunningServer("--rest_api_port", 0, *flags) as running:
+    with RunningServer("--rest_api_port", -1, *flags) as running:
         rest = Rest(running.rest)
         for _ in range(3):
             rest.post(PREDICT, {"instances": [[2.0]]})
-        rest.post("/v1/models/half_plus_two:regress", {"signature_name": "s", "examples": [{"x": 2.0}]})
-        rest.post("/v1/models/half_plus_two:regress", {"signature_name": "regress_x_to_y", "examples": [{"x": 2.0}]})
+        regress = "/v1/models/half_plus_two:regress"
+        rest.post(regress, {"signature_name": "s", "examples": [{"x": 2.0}]})
+        rest.post(regress, {"signature_name": "regress_x_to_y", "examples": [{"x": 2.0}]})
+        for path, body in ((PREDICT, "{"), ("/v1/models/half_plus_two:guess", "{}"), ("/v1/models/m:predict", "{}")):
+            rest.call("POST", path, body)
+        rest.get("/v1/models/half_plus_two")
+        rest.call("OPTIONS", PREDICT)
+        rest.get("/outside")
         answer = rest.get("/metrics")
         assert rest.get(METRICS).status == 404
     assert answer.headers["content-type"] == "text/plain"
     families = {family.name: family for family in text_string_to_metric_families(answer.body)}
     counts = {tuple(s.labels.values()): s.value for s in families[":tensorflow:serving:request_count"].samples}
-    assert counts == {("half_plus_two", "OK"): 4, ("half_plus_two", "INVALID_ARGUMENT"): 1}
+    assert counts == {
+        ("half_plus_two", "OK"): 5,
+        ("half_plus_two", "INVALID_ARGUMENT"): 2,
+        ("", "INVALID_ARGUMENT"): 1,
+        ("", "NOT_FOUND"): 1,
+        ("", "FAILED_PRECONDITION"): 1,
+    }
     latency = families[":tensorflow:serving:request_latency"]
     assert latency.type == "histogram"
     times = {tuple(s.labels.values()): s.value for s in latency.samples if s.name.endswith("_count")}
-    assert times == {("half_plus_two", "Predict", "REST"): 3, ("half_plus_two", "Regress", "REST"): 1}
+    assert times == {
+        ("half_plus_two", "", "REST"): 1,
+        ("half_plus_two", "predict", "REST"): 3,
+        ("half_plus_two", "regress", "REST"): 1,
+    }
+    runs = families[":tensorflow:serving:runtime_latency"].samples
+    assert {s.labels["API"] for s in runs} == {"Predict", "Regress"}
+
+
+def test_refusals_before_the_answer_are_counted(folder):
+    config = folder / "refusals.config"
+    config.write_text('prometheus_config { enable: true path: "/metrics" }')
+    flags = (*one_model(folder, "half_plus_two"), "--monitoring_config_file", config, "--max_message_bytes", 10_000)
+    with RunningServer("--rest_api_port", -1, *flags) as running:
+        assert Rest(running.rest).call("POST", PREDICT, "x" * 20_000).status == 413
+        assert send(running.rest, "POST", PREDICT, b"no gzip", Content_Encoding="gzip")[0] == 400
+        text = Rest(running.rest).get("/metrics").body
+    for status in ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"):
+        assert f'request_count{{model_name="half_plus_two",status="{status}"}} 1\n' in text
+
+
+def test_a_port_of_0_switches_rest_off(folder):
+    with RunningServer("--rest_api_port", 0, *one_model(folder, "half_plus_two")) as running:
+        assert running.rest is None
 
 
 def test_no_metrics_without_the_flag(strict):
@@ -163,7 +197,7 @@ def test_a_request_has_its_time(strict):
 
 @pytest.mark.slow
 def test_more_requests_than_allowed_are_refused(folder):
-    flags = (*one_model(folder, "slow"), "--rest_api_port", 0, "--max_concurrent_requests", 1)
+    flags = (*one_model(folder, "slow"), "--rest_api_port", -1, "--max_concurrent_requests", 1)
     with RunningServer(*flags) as limited, futures.ThreadPoolExecutor(1) as pool:
         long = pool.submit(Rest(limited.rest).call, "POST", "/v1/models/slow:predict", slow_body(10 * SOME_TURNS))
         time.sleep(0.3)
@@ -212,16 +246,17 @@ def test_pages_of_other_origins_may_call_with_the_flag(strict, server):
         "access-control-allow-methods": "POST, GET",
         "access-control-allow-headers": "Content-Type",
     }
-    for method, path in (("OPTIONS", "/v1/models/slow:predict"), ("GET", "/v1/models/slow"), ("GET", "/none")):
-        status, headers, _ = send(strict.rest, method, path)
+    for method, path in (("OPTIONS", "/v1/models/slow:predict"), ("GET", "/v1/models/slow"), ("GET", "/v1/none")):
+        status, headers, _ = send(strict.rest, method, path, Origin="http://page")
         assert wanted.items() <= {name.lower(): value for name, value in headers.items()}.items()
-        assert status == {"/none": 404}.get(path, 200)
+        assert status == {"/v1/none": 400}.get(path, 200)
+    assert "access-control-allow-origin" not in send(strict.rest, "GET", "/none")[1]
     assert "access-control-allow-origin" not in send(server.rest, "GET", "/v1/models/half_plus_two")[1]
 
 
 @pytest.mark.slow
 def test_what_was_accepted_is_answered_after_sigterm(folder):
-    with RunningServer("--rest_api_port", 0, *one_model(folder, "slow")) as running:
+    with RunningServer("--rest_api_port", -1, *one_model(folder, "slow")) as running:
         rest, body = Rest(running.rest), slow_body(5 * SOME_TURNS)
         with futures.ThreadPoolExecutor(4) as pool:
             asked = [pool.submit(rest.call, "POST", "/v1/models/slow:predict", body) for _ in range(4)]
@@ -239,7 +274,7 @@ def test_what_was_accepted_is_answered_after_sigterm(folder):
 @pytest.mark.slow
 def test_a_request_on_an_open_connection_is_answered_while_the_server_ends(folder):
     body = b'{"instances": [[2.0]]}'
-    with RunningServer("--rest_api_port", 0, *one_model(folder, "half_plus_two")) as running:
+    with RunningServer("--rest_api_port", -1, *one_model(folder, "half_plus_two")) as running:
         host, port = running.rest.split(":")
         with socket.create_connection((host, int(port)), timeout=SECONDS) as early:
             # Connections are accepted in their order: after this answer, the early one is.
@@ -266,7 +301,7 @@ def test_ipv6_addresses(folder):
             probe.bind(("::1", 0))
     except OSError:
         pytest.skip("this machine has no IPv6")
-    with RunningServer("--host=::1", "--rest_api_port=0", *one_model(folder, "half_plus_two")) as running:
+    with RunningServer("--host=::1", "--rest_api_port=-1", *one_model(folder, "half_plus_two")) as running:
         assert running.rest.startswith("[::1]:")
         assert send(running.rest, "GET", "/v1/models/half_plus_two")[0] == 200
 

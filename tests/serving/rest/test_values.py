@@ -77,9 +77,28 @@ def test_bytes_are_base64_objects_at_any_depth():
     assert inputs('{"instances": [{"x": [{"b64": "/w=="}]}]}', x=STRING)["x"].tolist() == [[b"\xff"]]
 
 
+@pytest.mark.parametrize(
+    ("digits", "said"), [(" aGV\\nsbG8= ", b"hello"), ("YQ..", b"a"), ("YQ=.", b"a"), ("YQ = =", b"a"), ("", b"")]
+)
+def test_base64_is_read_as_abseil_does(digits, said):
+    assert inputs(f'{{"inputs": {{"x": {{"b64": "{digits}"}}}}}}', x=STRING)["x"].item() == said
+
+
+def test_numbers_that_a_float_cannot_hold_become_the_nearest():
+    body = '{"inputs": [16777217, 1435774380, 1e39, -1e300, 1e-300, 9007199254740993, Inf, -NaN]}'
+    array = inputs(body, x=FLOAT)["x"]
+    assert array[:-1].tolist() == [16777216.0, 1435774336.0, np.inf, -np.inf, 0.0, 9007199254740992.0, np.inf]
+    assert np.isnan(array[-1])
+    assert inputs(body, x=DOUBLE)["x"][5] == 2.0**53
+
+
+def test_what_follows_the_first_value_is_ignored():
+    assert inputs('{"inputs": [1]} and more}', x=INT32)["x"].tolist() == [1]
+
+
 def test_strings_are_passed_on_byte_by_byte():
     assert inputs(b'{"inputs": ["\xff\xfe"]}', x=STRING)["x"].tolist() == [b"\xff\xfe"]
-    assert "surrogate pair in string is invalid" in error('{"inputs": ["\\ud800"]}', x=STRING)
+    assert "surrogate pair in string is invalid. at offset: 13" in error('{"inputs": ["\\ud800"]}', x=STRING)
 
 
 def test_integers_of_64_bits_are_exact():
@@ -91,16 +110,17 @@ def test_integers_of_64_bits_are_exact():
     ("body", "text"),
     [
         ("", "JSON Parse error: The document is empty"),
-        ("[1]", "JSON Value: [\n    1\n] Is not object"),
-        ('{"instances": tru}', "JSON Parse error: Invalid value. at offset: 14"),
-        ('{"ä": 1} x', "JSON Parse error: The document root must not be followed by other values. at offset: 10"),
+        (" ", "JSON Parse error: The document is empty. at offset: 1"),
+        ("[1]", "JSON Value: [1] Is not object"),
+        ('{"instances": tru}', "JSON Parse error: Invalid value. at offset: 17"),
+        ('{"ä": 1', "JSON Parse error: Missing a comma or '}' after an object member. at offset: 8"),
         ("{1: 2}", "JSON Parse error: Missing a name for object member. at offset: 1"),
         ('{"a" 1}', "JSON Parse error: Missing a colon after a name of object member. at offset: 5"),
-        ('{"a": "b', "JSON Parse error: Missing a closing quotation mark in string. at offset: 6"),
+        ('{"a": "b', "JSON Parse error: Missing a closing quotation mark in string. at offset: 8"),
         ('{"a": "\\q"}', "JSON Parse error: Invalid escape character in string. at offset: 7"),
-        ("[" * 100_000, "JSON Parse error: lists or objects are nested too deeply"),
+        ("[" * 100_000, "JSON Parse error: Invalid value. at offset: 100000"),
         ("{}", "Missing 'inputs' or 'instances' key"),
-        ('{"instances": 3}', "Excepting 'instances' to be an list/array"),
+        ('{"instances": 3}', "Expecting 'instances' to be an list/array"),
         ('{"instances": []}', "No values in 'instances' array"),
         ('{"instances": [1], "inputs": [1]}', "expecting only one of 'inputs' or 'instances' keys to exist"),
         ('{"instances": [[1,2],[3,4],[5,6,7]]}', "INVALID_ARGUMENT: Expecting tensor size: 2 but got: 3"),
@@ -126,7 +146,7 @@ def test_malformed_requests_get_tf_servings_error(body, text):
     [
         ("1.5", INT32, "JSON Value: 1.5 Type: Number is not of expected type: int32"),
         ("2147483648", INT32, "JSON Value: 2147483648 Type: Number is not of expected type: int32"),
-        ("NaN", INT64, "JSON Value: NaN Type: Number is not of expected type: int64"),
+        ("NaN", INT64, "JSON Value:  Type: Number is not of expected type: int64"),
         ('"a"', FLOAT, 'JSON Value: "a" Type: String is not of expected type: float'),
         ("true", DOUBLE, "JSON Value: true Type: True is not of expected type: double"),
         ("null", FLOAT, "JSON Value: null Type: Null is not of expected type: float"),
@@ -135,9 +155,12 @@ def test_malformed_requests_get_tf_servings_error(body, text):
         ('{"b64": 1}', STRING, 'JSON Value: {\n    "b64": 1\n} not formatted correctly for base64 data'),
         ('{"b64": "?"}', STRING, "Unable to base64 decode"),
         ('{"b64": "aGVsbG8="}', INT32, "Type: Object is not of expected type: int32"),
-        ("16777216", FLOAT, "Cannot convert JSON value: 16777216 to float without loss of precision."),
-        ("1e39", FLOAT, "Cannot convert JSON value: 1e+39 to float without loss of precision."),
-        ("9007199254740992", DOUBLE, "Cannot convert JSON value: 9007199254740992 to double without loss of"),
+        ('{"b64": "YQ="}', STRING, "Unable to base64 decode"),
+        ('{"b64": "YWI=="}', STRING, "Unable to base64 decode"),
+        ('{"b64": "YWJj="}', STRING, "Unable to base64 decode"),
+        ('{"b64": "Y"}', STRING, "Unable to base64 decode"),
+        ('{"b64": "_-__"}', STRING, "Unable to base64 decode"),
+        ('{"b64": "YQ==YQ=="}', STRING, "Unable to base64 decode"),
         ("1", HALF, "Conversion of JSON Value: 1 to type: half"),
     ],
 )  # fmt: skip
@@ -149,7 +172,7 @@ def test_several_inputs_need_names():
     assert error('{"instances": [1]}', x=INT32, y=INT32).startswith("instances is a plain list, but expecting list of")
     assert error('{"inputs": [1]}', x=INT32, y=INT32).startswith("inputs is a plain value/list, but expecting an")
     text = error('{"instances": [{"x": 1}]}', x=INT32, y=INT32)
-    assert text.endswith("must only have keys: x,y")
+    assert text.endswith("keys must be equal to: x,y")
 
 
 def test_the_signature_name_must_be_a_string():
@@ -189,8 +212,8 @@ def test_a_context_goes_beside_the_examples():
         ('{"examples": [{"x": [[1]]}]}', "Feature: x has element with unexpected JSON type: Array"),
         ('{"examples": [{"x": [1, 2.0]}]}', "Unexpected element type in feature: x expecting type: int64"),
         ('{"examples": [{"x": ["a", 1]}]}', "Unexpected element type in feature: x expecting type: bytes"),
-        ('{"examples": [{"x": 9223372036854775808}]}', "Feature: x has uint64 element. Only int64 is supported."),
-        ('{"examples": [{"x": 1e39}]}', "Cannot convert JSON value: 1e+39 to float without loss of precision."),
+        ('{"examples": [{"x": 9223372036854775808}]}', "Feature: x has uint64_t element. Only int64_t is supported."),
+        ('{"examples": [{"x": [1.0, "a", null]}]}', "Unexpected element type in feature: x expecting type: float"),
     ],
 )
 def test_invalid_examples_are_refused(body, text):
@@ -230,13 +253,18 @@ def test_every_float_reads_back_the_same():
 
 def test_row_answers_are_flat_for_one_output_and_objects_for_several():
     scores = np.float32([[0.5, 1], [2, 3]])
-    assert rest_output.predictions({"y": scores}) == b'{\n    "predictions": [[0.5, 1.0], [2.0, 3.0]]\n}\n'
+    assert rest_output.predictions({"y": scores}) == b'{\n    "predictions": [[0.5, 1.0], [2.0, 3.0]]\n}'
     several = rest_output.predictions({"y": scores, "n": np.array([1, 2]), "t": np.array([[True], [False]])})
     assert answer(several) == {
         "predictions": [{"n": 1, "t": [True], "y": [0.5, 1.0]}, {"n": 2, "t": [False], "y": [2.0, 3.0]}]
     }
     assert answer(rest_output.predictions({"y": np.zeros((2, 0, 3), np.float32)})) == {"predictions": [[], []]}
     assert answer(rest_output.predictions({"y": np.zeros((2, 2, 0), np.float32)})) == {"predictions": [[[], []]] * 2}
+
+
+def test_no_rows_are_an_empty_list():
+    none = {"y": np.zeros((0, 2)), "z": np.zeros(0, np.float16)}
+    assert answer(rest_output.predictions(none)) == {"predictions": []}
 
 
 def test_columnar_answers_keep_the_shape():
@@ -257,11 +285,13 @@ def test_outputs_named_bytes_are_base64():
     [
         ({}, "Cannot convert empty tensor map to JSON"),
         ({"y": np.float32(1).reshape(())}, "Tensor name: y has no shape information"),
-        ({"y": np.zeros((0, 2))}, "Tensor name: y has invalid batch size: 0"),
+        ({"y": np.zeros((0, 2)), "z": np.zeros(3)}, "Tensor name: z has inconsistent batch size: 3 expecting: 0"),
+        ({"y": np.zeros(1, np.float16)}, "Failed to write JSON value for tensor type: half"),
+        ({"y": np.zeros(1, np.complex64)}, "Failed to write JSON value for tensor type: complex64"),
         ({"y": np.zeros(2), "z": np.zeros(3)}, "Tensor name: z has inconsistent batch size: 3 expecting: 2"),
     ],
 )
-def test_outputs_without_rows_have_no_row_format(outputs, text):
+def test_outputs_without_a_row_format(outputs, text):
     with pytest.raises(rest_output.OutputError, match=text):
         rest_output.predictions(outputs)
 
@@ -270,10 +300,10 @@ def test_classes_and_regressions():
     classes = message("tensorflow.serving.ClassificationResult")()
     classes.classifications.add().classes.add(score=3.0)
     classes.classifications.add().classes.add(label="ä", score=0.25)
-    assert rest_output.classifications(classes) == '{\n    "results": [[["", 3.0]], [["ä", 0.25]]]\n}\n'.encode()
+    assert rest_output.classifications(classes) == '{\n    "results": [[["", 3.0]], [["ä", 0.25]]]\n}'.encode()
     values = message("tensorflow.serving.RegressionResult")()
     values.regressions.add(value=3.0)
-    assert rest_output.regressions(values) == b'{\n    "results": [3.0]\n}\n'
+    assert rest_output.regressions(values) == b'{\n    "results": [3.0]\n}'
     with pytest.raises(rest_output.OutputError, match="empty RegressionResults"):
         rest_output.regressions(message("tensorflow.serving.RegressionResult")())
 

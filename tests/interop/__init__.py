@@ -1,0 +1,1 @@
+"""Clients and load generators of others against the embedded server: ``make interop``."""

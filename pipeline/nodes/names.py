@@ -44,8 +44,7 @@ def _data(config: Config) -> Iterator[str]:
     yield "StatisticsGen"
     yield "SchemaGen"
     yield "ExampleValidator"
-    if config.platform is None:
-        yield "ServedData"
+    yield "ServedData"
     yield "DataGate"
     yield "Transform"
 
@@ -64,8 +63,7 @@ def _judging(config: Config) -> Iterator[str]:
     yield "Evaluator"
     if gate.reference is not None:
         yield "Reference"
-    if config.platform is None:
-        yield "ServedEvaluation"
+    yield "ServedEvaluation"
     yield "ModelGate"
     if gate.reference is not None and gate.reference_refuse is not None:
         yield "ReferenceGate"

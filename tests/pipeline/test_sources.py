@@ -6,6 +6,7 @@ import pytest
 from pipeline.config.model import known_models, model_module
 from pipeline.sources import imported_files, source_digest
 from trainer.features.columns import kind_modules
+from trainer.objectives.function import LOSSES, METRICS
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_several_modules_share_one_digest(package):
 def test_every_file_of_the_trainer_is_in_the_digest_of_an_entry_point_or_a_model():
     names = ("run_fn", "tuner_fn", "preprocessing", "export.lite", "__main__")
     entry_points = [f"trainer.{name}" for name in names]
-    modules = [*entry_points, *map(model_module, known_models()), *kind_modules(None)]
+    modules = [*entry_points, *map(model_module, known_models()), *kind_modules(None), LOSSES, METRICS]
     files = {file for module in modules for file in imported_files(module).values()}
     assert files == set(Path("trainer").resolve().rglob("*.py"))
 

@@ -170,7 +170,7 @@ def test_a_wrong_label_names_the_nearest_columns(project):
     columns["Survived"] = columns.pop("y")
     write_csv(project.folder / "d.csv", columns | {f"pclass{place}": columns["x"] for place in range(30)})
     line = project.init("--data", "d.csv", "--label", "survivd").refusal()
-    assert "there is no column 'survivd'; there are 'Survived'" in line
+    assert "there is no column 'survivd'; did you mean 'Survived'?" in line
     assert "more" in line
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from pipeline.report import frame, trials
+from pipeline.report import frame
 from pipeline.report.data import labelled
 from pipeline.report.data.relation import relation
-from pipeline.report.plots import plot
 from pipeline.report.quality import binary
 from pipeline.report.quality.models import Scored
 from tests.shared import browser as chromium
@@ -49,27 +48,14 @@ def curves() -> Markup:
     return binary.body(scored, LABELS["binary"], 0.9)
 
 
-def coordinates() -> Markup:
-    random = np.random.default_rng(0)
-    names = {"loop.optimizer.learning_rate": "learning_rate", "model.hidden_units": "model.hidden_units"}
-    rates = 10.0 ** random.uniform(-5, -1, 5)
-    found = [
-        trials.Trial(
-            number=number, score=0.9 - number / 100, values=dict(zip(names, (float(rate), "[64]"), strict=True))
-        )
-        for number, rate in enumerate(rates)
-    ]
-    return plot(trials._coordinates(found, names, "auc"), words="Trials")
-
-
 def test_they_are_drawn_without_a_fault(tmp_path):
     page = tmp_path / "page.html"
     template = tmp_path / "template.html"
     template.write_text("<main id='main'><h1>Plots</h1><h2>All</h2>{{ inside }}</main>")
-    inside = Markup("").join([*map(by_column, LABELS), curves(), coordinates()])
+    inside = Markup("").join([*map(by_column, LABELS), curves()])
     page.write_text(frame.document(template, title="plots", inside=inside))
     with chromium.opened() as browser:
         assert chromium.faults(browser, page) == []
         with chromium.shown(browser, page) as (shown, _):
-            assert shown.locator(".drawn svg").count() == 6 + 4 + 1
+            assert shown.locator(".drawn svg").count() == 6 + 4
             assert "the band holds 90% of bootstrap draws" in shown.locator("main").inner_text()

@@ -11,13 +11,13 @@ from markupsafe import Markup
 from components.example_gen.shards import read_records
 from pipeline.report.data import sample_rows
 from pipeline.report.data.relation import Relation, relation
-from pipeline.report.plots import CANDIDATE, axis, plot
+from pipeline.report.plots import BASELINE, CANDIDATE, QUIET, axis, key, plot
 from pipeline.report.run import ReportedRun
 from trainer.labels.config import Label
 
 _ROWS = 2_000
-_CLASSES = 5
-_SHADES = (CANDIDATE, "var(--served)", "var(--good)", "var(--bad)", "var(--link)", "var(--quiet)")
+_SHADES = (CANDIDATE, BASELINE, "var(--good)", "var(--bad)")
+_OTHERS = "others"
 
 
 def relations(run: ReportedRun, columns: Collection[str]) -> dict[str, Relation]:
@@ -86,29 +86,44 @@ def drawn(name: str, found: Relation, label: Label) -> Markup:
     )
 
 
-def _classes(name: str, found: Relation, label: Label) -> Markup:
-    """The shares of the most frequent classes as stacked bars."""
+def legend(found: Mapping[str, Relation], label: Label) -> Markup | str:
+    """The colours of the classes, the same in all plots; empty where there are none."""
+    if label.task != "multiclass" or not found:
+        return ""
+    return key(_colors(next(iter(found.values())), label))
+
+
+def _colors(found: Relation, label: Label) -> dict[str, str]:
+    """The most frequent classes; every column has the same rows."""
     names = label.class_names()
     rows = np.array([one.rows for one in found.bins])
     shares = np.array([one.means for one in found.bins])
-    frequent = sorted(np.argsort(-(rows @ shares), kind="stable")[:_CLASSES].tolist())
-    series = {names[place]: shares[:, place] for place in frequent}
-    if len(names) > len(frequent):
-        series["others"] = 1 - np.sum(list(series.values()), axis=0)
+    frequent = sorted(np.argsort(-(rows @ shares), kind="stable")[: len(_SHADES)].tolist())
+    colors = {names[place]: shade for place, shade in zip(frequent, _SHADES, strict=False)}
+    return colors | ({_OTHERS: QUIET} if len(names) > len(colors) else {})
+
+
+def _classes(name: str, found: Relation, label: Label) -> Markup:
+    """The shares of the most frequent classes as stacked bars."""
+    colors, names = _colors(found, label), label.class_names()
+    shares = np.array([one.means for one in found.bins])
+    series = {kind: shares[:, names.index(kind)] for kind in colors if kind != _OTHERS}
+    if _OTHERS in colors:
+        series[_OTHERS] = 1 - np.sum(list(series.values()), axis=0)
     values = [
-        {"value": one.words, "class": kind, "share": float(share[place]), "rows": one.rows}
+        {"value": one.words, "class": kind, "share": float(share[place]), "rows": one.rows, "rank": rank}
         for place, one in enumerate(found.bins)
-        for kind, share in series.items()
+        for rank, (kind, share) in enumerate(series.items())
     ]
-    scale: Mapping[str, Any] = {"domain": list(series), "range": list(_SHADES[: len(series)])}
+    scale = {"domain": list(colors), "range": list(colors.values())}
     spec = {
         "data": {"values": values},
         "mark": {"type": "bar"},
         "encoding": {
             "y": axis("value", "", kind="nominal", sort=None, axis={"labelLimit": 110}),
             "x": axis("share", "share of the classes", axis={"tickCount": 3, "format": "~%"}, stack="normalize"),
-            "color": {"field": "class", "type": "nominal", "title": None, "scale": scale},
-            "order": {"field": "class", "type": "nominal"},
+            "color": {"field": "class", "type": "nominal", "legend": None, "scale": scale},
+            "order": {"field": "rank", "type": "quantitative"},
             "tooltip": [{"field": "value"}, {"field": "class"}, {"field": "share", "format": ".1%"}, {"field": "rows"}],
         },
     }

@@ -33,6 +33,7 @@ _TEMPLATE = """\
 {% else %}<p>No anomalies against the schema.</p>{% endif %}
 <h3>Columns</h3>
 <p class="note">{{ order }}{{ " Below, how the label changes with a column, in some rows of eval." if related }}</p>
+{{ legend }}
 {{ key }}
 <div class="columns">
 {% for column, facts, drawn, related in drawn %}
@@ -83,6 +84,7 @@ def body(run: ReportedRun) -> Markup:
             for column in first
         ],
         related=bool(related),
+        legend=labelled.legend(related, label),
         listed=folded("All columns as a table", _listed(found)),
         sample=folded("Some rows of eval", _sample(str(examples), run.config.features)) if examples else "",
     )

@@ -7,6 +7,8 @@ from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.config.loading import load
 from pipeline.report import trials
+from pipeline.report.plots import plot
+from tests.shared import browser as chromium
 
 RATE = "loop.optimizer.learning_rate"
 TRIALS = [
@@ -60,3 +62,16 @@ def test_numbers_lie_by_magnitude_and_words_by_rank(outputs):
     ends = [one["text"] for one in spec["layer"][1]["data"]["values"] if one["axis"] == "learning_rate"]
     assert ends == ["1e-06", "0.5"]
     assert all(re.match(r"\[", one["text"]) for one in spec["layer"][1]["data"]["values"] if one["axis"] == "units")
+
+
+@pytest.mark.tensorflow
+def test_the_coordinates_are_drawn_without_a_fault(outputs, tmp_path):
+    from pipeline.report import frame
+
+    names = {RATE: "learning_rate", "model.hidden_units": "model.hidden_units"}
+    drawn = plot(trials._coordinates(trials.trials(outputs), names, "auc"), words="Trials")
+    template, page = tmp_path / "template.html", tmp_path / "page.html"
+    template.write_text("<main id='main'><h1>Trials</h1>{{ inside }}</main>")
+    page.write_text(frame.document(template, title="trials", inside=drawn))
+    with chromium.opened() as browser:
+        assert chromium.faults(browser, page) == []

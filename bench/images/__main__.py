@@ -42,7 +42,10 @@ def timed(ways: Ways, parameters: Parameters, *, repeats: int) -> dict[str, list
     for repeat in range(repeats + 1):
         for name, timer in timers.items():
             turn = timer()
-            print(f"turn {repeat}, {name}: {turn.seconds:.2f} s, waited {turn.waited:.3f} s", file=sys.stderr)
+            print(
+                f"turn {repeat}, {name}: {turn.seconds:.2f} s, waited {turn.waited:.4f} s, CPU {turn.cpu:.2f} s",
+                file=sys.stderr,
+            )
             # The first turn compiles.
             if repeat:
                 turns[name].append(turn)
@@ -53,12 +56,14 @@ def lines(turns: Mapping[str, Sequence[Turn]], *, examples: int) -> list[str]:
     """A line for each comparison, the headline last: the share of waiting, ours and the cached peer's."""
     rates = {name: [examples / turn.seconds for turn in some] for name, some in turns.items()}
     waits = {name: [turn.waited / turn.seconds for turn in some] for name, some in turns.items()}
+    cpu = {name: [1e6 * turn.cpu / examples for turn in some] for name, some in turns.items()}
     found = []
     for name in ("ours", "augmented"):
         for peer, title in _PEERS.items():
-            found.append(
-                report.line(f"pictures, {name}", ours=rates[name], peer=rates[peer], unit="examples/s", peer_name=title)
-            )
+            found += [
+                report.line(f"pictures, {name}", ours=ours[name], peer=ours[peer], unit=unit, peer_name=title)
+                for ours, unit in ((rates, "examples/s"), (cpu, "us of CPU an example"))
+            ]
     for peer, title in _PEERS.items():
         found.append(
             report.line(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 import tensorflow as tf
@@ -15,7 +15,7 @@ import trainer  # noqa: F401, I001 (pins Keras 3)
 from bench.images.data import CLASSES
 from bench.train.transformed import Transformed
 from trainer import models
-from trainer.data.batches import Batches, plan, prefetched
+from trainer.data.batches import Batches, Block, Call, plan, prefetched
 from trainer.data.columns import read_columns
 from trainer.distribution import replicas
 from trainer.features.transformed import TransformedFeatures, pixel_scales
@@ -26,18 +26,57 @@ from trainer.parameters import Parameters
 
 
 class Turn(NamedTuple):
-    """What one turn took.
+    """What one turn took, from its first data on: a training begins once.
 
     Attributes:
         seconds: of all steps.
         waited: seconds of them without data to compute on.
+        cpu: seconds of all cores, which tell more than the others where a machine is shared.
     """
 
     seconds: float
     waited: float
+    cpu: float
 
 
 Timer = Callable[[], Turn]
+T = TypeVar("T")
+
+
+class _Clock:
+    """Times what is taken from an iterator; the first of it starts the clock."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None
+        self._cpu = self._waited = 0.0
+
+    def next(self, iterator: Iterator[T]) -> T:
+        """The next of an iterator."""
+        before = time.perf_counter()
+        try:
+            return next(iterator)
+        finally:
+            now = time.perf_counter()
+            if self._start is None:
+                self._start, self._cpu = now, time.process_time()
+            else:
+                self._waited += now - before
+
+    def timed(self, iterator: Iterator[T]) -> Iterator[T]:
+        """All of an iterator."""
+        try:
+            while True:
+                yield self.next(iterator)
+        except StopIteration:
+            return
+
+    def turn(self) -> Turn:
+        """What it took until now."""
+        return Turn(
+            seconds=time.perf_counter() - (self._start or 0),
+            waited=self._waited,
+            cpu=time.process_time() - self._cpu,
+        )
 
 
 class Ways:
@@ -90,22 +129,14 @@ class Ways:
         batches = Batches(columns, batch_size=self._batch, replicas=1, seed=0)
         calls = plan(start=0, total=self._steps, per_call=options.steps_per_loop, stops=[self._steps])
 
+        def make(call: Call) -> Block:
+            return where.put(lambda replica: batches.block(call, replica=replica, steps=options.steps_per_loop))
+
         def run() -> Turn:
-            start = time.perf_counter()
-            blocks = prefetched(
-                lambda call: where.put(
-                    lambda replica: batches.block(call, replica=replica, steps=options.steps_per_loop)
-                ),
-                calls,
-            )
-            waited = 0.0
-            while True:
-                before = time.perf_counter()
-                call, block = next(blocks, (None, None))
-                waited += time.perf_counter() - before
-                if call is None or block is None:
-                    return Turn(time.perf_counter() - start, waited)
+            clock = _Clock()
+            for call, block in clock.timed(prefetched(make, calls)):
                 runner.run(block, start=call.start, steps=call.steps, stop=False)
+            return clock.turn()
 
         return run
 
@@ -140,23 +171,13 @@ class Ways:
         whole = batches.filter(lambda pictures, labels: tf.shape(labels)[0] == self._batch).repeat()
         named = whole.map(lambda pictures, labels: ({name: pictures}, labels[:, tf.newaxis]))
         step: Any = tf.function(model.train_step, jit_compile=bool(self._parameters.loop.jit_compile))
-        waited = 0.0
-
-        def train_function(iterator: Any) -> Any:
-            nonlocal waited
-            before = time.perf_counter()
-            data = next(iterator)
-            waited += time.perf_counter() - before
-            return step(data)
 
         def run() -> Turn:
-            nonlocal waited
-            waited = 0.0
+            clock = _Clock()
             # What `fit` would make, in two halves, so that each can be timed.
-            model.train_function = train_function
-            start = time.perf_counter()
+            model.train_function = lambda iterator: step(clock.next(iterator))
             model.fit(named, steps_per_epoch=self._steps, epochs=1, verbose=0)
-            return Turn(time.perf_counter() - start, waited)
+            return clock.turn()
 
         return run
 

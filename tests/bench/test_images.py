@@ -31,13 +31,19 @@ def test_the_headline_is_the_share_of_waiting_beside_the_best_peers():
     from bench.images.ways import Turn
 
     turns = {
-        "ours": [Turn(10.0, 0.1), Turn(20.0, 0.4)],
-        "augmented": [Turn(10.0, 0.2)] * 2,
-        "decoding": [Turn(20.0, 10.0)] * 2,
-        "cached": [Turn(10.0, 1.0)] * 2,
+        "ours": [Turn(10.0, 0.1, 8.0), Turn(20.0, 0.4, 8.0)],
+        "augmented": [Turn(10.0, 0.2, 9.0)] * 2,
+        "decoding": [Turn(20.0, 10.0, 16.0)] * 2,
+        "cached": [Turn(10.0, 1.0, 10.0)] * 2,
     }
     *others, headline = map(json.loads, lines(turns, examples=100))
     assert headline["what"] == "pictures, share of a step that waits for input"
     assert (headline["ours"], headline["peer"], headline["augmented"]) == (0.015, 0.1, 0.02)
     assert "cache" in headline["peer_name"]
-    assert [line["ratio"] for line in others if line["what"] == "pictures, ours"] == [1.5, 0.75]
+    ratios = [(line["unit"], line["ratio"]) for line in others if line["what"] == "pictures, ours"]
+    assert ratios == [
+        ("examples/s", 1.5),
+        ("us of CPU an example", 0.5),
+        ("examples/s", 0.75),
+        ("us of CPU an example", 0.8),
+    ]

@@ -98,7 +98,7 @@ def test_a_broken_picture_is_refused_by_its_name_and_nothing_is_pushed(project, 
     try:
         outcome = project.run("--config", "configs/digits_png.yaml", "--to", "ExampleGen")
         assert outcome.code == 3
-        [line] = [line for line in outcome.err.splitlines() if "broken.png" in line]
+        [line] = [line for line in (outcome.out + outcome.err).splitlines() if "broken.png" in line]
         assert "seven/broken.png', which is cut off or damaged" in line
     finally:
         path.unlink()

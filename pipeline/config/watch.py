@@ -101,7 +101,7 @@ class Watch(Section):
     numbers: Limit = Limit(retrain=0.1, alarm=0.3)
     categories: Limit = Limit(retrain=0.3, alarm=0.6)
     missing: Limit = Limit(alarm=0.1)
-    unseen: Limit = Limit(retrain=0.1, alarm=0.5)
+    unseen: Limit = Limit(retrain=0.05, alarm=0.2)
     unknown: Limit = Limit(alarm=0.01)
     broken: Limit = Limit(alarm=0.01)
     contradicted: Limit = Limit(alarm=0.05)

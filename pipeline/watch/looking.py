@@ -87,12 +87,14 @@ def write(look: Look) -> None:
 
 def lines(look: Look) -> Iterator[str]:
     """The look in words."""
-    window = {"hour": "hours", "day": "days"}[look.config.watch.window]
-    rows = sum(one.rows for one in look.windows)
-    yield (
-        f"{look.config.serving.model_name}: {look.verdict.word}; {look.new:,} new records, {rows:,} rows in "
-        f"{len(look.windows):,} {window}, {look.labels:,} labels"
+    counts = (
+        (look.new, "new record"),
+        (sum(one.rows for one in look.windows), "row"),
+        (len(look.windows), look.config.watch.window),
+        (look.labels, "label"),
     )
+    records, rows, spread, known = (f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in counts)
+    yield f"{look.config.serving.model_name}: {look.verdict.word}; {records}, {rows} in {spread}, {known}"
     yield from printing.columns([(one.kind, one.text) for one in look.verdict.findings])
     yield from (f"  notice: {text}" for text in look.notices)
     if look.labelled and look.labelled.quality:

@@ -176,8 +176,6 @@ def _connection(options: argparse.Namespace) -> Connection:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 done, 1 the server refused, 2 bad usage or input, 130 interrupted."""
-    # A failed handshake would print the C++ core's log before our one line.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     options = _parser().parse_args(arguments)
     try:
         with Client(_connection(options), timeout=options.timeout) as client:
@@ -201,5 +199,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _leave_native_logs_out() -> None:
+    """A failed handshake would print the C++ core's log, on file descriptor 2, before our one line."""
+    own = os.dup(2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    sys.stderr = os.fdopen(own, "w", buffering=1)
+
+
 if __name__ == "__main__":
+    _leave_native_logs_out()
     sys.exit(main())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 from concurrent import futures
 from contextlib import contextmanager
 
@@ -118,6 +120,26 @@ def test_the_command_says_it_too(capsys):
     assert capsys.readouterr().err == (
         f"localhost:{port}: UNAVAILABLE: nothing answers at localhost:{port} (Connection refused)\n"
     )
+
+
+def test_the_command_says_it_in_one_line(authority, tmp_path):
+    with serving() as port:
+        words = [
+            "--target",
+            f"localhost:{port}",
+            "--model",
+            "m",
+            "--timeout",
+            "1",
+            "--tls-ca",
+            str(tmp_path / "ca.pem"),
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "serving.client", "status", *words], capture_output=True, text=True
+        )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert f"localhost:{port} does not speak TLS" in line
 
 
 def test_keys_that_no_row_has_are_refused(tmp_path, capsys):

@@ -109,13 +109,24 @@ class PollingThreads(futures.ThreadPoolExecutor):
                 self._waiting.append(answer)
                 return
             self._free -= 1
-        while True:
-            answer()
+        running: Callable[[], None] | None = answer
+        try:
+            while running:
+                running()
+                running = self._next()
+        except BaseException:
+            # gRPC goes on after an exception, so the place must not be lost.
             with self._lock:
-                if not self._waiting:
-                    self._free += 1
-                    return
-                answer = self._waiting.popleft()
+                self._free += 1
+            raise
+
+    def _next(self) -> Callable[[], None] | None:
+        """The next call that waits; None, and a free place, if there is none."""
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._free += 1
+            return None
 
 
 def _request(state: Any, call: Any) -> Any:

@@ -25,8 +25,8 @@ _H2LOAD = (
     "libbpf1",
 )
 _MODULES = {
-    "grpcurl": "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3",
-    "grpc-health-probe": "github.com/grpc-ecosystem/grpc-health-probe@v0.4.38",
+    "grpcurl": "github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4",
+    "grpc-health-probe": "github.com/grpc-ecosystem/grpc-health-probe@v0.4.63",
 }
 
 

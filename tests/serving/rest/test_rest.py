@@ -10,10 +10,10 @@ import time
 from concurrent import futures
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conformance import models
 from tests.conformance.calls import Rest
+from tests.serving.rest.sending import one_model, send
 from tests.serving.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
@@ -23,13 +23,6 @@ METRICS = "/monitoring/prometheus/metrics"
 PREDICT = "/v1/models/half_plus_two:predict"
 # Some 20 µs each: long enough to be running when the server is stopped, and longer than any test waits.
 SOME_TURNS, ENDLESS_TURNS = 10_000, 10_000_000_000
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("models")
-    models.write(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -52,23 +45,8 @@ def strict(folder):
         yield running
 
 
-def one_model(folder, name: str) -> tuple:
-    return ("--model_name", name, "--model_base_path", folder / name)
-
-
 def slow_body(turns: int) -> str:
     return json.dumps({"inputs": {"x": [1.0], "turns": turns}})
-
-
-def send(target: str, method: str, path: str, body: bytes | str | None = None, **headers: str):
-    """Status, headers and body of one request on a connection of its own."""
-    connection = http.client.HTTPConnection(target, timeout=SECONDS)
-    try:
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-        response = connection.getresponse()
-        return response.status, dict(response.getheaders()), response.read()
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize(
@@ -126,58 +104,6 @@ def test_clients_that_hang_up_or_send_garbage_do_not_affect_others(server):
         with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
             connection.sendall(said)
     assert Rest(server.rest).post(PREDICT, {"instances": [[2.0]]}).body == {"predictions": [[3.0]]}
-
-
-def test_metrics_count_the_requests(folder):
-    config = folder / "other_path.config"
-    config.write_text('prometheus_config { enable: true path: "/metrics" }')
-    flags = (*one_model(folder, "half_plus_two"), "--monitoring_config_file", config)
-    with RunningServer("--rest_api_port", -1, *flags) as running:
-        rest = Rest(running.rest)
-        for _ in range(3):
-            rest.post(PREDICT, {"instances": [[2.0]]})
-        regress = "/v1/models/half_plus_two:regress"
-        rest.post(regress, {"signature_name": "s", "examples": [{"x": 2.0}]})
-        rest.post(regress, {"signature_name": "regress_x_to_y", "examples": [{"x": 2.0}]})
-        for path, body in ((PREDICT, "{"), ("/v1/models/half_plus_two:guess", "{}"), ("/v1/models/m:predict", "{}")):
-            rest.call("POST", path, body)
-        rest.get("/v1/models/half_plus_two")
-        rest.call("OPTIONS", PREDICT)
-        rest.get("/outside")
-        answer = rest.get("/metrics")
-        assert rest.get(METRICS).status == 404
-    assert answer.headers["content-type"] == "text/plain"
-    families = {family.name: family for family in text_string_to_metric_families(answer.body)}
-    counts = {tuple(s.labels.values()): s.value for s in families[":tensorflow:serving:request_count"].samples}
-    assert counts == {
-        ("half_plus_two", "OK"): 5,
-        ("half_plus_two", "INVALID_ARGUMENT"): 2,
-        ("", "INVALID_ARGUMENT"): 1,
-        ("", "NOT_FOUND"): 1,
-        ("", "FAILED_PRECONDITION"): 1,
-    }
-    latency = families[":tensorflow:serving:request_latency"]
-    assert latency.type == "histogram"
-    times = {tuple(s.labels.values()): s.value for s in latency.samples if s.name.endswith("_count")}
-    assert times == {
-        ("half_plus_two", "", "REST"): 1,
-        ("half_plus_two", "predict", "REST"): 3,
-        ("half_plus_two", "regress", "REST"): 1,
-    }
-    runs = families[":tensorflow:serving:runtime_latency"].samples
-    assert {s.labels["API"] for s in runs} == {"Predict", "Regress"}
-
-
-def test_refusals_before_the_answer_are_counted(folder):
-    config = folder / "refusals.config"
-    config.write_text('prometheus_config { enable: true path: "/metrics" }')
-    flags = (*one_model(folder, "half_plus_two"), "--monitoring_config_file", config, "--max_message_bytes", 10_000)
-    with RunningServer("--rest_api_port", -1, *flags) as running:
-        assert Rest(running.rest).call("POST", PREDICT, "x" * 20_000).status == 413
-        assert send(running.rest, "POST", PREDICT, b"no gzip", Content_Encoding="gzip")[0] == 400
-        text = Rest(running.rest).get("/metrics").body
-    for status in ("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"):
-        assert f'request_count{{model_name="half_plus_two",status="{status}"}} 1\n' in text
 
 
 def test_a_port_of_0_switches_rest_off(folder):

@@ -93,7 +93,8 @@ class Augmentation(Strict):
 
     Attributes:
         flip: ``horizontal`` mirrors half of the pictures left to right, ``vertical`` upside down, ``both`` does either.
-        shift: the longest shift as a share of height and width, in [0, 0.5]; what is uncovered repeats the edge.
+        shift: the longest shift as a share of height and width, in [0, 0.5], rounded to whole pixels; what
+            is uncovered repeats the edge.
         crop: the shortest side of a random part as a share of the picture's, in (0, 1], which is enlarged to the whole
             picture; 1 does not crop.
     """

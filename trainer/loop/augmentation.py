@@ -7,7 +7,7 @@ XLA computes value by value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import tensorflow as tf
 
@@ -84,7 +84,7 @@ class Augmenter:
         source = (lines + 0.5) * share - 0.5 + (1.0 - share) * side * crop
         if self._options.shift:
             # Whole pixels keep the picture sharp.
-            most = int(self._options.shift * side)
+            most = _pixels(self._options.shift, side)
             source += tf.floor(shift * (2 * most + 1)) - most
         if axis in _FLIPS[self._options.flip]:
             source = tf.where(flip < 0.5, side - 1.0 - source, source)
@@ -92,6 +92,14 @@ class Augmenter:
         return tf.nn.relu(1.0 - tf.abs(source[:, :, tf.newaxis] - lines[:, tf.newaxis]))
 
 
-def without_effect(options: Augmentation, *, has_pictures: bool) -> list[str]:
-    """Messages about options that change nothing."""
-    return ["augmentation has no effect: the network reads no picture."] if options.changes and not has_pictures else []
+def without_effect(options: Augmentation, *, sides: Collection[int]) -> list[str]:
+    """Messages about options that change nothing in pictures of these heights and widths."""
+    if options.changes and not sides:
+        return ["augmentation has no effect: the network reads no picture."]
+    if options.shift and not any(_pixels(options.shift, side) for side in sides):
+        return [f"augmentation.shift has no effect: {options.shift:g} of {max(sides)} pixels is less than half of one."]
+    return []
+
+
+def _pixels(share: float, side: int) -> int:
+    return round(share * side)

@@ -95,7 +95,7 @@ def fit(
         )
     for text in [
         *optimizers.without_effect(options.optimizer),
-        *augmentation.without_effect(options.augmentation, has_pictures=train.layout.has_pictures),
+        *augmentation.without_effect(options.augmentation, sides=train.layout.picture_sides),
         *intervals.without_effect(options, replicas),
     ]:
         progress_logger.warning(text)

@@ -47,7 +47,7 @@ def test_a_pixel_is_a_byte(tmp_path, memory_bytes):
     found = read(tmp_path, pictures(70), memory_bytes=memory_bytes)
     assert found.layout.widths() == {"int32": 1, "uint8": 8 * 8 * 3 + 4}
     assert found.row_bytes == 4 + 8 * 8 * 3 + 4
-    assert found.layout.has_pictures
+    assert found.layout.picture_sides == (8, 8, 2, 2)
     assert found.in_memory == (memory_bytes == 10**9)
 
 

@@ -114,3 +114,5 @@ def test_an_evaluation_sees_pictures_as_they_are(tmp_path):
 def test_an_augmentation_of_a_table_is_said_to_have_no_effect(tmp_path, caplog):
     fit(make_columns(64), tmp_path, augmentation=CHANGES, epochs=1)
     assert "augmentation has no effect: the network reads no picture." in caplog.text
+    train(tmp_path / "pictures", augmentation={"shift": 0.04}, epochs=1)
+    assert "augmentation.shift has no effect: 0.04 of 12 pixels is less than half of one." in caplog.text

@@ -46,7 +46,7 @@ class Block:
     def module_calls(self) -> Iterator[tuple[str, list[str]]]:
         """Every ``python -m MODULE ARGUMENTS`` in it, up to the first pipe or redirection."""
         for line in self.text.replace("\\\n", " ").splitlines():
-            for command in re.split(r" \| | && |; ", line):
+            for command in re.split(r" \|\|? | && |; ", line):
                 found = _MODULE.match(command.strip())
                 if found:
                     words = shlex.split(re.sub(r" [<>&] ?.*$", "", found["arguments"]), comments=True)

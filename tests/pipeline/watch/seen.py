@@ -18,7 +18,7 @@ from tests.pipeline.watch.asked import DAY, MONDAY, Row, asked_of, config, refer
 def asked(day: int) -> list[Row]:
     """What is asked on a day: from the fourth on longer trips, and a misspelt column."""
     rows = trips(day + 1, 200)
-    return rows if day < 3 else [{**row, "km": row["km"] + 1.5, "toown": "Ulm"} for row in rows]
+    return rows if day < 3 else [{**row, "km": row["km"] + 1.5, "city": "Ulm"} for row in rows]
 
 
 def week(folder: Path) -> Look:

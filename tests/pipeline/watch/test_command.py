@@ -48,7 +48,7 @@ def watch(tmp_path, capsys):
         (("--set", "watch.labels=[a.csv]"), "watch: keys: labels need them"),
         (("--set", "watch.quality.metric=mean_absolute_error"), "is none of a binary label's"),
         (("--set", "watch.numbers={retrain: 0.3, alarm: 0.1}"), "alarm: 0.1 is below retrain, 0.3"),
-        (("--set", "watch.numberz={}"), "numbers"),
+        (("--set", "watch.number={}"), "numbers"),
     ],
 )
 def test_bad_usage_is_told_in_a_line(watch, words, why):

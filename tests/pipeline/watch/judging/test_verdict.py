@@ -63,7 +63,7 @@ def test_the_same_kind_of_requests_is_quiet(tmp_path, state, known):
             3,
             [("alarm", "missing", "town")],
         ),
-        ([{**row, "toown": "Ulm"} for row in trips(1)], {}, 3, [("alarm", "unknown", "")]),
+        ([{**row, "city": "Ulm"} for row in trips(1)], {}, 3, [("alarm", "unknown", "")]),
         ([{**row, "km": int(row["km"])} for row in trips(1)], {"ignore": ["km"]}, 3, [("alarm", "broken", "")]),
     ],
     ids=lambda value: None,

@@ -34,7 +34,7 @@ def test_the_page_of_a_week(tmp_path, browser):
         verdict = shown.locator("#verdict").inner_text()
         assert "Somebody should look." in verdict
         assert "km: has moved by" in verdict
-        assert "have columns that the data do not have, such as toown" in verdict
+        assert "have columns that the data do not have, such as city" in verdict
         assert "Notice: labels: labels/c.csv, row 3" in verdict
         assert shown.locator("#volume tbody tr").count() == 7
         first = shown.locator("#inputs article").first

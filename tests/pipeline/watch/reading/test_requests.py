@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from pipeline.watch.reading.examples import plain_row
 from pipeline.watch.reading.requests import take_in
 from pipeline.watch.store import Busy, opened
 from serving.request_log.writer import RequestLog
@@ -124,6 +125,9 @@ def test_the_rows_that_are_kept_are_the_same_however_the_log_is_read(tmp_path):
 
     first = kept(tmp_path / "first", [1.0])
     assert len(first) == 100
+    numbers = [int(plain_row(example)["trip"].partition("-")[2]) for example in first]
+    # Not those that came first.
+    assert 30 < sum(number >= 200 for number in numbers) < 70
     assert kept(tmp_path / "second", [0.1, 0.47, 0.8, 1.0]) == first
 
 

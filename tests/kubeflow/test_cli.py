@@ -55,7 +55,7 @@ def test_violations_are_one_document_for_programs(capsys):
     words = ("lint", "--profile", "kubeflow", "--input", "tests/kubeflow/ir/golden/taxi-kubeflow.yaml", "--json")
     assert main(words) == 3
     found = json.loads(capsys.readouterr().out)
-    assert (found["pipeline"], found["platform"], found["tasks"]) == ("taxi", "kubeflow", 13)
+    assert (found["pipeline"], found["platform"], found["tasks"]) == ("taxi", "kubeflow", 15)
     assert {"where", "what", "fix"} == found["violations"][0].keys()
 
 

@@ -196,10 +196,9 @@ def _lost(
     served_model: standard_artifacts.PushedModel | None, statistics: standard_artifacts.ExampleStatistics | None
 ) -> Iterator[Finding]:
     """Says that the statistics of what is served are gone, if anything is served."""
-    version = served_model.get_string_custom_property(VERSION_PROPERTY) if served_model else ""
-    if statistics:
-        version = statistics.get_string_custom_property(CHAMPION_VERSION)
-    if version:
+    marked, key = (statistics, CHAMPION_VERSION) if statistics else (served_model, VERSION_PROPERTY)
+    version = marked.get_string_custom_property(key) if marked else ""
+    if served_model or version:
         yield notice(f"the statistics of the data of the served model, version {version}, are gone: no drift is seen")
 
 

@@ -51,7 +51,7 @@ def trained(project, digits) -> Outcome:
 def server(project, trained):
     del trained
     folder = project.folder / "runs" / "digits_png" / "serving" / "digits_png"
-    flags = ("--model_name", "digits_png", "--model_base_path", folder, "--rest_api_port", "0")
+    flags = ("--model_name", "digits_png", "--model_base_path", folder, "--rest_api_port", "-1")
     with RunningServer(*flags, log=project.folder / "server.log") as running:
         yield running
 

@@ -48,7 +48,6 @@ def save(path: Path, *, intercept: float = 2.0) -> None:
             ),
             "regress_tf2": signature(PREDICT, asked, outputs=y),
             "slow": signature(PREDICT, {"x": x}, y=slow),
-            "complex": signature(PREDICT, {"x": x}, y=tf.complex(y, y)),
             "no_method": signature("", {"x": x}, y=y),
             "classify_flat": signature(CLASSIFY, asked, scores=y[:, 0]),
             "classify_double": signature(CLASSIFY, asked, scores=tf.cast(y, tf.float64)),

@@ -47,7 +47,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder):
-    flags = ("--model_name", "photos", "--model_base_path", folder / "served", "--rest_api_port", "0")
+    flags = ("--model_name", "photos", "--model_base_path", folder / "served", "--rest_api_port", "-1")
     with RunningServer(*flags) as running:
         yield running
 

@@ -127,7 +127,6 @@ def test_the_time_of_the_run_is_reported_once(model):
         (predict_request(np.array([b"1"], object)), INVALID, "Expects arg[0] to be float but string is provided"),
         (predict_request(X, output_filter=["q"]), INVALID, "output tensor alias not found in signature: q"),
         (predict_request(X, output_filter=["y", "y"]), INVALID, "duplicate output tensor alias: y"),
-        (predict_request(X, signature="complex"), UNIMPLEMENTED, "output y: numpy dtype complex64 is not supported"),
         (predict_request(np.array([b"?"], object), signature="regress", alias="inputs"), INVALID, "Could not parse"),
     ],
 )

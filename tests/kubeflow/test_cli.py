@@ -26,7 +26,7 @@ def test_a_fresh_process_says_one_line_and_nothing_of_tensorflow(tmp_path):
     command = [sys.executable, "-m", "kubeflow", *COMPILE, "--output", str(output)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"wrote {output}: 13 tasks for kubeflow\n"
+    assert done.stdout == f"wrote {output}: 15 tasks for kubeflow\n"
     assert pipeline_spec.read(output).to_yaml() == output.read_text()
 
 

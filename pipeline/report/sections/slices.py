@@ -144,6 +144,7 @@ def _spec(run: ReportedRun, found: list[Slice]) -> dict[str, Any]:
         {"field": "damage", "format": "+.1f"},
     ]
     overall = run.metrics[0][ALL_EXAMPLES][metric]
+    intervals = {"mark": {"type": "rule"}, "encoding": {"x": axis("low", ""), "x2": {"field": "high"}}}
     return {
         "layer": [
             {
@@ -155,7 +156,8 @@ def _spec(run: ReportedRun, found: list[Slice]) -> dict[str, Any]:
                 "data": {"values": values},
                 "encoding": {"y": y, "color": colored(names)},
                 "layer": [
-                    {"mark": {"type": "rule"}, "encoding": {"x": axis("low", ""), "x2": {"field": "high"}}},
+                    # Vega warns of a scale without any number.
+                    *([intervals] if any(one["low"] is not None for one in values) else ()),
                     {
                         "mark": {"type": "point", "size": 55, "filled": True, "opacity": 1},
                         "encoding": {

@@ -10,14 +10,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from google.protobuf.message import DecodeError
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import context_lib, execution_lib
 from tfx.types.standard_artifacts import Model, PushedModel
 from tfx.utils import path_utils
 
 from components.gates.judged import model_digest
+from components.gates.trained_model import SERVING_DEFAULT
 from components.notices import notices
 from components.push.pusher import SAVED_MODEL
 from components.pushed_model import DIGEST_PROPERTY, MODEL_ID_PROPERTY, VERSION_PROPERTY
@@ -26,12 +29,15 @@ from pipeline.running import artifact_files
 from pipeline.running.events import NodeFailed
 from pipeline.running.metadata import connection_to
 from serving.versions import version_folders
+from trainer.models.heads import PREDICTION, PROBABILITIES, PROBABILITY, head_of
 
 _Artifact = metadata_store_pb2.Artifact
 _PUSHED_MODEL = "PushedModel"
 _EXECUTION_TYPE = "ServedModel"
 # The node that would have to find it.
 _NODE = "Baseline"
+# The task by the name of what a model answers with.
+_HEADS = {PROBABILITY: "binary", PROBABILITIES: "multiclass", PREDICTION: "regression"}
 
 
 def prepare(config: Config) -> None:
@@ -40,7 +46,8 @@ def prepare(config: Config) -> None:
     Does nothing where nothing is served: the model that was pushed last remains the baseline.
 
     Raises:
-        NodeFailed: neither the served version nor the model it was copied from is what was pushed.
+        NodeFailed: neither the served version nor the model it was copied from is what was pushed, or it predicts
+            something else than the label.
     """
     serving = config.serving_folder
     folders = version_folders.find(serving) if serving.is_dir() else {}
@@ -54,12 +61,37 @@ def prepare(config: Config) -> None:
         push = pushes.get(version)
         served = model_digest(folders[version])
         pushed = _digest(push) if push else served
+        _refuse_another_task(folders[version], config)
         if push and _is_usable(store, push):
             return
         if not (folders[version] / SAVED_MODEL).is_file() or served != pushed:
             raise NodeFailed(node=_NODE, reason=_damaged(folders, version), refused=True)
         notices.warning("version %s is served, but its model is gone or damaged: the baseline is a copy", version)
         _adopt(handle, config, folder=folders[version], version=version, push=push, digest=served)
+
+
+def _refuse_another_task(folder: Path, config: Config) -> None:
+    """Refuse a served model whose answers no evaluation could compare with these labels."""
+    wanted, served = head_of(config.label).output, _outputs(folder) & _HEADS.keys()
+    if served and wanted not in served:
+        [found, *_] = sorted(served)
+        raise NodeFailed(
+            node=_NODE,
+            reason=f"the served version {folder.name} is of a {_HEADS[found]} label, and label.task is "
+            f"{config.label.task}: they cannot be compared; set gates.evaluation.baseline=none for one run, or give "
+            "the pipeline another name",
+            refused=True,
+        )
+
+
+def _outputs(folder: Path) -> set[str]:
+    """Names of what a served version answers with; none if that cannot be read."""
+    try:
+        model = SavedModel.FromString((folder / SAVED_MODEL).read_bytes())
+    except (OSError, DecodeError):
+        return set()
+    signatures = (graph.signature_def for graph in model.meta_graphs)
+    return {name for found in signatures if SERVING_DEFAULT in found for name in found[SERVING_DEFAULT].outputs}
 
 
 def _pushes(store: MetadataStore) -> dict[int, _Artifact]:

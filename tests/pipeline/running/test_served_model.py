@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2
+from tensorflow.core.protobuf import saved_model_pb2
 from tfx.orchestration import metadata
 from tfx.orchestration.portable.mlmd import context_lib, execution_lib
 from tfx.types import artifact_utils
@@ -137,3 +138,23 @@ def test_an_unknown_folder_without_a_model_is_refused(history):
         history.baseline()
     fresh = History(history.config.run_folder.parent, "gates.evaluation.baseline=none")
     assert fresh.baseline() is None
+
+
+@pytest.mark.parametrize(("output", "task"), [("prediction", "regression"), ("probabilities", "multiclass")])
+def test_a_served_model_of_another_task_is_refused_with_the_way_out(history, tmp_path, output, task):
+    history.push(answering("probability"))
+    assert history.baseline() == answering("probability")
+    _, served = history.push(answering(output))
+    with pytest.raises(
+        NodeFailed, match=f"version {served.name} is of a {task} label, and label.task is binary: .*none"
+    ):
+        history.baseline()
+    served_model.prepare(History(tmp_path, "gates.evaluation.baseline=none").config)
+
+
+def answering(output: str) -> bytes:
+    """A SavedModel, as far as its signature says what it answers with."""
+    model = saved_model_pb2.SavedModel()
+    signature = model.meta_graphs.add().signature_def["serving_default"]
+    signature.outputs[output].name = "served:0"
+    return model.SerializeToString()

@@ -120,7 +120,7 @@ class Watch(Section):
         task, metric = parameters.label.task, self.quality.metric
         if metric is not None and metric not in LIVE_METRICS[task]:
             names = " and ".join(LIVE_METRICS[task])
-            yield f"quality.metric: {metric} is none of a {task} label's, of which there are {names}"
+            yield f"quality.metric: {metric} is not a metric of a {task} label; there are {names}"
 
     @property
     def seconds(self) -> int:

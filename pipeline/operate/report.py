@@ -38,7 +38,7 @@ def run(config: Config, options: argparse.Namespace) -> int:
         ConfigError: there is no such run, or the port is taken.
     """
     if options.serve and options.json:
-        raise ConfigError("--json: prints one document, and --serve goes on; leave one of them out.")
+        raise ConfigError("--json prints one document, and --serve keeps running: give one of them.")
     records = required(config)
     context = _chosen(records, options.run)
     quiet_tensorflow(verbose=options.verbose)

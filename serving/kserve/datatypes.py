@@ -43,7 +43,7 @@ def dtype_of(datatype: str, *, where: str) -> np.dtype:
         StatusError: there is no such type.
     """
     if datatype not in _TYPES:
-        raise invalid_argument(f"{where}: datatype {datatype!r} is none of {', '.join(_TYPES)}")
+        raise invalid_argument(f"{where}: datatype {datatype!r} is unknown; there are {', '.join(_TYPES)}")
     return dtypes.numpy_dtype(_TYPES[datatype][0])
 
 

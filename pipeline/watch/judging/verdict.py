@@ -165,7 +165,7 @@ def _column(window: Window, column: Moved, watch: Watch) -> Iterator[Finding]:
             break
     for kind, limit in _limits(watch.unseen):
         if column.unseen is not None and column.unseen > limit:
-            text = f"{column.name}: {column.unseen:.1%} of the values are none that {data} had"
+            text = f"{column.name}: {column.unseen:.1%} of the values are not in {data}"
             yield _finding(window, kind, "unseen", column.name, column.unseen, limit, text)
             break
 

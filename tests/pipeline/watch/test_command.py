@@ -46,7 +46,7 @@ def watch(tmp_path, capsys):
         (("--log", "no/such"), "watch.log: no/such: there is no such folder"),
         (("--log", "x", "--labels", "a.csv"), "--labels: needs --keys COLUMN..."),
         (("--set", "watch.labels=[a.csv]"), "watch: keys: labels need them"),
-        (("--set", "watch.quality.metric=mean_absolute_error"), "is none of a binary label's"),
+        (("--set", "watch.quality.metric=mean_absolute_error"), "is not a metric of a binary label"),
         (("--set", "watch.numbers={retrain: 0.3, alarm: 0.1}"), "alarm: 0.1 is below retrain, 0.3"),
         (("--set", "watch.number={}"), "numbers"),
     ],

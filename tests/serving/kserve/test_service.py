@@ -119,7 +119,7 @@ def test_signatures_strings_and_wanted_outputs(call):
         ("INVALID_ARGUMENT", "input size does not match signature: 0!=1", {}),
         ("INVALID_ARGUMENT", "input x: 1 values do not fill the shape [2]",
          {"inputs": [tensor("x", "FP32", [2], fp32_contents=[1])]}),
-        ("INVALID_ARGUMENT", "input x: datatype 'FLOAT' is none of BOOL,",
+        ("INVALID_ARGUMENT", "input x: datatype 'FLOAT' is unknown; there are BOOL,",
          {"inputs": [tensor("x", "FLOAT", [1], fp32_contents=[1])]}),
         ("INVALID_ARGUMENT", "input x: FP16 has no typed contents", {"inputs": [tensor("x", "FP16", [1])]}),
         ("INVALID_ARGUMENT", "Expects arg[0] to be float but int32",

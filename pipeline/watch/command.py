@@ -1,7 +1,7 @@
 """``python -m pipeline watch``: what the served model is asked, and how well it answers.
 
 Exit codes: 0 quiet; 10 there is a reason to retrain; 3 alarm; 2 bad usage or config; 1 anything else. With ``--every``
-it goes on until it is ended.
+it runs until it is stopped.
 """
 
 from __future__ import annotations

@@ -115,7 +115,7 @@ class PollingThreads(futures.ThreadPoolExecutor):
                 running()
                 running = self._next()
         except BaseException:
-            # gRPC goes on after an exception, so the place must not be lost.
+            # gRPC continues after an exception, so the place must not be lost.
             with self._lock:
                 self._free += 1
             raise

@@ -60,7 +60,7 @@ WATCH = (
         _TESTS,
     ),
     Mutation(
-        "An alarm is told as a reason to retrain",
+        "An alarm counts as a reason to retrain",
         _VERDICT,
         'return ALARM if "alarm" in kinds else RETRAIN if kinds else QUIET',
         "return RETRAIN if kinds else QUIET",

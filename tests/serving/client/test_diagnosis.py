@@ -1,4 +1,4 @@
-"""What a caller is told when no server can be reached, on real ports."""
+"""What the client reports when no server can be reached, on real ports."""
 
 from __future__ import annotations
 

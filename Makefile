@@ -50,6 +50,6 @@ clean:                     ## remove the environment and the caches; of runs, se
 	@rm -rf site .cache .venv .engines *.egg-info .pytest_cache .ruff_cache .import_linter_cache
 
 $(READY): requirements.lock setup.py bootstrap.py
-	@$(PYTHON) bootstrap.py && $(BIN)/python -c "from pipeline.report import javascript; javascript.vega()" && touch $@
+	@$(PYTHON) bootstrap.py && $(BIN)/python -c "from pipeline.report.html import javascript; javascript.vega()" && touch $@
 
 .PHONY: run test test-all engines test-engines interop soak lint docs bench lock clean

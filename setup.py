@@ -80,7 +80,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.12",
     packages=find_packages(include=["pipeline*", "components*", "trainer*", "serving*", "kubeflow*"]),
-    package_data={"pipeline.report": ["*.html", "*.css", "*.js"], "serving.client.messages": ["*.binpb"]},
+    package_data={"pipeline.report.html": ["*.html", "*.css", "*.js"], "serving.client.messages": ["*.binpb"]},
     install_requires=RUNTIME,
     extras_require={
         "dev": DEV,

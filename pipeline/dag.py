@@ -12,7 +12,7 @@ from pipeline.nodes import names
 from pipeline.nodes.batch import add_batch  # part: batch
 from pipeline.nodes.data import add_transform, add_validated_examples
 from pipeline.nodes.endpoint import add_endpoint  # part: endpoint
-from pipeline.nodes.evaluation import add_evaluation, add_infra_validation
+from pipeline.nodes.gates.evaluation import add_evaluation, add_infra_validation
 from pipeline.nodes.graph import Graph
 from pipeline.nodes.lite import add_lite, add_lite_push  # part: lite
 from pipeline.nodes.push import add_push

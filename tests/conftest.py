@@ -12,7 +12,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
-    from tests.shared.small_model import SmallModel
+    from tests.shared.models.small_model import SmallModel
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -75,8 +75,8 @@ def small_model(tmp_path_factory) -> SmallModel:
     """Analyses, transforms, trains and exports for real, on 300 rows."""
     import tensorflow as tf
 
-    from tests.shared import exports
-    from tests.shared.small_model import PARAMETERS, RAW_SPEC_TYPES, SmallModel, make_rows
+    from tests.shared.models import exports
+    from tests.shared.models.small_model import PARAMETERS, RAW_SPEC_TYPES, SmallModel, make_rows
 
     folder = tmp_path_factory.mktemp("small_model")
     rows = make_rows(300)
@@ -92,7 +92,7 @@ def small_model(tmp_path_factory) -> SmallModel:
 @pytest.fixture(scope="session")
 def transformed(tmp_path_factory) -> Path:
     """The Transform component's output on 300 rows, and a schema's folder: the inputs of a `distributed.make_job`."""
-    from tests.shared.transformed import write_data
+    from tests.shared.models.transformed import write_data
 
     folder = tmp_path_factory.mktemp("transformed")
     write_data(folder)

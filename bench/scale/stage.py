@@ -93,7 +93,7 @@ def _stock(config: Config, node: str) -> BaseComponent:
     from tfx.components import CsvExampleGen, Evaluator, StatisticsGen, Transform
     from tfx.types import channel_utils, standard_artifacts
 
-    from pipeline.nodes.eval_config import eval_config
+    from pipeline.nodes.gates.eval_config import eval_config
     from pipeline.nodes.training.trainer import custom_config
 
     examples, schema, model = (

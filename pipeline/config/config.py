@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from pipeline.config.batch import WithBatch  # part: batch
 from pipeline.config.beam.engines import Beam, runner_problem
 from pipeline.config.beam.in_process import InProcess
 from pipeline.config.card import Card
@@ -15,13 +14,14 @@ from pipeline.config.fields import PipelineName
 from pipeline.config.gates.gates import Gates
 from pipeline.config.lite import WithLite  # part: lite
 from pipeline.config.metadata import MetadataDatabase, MetadataServer
-from pipeline.config.notify import Notify
+from pipeline.config.operate.batch import WithBatch  # part: batch
+from pipeline.config.operate.notify import Notify
+from pipeline.config.operate.watch import WithWatch  # part: watch
 from pipeline.config.platform.platforms import AnyPlatform
 from pipeline.config.section import Section
 from pipeline.config.serving import Serving
 from pipeline.config.sources.sources import Source
 from pipeline.config.training.trainer import Trainer
-from pipeline.config.watch import WithWatch  # part: watch
 from trainer.parameters import Features, Label, Parameters, Strict
 
 

@@ -36,7 +36,7 @@ from pipeline.checks.reading import reading_of
 from pipeline.config.config import Config
 from pipeline.config.sources.sql import Sql  # part: sql
 from pipeline.config.training.trainer import Trainer as TrainerConfig
-from pipeline.nodes import own_gates
+from pipeline.nodes.gates import own_gates
 from pipeline.nodes.graph import Graph
 from pipeline.nodes.requests import logged_requests  # part: request_log
 from pipeline.nodes.training.trainer import custom_config

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config.config import Config
 from pipeline.config.platform.vertex import Vertex  # part: endpoint
-from pipeline.nodes import own_gates
+from pipeline.nodes.gates import own_gates
 
 # What waits for little, such as resolvers: TFX runs it as early as it can.
 _BESIDE = frozenset(

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.config.config import Config
-from pipeline.operate.collecting import CollectionPlan, Garbage, plan
 from pipeline.records import printing, served
+from pipeline.records.garbage import CollectionPlan, Garbage, plan
 from pipeline.records.runs import Records, required
 from pipeline.running import metadata
 from pipeline.running.folder.run_folder import RunFolderBusy, exclusive

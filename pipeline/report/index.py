@@ -14,11 +14,17 @@ from pipeline.config.gates.metrics import SHOWN, known_metrics
 from pipeline.records import history, printing, served
 from pipeline.records.history import Row
 from pipeline.records.runs import Records, RunRecord
-from pipeline.report import plots
-from pipeline.report.frame import document
+from pipeline.report.html import plots
+from pipeline.report.html.frame import document
+from pipeline.report.html.templates import render
 
 NAME = "index.html"
-_TEMPLATE = Path(__file__).with_name("index.html")
+_HEADER = """\
+<h1>{{ name }}</h1>
+<p class="note">{{ shown }} of {{ count }} runs, the newest first.
+{% if served %}Served:
+{% for one in served %}version {{ one.version }} ({{ one.words }}){{ ", " if not loop.last }}{% endfor %}.
+{% else %}Nothing is served yet.{% endif %}</p>"""
 _MOST = 100
 _REASON = 200
 
@@ -35,16 +41,15 @@ def write(config: Config, records: Records) -> Path:
     labels = {one.version: one.words for one in versions}
     path = config.run_folder / "report" / NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    page = document(
-        _TEMPLATE,
-        title=f"{config.name}: all runs",
+    header = render(
+        _HEADER,
         name=config.name,
         served=[one for one in versions if one.words],
         count=len(records.contexts),
         shown=len(found),
-        trend=_trend(config, found),
-        runs=_runs(config, found, labels),
     )
+    sections = [("runs", "Runs", _runs(config, found, labels)), ("trend", "Metrics", _trend(config, found))]
+    page = document(header, [section for section in sections if section[2]], title=f"{config.name}: all runs")
     path.write_text(page)
     return path
 

@@ -14,7 +14,7 @@ from pipeline.config.config import Config
 from pipeline.config.gates.metrics import SHOWN
 from pipeline.records import printing
 from pipeline.records.runs import Outputs
-from pipeline.report.plots import table
+from pipeline.report.html.plots import table
 
 if TYPE_CHECKING:
     from pipeline.report.run import ReportedRun

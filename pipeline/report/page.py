@@ -13,12 +13,20 @@ from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.records.runs import required
 from pipeline.report import index
-from pipeline.report.frame import document
+from pipeline.report.html.frame import Section, document
+from pipeline.report.html.templates import render
 from pipeline.report.run import ReportedRun
 from pipeline.running.live.live_check import Answer
 
 logger = logging.getLogger(__name__)
-_TEMPLATE = Path(__file__).with_name("page.html")
+_HEADER = """\
+<p class="note"><a href="{{ index }}">All runs</a></p>
+<h1>{{ run.config.name }} <span class="badge {{ record.result.replace(' ', '-') }}">{{ record.result }}</span></h1>
+<p class="note">Run {{ record.number }} began {{ "{:%Y-%m-%d %H:%M}".format(record.started) }}
+{% if record.seconds is not none %}and took {{ "%.0f"|format(record.seconds) }} s{% endif %}</p>
+{% if run.later %}
+<p class="note">This page was written later: limits and options are those of the config as it is now.</p>
+{% endif %}"""
 # Modules of `pipeline.report.sections`, in the order of the page.
 _SECTIONS = (
     "verdict",
@@ -43,15 +51,9 @@ def write(run: ReportedRun) -> Path:
     path = index.page_of(run.config, run.record)
     path.parent.mkdir(parents=True, exist_ok=True)
     sections = [section for name in _SECTIONS if (section := _section(name, run)) is not None]
-    page = document(
-        _TEMPLATE,
-        title=f"{run.config.name}, run {run.record.number}: {run.record.words}",
-        run=run,
-        record=run.record,
-        sections=sections,
-        index=index.NAME,
-    )
-    path.write_text(page)
+    header = render(_HEADER, run=run, record=run.record, index=index.NAME)
+    title = f"{run.config.name}, run {run.record.number}: {run.record.words}"
+    path.write_text(document(header, sections, title=title))
     index.write(run.config, run.records)
     return path
 
@@ -72,7 +74,7 @@ def write_last(config: Config, answers: Sequence[Answer] = ()) -> Path:
     return write(ReportedRun(config=config, records=records, context=last, answers=answers))
 
 
-def _section(name: str, run: ReportedRun) -> tuple[str, str, Markup] | None:
+def _section(name: str, run: ReportedRun) -> Section | None:
     """Id, title and HTML of a section; None if it has nothing to say about the run."""
     module = importlib.import_module(f"pipeline.report.sections.{name}")
     try:

@@ -1,4 +1,4 @@
-"""What the sections of the page are made from, and how they are written."""
+"""What the sections of a run's page are made from."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import jinja2
-from markupsafe import Markup
 from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
@@ -21,7 +18,7 @@ from pipeline.config.gates.evaluation import Confidence
 from pipeline.records import figures
 from pipeline.records.runs import Outputs, Records, RunRecord
 from pipeline.report.asked_model import AskedModel
-from pipeline.running.live.live_check import Answer, in_words
+from pipeline.running.live.live_check import Answer
 
 # In the folder of a Model artifact.
 SERVING_MODEL = "Format-Serving"
@@ -128,20 +125,6 @@ class ReportedRun:
         """Of the data that the served model was trained on, by split; empty in a first run."""
         folder = self.folder_of_input("DataGate", "served_statistics")
         return figures.datasets(str(folder)) if folder else {}
-
-
-def render(template: str, **values: Any) -> Markup:
-    """HTML from a Jinja template; values are escaped, and a missing one is an error.
-
-    Args:
-        template: the template's text; it may use the filter ``in_words`` for raw values.
-        values: the values of the template's names.
-    """
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["in_words"] = in_words
-    return Markup(environment.from_string(template).render(**values))
 
 
 def _folder(artifact: metadata_store_pb2.Artifact | None) -> Path | None:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from pipeline.config.config import Config
 from pipeline.records.runs import Outputs
-from pipeline.report.plots import CANDIDATE, QUIET, axis, plot, table
+from pipeline.report.html.plots import CANDIDATE, QUIET, axis, plot, table
 from trainer.tuning.hyperparameters import decoded, described
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.config.notify import SCHEMES, VARIABLE
+from pipeline.config.operate.notify import SCHEMES, VARIABLE
 
 _SECONDS = 5.0
 

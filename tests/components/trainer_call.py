@@ -10,7 +10,7 @@ from tfx.types import Artifact, standard_artifacts
 from tfx.utils import json_utils
 
 from components.training_handover import TRAINING_JOB_KEY
-from tests.shared.transformed import write_data
+from tests.shared.models.transformed import write_data
 from tests.trainer.distribution.jobs import make_parameters
 from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY
 

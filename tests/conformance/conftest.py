@@ -93,7 +93,7 @@ def target(request, tmp_path_factory) -> Iterator[Target]:
 
     warm_up()
     from tests.conformance import models
-    from tests.serving.running import RunningServer
+    from tests.serving.support.running import RunningServer
 
     folder = tmp_path_factory.mktemp("conformance") / "models"
     models.write(folder)

@@ -13,7 +13,7 @@ from sklearn import datasets
 
 from serving.client import Client
 from tests.e2e.projects.project import Project
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

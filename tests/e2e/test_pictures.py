@@ -14,7 +14,7 @@ from PIL import Image
 
 from serving.versions import version_folders
 from tests.e2e.projects.project import Outcome
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 from trainer.export import lite
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]

@@ -32,7 +32,7 @@ from components.evaluator.component import Executor
 from components.gates.evaluation import CANDIDATE, Table, metrics_by_slice
 from pipeline.beam.guard import guarded
 from pipeline.config.config import Config
-from pipeline.nodes.eval_config import eval_config
+from pipeline.nodes.gates.eval_config import eval_config
 from pipeline.running import metadata
 from tests.shared.programs import PROJECT
 from tests.shared.stand_ins import artifact

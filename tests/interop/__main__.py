@@ -12,7 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from tests.conformance import models
 from tests.interop import checks
 from tests.interop.tools import Missing
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.interop import tools
 from tests.interop.tools import Missing
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 _SECONDS = 120
 _REQUESTS = 3000

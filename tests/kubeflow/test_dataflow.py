@@ -203,5 +203,9 @@ def test_the_archive_for_workers_holds_all_code_and_data(taxi_config, tmp_path, 
         names = {name.partition("/")[2] for name in opened.getnames()}
     packages = ("components", "kubeflow", "pipeline", "serving", "trainer")
     wanted = {str(path) for package in packages for path in Path(package).rglob("*.py")}
-    wanted |= {"setup.py", "pipeline/report/page.html", *map(str, Path("serving/client").glob("*.binpb"))}
+    wanted |= {
+        "setup.py",
+        *map(str, Path("pipeline/report/html").glob("*.*")),
+        *map(str, Path("serving/client").rglob("*.binpb")),
+    }
     assert wanted - names == set()

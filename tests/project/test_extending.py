@@ -15,7 +15,7 @@ PAGE = DOCS / "extend.md"
 PACKAGES = ("pipeline", "components", "trainer", "serving", "kubeflow", "configs", "data", "schema")
 # The line that each file gets, and the line before it.
 REGISTRATIONS = {
-    "pipeline/nodes/own_gates.py": ("BEFORE_TRAINING: tuple[str, ...] = (", '"size_gate",'),
+    "pipeline/nodes/gates/own_gates.py": ("BEFORE_TRAINING: tuple[str, ...] = (", '"size_gate",'),
     "pipeline/report/page.py": ("_SECTIONS = (", '"thresholds",'),
     "pipeline/config/beam/engines.py": ("_MODULES = (", '"samza",'),
 }

@@ -30,7 +30,7 @@ from serving.inference.engine import SavedModel
 from serving.metrics import Metrics
 from serving.models.core import ServerCore
 from serving.server.servicers import ModelService, PredictionService
-from tests.serving import half_plus_two
+from tests.serving.support import half_plus_two
 
 pytestmark = pytest.mark.tensorflow
 

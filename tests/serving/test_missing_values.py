@@ -19,8 +19,8 @@ from serving.client.messages.examples import columns, features_of_signature
 from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from tests.conformance.calls import Rest, error, ok
-from tests.serving.running import RunningServer
-from tests.shared import every_type, exports
+from tests.serving.support.running import RunningServer
+from tests.shared.models import every_type, exports
 from trainer import models
 from trainer.export import lite  # part: lite
 from trainer.features.transformed import model_inputs

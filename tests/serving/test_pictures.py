@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from serving.client import Client, InvalidRequest
 from serving.client.__main__ import main
-from tests.serving.running import RunningServer
-from tests.shared import exports
-from tests.shared.pictures import encoded, write
+from tests.serving.support.running import RunningServer
+from tests.shared.models import exports
+from tests.shared.models.pictures import encoded, write
 from trainer.parameters import Parameters
 
 pytestmark = pytest.mark.tensorflow

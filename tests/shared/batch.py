@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from pipeline import cli
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 
 Rows = Sequence[Mapping[str, object]]
 

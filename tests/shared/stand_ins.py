@@ -16,7 +16,7 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 from tfx.types import Artifact, standard_artifacts
 
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 from trainer.export.saved_model import COLUMNAR, TRANSFORM_FEATURES
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY
 from trainer.models.heads import head_of

@@ -17,8 +17,8 @@ import psutil
 from serving.client.messages import tensors
 from serving.client.messages.protos import message, parse_text
 from tests.conformance import models
-from tests.serving.certificates import Authority
-from tests.serving.running import RunningServer
+from tests.serving.support.certificates import Authority
+from tests.serving.support.running import RunningServer
 
 CHANNELS = 20
 _CALL_SECONDS = 20.0

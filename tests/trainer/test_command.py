@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shared.transformed import write_data
+from tests.shared.models.transformed import write_data
 from tests.trainer.distribution.jobs import make_job, write_job
 
 pytestmark = pytest.mark.tensorflow

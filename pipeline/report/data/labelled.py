@@ -11,7 +11,7 @@ from markupsafe import Markup
 from components.example_gen.shards import read_records
 from pipeline.report.data import sample_rows
 from pipeline.report.data.relation import Relation, relation
-from pipeline.report.plots import BASELINE, CANDIDATE, QUIET, axis, key, plot
+from pipeline.report.html.plots import BASELINE, CANDIDATE, QUIET, axis, key, plot
 from pipeline.report.run import ReportedRun
 from trainer.labels.config import Label
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from markupsafe import Markup, escape
 
 from components.messages import one_line
-from pipeline.report.plots import table
+from pipeline.report.html.plots import table
 from pipeline.running.live.live_check import example_row, in_words
 from trainer.parameters import Features
 

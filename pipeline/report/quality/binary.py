@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.report.plots import CANDIDATE, axis, colored, plot, plots
+from pipeline.report.html.plots import CANDIDATE, axis, colored, plot, plots
+from pipeline.report.html.templates import render
 from pipeline.report.quality.bands import Band, Bands, bands
 from pipeline.report.quality.models import COLORS, Scored
 from pipeline.report.quality.scores import STEPS, Calibration, Counts
-from pipeline.report.run import render
 from trainer.parameters import Label
 
 _POINTS = 150

@@ -9,7 +9,7 @@ import numpy as np
 
 from components.gates.evaluation import BASELINE as TFMA_BASELINE
 from components.gates.model.scored_rows import ScoredRows
-from pipeline.report.plots import BASELINE, CANDIDATE
+from pipeline.report.html.plots import BASELINE, CANDIDATE
 
 OURS, SERVED = "this model", "served model"
 COLORS = {OURS: CANDIDATE, SERVED: BASELINE}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.report.plots import axis, plot, table
+from pipeline.report.html.plots import axis, plot, table
 from pipeline.report.quality.models import OURS, SERVED, Scored
 from trainer.parameters import Label
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.report.plots import axis, colored, plot, plots
+from pipeline.report.html.plots import axis, colored, plot, plots
 from pipeline.report.quality.models import COLORS, OURS, Scored
 from trainer.parameters import Label
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from pipeline.report import card
-from pipeline.report.run import ReportedRun, render
+from pipeline.report.html.templates import render
+from pipeline.report.run import ReportedRun
 
 _TEMPLATE = """\
 {% if not written %}

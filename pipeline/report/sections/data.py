@@ -13,8 +13,9 @@ from components.gates.findings import read_notices
 from pipeline.records import figures
 from pipeline.report.data import labelled, sample_rows
 from pipeline.report.data.columns import EVAL, SERVED, TRAIN, Column, bins, columns, shares, top
-from pipeline.report.plots import axis, colored, folded, key, plot, table
-from pipeline.report.run import ReportedRun, render
+from pipeline.report.html.plots import axis, colored, folded, key, plot, table
+from pipeline.report.html.templates import render
+from pipeline.report.run import ReportedRun
 from trainer.parameters import Features
 
 _COLORS = {TRAIN: "var(--candidate)", EVAL: "var(--quiet)", SERVED: "var(--served)"}

@@ -10,7 +10,7 @@ from ml_metadata.proto import metadata_store_pb2
 
 from components.storage.files import MANIFEST, digest
 from pipeline.records import printing
-from pipeline.report.plots import folded, table
+from pipeline.report.html.plots import folded, table
 from pipeline.report.run import ReportedRun
 
 _MANIFEST = "manifest"

@@ -12,7 +12,8 @@ from markupsafe import Markup
 from pipeline.records import printing
 from pipeline.report import lite  # part: lite
 from pipeline.report.data import sample_rows
-from pipeline.report.run import SERVING_MODEL, ReportedRun, render
+from pipeline.report.html.templates import render
+from pipeline.report.run import SERVING_MODEL, ReportedRun
 
 # What optional nodes add, each below its heading.
 _EXTRAS: tuple[tuple[str, Callable[[ReportedRun], Markup | None]], ...] = (

@@ -12,7 +12,7 @@ from components.gates.evaluation import ALL_EXAMPLES, EXAMPLE_COUNT
 from components.gates.model.intervals import Interval
 from pipeline.config.gates.evaluation import Confidence
 from pipeline.config.gates.metrics import METRICS, PRIMARY
-from pipeline.report.plots import BASELINE, CANDIDATE, axis, colored, folded, plot, table
+from pipeline.report.html.plots import BASELINE, CANDIDATE, axis, colored, folded, plot, table
 from pipeline.report.run import ReportedRun
 from pipeline.report.summary import worst_first
 

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.records import printing
-from pipeline.report.plots import axis, folded, plot, table
+from pipeline.report.html.plots import axis, folded, plot, table
 from pipeline.report.run import ReportedRun
 from pipeline.report.verdict.changes import explained
 

@@ -13,8 +13,9 @@ from components.messages import one_line
 from pipeline.config.training.trainer import Trainer
 from pipeline.records.why import flattened
 from pipeline.report import trials  # part: tuner
-from pipeline.report.plots import axis, colored, plot, plots, table
-from pipeline.report.run import ReportedRun, render
+from pipeline.report.html.plots import axis, colored, plot, plots, table
+from pipeline.report.html.templates import render
+from pipeline.report.run import ReportedRun
 from trainer.models.heads import head_of
 from trainer.run_fn import HISTORY
 

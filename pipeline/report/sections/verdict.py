@@ -12,8 +12,9 @@ from components.pushed_model import MODEL_ID_PROPERTY
 from components.reference.component import load as load_reference
 from pipeline.config.gates.metrics import known_metrics
 from pipeline.report import hints
-from pipeline.report.plots import table
-from pipeline.report.run import ReportedRun, render
+from pipeline.report.html.plots import table
+from pipeline.report.html.templates import render
+from pipeline.report.run import ReportedRun
 from pipeline.report.verdict.changes import changes, explained
 from pipeline.report.verdict.limits import Judged, judged
 

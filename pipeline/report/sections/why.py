@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pipeline.report.asked_model import AskedModel
 from pipeline.report.data import sample_rows
-from pipeline.report.plots import CANDIDATE, QUIET, axis, colored, folded, plot, plots, table
+from pipeline.report.html.plots import CANDIDATE, QUIET, axis, colored, folded, plot, plots, table
 from pipeline.report.quality.models import OURS, Scored
 from pipeline.report.run import ReportedRun
 from pipeline.report.why.examples import Examples, Value

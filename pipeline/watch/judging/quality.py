@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from components.evaluator import replicates
-from pipeline.config.watch import LIVE_METRICS, Fall
+from pipeline.config.operate.watch import LIVE_METRICS, Fall
 from pipeline.report.quality.scores import Counts
 from trainer.labels.config import Task
 

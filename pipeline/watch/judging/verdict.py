@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pipeline.config.watch import Fall, Limit, Watch
+from pipeline.config.operate.watch import Fall, Limit, Watch
 from pipeline.watch.judging.windows import Moved, Window
 
 Kind = Literal["retrain", "alarm"]

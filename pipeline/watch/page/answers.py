@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.report.plots import BASELINE, CANDIDATE, axis, key, plot, table
-from pipeline.report.run import render
+from pipeline.report.html.plots import BASELINE, CANDIDATE, axis, key, plot, table
+from pipeline.report.html.templates import render
 from pipeline.watch.document import Look
 from pipeline.watch.judging.windows import Window
 from pipeline.watch.page.columns import COLORS, REQUESTS, TRAINED, drawn_values, over_time

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from components.gates.data.label_check import Statistics
 from pipeline.report.data.columns import bins, shares, top
-from pipeline.report.plots import BAD, BASELINE, CANDIDATE, axis, colored, key, plot, table
-from pipeline.report.run import render
+from pipeline.report.html.plots import BAD, BASELINE, CANDIDATE, axis, colored, key, plot, table
+from pipeline.report.html.templates import render
 from pipeline.watch.document import Look
 from pipeline.watch.judging.windows import Moved, Window
 from pipeline.watch.page.volume import point, time_axis, when

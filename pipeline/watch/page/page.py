@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 from markupsafe import Markup
 
 from pipeline.report import index
-from pipeline.report.frame import document
-from pipeline.report.run import render
+from pipeline.report.html.frame import document
+from pipeline.report.html.templates import render
 from pipeline.watch import last
 from pipeline.watch.document import Look
 from pipeline.watch.page import answers, columns, volume
@@ -17,7 +16,14 @@ from pipeline.watch.page import answers, columns, volume
 FILE = "index.html"
 # From the page to the list of all runs.
 _RUNS = f"../report/{index.NAME}"
-_TEMPLATE = Path(__file__).with_name("page.html")
+_HEADER = """\
+{% if runs %}
+<p class="note"><a href="{{ runs }}">All runs</a></p>
+{% endif %}
+<h1>{{ look.config.name }} <span class="badge {{ badge }}">{{ look.verdict.word }}</span></h1>
+<p class="note">Requests to {{ look.config.serving.model_name }}, looked at {{ time }} UTC.
+{{ "{:,}".format(look.windows|length) }} {{ unit }}{{ "s" if look.windows|length != 1 }},
+{{ "{:,}".format(look.labels) }} labels. Times are UTC.</p>"""
 # Of the report's style: a good end, a bad one, and one between.
 _BADGES = {"quiet": "pushed", "retrain": "not-pushed", "alarm": "refused"}
 _VERDICT = """\
@@ -46,16 +52,16 @@ def page(look: Look) -> str:
         ("predictions", "Predictions", answers.predictions(look)),
         ("quality", "Live quality", answers.quality(look)),
     ]
-    return document(
-        _TEMPLATE,
-        title=f"{look.config.name}: watch, {look.verdict.word}",
+    header = render(
+        _HEADER,
         look=look,
         badge=_BADGES[look.verdict.word],
         time=f"{datetime.fromtimestamp(look.time, UTC):%Y-%m-%d %H:%M}",
         unit=look.config.watch.window,
         runs=_RUNS if (last.folder(look.config) / _RUNS).exists() else None,
-        sections=[section for section in sections if section[2]],
     )
+    shown = [section for section in sections if section[2]]
+    return document(header, shown, title=f"{look.config.name}: watch, {look.verdict.word}")
 
 
 def _verdict(look: Look) -> Markup:

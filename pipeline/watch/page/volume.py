@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.report.plots import BASELINE, CANDIDATE, QUIET, axis, plot, plots, table
+from pipeline.report.html.plots import BASELINE, CANDIDATE, QUIET, axis, plot, plots, table
 from pipeline.watch.document import Look
 from pipeline.watch.judging.windows import Window
 

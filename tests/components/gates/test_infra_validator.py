@@ -24,8 +24,9 @@ from serving.inference import warmup
 from serving.inference.engine import SavedModel
 from serving.inference.probe import ProbeFailed, WarmUp, probing
 from tests.components.platform_artifacts import on_a_platform
-from tests.shared import exports, stand_ins
-from tests.shared.small_model import PARAMETERS, serialize
+from tests.shared import stand_ins
+from tests.shared.models import exports
+from tests.shared.models.small_model import PARAMETERS, serialize
 from trainer.parameters import KERAS_MODEL, Parameters
 
 pytestmark = pytest.mark.tensorflow

@@ -15,7 +15,7 @@ import pytest
 
 from serving.client import Client
 from tests.e2e.projects.project import Project
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 # Enough rows that a signal arrives while they are scored.

@@ -16,8 +16,8 @@ from tensorflow_serving.apis import prediction_log_pb2
 from serving.client import Client
 from serving.request_log.files import SUFFIX, model_folder
 from tests.e2e.projects.project import Outcome, Project
-from tests.serving.running import RunningServer
-from tests.shared.small_model import serialize
+from tests.serving.support.running import RunningServer
+from tests.shared.models.small_model import serialize
 
 CONFIG = """\
 name: week

@@ -9,7 +9,7 @@ from pathlib import Path
 from components.gates.evaluation import ALL_EXAMPLES, BASELINE, CANDIDATE, metrics_by_slice
 from serving.client import Client
 from tests.kubeflow.backend.taxi import ROOT, download
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 _ROWS = 3
 

@@ -9,7 +9,7 @@ from typing import Any
 from kubeflow.ir.pipeline_spec import CompiledPipeline
 from pipeline.config import loading
 from pipeline.config.config import Config
-from tests.serving.certificates import Authority
+from tests.serving.support.certificates import Authority
 
 CONFIG = Path("configs/taxi.yaml")
 

@@ -14,7 +14,7 @@ from pipeline.config.loading import ConfigError
 from tests.kubeflow.fakes.http_service import Refusal, running
 from tests.kubeflow.fakes.kfp import FakeKfp, refusal
 from tests.kubeflow.submit.submissions import certificate, compiled, config
-from tests.serving.certificates import Authority
+from tests.serving.support.certificates import Authority
 
 # A run that is waited for although it has ended would be waited for for ever.
 pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(120)]

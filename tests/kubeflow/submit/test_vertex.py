@@ -20,7 +20,7 @@ from tests.kubeflow.fakes.http_service import Refusal, running
 from tests.kubeflow.fakes.vertex import FakeVertex, refusal
 from tests.kubeflow.lint import pipelines
 from tests.kubeflow.submit.submissions import account, certificate, compiled, config
-from tests.serving.certificates import Authority
+from tests.serving.support.certificates import Authority
 
 # A run that is waited for although it has ended would be waited for for ever.
 pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(120)]

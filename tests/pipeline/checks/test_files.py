@@ -12,7 +12,7 @@ from pipeline.checks.checks import check
 from pipeline.checks.columns import check_data, check_schema
 from pipeline.checks.files import data_files, known_columns
 from pipeline.config.loading import ConfigError, load
-from tests.shared.pictures import write
+from tests.shared.models.pictures import write
 
 
 def taxi(folder: Path, *overrides: str):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.pipeline.init.tables import ROWS, kinds, people, write_csv
-from tests.shared.pictures import write
+from tests.shared.models.pictures import write
 
 pytestmark = pytest.mark.tensorflow
 

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline import dag
 from pipeline.config.loading import load
-from pipeline.nodes import names, own_gates
+from pipeline.nodes import names
+from pipeline.nodes.gates import own_gates
 
 pytestmark = pytest.mark.tensorflow
 

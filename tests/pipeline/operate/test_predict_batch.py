@@ -14,9 +14,9 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from serving.client import Client
 from serving.client.messages.tensors import to_array
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 from tests.shared.batch import Served, errors, write
-from tests.shared.small_model import make_rows, serialize
+from tests.shared.models.small_model import make_rows, serialize
 
 pytestmark = pytest.mark.tensorflow
 

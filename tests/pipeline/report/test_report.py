@@ -13,7 +13,7 @@ from pipeline.report import summary
 from pipeline.report.results import Results
 from pipeline.report.sections.training import read_history
 from pipeline.running.live import live_check
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 from tests.shared.stand_ins import LABELS
 from trainer.run_fn import HISTORY
 

@@ -3,11 +3,12 @@ import re
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 from ml_metadata.proto import metadata_store_pb2
 
 from pipeline.config.loading import load
 from pipeline.report import trials
-from pipeline.report.plots import plot
+from pipeline.report.html.plots import plot
 from tests.shared import browser as chromium
 
 RATE = "loop.optimizer.learning_rate"
@@ -66,12 +67,11 @@ def test_numbers_lie_by_magnitude_and_words_by_rank(outputs):
 
 @pytest.mark.tensorflow
 def test_the_coordinates_are_drawn_without_a_fault(outputs, tmp_path):
-    from pipeline.report import frame
+    from pipeline.report.html import frame
 
     names = {RATE: "learning_rate", "model.hidden_units": "model.hidden_units"}
     drawn = plot(trials._coordinates(trials.trials(outputs), names, "auc"), words="Trials")
-    template, page = tmp_path / "template.html", tmp_path / "page.html"
-    template.write_text("<main id='main'><h1>Trials</h1>{{ inside }}</main>")
-    page.write_text(frame.document(template, title="trials", inside=drawn))
+    page = tmp_path / "page.html"
+    page.write_text(frame.document(Markup("<h1>Trials</h1>"), [("trials", "All", drawn)], title="trials"))
     with chromium.opened() as browser:
         assert chromium.faults(browser, page) == []

@@ -23,7 +23,7 @@ from pipeline.watch.judging.verdict import Verdict, judge
 from pipeline.watch.reading import requests
 from pipeline.watch.reading.requests import take_in
 from serving.client.messages import tensors
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 
 DAY = 86_400
 # A Monday's midnight.

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(scope="package")
 def model(tmp_path_factory):
     from serving.inference.engine import SavedModel
-    from tests.serving import small_saved_model
+    from tests.serving.support import small_saved_model
 
     model = SavedModel(str(small_saved_model.write(tmp_path_factory.mktemp("small"))))
     yield model

@@ -14,7 +14,7 @@ from serving.batching.batched import BatchedServable, BatchingParameters
 from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.metrics import Metrics
-from tests.serving.hammer import wait_for
+from tests.serving.support.hammer import wait_for
 
 POOL = '{thread_pool_name="small"}'
 CALLERS = 200

@@ -9,8 +9,8 @@ import pytest
 from serving.batching.batched import BatchingParameters
 from serving.server.flags import parse
 from tests.serving.batching.subject import Batched, rows
-from tests.serving.command_line import MODEL, refusal
-from tests.serving.hammer import wait_for
+from tests.serving.support.command_line import MODEL, refusal
+from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 

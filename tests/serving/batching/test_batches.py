@@ -10,7 +10,7 @@ import pytest
 
 from serving.batching.batched import BatchingParameters
 from tests.serving.batching.subject import CALLERS, Batched, rows, strings
-from tests.serving.hammer import wait_for
+from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 

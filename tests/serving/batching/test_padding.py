@@ -13,7 +13,7 @@ from serving.batching.tensors import merge
 from serving.client.messages.values import MISSING
 from serving.errors import StatusError
 from tests.serving.batching.subject import rows
-from tests.serving.hammer import wait_for
+from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from serving.batching.parameters import BatchingParameters, read_parameters
-from tests.serving.command_line import MODEL, refusal
+from tests.serving.support.command_line import MODEL, refusal
 
 
 @pytest.fixture

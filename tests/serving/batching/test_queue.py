@@ -11,7 +11,7 @@ import pytest
 from serving.batching.batched import BatchingParameters
 from serving.batching.queue import BatchScheduler
 from serving.errors import StatusError
-from tests.serving.hammer import wait_for
+from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 

@@ -8,9 +8,9 @@ import grpc
 import numpy as np
 import pytest
 
-from tests.serving import small_saved_model
 from tests.serving.batching.subject import error_of, rows, strings
-from tests.serving.hammer import wait_for
+from tests.serving.support import small_saved_model
+from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 

@@ -10,9 +10,9 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from serving.client import Retry, Unavailable
-from tests.serving import small_saved_model
-from tests.serving.hammer import client_of, looped
-from tests.serving.running import RunningServer
+from tests.serving.support import small_saved_model
+from tests.serving.support.hammer import client_of, looped
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

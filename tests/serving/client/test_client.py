@@ -15,8 +15,8 @@ import pytest
 from serving.client import AsyncClient, Client, Connection, InvalidRequest, NotFound, Overloaded, ServingError
 from serving.client.__main__ import main
 from serving.client.messages.protos import message
-from tests.serving import trips
-from tests.serving.running import RunningServer
+from tests.serving.support import trips
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

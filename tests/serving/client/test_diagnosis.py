@@ -15,8 +15,8 @@ import pytest
 
 from serving.client import AsyncClient, Client, Connection, Refused, ServingError, Tls, Unavailable
 from serving.client.__main__ import main
-from tests.serving.certificates import Authority
-from tests.serving.hammer import free_port
+from tests.serving.support.certificates import Authority
+from tests.serving.support.hammer import free_port
 
 SHORT = 0.5
 

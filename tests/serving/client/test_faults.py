@@ -22,10 +22,10 @@ from serving.client import (
     Tls,
     Unavailable,
 )
-from tests.serving import trips
-from tests.serving.certificates import Authority
-from tests.serving.hammer import free_port, wait_for
-from tests.serving.running import RunningServer
+from tests.serving.support import trips
+from tests.serving.support.certificates import Authority
+from tests.serving.support.hammer import free_port, wait_for
+from tests.serving.support.running import RunningServer
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

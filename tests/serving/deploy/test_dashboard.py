@@ -19,7 +19,7 @@ from serving.deploy.options import Deploy, DeployPlan
 from serving.deploy.render import render, write
 from serving.inference import warmup
 from tests.pipeline.watch.seen import gauges_of_a_week  # part: watch
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 # The panels show these parts, too.

@@ -11,7 +11,7 @@ from serving.client.messages.tensors import fill, to_array
 from serving.errors import StatusError
 from serving.inference import calls as inference
 from serving.inference.engine import SavedModel
-from tests.serving import half_plus_two
+from tests.serving.support import half_plus_two
 
 pytestmark = pytest.mark.tensorflow
 

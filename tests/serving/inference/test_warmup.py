@@ -16,8 +16,8 @@ from serving.inference import warmup
 from serving.inference.engine import SavedModel
 from serving.inference.example_requests import prediction_logs
 from serving.metrics import Metrics
-from tests.serving import small_saved_model
-from tests.serving.running import RunningServer
+from tests.serving.support import small_saved_model
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

@@ -12,7 +12,7 @@ import pytest
 
 from serving.kserve.protocol import METHODS, message
 from tests.conformance import models
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance import models
 from tests.conftest import ROOT
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

@@ -18,7 +18,7 @@ from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.models.core import ServerCore
 from serving.models.manager import Retries, VersionState
-from tests.serving.hammer import wait_for
+from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 

@@ -16,7 +16,7 @@ from serving.metrics import Metrics
 from serving.models.core import ServerCore
 from serving.models.folders import RemoteFolder, find, fingerprint, folder_of
 from serving.server.loader import Loader
-from tests.serving.hammer import wait_for
+from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 

@@ -13,7 +13,7 @@ from serving.client.messages import tensors
 from serving.client.messages.columns import column
 from serving.request_log.reader import read
 from serving.request_log.writer import RequestLog
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

@@ -25,8 +25,8 @@ from serving.processes import process_context
 from serving.request_log import writer as request_log
 from serving.request_log.reader import parse, read
 from serving.request_log.writer import RequestLog
-from tests.serving.hammer import wait_for
-from tests.serving.running import RunningServer
+from tests.serving.support.hammer import wait_for
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conformance.calls import Rest
 from tests.serving.rest.sending import one_model, send
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

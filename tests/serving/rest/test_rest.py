@@ -14,7 +14,7 @@ import pytest
 from tests.conformance import models
 from tests.conformance.calls import Rest
 from tests.serving.rest.sending import one_model, send
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

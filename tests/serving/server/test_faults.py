@@ -13,7 +13,8 @@ from tensorflow_serving.apis import get_model_status_pb2, model_service_pb2_grpc
 
 from serving.client import DeadlineExceeded, Retry, ServingError
 from tests.conformance.calls import SECONDS, spec
-from tests.serving.hammer import (
+from tests.serving.server.malformed import huge, malformed
+from tests.serving.support.hammer import (
     Hammer,
     anonymous_megabytes,
     client_of,
@@ -23,8 +24,7 @@ from tests.serving.hammer import (
     looped,
     wait_for,
 )
-from tests.serving.running import RunningServer
-from tests.serving.server.malformed import huge, malformed
+from tests.serving.support.running import RunningServer
 
 pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serving.server.flags import parse
-from tests.serving.command_line import MODEL, refusal
+from tests.serving.support.command_line import MODEL, refusal
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from serving.server.polling import PollingThreads, is_supported
-from tests.serving.hammer import wait_for
+from tests.serving.support.hammer import wait_for
 
 SECONDS = 20
 

@@ -23,7 +23,7 @@ from pipeline.running.live.model_server import ModelServer
 from serving.client import Client, ServingError
 from serving.client.messages import descriptors
 from serving.client.messages.protos import DESCRIPTOR_SET
-from tests.serving.hammer import wait_for
+from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from tests.serving.certificates import Authority
-from tests.serving.running import RunningServer
+from tests.serving.support.certificates import Authority
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from serving.versions import cli, models_config
-from tests.serving.running import RunningServer
+from tests.serving.support.running import RunningServer
 from tests.serving.versions.test_versions import Callers, available, pointed
 
 pytestmark = pytest.mark.tensorflow

@@ -23,8 +23,8 @@ from serving.client.messages import tensors
 from serving.processes import process_context
 from serving.versions import cli, models_config, rollout
 from serving.versions.rollout import AVAILABLE, Server
-from tests.serving.certificates import Authority
-from tests.serving.running import RunningServer
+from tests.serving.support.certificates import Authority
+from tests.serving.support.running import RunningServer
 
 pytestmark = pytest.mark.tensorflow
 

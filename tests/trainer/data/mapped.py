@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import tensorflow as tf
 
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 from trainer.data.batches import Batches, plan
 from trainer.data.columns import read_columns
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.shared.models.small_model import serialize
 from tests.shared.processes import run_python
-from tests.shared.small_model import serialize
 from tests.trainer.training import fit, make_arrays
 from trainer.data.batches import Batches, Call, plan, prefetched
 from trainer.data.columns import Columns, read_columns

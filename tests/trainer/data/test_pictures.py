@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 from trainer.data import columns
 from trainer.data.columns import read_columns
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.shared.transformed import PARAMETERS
+from tests.shared.models.transformed import PARAMETERS
 from trainer.job import TrainingJob
 from trainer.parameters import Parameters
 
@@ -27,7 +27,7 @@ def make_parameters(**loop: object) -> Parameters:
 
 
 def make_job(data: Path, out: Path, **keys: object) -> TrainingJob:
-    """A job on the data of `tests.shared.transformed.write_data`."""
+    """A job on the data of `tests.shared.models.transformed.write_data`."""
     defaults = {
         "train": [str(data / "examples" / "Split-train")],
         "eval": [str(data / "examples" / "Split-eval")],

@@ -20,7 +20,7 @@ from serving.inference.engine import SavedModel
 from serving.inference.probe import ProbeFailed, probing, requests_for
 from serving.inference.warmup import WARMUP_FILE
 from tests.e2e.faults import bad_export
-from tests.shared.small_model import PARAMETERS, serialize
+from tests.shared.models.small_model import PARAMETERS, serialize
 from trainer.features.raw import MISSING
 from trainer.parameters import KERAS_MODEL
 

@@ -13,8 +13,8 @@ from PIL import Image as Pillow
 from tensorflow.python.saved_model.pywrap_saved_model import fingerprinting
 
 from serving.inference.engine import SavedModel
-from tests.shared import exports
-from tests.shared.small_model import PARAMETERS, serialize
+from tests.shared.models import exports
+from tests.shared.models.small_model import PARAMETERS, serialize
 from trainer.export import saved_model as export
 from trainer.features.raw import MISSING
 from trainer.features.transformed import model_inputs

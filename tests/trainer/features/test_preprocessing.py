@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image as Pillow
 
-from tests.shared import exports
-from tests.shared.small_model import serialize
+from tests.shared.models import exports
+from tests.shared.models.small_model import serialize
 from trainer.features.columns import Features
 from trainer.features.meaning import meanings
 from trainer.features.outputs import softly_clipped

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tfx.components.trainer.fn_args_utils import FnArgs
 
-from tests.shared.transformed import PARAMETERS
+from tests.shared.models.transformed import PARAMETERS
 from trainer.loop.progress import progress_logger
 from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY, Parameters
 from trainer.tuner_fn import LoopTuner, tuner_fn

@@ -13,7 +13,7 @@ from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils, proto_utils
 
-from tests.shared.transformed import write_data
+from tests.shared.models.transformed import write_data
 from tests.trainer.tuning.searches import PARAMETERS, RATE, custom_config, make_fn_args, run
 from trainer.distribution import replicas
 from trainer.distribution.preemption import Preempted

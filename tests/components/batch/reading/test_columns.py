@@ -93,7 +93,7 @@ def test_numbers_in_text_are_read_as_the_config_says():
 
 @pytest.mark.tensorflow
 def test_pictures_are_read_from_where_the_table_is_and_bad_ones_told(tmp_path):
-    from tests.shared.every_type import COLUMNS as EVERY
+    from tests.shared.models.every_type import COLUMNS as EVERY
 
     png = EVERY["photo"].value(1)
     (tmp_path / "a.png").write_bytes(png)

@@ -18,7 +18,7 @@ from components.example_gen.reading import Reading
 from components.example_gen.tables import Tables
 from components.refusal import GateRefused
 from tests.components.example_gen.ingest import ingest, plain
-from tests.shared.pictures import encoded, write
+from tests.shared.models.pictures import encoded, write
 from tests.shared.services.remote import Remote
 
 pytestmark = pytest.mark.tensorflow

@@ -6,7 +6,7 @@ import pytest
 
 from components.refusal import GateRefused
 from tests.components.example_gen.ingest import ingest, plain, written
-from tests.shared.pictures import write
+from tests.shared.models.pictures import write
 
 pytestmark = pytest.mark.tensorflow
 

@@ -15,7 +15,7 @@ from components.example_gen.executor import custom_config
 from components.example_gen.reading import Reading
 from components.example_gen.snapshot import Snapshot
 from components.refusal import GateRefused
-from tests.shared.pictures import write
+from tests.shared.models.pictures import write
 from tests.shared.services.remote import Remote
 
 pytestmark = pytest.mark.tensorflow

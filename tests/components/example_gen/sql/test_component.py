@@ -17,7 +17,7 @@ from components.example_gen.sql.options import FILE, Query
 from components.refusal import GateRefused
 from pipeline.config.beam.engine import NO_SDIST
 from tests.components.example_gen.ingest import ingest, plain, written
-from tests.shared.pictures import write
+from tests.shared.models.pictures import write
 from tests.shared.services import postgres
 
 pytestmark = pytest.mark.tensorflow

@@ -13,7 +13,7 @@ from components.refusal import GateRefused
 from serving.client.messages import tensors
 from serving.request_log.writer import RequestLog
 from tests.components.gates.data.validated import gate, write_artifacts
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 
 pytestmark = pytest.mark.tensorflow
 

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from components.example_gen.rows.counts import FILE, RowCounts
 from components.example_gen.shards import ShardWriter
 from components.gates.data.data_gate import DataGate
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 from trainer.parameters import Label
 
 GOOD = pd.DataFrame({"fare": [1.0, 2.0, 3.0], "kind": ["a", "b", "a"], "y": [0, 1, 0]})

@@ -13,7 +13,7 @@ from tfx.types import Artifact, standard_artifacts
 from components.evaluator.component import Executor
 from pipeline.config.beam.engine import NO_SDIST
 from pipeline.config.gates.evaluation import EvaluationGate
-from pipeline.nodes.eval_config import eval_config
+from pipeline.nodes.gates.eval_config import eval_config
 from tests.components.gates.evaluation.evaluations import (
     SCALES,
     Evaluation,

@@ -10,7 +10,7 @@ from tfx.types import Artifact
 from components.gates.findings import read_notices
 from components.gates.model_gate import ModelGate
 from pipeline.config.gates.evaluation import EvaluationGate
-from pipeline.nodes.eval_config import bounds, policy
+from pipeline.nodes.gates.eval_config import bounds, policy
 from tests.components.platform_artifacts import on_a_platform
 from tests.shared import stand_ins
 from trainer.parameters import Label

@@ -21,7 +21,7 @@ from pipeline.watch.feedback.place import Place, next_place
 from pipeline.watch.reading.requests import take_in
 from pipeline.watch.store import opened
 from tests.pipeline.watch.asked import LABEL, MONDAY, asked_of, config, request, trips, write
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 
 pytestmark = pytest.mark.tensorflow
 

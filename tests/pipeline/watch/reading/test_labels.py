@@ -15,7 +15,7 @@ from pipeline.watch.reading.requests import take_in as take_requests_in
 from pipeline.watch.reading.requests import use_keys
 from pipeline.watch.store import opened
 from tests.pipeline.watch.asked import asked_of, config, request, write
-from tests.shared.small_model import serialize
+from tests.shared.models.small_model import serialize
 from trainer.labels.config import Label
 
 pytestmark = pytest.mark.tensorflow

@@ -16,9 +16,9 @@ from components.gates.reference_gate import ReferenceGate
 from components.push.champion_folder import ChampionEvaluation
 from components.push.served_evaluation import ServedEvaluationStrategy
 from components.reference.component import Reference
-from pipeline.nodes import own_gates
 from pipeline.nodes.champion import BASELINE, champion_node
-from pipeline.nodes.eval_config import bounds, eval_config, policy
+from pipeline.nodes.gates import own_gates
+from pipeline.nodes.gates.eval_config import bounds, eval_config, policy
 from pipeline.nodes.graph import Graph
 from pipeline.sources import source_digest
 

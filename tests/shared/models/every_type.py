@@ -14,7 +14,7 @@ import tensorflow_transform as tft
 from PIL import Image
 
 from serving.client.messages.examples import RowFeature, serialize
-from tests.shared import exports
+from tests.shared.models import exports
 from trainer.export import saved_model
 from trainer.parameters import Label, Parameters
 

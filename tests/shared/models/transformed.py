@@ -20,7 +20,7 @@ def write_data(folder: Path, *, rows: int = 300) -> None:
     """Analyse and transform for real, and write everything in the layout of the Transform component."""
     import tensorflow as tf
 
-    from tests.shared import exports
+    from tests.shared.models import exports
 
     generator = np.random.default_rng(0)
     x, kinds = generator.normal(size=rows), generator.choice(["a", "b", "c"], rows)

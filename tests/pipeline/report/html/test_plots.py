@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from pipeline.report import frame
 from pipeline.report.data import labelled
 from pipeline.report.data.relation import relation
+from pipeline.report.html import frame
 from pipeline.report.quality import binary
 from pipeline.report.quality.models import Scored
 from tests.shared import browser as chromium
@@ -50,10 +50,8 @@ def curves() -> Markup:
 
 def test_they_are_drawn_without_a_fault(tmp_path):
     page = tmp_path / "page.html"
-    template = tmp_path / "template.html"
-    template.write_text("<main id='main'><h1>Plots</h1><h2>All</h2>{{ inside }}</main>")
     inside = Markup("").join([*map(by_column, LABELS), curves()])
-    page.write_text(frame.document(template, title="plots", inside=inside))
+    page.write_text(frame.document(Markup("<h1>Plots</h1>"), [("plots", "All", inside)], title="plots"))
     with chromium.opened() as browser:
         assert chromium.faults(browser, page) == []
         with chromium.shown(browser, page) as (shown, _):

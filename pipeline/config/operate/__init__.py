@@ -1,0 +1,1 @@
+"""What happens after the push: batch inference, the watch and the webhook."""

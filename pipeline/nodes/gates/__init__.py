@@ -1,0 +1,1 @@
+"""The gates of the DAG, and what they judge by."""

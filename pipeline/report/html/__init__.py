@@ -1,0 +1,1 @@
+"""What every page is built from: its frame, its plots and their JavaScript."""

@@ -54,4 +54,4 @@ def test_the_page_before_anything_is_logged(tmp_path, browser):
     assert chromium.faults(browser, path) == []
     with chromium.shown(browser, path) as (shown, _):
         assert "nothing is judged" in shown.locator("#verdict").inner_text()
-        assert shown.locator("nav li").all_inner_texts() == ["Verdict", "Live quality"]
+        assert shown.locator("main h2").all_inner_texts() == ["Verdict", "Live quality"]

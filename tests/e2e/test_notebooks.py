@@ -23,6 +23,7 @@ def run(project: Project, name: str) -> Outcome:
     return project.command("tests.shared.notebooks", str(folder / name))
 
 
+@pytest.mark.slow
 def test_data_and_statistics_of_the_last_run(project, first):
     done = run(project, "data.ipynb")
     assert done.code == 0, done.out[-3000:]
@@ -33,6 +34,7 @@ def test_data_and_statistics_of_the_last_run(project, first):
     assert ranked[:2] == ["tips", "payment_type"]
 
 
+@pytest.mark.slow
 def test_a_model_is_questioned_over_grpc(project, first):
     done = run(project, "model.ipynb")
     assert done.code == 0, done.out[-3000:]

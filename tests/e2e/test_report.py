@@ -86,6 +86,7 @@ def test_a_refused_run_has_a_page_that_says_why(project, first, browser):
         assert newest.locator("a").get_attribute("href") == page_file.name
 
 
+@pytest.mark.slow
 def test_a_page_is_written_again_by_the_number_of_its_run(project, first):
     page = pages(project)[0]
     page.unlink()

@@ -93,6 +93,7 @@ except ConfigError as error:
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_a_loss_and_a_metric_are_trained_with_and_evaluated(project):
     code = """
 import numpy as np, pathlib, sys, tempfile, keras, tensorflow as tf

@@ -17,7 +17,7 @@ from serving.client import Client
 from tests.e2e.projects.project import Project
 from tests.serving.support.running import RunningServer
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 # Enough rows that a signal arrives while they are scored.
 MANY = 60
 
@@ -34,10 +34,7 @@ def answers(project, first) -> np.ndarray:
 
 @pytest.mark.parametrize(
     "flags",
-    [
-        pytest.param((), id="in_memory"),
-        pytest.param(("--profile", "multi_processing"), id="multi_processing", marks=pytest.mark.slow),
-    ],
+    [pytest.param((), id="in_memory"), pytest.param(("--profile", "multi_processing"), id="multi_processing")],
 )
 def test_all_taxi_rows_in_batch_are_answered_as_over_grpc(project: Project, answers, tmp_path, flags):
     outcome = project.command(
@@ -50,7 +47,6 @@ def test_all_taxi_rows_in_batch_are_answered_as_over_grpc(project: Project, answ
     np.testing.assert_allclose(found["probability"].to_numpy(), answers, atol=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_an_interrupted_run_leaves_nothing_that_looks_like_an_output(project: Project, first, tmp_path, number, code):
     (tmp_path / "in").mkdir()

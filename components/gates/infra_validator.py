@@ -1,7 +1,8 @@
 """InfraValidator: loads the export as TF Serving does, sends it real examples, compares it with the trained model.
 
-It also sends rows that lack each of the raw columns, as callers will: the answer must be what the trained model makes
-of a missing value, or a refusal that names the column.
+Among the examples are those on which the Evaluator found the model worst. It also sends rows that lack each of the raw
+columns, as callers will: the answer must be what the trained model makes of a missing value, or a refusal that names
+the column.
 
 The standard InfraValidator needs docker and a TF Serving image. This one starts another process that loads the
 SavedModel with the v1 Session loader, the code that TF Serving runs, and emits the standard InfraBlessing. That process
@@ -14,10 +15,12 @@ from tfx.dsl.component.experimental.decorators import component
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import path_utils
 
-from components.annotations import InputArtifact, OutputArtifact, Parameter
+from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
 from components.example_gen.shards import read_records
 from components.gates import infra_blessing, judged
 from components.gates.budgets import Budgets
+from components.gates.model.mistakes import worst_records
+from components.gates.model.scored_rows import ScoredRows
 from components.gates.trained_model import SERVING_DEFAULT, TrainedModel, compare
 from components.gates.unusual_rows import judge
 from components.refusal import GateRefused
@@ -43,6 +46,8 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     warmup: Parameter[int],
     code: Parameter[str],
     budgets: Parameter[str] = "{}",
+    evaluation: OptionalInputArtifact[standard_artifacts.ModelEvaluation] = None,
+    num_worst: Parameter[int] = 0,
 ) -> None:
     """Refuse the export unless every signature answers real examples as the trained model, also without a column.
 
@@ -58,6 +63,8 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
         timeout_seconds: limit for loading and answering together, in seconds.
         warmup: 1 to write a warm-up file of one example, 0 for none.
         budgets: a `components.gates.budgets.Budgets` as JSON.
+        evaluation: the Evaluator's output; None to send no row for its answer's sake.
+        num_worst: number of examples to send, besides, of those on which the model was farthest from the truth.
         code: digest of the sources that decide; only for the cache key.
 
     Raises:
@@ -67,6 +74,10 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
     records = read_records(split_uri, limit=num_examples)
     if not records:
         raise GateRefused(f"split {split} has no examples to send")
+    parsed = Label.model_validate_json(label)
+    rows = ScoredRows.load(evaluation.uri) if evaluation is not None else None
+    if rows is not None:
+        records = [*records, *worst_records(rows, task=parsed.task, most=num_worst)]
     judged.record(blessing, model=model)
     saved_model = path_utils.serving_model_path(model.uri)
     warm_up = WarmUp(signatures=_REQUESTED, folder=Path(blessing.uri)) if warmup else None
@@ -75,7 +86,7 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
             saved_model, records, timeout_seconds=timeout_seconds, warm_up=warm_up, requests=_REQUESTED
         ) as probed:
             trained = TrainedModel(
-                label=Label.model_validate_json(label),
+                label=parsed,
                 keras_model=f"{model.uri}/{KERAS_MODEL}",
                 transform_graph=transform_graph.uri,
             )

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import keras
 from pydantic import Field, PositiveFloat
 
+from trainer.objectives import losses
+
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops
 
@@ -35,8 +37,7 @@ def pinball(label: Any, prediction: Any, *, level: Annotated[float, Field(gt=0, 
         prediction: see above.
         level: float, share of labels, in (0, 1), that shall lie below the prediction.
     """
-    below = label - prediction
-    return ops.maximum(level * below, (level - 1.0) * below)[:, 0]
+    return losses.quantile(label, prediction, level=level)
 
 
 def percentage_error(label: Any, prediction: Any, *, at_least: PositiveFloat = 1.0) -> Any:

@@ -120,6 +120,8 @@ def add_infra_validation(graph: Graph) -> None:
         label=graph.config.label.model_dump_json(),
         split="eval",
         num_examples=infra.num_examples,
+        evaluation=graph.output("Evaluator.evaluation"),
+        num_worst=infra.num_worst,
         tolerance=infra.tolerance,
         timeout_seconds=infra.timeout_seconds,
         warmup=int(infra.warmup),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from components.gates.model.mistakes import worst
 from pipeline.report.asked_model import AskedModel
 from pipeline.report.data import sample_rows
 from pipeline.report.html.plots import CANDIDATE, QUIET, axis, colored, folded, plot, plots, table
@@ -141,12 +142,7 @@ def _mistakes(scored: Scored, label: Label, features: Features | None) -> Markup
     """The rows that are farthest from the truth, the worst first."""
     said = scored.predictions[OURS]
     known = np.flatnonzero([record is not None for record in scored.records])
-    if label.task == "multiclass":
-        known = known[(scored.labels[known] >= 0) & (scored.labels[known] < said.shape[1])]
-        wrong = 1 - said[known, scored.labels[known].astype(int)]
-    else:
-        wrong = np.abs(said[known, 0] - scored.labels[known])
-    places = known[np.argsort(-wrong, kind="stable")[:_MISTAKES]]
+    places = known[worst(scored.labels[known], said[known], task=label.task, most=_MISTAKES)]
     rows = sample_rows.rows([record for place in places if (record := scored.records[place]) is not None])
     before = {"said": [_said(said[place], label) for place in places]}
     before["true"] = [_true(float(scored.labels[place]), label) for place in places]

@@ -46,9 +46,12 @@ def test_beam_knows_every_argument_and_finds_nothing_wrong(given, caplog):
 
 
 def test_an_argument_that_beam_does_not_know_would_be_seen(caplog, monkeypatch):
-    # A program that ran in this process before may have switched off all loggers that it does not know.
-    monkeypatch.setattr(logging.getLogger("apache_beam.options.pipeline_options"), "disabled", False)
-    PipelineOptions([*PORTABLE.arguments(), "--paralelism=3"]).get_all_options(display_warnings=True)
+    # A program that ran in this process before may have switched this logger off, or all of Beam's.
+    logger = logging.getLogger("apache_beam.options.pipeline_options")
+    monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(logger, "handlers", [caplog.handler])
+    with caplog.at_level(logging.WARNING, logger=logger.name):
+        PipelineOptions([*PORTABLE.arguments(), "--paralelism=3"]).get_all_options(display_warnings=True)
     assert "unparseable" in caplog.text.lower()
 
 

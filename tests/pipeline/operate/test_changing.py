@@ -126,7 +126,7 @@ def test_the_schema_changes_by_command_only_and_by_entry(copy):
     assert "y new INT (complete, 0 to 1)" in rows
     refused = copy.command("schema", "accept", "towns")
     assert refused.code == 2
-    assert refused.err.startswith("towns: nothing differs in such a column; columns that differ: 'town', ")
+    assert refused.err.startswith("towns: nothing differs in such a column; did you mean 'town'? ")
     accepted = copy.command("schema", "accept", "town", "y")
     assert "changed schema/days.pbtxt: " in accepted.out
     after = path.read_text()

@@ -110,9 +110,25 @@ def _arrow(stream: BinaryIO, first: int, stop: int | None) -> Iterator[pa.Record
     file = _arrow_file(stream)
     for index in range(first, file.num_record_batches if stop is None else stop):
         batch = file.get_batch(index)
+        _check_layout(batch)
         rows = _bounded_rows(batch.get_total_buffer_size(), batch.num_rows)
         for start in range(0, batch.num_rows, rows):
             yield batch.slice(start, rows)
+
+
+def _check_layout(batch: pa.RecordBatch) -> None:
+    """Arrow takes offsets and indices as they stand in a file; one that is damaged would lead beyond its memory.
+
+    Raises:
+        pa.ArrowInvalid: an offset or index is out of bounds.
+    """
+    for column in batch.columns:
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            # What is no text is said later, with the row.
+            if "UTF8" not in str(error):
+                raise
 
 
 def _bounded_rows(size: int, rows: int) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from serving.versions import cli, models_config
 from tests.serving.support.running import RunningServer
-from tests.serving.versions.test_versions import Callers, available, pointed
+from tests.serving.versions.fleets import Callers, available, pointed
 
 pytestmark = pytest.mark.tensorflow
 

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 
 from components.lite.export import LiteExport, description, model_file
 from components.lite.pusher import LitePusher
-from tests.components.lite.world import artifact
+from tests.shared.stand_ins import artifact
 from trainer.export import lite
 from trainer.parameters import KERAS_MODEL
 

@@ -20,6 +20,7 @@ from components.lite.export import LiteExport
 from pipeline.config.beam.engine import NO_SDIST
 from pipeline.config.lite import LiteThreshold
 from pipeline.nodes.lite import lite_eval_config
+from tests.shared.stand_ins import artifact
 from trainer import models
 from trainer.export import lite
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, Ids, TransformedFeatures
@@ -205,12 +206,6 @@ class World:
         )
         self.evaluations[name] = evaluation
         return evaluation
-
-
-def artifact(kind, uri: Path):
-    made = kind()
-    made.uri = str(uri)
-    return made
 
 
 def served(case: Case) -> tfma.EvalConfig:

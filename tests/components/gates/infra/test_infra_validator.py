@@ -9,12 +9,11 @@ from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing
 from components.gates.budgets import Budgets
-from components.gates.infra_validator import InfraValidator
 from components.gates.trained_model import TrainedModel
 from components.messages import one_line
 from components.refusal import GateRefused
 from serving.inference.probe import ProbeFailed, probing
-from tests.components.gates.infra.tasks import TASKS, rows_of
+from tests.components.gates.infra.validation import TASKS, rows_of, validate
 from tests.components.platform_artifacts import on_a_platform
 from tests.shared import stand_ins
 from tests.shared.models.small_model import serialize
@@ -31,18 +30,12 @@ def verdict(graphs, tmp_path):
         blessing = stand_ins.artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
         refused = None
         try:
-            InfraValidator.test_call(
+            validate(
+                stand_ins.LABELS[task],
                 model=handed_over(model),
                 transform_graph=handed_over(graphs[task]),
                 examples=handed_over(stand_ins.write_examples(tmp_path / "examples", rows_of(task))),
                 blessing=blessing,
-                label=stand_ins.LABELS[task].model_dump_json(),
-                split="eval",
-                num_examples=16,
-                tolerance=1e-4,
-                timeout_seconds=60,
-                warmup=1,
-                code="",
                 budgets=Budgets(**budgets).model_dump_json(),
             )
         except GateRefused as error:

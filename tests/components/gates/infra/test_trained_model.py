@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from components.gates.trained_model import TrainedModel, compare
 from serving.inference.probe import probing
-from tests.components.gates.infra.tasks import TASKS, rows_of
+from tests.components.gates.infra.validation import TASKS, rows_of
 from tests.shared import stand_ins
 from tests.shared.models import exports
 from tests.shared.models.small_model import serialize

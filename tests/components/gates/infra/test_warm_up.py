@@ -12,12 +12,11 @@ from tensorflow_serving.apis import prediction_log_pb2
 from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing
-from components.gates.infra_validator import InfraValidator
 from components.push.pusher import push
 from serving.inference import warmup
 from serving.inference.engine import SavedModel
 from serving.inference.probe import ProbeFailed, WarmUp, probing
-from tests.components.gates.infra.tasks import rows_of
+from tests.components.gates.infra.validation import rows_of, validate
 from tests.shared import stand_ins
 from tests.shared.models.small_model import PARAMETERS, serialize
 from trainer.parameters import KERAS_MODEL
@@ -44,18 +43,12 @@ def test_a_pushed_model_has_answered_real_requests_before_its_first_caller_comes
     keras_model.parent.mkdir(exist_ok=True)
     shutil.copyfile(small_model.keras_model, keras_model)
     blessing = stand_ins.artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
-    InfraValidator.test_call(
+    validate(
+        PARAMETERS.label,
         model=stand_ins.artifact(standard_artifacts.Model, tmp_path / "model", identity=7),
         transform_graph=stand_ins.artifact(standard_artifacts.TransformGraph, small_model.transform_graph),
         examples=stand_ins.write_examples(tmp_path / "examples", small_model.rows[:20]),
         blessing=blessing,
-        label=PARAMETERS.label.model_dump_json(),
-        split="eval",
-        num_examples=16,
-        tolerance=1e-4,
-        timeout_seconds=60,
-        warmup=1,
-        code="",
     )
     assert infra_blessing.is_blessed(blessing), infra_blessing.reason(blessing)
     file = Path(blessing.uri) / warmup.WARMUP_FILE

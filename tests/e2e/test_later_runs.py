@@ -120,12 +120,7 @@ def test_a_part_runs_on_what_an_earlier_run_made(project, first):
     outcome = project.run("--from", "Baseline", "--to", "ModelGate")
     assert outcome.code == 0, outcome.err
     marks = outcome.nodes()
-    assert {node for node in NODES if marks[node] != "·"} == {
-        "Baseline",
-        "Evaluator",
-        "ServedEvaluation",
-        "ModelGate",
-    }
+    assert {node for node in NODES if marks[node] != "·"} == {"Baseline", "Evaluator", "ServedEvaluation", "ModelGate"}
 
 
 @pytest.mark.slow

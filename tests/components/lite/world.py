@@ -27,10 +27,7 @@ from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, Ids, Tra
 from trainer.models.heads import Head, head_of
 from trainer.parameters import KERAS_MODEL, Label, Model
 
-TABLE = {
-    "numbers": {"numbers": 2},
-    "ids": {"ids": Ids(width=2, size=64)},
-}
+TABLE = {"numbers": {"numbers": 2}, "ids": {"ids": Ids(width=2, size=64)}}
 PICTURE = {"image_0": (8, 8, 1)}
 ROWS = 400
 

@@ -33,9 +33,7 @@ def cluster(tmp_path, monkeypatch):
     cluster = Cluster(tmp_path / "pods")
     connect = client.connect
     monkeypatch.setattr(
-        client,
-        "connect",
-        lambda namespace: connect(namespace, poll_seconds=0.1, react_seconds=2, grace_seconds=1),
+        client, "connect", lambda namespace: connect(namespace, poll_seconds=0.1, react_seconds=2, grace_seconds=1)
     )
     with Api(cluster) as api:
         file = api.kubeconfig(tmp_path / "kubeconfig")

@@ -139,10 +139,7 @@ class FlinkCluster(Cluster):
         address = host.address if host else "127.0.0.1"
         own = {"taskmanager.host": address, "taskmanager.bind-host": address}
         return self._java(
-            f"task_manager_{number}",
-            "runtime.taskexecutor.TaskManagerRunner",
-            config=self._config | own,
-            host=host,
+            f"task_manager_{number}", "runtime.taskexecutor.TaskManagerRunner", config=self._config | own, host=host
         )
 
     def _java(self, name: str, main: str, *, config: dict[str, Any], host: Host | None = None) -> Program:

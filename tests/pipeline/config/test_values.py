@@ -22,10 +22,7 @@ from tests.pipeline.config.taxi import load_taxi
         ("data.files=a/../../*.csv", "files: 'a/../../*.csv' leads out of data.path"),
         ("data.format=xml", "data.format: Input should be 'csv', 'parquet', 'arrow', 'tfrecord' or 'pictures'"),
         ("gates.evaluation.thresholds=[]", "gates.evaluation.thresholds: Tuple should have at least 1 item"),
-        (
-            "gates.evaluation.thresholds=[{metric: auc, min: 1.5}]",
-            "thresholds.0.min: auc is at most 1, got 1.5",
-        ),
+        ("gates.evaluation.thresholds=[{metric: auc, min: 1.5}]", "thresholds.0.min: auc is at most 1, got 1.5"),
         ("gates.evaluation.thresholds=[{metric: auc}]", "without them it cannot refuse a model"),
         ("gates.evaluation.thresholds=[{metric: auc, max_drop: 0.1}]", "none has a min or max"),
         (
@@ -38,10 +35,7 @@ from tests.pipeline.config.taxi import load_taxi
         ),
         ("gates.evaluation.thresholds=[{metric: auc, at: 0.5, min: 0.5}]", "auc: it has no such option; leave it out"),
         ("gates.evaluation.slices=[{column: fare, edges: [5, 5]}]", "edges: [5.0, 5.0] do not ascend"),
-        (
-            "gates.evaluation.slices=[{column: fare, edges: [5]}, fare]",
-            "slices: a feature or a cross of features",
-        ),
+        ("gates.evaluation.slices=[{column: fare, edges: [5]}, fare]", "slices: a feature or a cross of features"),
         ("gates.evaluation.confidence={judge: bounds}", "confidence.judge: Input should be 'point' or 'bound'"),
         ("gates.evaluation.reference_refuse=0.5", "reference_refuse: there is no reference; add reference"),
         ("gates.evaluation.thresholds=[{metric: auc, min: 0.5, slice: fare}]", "'fare' is not among slices"),

@@ -7,28 +7,22 @@ from concurrent import futures
 from contextlib import contextmanager, suppress
 
 import grpc
-import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow_serving.apis import (
-    inference_pb2,
-    input_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from serving.api import Api
-from serving.client.messages.tensors import fill
 from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.metrics import Metrics
 from serving.models.core import ServerCore
 from serving.server.servicers import ModelService, PredictionService
+from tests.conformance import calls
+from tests.conformance.calls import example, example_list, multi_request, spec, tensor
 from tests.serving.support import half_plus_two
 
 Code = grpc.StatusCode
+ONE = example_list(example(x=1.0))
 
 
 def samples(metrics, name):
@@ -99,39 +93,14 @@ def serving(folders, *, loader=load, log=None):
         core.stop()
 
 
-def example(x):
-    value = tf.train.Feature(float_list=tf.train.FloatList(value=[x]))
-    return tf.train.Example(features=tf.train.Features(feature={"x": value}))
-
-
-def examples(*values):
-    return input_pb2.Input(example_list=input_pb2.ExampleList(examples=[example(x) for x in values]))
-
-
-def predict_request(*, model="m", version=None, signature="", value=1.0):
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = model
-    request.model_spec.signature_name = signature
-    if version is not None:
-        request.model_spec.version.value = version
-    fill(request.inputs["x"], np.array([[value]], np.float32))
-    return request
-
-
-def named(request, *, model="m", version=None, signature=""):
-    request.model_spec.name = model
-    request.model_spec.signature_name = signature
-    if version is not None:
-        request.model_spec.version.value = version
-    return request
+def predict_request(*, model="m", value=1.0, **which):
+    return calls.predict_request(spec(model, **which), x=tensor([value], shape=[1, 1]))
 
 
 def multi(*signatures, version=None):
-    request = inference_pb2.MultiInferenceRequest(input=examples(1.0))
-    for signature in signatures:
-        method = half_plus_two.CLASSIFY if signature.startswith("classify") else half_plus_two.REGRESS
-        named(request.tasks.add(method_name=method), signature=signature, version=version)
-    return request
+    methods = [half_plus_two.CLASSIFY if name.startswith("classify") else half_plus_two.REGRESS for name in signatures]
+    specs = [spec("m", version=version, signature=name) for name in signatures]
+    return multi_request(ONE, *zip(specs, methods, strict=True))
 
 
 def refusal(call):

@@ -6,23 +6,18 @@ import threading
 
 import pytest
 import tensorflow as tf
-from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_management_pb2,
-    regression_pb2,
-)
+from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_management_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
-from tests.serving.api.servers import Code, config_of, examples, multi, named, predict_request, refusal, serving
+from tests.conformance.calls import classify_request, regress_request, spec
+from tests.serving.api.servers import ONE, Code, config_of, multi, predict_request, refusal, serving
 from tests.serving.support import half_plus_two
 
 pytestmark = pytest.mark.tensorflow
 
 
-def spec_of(spec):
-    return spec.name, spec.version.value, spec.signature_name
+def spec_of(found):
+    return found.name, found.version.value, found.signature_name
 
 
 def test_every_answer_names_its_version_and_signature(server):
@@ -32,14 +27,10 @@ def test_every_answer_names_its_version_and_signature(server):
     older = server.prediction.Predict(predict_request(version=1, signature="two_outputs"))
     assert list(older.outputs["y"].float_val) == [2.5]
     assert spec_of(older.model_spec) == ("m", 1, "two_outputs")
-    classified = server.prediction.Classify(
-        named(classification_pb2.ClassificationRequest(input=examples(1.0)), signature="classify", version=1)
-    )
+    classified = server.prediction.Classify(classify_request(spec("m", signature="classify", version=1), ONE))
     assert classified.result.classifications[0].classes[0].score == 2.5
     assert spec_of(classified.model_spec) == ("m", 1, "classify")
-    regressed = server.prediction.Regress(
-        named(regression_pb2.RegressionRequest(input=examples(1.0)), signature="regress")
-    )
+    regressed = server.prediction.Regress(regress_request(spec("m", signature="regress"), ONE))
     assert regressed.result.regressions[0].value == 3.5
     assert spec_of(regressed.model_spec) == ("m", 2, "regress")
     both = server.prediction.MultiInference(multi("regress", "classify", version=1)).results
@@ -48,7 +39,9 @@ def test_every_answer_names_its_version_and_signature(server):
 
 
 def test_metadata_holds_the_signatures(server):
-    request = named(get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"]), version=1)
+    request = get_model_metadata_pb2.GetModelMetadataRequest(
+        model_spec=spec("m", version=1), metadata_field=["signature_def"]
+    )
     response = server.prediction.GetModelMetadata(request)
     assert spec_of(response.model_spec) == ("m", 1, "")
     signatures = get_model_metadata_pb2.SignatureDefMap()
@@ -58,7 +51,9 @@ def test_metadata_holds_the_signatures(server):
 
 
 def test_an_unknown_metadata_field_is_named(server):
-    request = named(get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def", "q"]))
+    request = get_model_metadata_pb2.GetModelMetadataRequest(
+        model_spec=spec("m"), metadata_field=["signature_def", "q"]
+    )
     assert refusal(lambda: server.prediction.GetModelMetadata(request)) == (
         Code.INVALID_ARGUMENT,
         "Metadata field q is not supported",
@@ -66,9 +61,9 @@ def test_an_unknown_metadata_field_is_named(server):
 
 
 def test_status_lists_versions_newest_first_and_what_failed(server):
-    def status(**spec):
-        response = server.model.GetModelStatus(named(get_model_status_pb2.GetModelStatusRequest(), **spec))
-        return response.model_version_status
+    def status(model="m", **which):
+        request = get_model_status_pb2.GetModelStatusRequest(model_spec=spec(model, **which))
+        return server.model.GetModelStatus(request).model_version_status
 
     state = get_model_status_pb2.ModelVersionStatus.State
     assert [(entry.version, entry.state) for entry in status()] == [(2, state.AVAILABLE), (1, state.AVAILABLE)]

@@ -6,14 +6,12 @@ import logging
 import time
 
 import pytest
-from tensorflow_serving.apis import (
-    classification_pb2,
-    regression_pb2,
-)
+from tensorflow_serving.apis import input_pb2
 
 from serving.api import REST
 from serving.inference.engine import SavedModel
-from tests.serving.api.servers import Code, examples, multi, named, predict_request, refusal, samples, serving
+from tests.conformance.calls import classify_request, regress_request, spec
+from tests.serving.api.servers import ONE, Code, multi, predict_request, refusal, samples, serving
 from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
@@ -37,11 +35,9 @@ def test_requests_are_counted_and_successes_timed(folders):
         for _ in range(2):
             server.api.predict(predict_request(), entrypoint=REST)
         refusal(lambda: server.prediction.Predict(predict_request(signature="s")))
-        server.prediction.Classify(
-            named(classification_pb2.ClassificationRequest(input=examples(1.0)), signature="classify")
-        )
-        server.prediction.Regress(named(regression_pb2.RegressionRequest(input=examples(1.0)), signature="regress"))
-        refusal(lambda: server.prediction.Regress(named(regression_pb2.RegressionRequest(), model="n")))
+        server.prediction.Classify(classify_request(spec("m", signature="classify"), ONE))
+        server.prediction.Regress(regress_request(spec("m", signature="regress"), ONE))
+        refusal(lambda: server.prediction.Regress(regress_request(spec("n"), input_pb2.Input())))
         server.prediction.MultiInference(multi("regress"))
         metrics = server.metrics
         assert samples(metrics, "request_count") == {
@@ -68,14 +64,8 @@ def test_what_was_answered_is_logged_under_the_version_that_answered(server):
     server.log.written.clear()
     requests = {
         "predict_log": (server.prediction.Predict, predict_request()),
-        "classify_log": (
-            server.prediction.Classify,
-            named(classification_pb2.ClassificationRequest(input=examples(1.0)), signature="classify", version=1),
-        ),
-        "regress_log": (
-            server.prediction.Regress,
-            named(regression_pb2.RegressionRequest(input=examples(1.0)), signature="regress"),
-        ),
+        "classify_log": (server.prediction.Classify, classify_request(spec("m", signature="classify", version=1), ONE)),
+        "regress_log": (server.prediction.Regress, regress_request(spec("m", signature="regress"), ONE)),
         "multi_inference_log": (server.prediction.MultiInference, multi("regress")),
     }
     before = int(time.time())

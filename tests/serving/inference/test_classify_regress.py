@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-import tensorflow as tf
 from tensorflow_serving.apis import input_pb2
 
 from serving.inference import calls as inference
+from tests.conformance.calls import example, example_list, with_context
 from tests.serving.inference.requests import (
     INTERNAL,
     INVALID,
@@ -14,7 +14,6 @@ from tests.serving.inference.requests import (
     NO_OUTPUTS,
     NO_REGRESSION,
     classification,
-    example,
     examples,
     refusal,
     regression,
@@ -42,10 +41,8 @@ def test_classify_gives_labels_scores_or_both(model):
 
 
 def test_a_context_is_part_of_every_example_that_does_not_say_otherwise(model):
-    listed = input_pb2.ExampleListWithContext(
-        context=example(x=4.0), examples=[example(other=1.0), example(x=6.0), tf.train.Example()]
-    )
-    response = inference.regress(model, regression("regress", input_pb2.Input(example_list_with_context=listed)))
+    given = with_context(example(x=4.0), example(other=1.0), example(x=6.0), example())
+    response = inference.regress(model, regression("regress", given))
     assert [regression.value for regression in response.result.regressions] == [4.0, 5.0, 4.0]
 
 
@@ -101,9 +98,7 @@ def test_regress_refuses(model, signature, code, text):
 
 
 def test_an_empty_input_is_refused(model):
-    nothing = input_pb2.Input()
-    no_example = input_pb2.Input(example_list_with_context=input_pb2.ExampleListWithContext(context=example(x=1.0)))
-    for empty in (nothing, no_example):
+    for empty in (input_pb2.Input(), with_context(example(x=1.0))):
         assert refusal(lambda empty=empty: inference.regress(model, regression("regress", empty))) == (
             INVALID,
             "Input is empty.",
@@ -112,8 +107,7 @@ def test_an_empty_input_is_refused(model):
 
 
 def test_an_example_without_the_feature_is_refused_in_the_kernels_words(model):
-    listed = input_pb2.Input(example_list=input_pb2.ExampleList(examples=[example(other=1.0)]))
-    code, text = refusal(lambda: inference.regress(model, regression("regress", listed)))
+    code, text = refusal(lambda: inference.regress(model, regression("regress", example_list(example(other=1.0)))))
     assert code == INVALID
     assert "Feature: x" in text
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
-from tensorflow_serving.apis import inference_pb2, input_pb2
+from tensorflow_serving.apis import input_pb2
 
 from serving.inference import calls as inference
+from tests.conformance.calls import multi_request, spec
 from tests.serving.inference.requests import INVALID, NO_CLASSIFICATION, NO_OUTPUTS, UNIMPLEMENTED, examples, refusal
 from tests.serving.support import half_plus_two
 
@@ -13,12 +16,9 @@ pytestmark = pytest.mark.tensorflow
 
 
 def multi(*tasks, model_names=("m",), request_input=None):
-    request = inference_pb2.MultiInferenceRequest(input=request_input or examples(1.0, 2.0))
-    for index, (signature, method) in enumerate(tasks):
-        task = request.tasks.add(method_name=method)
-        task.model_spec.name = model_names[index % len(model_names)]
-        task.model_spec.signature_name = signature
-    return request
+    names = itertools.cycle(model_names)
+    given = [(spec(next(names), signature=signature), method) for signature, method in tasks]
+    return multi_request(request_input or examples(1.0, 2.0), *given)
 
 
 class _CountsRuns:
@@ -58,11 +58,7 @@ def test_multi_inference_feeds_every_heads_own_input(model):
 @pytest.mark.parametrize(
     ("request_", "code", "text"),
     [
-        (
-            multi(("s", half_plus_two.REGRESS)),
-            INVALID,
-            "Requested signature not found in model graph: s",
-        ),
+        (multi(("s", half_plus_two.REGRESS)), INVALID, "Requested signature not found in model graph: s"),
         (multi(("regress", "m")), UNIMPLEMENTED, "Unsupported signature method_name: m"),
         (
             multi(("regress", half_plus_two.PREDICT)),
@@ -84,16 +80,8 @@ def test_multi_inference_feeds_every_heads_own_input(model):
             INVALID,
             "Found ModelSpec with an empty model name.",
         ),
-        (
-            multi(("classify", half_plus_two.REGRESS)),
-            INVALID,
-            NO_OUTPUTS,
-        ),
-        (
-            multi(("", half_plus_two.CLASSIFY)),
-            INVALID,
-            NO_CLASSIFICATION,
-        ),
+        (multi(("classify", half_plus_two.REGRESS)), INVALID, NO_OUTPUTS),
+        (multi(("", half_plus_two.CLASSIFY)), INVALID, NO_CLASSIFICATION),
         (multi(("regress", half_plus_two.REGRESS), request_input=input_pb2.Input()), INVALID, "Input is empty."),
     ],
 )

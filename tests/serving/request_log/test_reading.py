@@ -25,11 +25,7 @@ def test_rows_come_back_without_their_missing_values(tmp_path):
     log.write("taxi", predict_log(number=1))
     log.close()
     (record,) = read(tmp_path, "taxi")
-    assert record.rows() == [
-        {"fare": 2.5, "hour": 7, "kind": b"cash"},
-        {"fare": 4.0},
-        {"kind": b"card", "hour": 0},
-    ]
+    assert record.rows() == [{"fare": 2.5, "hour": 7, "kind": b"cash"}, {"fare": 4.0}, {"kind": b"card", "hour": 0}]
     assert (record.version, record.signature) == (3, "columnar")
     assert start <= record.time <= time.time()
     assert record.answer["probability"].tolist() == [[1.0]] * 3

@@ -51,14 +51,10 @@ def test_a_run_is_sent_as_it_was_compiled_with_all_that_the_profile_says(service
     assert submitted.state is None
 
 
-def test_what_the_profile_leaves_out_is_not_sent(service):
-    send("platform.service_account=null")
+def test_what_the_profile_leaves_out_is_not_sent_and_a_name_that_vertex_would_not_take_becomes_one(service):
+    submitted = send("platform.service_account=null", "name=Taxi_Tips")
     (asked,) = service.requests(CREATE)
     assert not {"serviceAccount", "network", "encryptionSpec", "labels"} & set(asked.body)
-
-
-def test_a_name_that_vertex_would_not_take_becomes_one(service):
-    submitted = send("name=Taxi_Tips")
     assert submitted.name.startswith(f"{PARENT}/pipelineJobs/taxi-tips-")
 
 

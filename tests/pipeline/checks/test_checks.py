@@ -12,8 +12,6 @@ from pipeline.checks.columns import check_schema
 from pipeline.config.loading import ConfigError, load
 from tests.pipeline.config.taxi import load_taxi
 
-ROOT = Path(__file__).parents[3]
-
 
 @pytest.mark.parametrize(
     ("override", "message"),
@@ -74,7 +72,7 @@ def test_features_without_a_column_need_a_function_of_their_own(taxi_config, tmp
 
 
 def test_only_the_spans_that_are_read_are_compared(taxi_config, tmp_path):
-    header, first, _ = (ROOT / "data/taxi/trips.csv").read_text().split("\n", 2)
+    header, first, _ = Path("data/taxi/trips.csv").read_text().split("\n", 2)
     (tmp_path / "9.csv").write_text(f"{header}\n{first}\n")
     for span in ("10", "11"):
         (tmp_path / f"{span}.csv").write_text(f"new,{header}\n1,{first}\n")

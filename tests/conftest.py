@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.shared.models.small_model import SmallModel
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +71,14 @@ def taxi_config() -> Path:
 def _in_project_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative paths in the shipped configs are relative to the project."""
     monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from tests.shared import browser as chromium
+
+    with chromium.opened() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -10,23 +10,15 @@ from tfx.types import Artifact, standard_artifacts
 from tfx.utils import json_utils
 
 from components.training_handover import TRAINING_JOB_KEY
-from tests.shared.models.transformed import write_data
 from tests.trainer.distribution.jobs import make_parameters
 from trainer.parameters import CHECKPOINTS_KEY, CUSTOM_CONFIG_KEY
-
-
-def write_inputs(folder: Path) -> None:
-    """What the Trainer reads."""
-    write_data(folder)
-    (folder / "schema").mkdir()
-    (folder / "schema" / "schema.pbtxt").touch()
 
 
 class TrainerCall:
     """One execution of the Trainer.
 
     Args:
-        data: what `write_inputs` wrote.
+        data: of `transformed`, the fixture.
         folder: for the outputs.
         checkpoints: a folder.
         options: of the executor, as JSON.

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.e2e.projects.project import Project
 from tests.shared import browser as chromium
@@ -16,12 +14,6 @@ from tests.shared import browser as chromium
 pytestmark = pytest.mark.tensorflow
 
 MOST_BYTES = 3_000_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.opened() as found:
-        yield found
 
 
 def pages(project: Project) -> list[Path]:

@@ -12,9 +12,9 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 def test_files_of_the_image_are_scored_with_the_version_that_was_pushed(tmp_path):
     world = KubeflowWorld(tmp_path / "world")
-    run = world.run("batch={input: [data/more], keys: [fare]}")
+    run, kept = world.pushed("batch={input: [data/more], keys: [fare]}")
     assert run.states()["BatchInference"] == "SUCCEEDED", run.said()
     table = pq.read_table(world.files(run, "BatchInference", "scores"))
     assert table.num_rows == 3000
     assert table.column_names == ["fare", "model_version", "probability"]
-    assert set(table["model_version"].to_pylist()) == {world.pushed(run).versions[-1]}
+    assert set(table["model_version"].to_pylist()) == {kept.versions[-1]}

@@ -27,21 +27,18 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(world):
-    run = world.run(fresh=["SchemaGen"])
-    return run, world.pushed(run)
+    return world.pushed(fresh=["SchemaGen"])
 
 
 @pytest.fixture(scope="module")
 def second(world, first):
     """Other trips, by a runtime parameter; and the pod of Transform's first attempt is lost."""
-    run = world.run(parameters={"data_path": "data/more"}, killed=["Transform"])
-    return run, world.pushed(run)
+    return world.pushed(parameters={"data_path": "data/more"}, killed=["Transform"])
 
 
 @pytest.fixture(scope="module")
 def again(world, second):
-    run = world.run(parameters={"data_path": "data/more"})
-    return run, world.pushed(run)
+    return world.pushed(parameters={"data_path": "data/more"})
 
 
 @pytest.fixture(scope="module")

@@ -29,15 +29,13 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def first(world):
-    run = world.run(fresh=["DataGate"])
-    return run, world.pushed(run)
+    return world.pushed(fresh=["DataGate"])
 
 
 @pytest.fixture(scope="module")
 def second(world, first):
     """Another seed; and the machine of the Trainer's first attempt is lost."""
-    run = world.run("trainer.loop.seed=1", killed=["Trainer"])
-    return run, world.pushed(run)
+    return world.pushed("trainer.loop.seed=1", killed=["Trainer"])
 
 
 @pytest.fixture(scope="module")

@@ -7,5 +7,5 @@ LITE_GATE = Mutation(
     "components/lite/gate.py",
     "    if losses:\n",
     "    if False:\n",
-    ("tests/components/lite/test_lite.py",),
+    ("tests/components/lite/test_nodes.py",),
 )

@@ -6,7 +6,6 @@ import os
 import signal
 from pathlib import Path
 
-import keras
 import pytest
 import tensorflow as tf
 from tfx.utils import io_utils, json_utils
@@ -19,21 +18,13 @@ from components.training_operator.tfjob import TFJobOptions
 from pipeline.config.platform.kubeflow import Kubeflow
 from pipeline.nodes.training.tfjob import tfjob_options
 from pipeline.running.interrupts import Interrupts, Terminated
-from tests.components.trainer_call import TrainerCall, write_inputs
+from tests.components.trainer_call import TrainerCall
 from tests.components.training_operator.fake_operator import Api, Cluster, status
-from tests.trainer.distribution.jobs import assert_same_weights, files_below, make_job
-from trainer.run_fn import run_fn
+from tests.trainer.distribution.jobs import assert_same_weights, files_below
 
 pytestmark = pytest.mark.tensorflow
 
 POD = ["python", "-m", "tests.components.training_operator.fake_pod"]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_inputs(folder)
-    return folder
 
 
 @pytest.fixture
@@ -42,9 +33,7 @@ def cluster(tmp_path, monkeypatch):
     cluster = Cluster(tmp_path / "pods")
     connect = client.connect
     monkeypatch.setattr(
-        client,
-        "connect",
-        lambda namespace: connect(namespace, poll_seconds=0.1, react_seconds=2, grace_seconds=1),
+        client, "connect", lambda namespace: connect(namespace, poll_seconds=0.1, react_seconds=2, grace_seconds=1)
     )
     with Api(cluster) as api:
         file = api.kubeconfig(tmp_path / "kubeconfig")
@@ -84,17 +73,15 @@ class Execution(TrainerCall):
 
 
 @pytest.mark.slow
-def test_two_pods_make_the_model_of_one_process(data, cluster, tmp_path, caplog):
+def test_two_pods_make_the_model_of_one_process(transformed, alone, cluster, tmp_path, caplog):
     caplog.set_level(logging.INFO, logger="trainer.loop.progress")
-    run_fn(make_job(data, tmp_path / "alone").fn_args())
-    keras.utils.clear_session()
-    execution = Execution(data, tmp_path)
+    execution = Execution(transformed, tmp_path)
     execution.run()
     logs = {pod.name: pod.log.read_text() for pod in cluster.pods}
     assert len(logs) == 2, logs
     assert all("step 10/10" in log for log in logs.values()), logs
-    assert_same_weights(execution.model, tmp_path / "alone" / "model")
-    assert files_below(execution.model) == files_below(tmp_path / "alone" / "model")
+    assert_same_weights(execution.model, alone / "model")
+    assert files_below(execution.model) == files_below(alone / "model")
     assert (execution.model_run / "history.jsonl").read_text().count('"eval": {') == 2
     signatures = tf.saved_model.load(str(execution.model / "Format-Serving")).signatures
     assert set(signatures) == {"serving_default", "columnar", "transform_features", "classify"}
@@ -109,9 +96,9 @@ def test_two_pods_make_the_model_of_one_process(data, cluster, tmp_path, caplog)
     ]
 
 
-def test_a_pod_that_fails_is_named_with_its_last_words(data, cluster, tmp_path):
+def test_a_pod_that_fails_is_named_with_its_last_words(transformed, cluster, tmp_path):
     cluster.command = {"chief": [*POD, "waiting", "stay"], "worker": [*POD, "no space left on device", "1"]}
-    execution = Execution(data, tmp_path)
+    execution = Execution(transformed, tmp_path)
     with pytest.raises(TFJobFailed) as failed:
         execution.run()
     name = job_name(str(execution.model))
@@ -122,19 +109,19 @@ def test_a_pod_that_fails_is_named_with_its_last_words(data, cluster, tmp_path):
     assert not execution.model.exists()
 
 
-def test_a_training_that_takes_too_long_is_ended(data, cluster, tmp_path):
+def test_a_training_that_takes_too_long_is_ended(transformed, cluster, tmp_path):
     cluster.command = {kind: [*POD, "waiting", "stay"] for kind in ("chief", "worker")}
-    execution = Execution(data, tmp_path, timeout_seconds=1)
+    execution = Execution(transformed, tmp_path, timeout_seconds=1)
     with pytest.raises(TFJobFailed, match="not finished after 1 s .*; pods: .*-chief-0 Running, .*-worker-0 R"):
         execution.run()
     assert cluster.created[0]["spec"]["runPolicy"]["activeDeadlineSeconds"] == 1
     assert len(cluster.deleted) == 1
 
 
-def test_an_operator_that_does_nothing_is_named(data, cluster, tmp_path):
+def test_an_operator_that_does_nothing_is_named(transformed, cluster, tmp_path):
     cluster.idle = True
     with pytest.raises(TFJobFailed, match="nothing has reacted to it for 2 s; is the Training Operator running?"):
-        Execution(data, tmp_path).run()
+        Execution(transformed, tmp_path).run()
     assert len(cluster.deleted) == 1
 
 
@@ -151,17 +138,17 @@ def test_an_operator_that_does_nothing_is_named(data, cluster, tmp_path):
         (status(500, "etcd is down", kind="tfjobs"), "does not answer: etcd is down"),
     ],
 )
-def test_a_refusal_is_explained(data, cluster, tmp_path, answer, expected):
+def test_a_refusal_is_explained(transformed, cluster, tmp_path, answer, expected):
     cluster.refuse = answer
     with pytest.raises(TFJobFailed, match=expected) as failed:
-        Execution(data, tmp_path).run()
+        Execution(transformed, tmp_path).run()
     assert "\n" not in str(failed.value).strip()
 
 
-def test_sigterm_deletes_the_job_and_keeps_the_inputs_for_the_next_attempt(data, cluster, tmp_path):
+def test_sigterm_deletes_the_job_and_keeps_the_inputs_for_the_next_attempt(transformed, cluster, tmp_path):
     cluster.command = {kind: [*POD, "waiting", "stay"] for kind in ("chief", "worker")}
     cluster.on_running = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    execution = Execution(data, tmp_path)
+    execution = Execution(transformed, tmp_path)
     former = signal.getsignal(signal.SIGTERM)
     with pytest.raises(TFJobStopped, match="stopped: TFJob .* is deleted"):
         execution.run()
@@ -176,9 +163,9 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_an_attempt_after_a_kill_takes_up_the_job_or_replaces_it(data, cluster, tmp_path, monkeypatch, same):
+def test_an_attempt_after_a_kill_takes_up_the_job_or_replaces_it(transformed, cluster, tmp_path, monkeypatch, same):
     cluster.command = {kind: [*POD, "waiting", "stay"] for kind in ("chief", "worker")}
-    execution = Execution(data, tmp_path)
+    execution = Execution(transformed, tmp_path)
 
     def killed(*arguments, **options):
         raise Killed
@@ -191,7 +178,7 @@ def test_an_attempt_after_a_kill_takes_up_the_job_or_replaces_it(data, cluster, 
     assert len(cluster.jobs) == 1
     wanted = 1 if same else 2
     cluster.on_running = lambda: len(cluster.created) == wanted and os.kill(os.getpid(), signal.SIGTERM)
-    second = execution if same else Execution(data, tmp_path, memory="32G")
+    second = execution if same else Execution(transformed, tmp_path, memory="32G")
     with pytest.raises(TFJobStopped):
         second.run()
     assert len(cluster.created) == wanted
@@ -208,9 +195,11 @@ def finished(execution: Execution) -> None:
         (execution.run_folder / name / "file").write_text(name)
 
 
-def test_a_model_that_cannot_be_copied_is_kept_and_the_next_attempt_only_copies(data, cluster, tmp_path, monkeypatch):
+def test_a_model_that_cannot_be_copied_is_kept_and_the_next_attempt_only_copies(
+    transformed, cluster, tmp_path, monkeypatch
+):
     cluster.command = DONE
-    execution = Execution(data, tmp_path)
+    execution = Execution(transformed, tmp_path)
     finished(execution)
     copy = io_utils.copy_dir
 
@@ -233,9 +222,9 @@ def test_a_model_that_cannot_be_copied_is_kept_and_the_next_attempt_only_copies(
     assert not execution.run_folder.exists()
 
 
-def test_a_sigterm_when_the_training_is_done_loses_no_model(data, cluster, tmp_path):
+def test_a_sigterm_when_the_training_is_done_loses_no_model(transformed, cluster, tmp_path):
     cluster.command = DONE
-    execution = Execution(data, tmp_path)
+    execution = Execution(transformed, tmp_path)
     finished(execution)
     cluster.on_deletion = lambda: os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(Terminated), Interrupts():
@@ -245,10 +234,10 @@ def test_a_sigterm_when_the_training_is_done_loses_no_model(data, cluster, tmp_p
     assert len(cluster.created) == 1
 
 
-def test_without_a_cluster_it_says_so(data, tmp_path, monkeypatch):
+def test_without_a_cluster_it_says_so(transformed, tmp_path, monkeypatch):
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
     with pytest.raises(TFJobFailed, match="no Kubernetes to train on"):
-        Execution(data, tmp_path).run()
+        Execution(transformed, tmp_path).run()
 
 
 def test_options_travel_as_json(tmp_path):

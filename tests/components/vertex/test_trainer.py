@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 
-import keras
 import pytest
 import tensorflow as tf
 from tfx.utils import json_utils
@@ -13,12 +12,11 @@ from components.training_handover import TRAINING_JOB_KEY, job_name
 from components.vertex.custom_job import CustomJobFailed
 from components.vertex.custom_job_options import CustomJobOptions
 from components.vertex.trainer import CustomJobExecutor
-from tests.components.trainer_call import TrainerCall, write_inputs
+from tests.components.trainer_call import TrainerCall
 from tests.components.vertex.custom_jobs import CANCEL, CREATE, GET, OPTIONS, sent, terminate, when
 from tests.kubeflow.fakes.worker_pools import WorkerPools
-from tests.trainer.distribution.jobs import ROOT, assert_same_weights, files_below, make_job
+from tests.trainer.distribution.jobs import ROOT, assert_same_weights, files_below
 from trainer.distribution.preemption import RESUMABLE_EXIT_CODE
-from trainer.run_fn import run_fn
 
 # A job that is waited for although it has ended would be waited for for ever.
 pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(300)]
@@ -26,13 +24,6 @@ pytestmark = [pytest.mark.tensorflow, pytest.mark.timeout(300)]
 
 class Executor(CustomJobExecutor):
     poll_seconds = 0.1
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_inputs(folder)
-    return folder
 
 
 @pytest.fixture
@@ -48,18 +39,16 @@ def execution(data, folder, *, workers=2):
 
 
 @pytest.mark.slow
-def test_two_workers_make_the_model_of_one_process(data, workers, service, tmp_path):
-    run_fn(make_job(data, tmp_path / "alone").fn_args())
-    keras.utils.clear_session()
-    trainer = execution(data, tmp_path)
+def test_two_workers_make_the_model_of_one_process(transformed, alone, workers, service, tmp_path):
+    trainer = execution(transformed, tmp_path)
     trainer.run(Executor)
     logs = {name: log.read_text() for name, log in workers.logs.items()}
     assert set(logs) == {"workerpool0-0", "workerpool1-0"}
     assert all("step 10/10" in log for log in logs.values()), logs
     assert all("TF_CONFIG" in told for told in workers.environments.values())
     assert sent(service)["labels"] == {"training": job_name(str(trainer.model))}
-    assert_same_weights(trainer.model, tmp_path / "alone" / "model")
-    assert files_below(trainer.model) == files_below(tmp_path / "alone" / "model")
+    assert_same_weights(trainer.model, alone / "model")
+    assert files_below(trainer.model) == files_below(alone / "model")
     assert "job.json" in files_below(trainer.model_run)
     assert (trainer.model_run / "history.jsonl").read_text().count('"eval": {') == 2
     signatures = tf.saved_model.load(str(trainer.model / "Format-Serving")).signatures
@@ -70,8 +59,8 @@ def test_two_workers_make_the_model_of_one_process(data, workers, service, tmp_p
     assert len(service.requests(CREATE)) == 1
 
 
-def test_a_worker_that_fails_fails_the_trainer(data, workers, service, tmp_path):
-    trainer = execution(data, tmp_path, workers=1)
+def test_a_worker_that_fails_fails_the_trainer(transformed, workers, service, tmp_path):
+    trainer = execution(transformed, tmp_path, workers=1)
     trainer.properties["run_fn"] = "missing.run_fn"
     with pytest.raises(CustomJobFailed, match="1 failed: The replica workerpool0-0 exited with a non-zero status of 2"):
         trainer.run(Executor)
@@ -79,15 +68,15 @@ def test_a_worker_that_fails_fails_the_trainer(data, workers, service, tmp_path)
     assert "run_fn: missing.run_fn cannot be imported" in workers.logs["workerpool0-0"].read_text()
 
 
-def test_a_job_that_ends_well_without_a_model_is_found_out(data, service, tmp_path):
+def test_a_job_that_ends_well_without_a_model_is_found_out(transformed, service, tmp_path):
     with pytest.raises(CustomJobFailed, match="succeeded, but left no model"):
-        execution(data, tmp_path).run(Executor)
+        execution(transformed, tmp_path).run(Executor)
 
 
-def test_after_sigterm_the_trainer_can_be_run_again(data, service, tmp_path, capsys):
+def test_after_sigterm_the_trainer_can_be_run_again(transformed, service, tmp_path, capsys):
     service.custom_states = [{"state": "JOB_STATE_RUNNING"}]
     with when(service, GET, terminate), pytest.raises(SystemExit) as ended:
-        execution(data, tmp_path).run(Executor)
+        execution(transformed, tmp_path).run(Executor)
     assert ended.value.code == RESUMABLE_EXIT_CODE == 75
     assert len(service.requests(CANCEL)) == 1
     assert capsys.readouterr().err.count("is cancelled; the next attempt resumes it") == 1

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import requests
 import yaml
 
+from tests.engines.cluster import POOL_PORT, START_SECONDS, Cluster
 from tests.engines.downloads import FLINK
 from tests.engines.flink.config import JAVA, LOGGING, cluster_config, heap
 from tests.engines.hosts import Host, Network
-from tests.shared.programs import PROJECT, Program, free_port, python_environment
-
-# What Beam's workers import; with the lock's packages, it is what a user installs on each of the engine's hosts.
-WORKER_CODE = ("components", "pipeline", "serving", "trainer")
-POOL_PORT = 50000
-# Java and Beam start within 10 s, and on a busy machine much later.
-_START_SECONDS = 180
+from tests.shared.programs import PROJECT, Program, free_port
 
 
-class FlinkCluster:
+class FlinkCluster(Cluster):
     """A running cluster, ended with all that belongs to it.
 
     Args:
@@ -46,24 +38,10 @@ class FlinkCluster:
     """
 
     def __init__(self, *, folder: Path, task_managers: int = 2, slots: int = 2, hosts: bool = False):
-        self._folder = folder
-        self._count = task_managers
+        super().__init__(folder=folder, count=task_managers)
         self._slots = slots
         self._own_hosts = hosts or task_managers > 1
-        self._hosts: list[Host | None] = [None] * task_managers
-        self._ends = ExitStack()
         self.task_managers: list[Program] = []
-        self.worker_pools: list[Program] = []
-
-    def __enter__(self) -> FlinkCluster:
-        with ExitStack() as ends:
-            self._ends = ends
-            self._start()
-            self._ends = ends.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ends.close()
 
     @property
     def programs(self) -> list[Program]:
@@ -103,7 +81,7 @@ class FlinkCluster:
         number = next(i for i, program in enumerate(self.task_managers) if program.process.poll() is not None)
         self.task_managers[number] = self._task_manager(number, self._hosts[number])
         running = {program.process.pid for program in self.task_managers if program.process.poll() is None}
-        self._wait(lambda: self._registered() == len(running), seconds=_START_SECONDS)
+        self._wait(lambda: self._registered() == len(running), seconds=START_SECONDS)
 
     def _registered(self) -> int | None:
         try:
@@ -120,18 +98,18 @@ class FlinkCluster:
             *("tests.engines.flink.job_server", "--master", self.master, "--port", port, "--jar", str(FLINK.launcher)),
             project=PROJECT,
         )
-        self.job_server.wait_to_listen(int(port), seconds=_START_SECONDS)
+        self.job_server.wait_to_listen(int(port), seconds=START_SECONDS)
 
     def start_worker_pool(self, number: int) -> None:
         """In the place of the one that was stopped."""
-        self.worker_pools[number] = self._worker_pool(number, self._hosts[number])
-        self.worker_pools[number].wait_to_listen(self._pool_port, seconds=_START_SECONDS)
+        self.worker_pools[number] = self._worker_pool(number, self._hosts[number], self._pool_port)
+        self.worker_pools[number].wait_to_listen(self._pool_port, seconds=START_SECONDS)
 
     def _start(self) -> None:
-        address, namespace = "127.0.0.1", None
+        address, first = "127.0.0.1", None
         if self._own_hosts:
             first, *self._hosts = self._ends.enter_context(Network(self._count + 1)).hosts
-            address, namespace = first.address, first.namespace
+            address = first.address
         self.job_endpoint = f"localhost:{free_port()}"
         self._pool_port = POOL_PORT if self._own_hosts else free_port()
         self.worker_pool = f"localhost:{self._pool_port}"
@@ -140,46 +118,31 @@ class FlinkCluster:
         self._config = cluster_config(
             folder=self._folder, address=address, rpc_port=free_port(), rest_port=rest_port, slots=self._slots
         )
-        self.installation = self._folder / "installation"
-        for package in WORKER_CODE:
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(PROJECT / package, self.installation / package, ignore=ignored, dirs_exist_ok=True)
+        self._install()
 
         self.job_manager = self._java(
             "job_manager",
             "runtime.entrypoint.StandaloneSessionClusterEntrypoint",
             # It hands itself the files of a job by its localhost, whatever its address.
-            config=self._config | {"jobmanager.bind-host": "0.0.0.0" if namespace else address},
-            namespace=namespace,
+            config=self._config | {"jobmanager.bind-host": "0.0.0.0" if first else address},
+            host=first,
         )
         self.task_managers = [self._task_manager(i, host) for i, host in enumerate(self._hosts)]
-        self.worker_pools = [self._worker_pool(i, host) for i, host in enumerate(self._hosts)]
+        self.worker_pools = [self._worker_pool(i, host, self._pool_port) for i, host in enumerate(self._hosts)]
         self.start_job_server()
-        self.job_manager.wait_to_listen(rest_port, seconds=_START_SECONDS)
-        self._wait(lambda: self._registered() == self._count, seconds=_START_SECONDS)
+        self.job_manager.wait_to_listen(rest_port, seconds=START_SECONDS)
+        self._wait(lambda: self._registered() == self._count, seconds=START_SECONDS)
         for pool in self.worker_pools:
-            pool.wait_to_listen(self._pool_port, seconds=_START_SECONDS)
+            pool.wait_to_listen(self._pool_port, seconds=START_SECONDS)
 
     def _task_manager(self, number: int, host: Host | None) -> Program:
         address = host.address if host else "127.0.0.1"
         own = {"taskmanager.host": address, "taskmanager.bind-host": address}
         return self._java(
-            f"task_manager_{number}",
-            "runtime.taskexecutor.TaskManagerRunner",
-            config=self._config | own,
-            namespace=host.namespace if host else None,
+            f"task_manager_{number}", "runtime.taskexecutor.TaskManagerRunner", config=self._config | own, host=host
         )
 
-    def _worker_pool(self, number: int, host: Host | None) -> Program:
-        return self._python(
-            f"worker_pool_{number}",
-            "apache_beam.runners.worker.worker_pool_main",
-            f"--service_port={self._pool_port}",
-            project=self.installation,
-            namespace=host.namespace if host else None,
-        )
-
-    def _java(self, name: str, main: str, *, config: dict[str, Any], namespace: str | None = None) -> Program:
+    def _java(self, name: str, main: str, *, config: dict[str, Any], host: Host | None = None) -> Program:
         conf = self._folder / "conf" / name
         conf.mkdir(parents=True, exist_ok=True)
         (conf / "config.yaml").write_text(yaml.safe_dump(config))
@@ -188,16 +151,7 @@ class FlinkCluster:
         classpath = ":".join([*map(str, libraries), f"{FLINK.jars}/*"])
         logging = f"-Dlog4j.configurationFile=file:{conf / 'log4j.properties'}"
         command = ["java", *heap(name), *JAVA, logging, "-cp", classpath, f"org.apache.flink.{main}"]
-        return self._program(name, [*command, "--configDir", str(conf)], namespace=namespace)
-
-    def _python(self, name: str, *arguments: str, project: Path, namespace: str | None = None) -> Program:
-        command = [sys.executable, "-m", *arguments]
-        return self._program(name, command, environment=python_environment(project), namespace=namespace)
-
-    def _program(self, name: str, command: list[str], **options: Any) -> Program:
-        program = Program(command, log=self._folder / f"{name}.log", folder=self._folder, **options)
-        self._ends.callback(program.stop)
-        return program
+        return self._program(name, [*command, "--configDir", str(conf)], host=host)
 
     def _wait(self, holds: Callable[[], bool], *, seconds: float) -> None:
         deadline = time.monotonic() + seconds

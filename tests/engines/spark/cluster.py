@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 
 import psutil
 
+from tests.engines.cluster import POOL_PORT, START_SECONDS, Cluster
 from tests.engines.downloads import SPARK
 from tests.engines.hosts import Host, Network
 from tests.engines.spark.job_server import spark_environment
-from tests.shared.programs import PROJECT, Program, free_port, python_environment
-
-# What Beam's workers import; with the lock's packages, it is what a user installs on each of Spark's hosts.
-WORKER_CODE = ("components", "pipeline", "serving", "trainer")
-POOL_PORT = 50000
-_START_SECONDS = 180
+from tests.shared.programs import PROJECT, Program, free_port
 
 
-class SparkCluster:
+class SparkCluster(Cluster):
     """A running cluster, ended with all that belongs to it.
 
     Args:
@@ -39,23 +31,9 @@ class SparkCluster:
     """
 
     def __init__(self, *, folder: Path, workers: int = 2):
-        self._folder = folder
-        self._count = workers
-        self._hosts: list[Host | None] = [None] * workers
-        self._ends = ExitStack()
+        super().__init__(folder=folder, count=workers)
         self._address = "127.0.0.1"
         self.workers: list[Program] = []
-        self.worker_pools: list[Program] = []
-
-    def __enter__(self) -> Self:
-        with ExitStack() as ends:
-            self._ends = ends
-            self._start()
-            self._ends = ends.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ends.close()
 
     @property
     def programs(self) -> list[Program]:
@@ -95,15 +73,12 @@ class SparkCluster:
         job_port, pool_port = free_port(), POOL_PORT if self._count > 1 else free_port()
         self.job_endpoint = f"localhost:{job_port}"
         self.worker_pool = f"localhost:{pool_port}"
-        self._code = self._folder / "installation"
-        for package in WORKER_CODE:
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(PROJECT / package, self._code / package, ignore=ignored, dirs_exist_ok=True)
+        self._install()
 
         master_port = free_port()
         self._master = f"spark://{self._address}:{master_port}"
         self.master = self._spark("master", "master.Master", "--port", str(master_port))
-        self.master.wait_to_listen(master_port, seconds=_START_SECONDS)
+        self.master.wait_to_listen(master_port, seconds=START_SECONDS)
         self.workers = [self._worker(number, host) for number, host in enumerate(self._hosts)]
         self.worker_pools = [self._worker_pool(number, host, pool_port) for number, host in enumerate(self._hosts)]
         self.job_server = self._python(
@@ -114,11 +89,11 @@ class SparkCluster:
         )
         for number in range(self._count):
             self._registered(number)
-            self.worker_pools[number].wait_to_listen(pool_port, seconds=_START_SECONDS)
-        self.job_server.wait_for("ready", seconds=_START_SECONDS)
+            self.worker_pools[number].wait_to_listen(pool_port, seconds=START_SECONDS)
+        self.job_server.wait_for("ready", seconds=START_SECONDS)
 
     def _registered(self, number: int) -> None:
-        self.workers[number].wait_for("Successfully registered with master", seconds=_START_SECONDS)
+        self.workers[number].wait_for("Successfully registered with master", seconds=START_SECONDS)
 
     def _worker(self, number: int, host: Host | None) -> Program:
         # A log of its own for each start, so that a line of an earlier one means nothing.
@@ -126,31 +101,12 @@ class SparkCluster:
         limits = ("--cores", "1", "--memory", "1g", "--work-dir", str(self._folder / f"worker_{number}"))
         return self._spark(name, "worker.Worker", *limits, self._master, host=host)
 
-    def _worker_pool(self, number: int, host: Host | None, port: int) -> Program:
-        module = "apache_beam.runners.worker.worker_pool_main"
-        return self._python(f"worker_pool_{number}", module, f"--service_port={port}", project=self._code, host=host)
-
     def _spark(self, name: str, main: str, *arguments: str, host: Host | None = None) -> Program:
         address = host.address if host else self._address
         spark_class = SPARK.distribution.parent / "bin" / "spark-class"
         where = ("--host", address, "--webui-port", "0")
         command = [str(spark_class), f"org.apache.spark.deploy.{main}", *where, *arguments]
         return self._program(name, command, environment=spark_environment(address), host=host)
-
-    def _python(self, name: str, *arguments: str, project: Path, host: Host | None = None) -> Program:
-        command = [sys.executable, "-m", *arguments]
-        return self._program(name, command, environment=python_environment(project), host=host)
-
-    def _program(self, name: str, command: list[str], *, environment: dict[str, str], host: Host | None) -> Program:
-        program = Program(
-            command,
-            log=self._folder / f"{name}.log",
-            environment=environment,
-            folder=self._folder,
-            namespace=host.namespace if host else None,
-        )
-        self._ends.callback(program.stop)
-        return program
 
 
 def _command(process: psutil.Process) -> str:

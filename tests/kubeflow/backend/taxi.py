@@ -138,10 +138,11 @@ class World(ABC):
     def files(self, run: Run, task: str, key: str) -> Path:
         """The files of an artifact."""
 
-    def pushed(self, run: Run) -> Kept:
-        """What is served and what the next run compares with, after a run that went well."""
+    def pushed(self, *overrides: str, **options: Any) -> tuple[Run, Kept]:
+        """A run that went well, as by `run`, and then what is served and what the next run compares with."""
+        run = self.run(*overrides, **options)
         assert run.tasks["tfx-dag"].state == "SUCCEEDED", run.said()
-        return self.kept()
+        return run, self.kept()
 
     def kept(self) -> Kept:
         """What is served and what the next run compares with, now."""

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 import tensorflow as tf
-from tensorflow_serving.apis import model_pb2
-from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
-from serving.client.messages import tensors
 from serving.errors import StatusError
 from serving.metrics import Metrics
 from serving.models.core import ServerCore
 from serving.models.folders import RemoteFolder, find, fingerprint, folder_of
 from serving.server.loader import Loader
+from tests.serving.models.cores import ask, config, entry, spec
 from tests.serving.support.hammer import wait_for
 
 pytestmark = pytest.mark.tensorflow
@@ -37,29 +35,16 @@ def put(folder: Path, uri: str) -> None:
             tf.io.gfile.copy(str(path), target, overwrite=True)
 
 
-def config(base_path: str) -> ModelServerConfig:
-    result = ModelServerConfig()
-    result.model_config_list.config.add(name="m", base_path=base_path, model_platform="tensorflow")
-    return result
-
-
-def ask(core) -> tuple[int, float]:
-    with core.acquire(model_pb2.ModelSpec(name="m")) as handle:
-        proto = tf.make_tensor_proto([[2.0]])
-        outputs = handle.servable.run(handle.servable.signatures["serving_default"], {"x": tensors.to_array(proto)})
-        return handle.version, float(outputs["y"][0][0])
-
-
 def test_versions_behind_a_uri_are_found_loaded_and_replaced(base_path, tmp_path, half_plus, monkeypatch):
     copies = tmp_path / "copies"
     copies.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(copies))
     core = ServerCore(load=Loader(metrics=Metrics()), poll_seconds=0.02)
-    core.reload(config(base_path))
-    assert ask(core) == (1, 3.0)
+    core.reload(config(entry(base_path)))
+    assert ask(core, spec()) == (1, 3.0)
     half_plus(tmp_path / "2", constant=5.0)
     put(tmp_path / "2", f"{base_path}/2")
-    wait_for(lambda: ask(core) == (2, 6.0))
+    wait_for(lambda: ask(core, spec()) == (2, 6.0))
     wait_for(lambda: [folder.name for folder in copies.glob("*/*")] == ["2"])
     assert core.stop()
     assert list(copies.iterdir()) == []
@@ -85,6 +70,6 @@ def test_a_path_and_a_file_uri_are_folders_of_this_machine():
 def test_a_scheme_that_tensorflow_does_not_know_is_refused_by_name(tmp_path):
     core = ServerCore(load=Loader(metrics=Metrics()), poll_seconds=0)
     with pytest.raises(StatusError, match=r"File system scheme 's3' not implemented \(file: 's3://bucket/m'\)"):
-        core.reload(config("s3://bucket/m"))
+        core.reload(config(entry("s3://bucket/m")))
     assert not core.has("m")
     core.stop()

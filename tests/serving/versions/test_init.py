@@ -8,12 +8,10 @@ import pytest
 
 from serving.versions import cli, models_config
 from tests.serving.support.running import RunningServer
-from tests.serving.versions.test_versions import Callers, available, pointed
+from tests.serving.versions.fleets import CONSTANTS, MODEL, Callers, available, pointed
 
 pytestmark = pytest.mark.tensorflow
 
-MODEL = "m"
-CONSTANTS = {2: 2.0, 3: 3.0, 4: 4.0}
 PLATFORM = 'model_platform: "tensorflow"'
 NEWEST = "the file has no label stable: taking version 4, the newest one loaded"
 

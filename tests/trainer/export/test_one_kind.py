@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.trainer.export.test_signatures import made, rows_of_every_kind
+from tests.trainer.export.made import made, rows_of_every_kind
 from trainer.parameters import Parameters
 
 pytestmark = pytest.mark.tensorflow

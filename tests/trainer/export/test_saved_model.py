@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+from tfx.types import standard_artifacts
 
-from components.gates.infra_validator import InfraValidator
+from components.gates import infra_blessing
 from components.gates.trained_model import TrainedModel, compare
 from components.refusal import GateRefused
 from serving.client.messages import columns as client_columns
@@ -19,8 +20,10 @@ from serving.errors import StatusError
 from serving.inference.engine import SavedModel
 from serving.inference.probe import ProbeFailed, probing, requests_for
 from serving.inference.warmup import WARMUP_FILE
+from tests.components.gates.infra.validation import validate
 from tests.e2e.faults import bad_export
 from tests.shared.models.small_model import PARAMETERS, serialize
+from tests.shared.stand_ins import artifact, write_examples
 from trainer.features.raw import MISSING
 from trainer.parameters import KERAS_MODEL
 
@@ -142,41 +145,20 @@ def test_the_engine_refuses_in_tf_serving_s_words(small_model):
 
 @pytest.mark.parametrize("good", [True, False])
 def test_the_component_writes_the_verdict(small_model, broken_model, tmp_path, good):
-    from tfx.types import standard_artifacts
-
-    from components.gates import infra_blessing
-
-    def artifact(kind, uri):
-        made = kind()
-        made.uri = str(uri)
-        return made
-
-    model = artifact(standard_artifacts.Model, tmp_path / "model")
-    model.id = 7
+    model = artifact(standard_artifacts.Model, tmp_path / "model", identity=7)
     (tmp_path / "model").mkdir()
     (tmp_path / "model/Format-Serving").symlink_to(small_model.saved_model if good else broken_model)
     (tmp_path / "model" / KERAS_MODEL).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / "model" / KERAS_MODEL).symlink_to(small_model.keras_model)
-    examples = artifact(standard_artifacts.Examples, tmp_path / "examples")
-    examples.split_names = '["eval"]'
-    (tmp_path / "examples/Split-eval").mkdir(parents=True)
-    with tf.io.TFRecordWriter(str(tmp_path / "examples/Split-eval/data.gz"), "GZIP") as writer:
-        for record in small_model.records():
-            writer.write(record)
     blessing = artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
     with contextlib.nullcontext() if good else pytest.raises(GateRefused, match="the export fails"):
-        InfraValidator.test_call(
+        validate(
+            PARAMETERS.label,
             model=model,
             transform_graph=artifact(standard_artifacts.TransformGraph, small_model.transform_graph),
-            examples=examples,
+            examples=write_examples(tmp_path / "examples", small_model.rows),
             blessing=blessing,
-            label=PARAMETERS.label.model_dump_json(),
-            split="eval",
-            num_examples=16,
-            tolerance=1e-4,
-            timeout_seconds=60,
             warmup=0,
-            code="",
         )
     assert infra_blessing.is_blessed(blessing) is good
     assert blessing.get_int_custom_property("current_model_id") == 7

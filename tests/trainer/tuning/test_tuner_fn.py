@@ -13,7 +13,6 @@ from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils, proto_utils
 
-from tests.shared.models.transformed import write_data
 from tests.trainer.tuning.searches import PARAMETERS, RATE, custom_config, make_fn_args, run
 from trainer.distribution import replicas
 from trainer.distribution.preemption import Preempted
@@ -30,13 +29,6 @@ ROOT = Path(__file__).parents[3]
 # The first rate is too small to learn anything in four epochs.
 RATES = {"algorithm": "grid", "trials": 3, "space": {RATE: {"choices": [1e-6, 0.05, 0.001]}}}
 DIVERGING = 1e30
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    write_data(folder)
-    return folder
 
 
 @pytest.fixture
@@ -70,9 +62,9 @@ def evaluate(data, tmp_path, parameters):
     return trained.evaluation
 
 
-def test_the_executor_writes_the_best_for_the_trainer(data, tmp_path, messages):
+def test_the_executor_writes_the_best_for_the_trainer(transformed, tmp_path, messages):
     examples, graph = standard_artifacts.Examples(), standard_artifacts.TransformGraph()
-    examples.uri, graph.uri = str(data / "examples"), str(data / "transform")
+    examples.uri, graph.uri = str(transformed / "examples"), str(transformed / "transform")
     examples.split_names = '["train", "eval"]'
     best, results = standard_artifacts.HyperParameters(), standard_artifacts.TunerResults()
     best.uri, results.uri = str(tmp_path / "best"), str(tmp_path / "results")
@@ -99,7 +91,7 @@ def test_the_executor_writes_the_best_for_the_trainer(data, tmp_path, messages):
     assert max(trial["score"] for trial in trials) > min(trial["score"] for trial in trials) + 0.05
     parameters = with_hyperparameters(PARAMETERS, values)
     assert parameters.model.options["hidden_units"] == json.loads(values["model.hidden_units"])
-    assert evaluate(data, tmp_path, parameters)["auc"] == top["score"]
+    assert evaluate(transformed, tmp_path, parameters)["auc"] == top["score"]
     said = messages()
     assert any(line.startswith("trial 3/4  epoch 1  step ") for line in said)
     # Beside the node stands the last message.
@@ -108,15 +100,15 @@ def test_the_executor_writes_the_best_for_the_trainer(data, tmp_path, messages):
 
 
 @pytest.fixture(scope="module")
-def whole(data, tmp_path_factory):
+def whole(transformed, tmp_path_factory):
     """The folder of a search that nobody disturbed, and its scores."""
     folder = tmp_path_factory.mktemp("whole")
-    return folder, scores(run(data, folder, RATES))
+    return folder, scores(run(transformed, folder, RATES))
 
 
 @pytest.mark.slow
-def test_a_lower_loss_is_better_and_costs_no_further_training(data, whole, messages):
-    tuner = run(data, whole[0], {**RATES, "objective": "loss"})
+def test_a_lower_loss_is_better_and_costs_no_further_training(transformed, whole, messages):
+    tuner = run(transformed, whole[0], {**RATES, "objective": "loss"})
     losses = {values[RATE]: score for values, score in scores(tuner).values()}
     best = tuner.get_best_hyperparameters()[0].values[RATE]
     assert losses[best] == min(losses.values()) < max(losses.values())
@@ -132,33 +124,33 @@ def test_nothing_of_a_trial_stays_in_memory(whole):
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_search(data, tmp_path):
+def test_the_same_seed_gives_the_same_search(transformed, tmp_path):
     search = {"algorithm": "bayesian", "trials": 3, "space": {RATE: {"min": 1e-3, "max": 0.1, "sampling": "log"}}}
-    first = scores(run(data, tmp_path / "a", search))
-    assert scores(run(data, tmp_path / "b", search)) == first
+    first = scores(run(transformed, tmp_path / "a", search))
+    assert scores(run(transformed, tmp_path / "b", search)) == first
     assert len({values[RATE] for values, _ in first.values()}) == 3
 
 
 @pytest.mark.slow
-def test_more_trials_reuse_those_that_are_done(data, tmp_path, messages):
+def test_more_trials_reuse_those_that_are_done(transformed, tmp_path, messages):
     search = {"trials": 2, "space": {RATE: {"min": 1e-3, "max": 0.1}}}
-    few = scores(run(data, tmp_path, search))
+    few = scores(run(transformed, tmp_path, search))
     count = len(messages())
-    more = scores(run(data, tmp_path, {**search, "trials": 3}))
+    more = scores(run(transformed, tmp_path, {**search, "trials": 3}))
     assert [more["0"], more["1"]] == [few["0"], few["1"]]
     trained = {line.split("  ")[0] for line in messages()[count:] if "  epoch " in line}
     assert trained == {"trial 3/3"}
 
 
 @pytest.mark.slow
-def test_a_killed_search_resumes_in_the_middle_of_a_trial(data, whole, tmp_path, messages):
+def test_a_killed_search_resumes_in_the_middle_of_a_trial(transformed, whole, tmp_path, messages):
     killed = tmp_path / "killed"
-    command = [sys.executable, "-m", "tests.trainer.tuning.searches", str(data), str(killed), json.dumps(RATES)]
+    command = [sys.executable, "-m", "tests.trainer.tuning.searches", str(transformed), str(killed), json.dumps(RATES)]
     child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert child.returncode == -signal.SIGKILL, child.stderr[-2000:]
     assert len(list(killed.glob(f"checkpoints/*/{RECORD_FILE}"))) == 1
     count = len(messages())
-    assert scores(run(data, killed, RATES)) == whole[1]
+    assert scores(run(transformed, killed, RATES)) == whole[1]
     said = messages()[count:]
     assert not any(line.startswith("trial 1/3  epoch") for line in said)
     steps = 4 * 5
@@ -170,7 +162,7 @@ def test_a_killed_search_resumes_in_the_middle_of_a_trial(data, whole, tmp_path,
 
 
 @pytest.mark.slow
-def test_a_preempted_search_says_so_and_resumes(data, whole, tmp_path, messages):
+def test_a_preempted_search_says_so_and_resumes(transformed, whole, tmp_path, messages):
     class Terminate(logging.Handler):
         def emit(self, record):
             if record.getMessage().startswith("trial 2/3  epoch 2 "):
@@ -180,17 +172,17 @@ def test_a_preempted_search_says_so_and_resumes(data, whole, tmp_path, messages)
     logger.addHandler(handler)
     try:
         with pytest.raises(Preempted):
-            run(data, tmp_path / "preempted", RATES)
+            run(transformed, tmp_path / "preempted", RATES)
     finally:
         logger.removeHandler(handler)
-    assert scores(run(data, tmp_path / "preempted", RATES)) == whole[1]
+    assert scores(run(transformed, tmp_path / "preempted", RATES)) == whole[1]
 
 
 @pytest.mark.slow
-def test_a_diverging_trial_fails_alone(data, tmp_path, messages):
+def test_a_diverging_trial_fails_alone(transformed, tmp_path, messages):
     search = {**RATES, "space": {RATE: {"choices": [DIVERGING, 0.05]}}}
     for _ in range(2):
-        tuner = run(data, tmp_path, search)
+        tuner = run(transformed, tmp_path, search)
         states = {trial.hyperparameters.values[RATE]: trial.status for trial in tuner.oracle.trials.values()}
         assert states == {DIVERGING: "FAILED", 0.05: "COMPLETED"}
         assert tuner.get_best_hyperparameters()[0].values == {RATE: 0.05}
@@ -203,27 +195,27 @@ def test_a_diverging_trial_fails_alone(data, tmp_path, messages):
 
 
 @pytest.mark.slow
-def test_values_that_do_not_go_together_fail_their_trial(data, tmp_path, messages):
+def test_values_that_do_not_go_together_fail_their_trial(transformed, tmp_path, messages):
     loop = {**PARAMETERS.loop.model_dump(), "epochs": 1, "accumulation": 4}
     parameters = Parameters.model_validate({**PARAMETERS.model_dump(), "loop": loop})
     space = {"loop.global_batch_size": {"choices": [2, 32]}}
-    tuner = run(data, tmp_path, {"trials": 4, "algorithm": "grid", "space": space}, parameters=parameters)
+    tuner = run(transformed, tmp_path, {"trials": 4, "algorithm": "grid", "space": space}, parameters=parameters)
     assert [trial.status for trial in tuner.oracle.trials.values()] == ["FAILED", "COMPLETED"]
     assert "accumulation: there are more micro-batches than examples in a batch" in messages(logging.WARNING)[0]
 
 
 @pytest.mark.slow
-def test_when_all_trials_fail_each_reason_is_given(data, tmp_path):
+def test_when_all_trials_fail_each_reason_is_given(transformed, tmp_path):
     search = {**RATES, "space": {RATE: {"choices": [DIVERGING, 2 * DIVERGING, 3 * DIVERGING, 4 * DIVERGING]}}}
     with pytest.raises(ValueError, match=r"all 4 trials failed: trial 1/4 failed: .*; trial 4/4 failed: the "):
-        run(data, tmp_path, {**search, "trials": 4})
+        run(transformed, tmp_path, {**search, "trials": 4})
 
 
-def test_several_workers_are_refused(data, tmp_path, monkeypatch):
+def test_several_workers_are_refused(transformed, tmp_path, monkeypatch):
     task = {"cluster": {"worker": ["localhost:1", "localhost:2"]}, "task": {"type": "worker", "index": 0}}
     monkeypatch.setenv("TF_CONFIG", json.dumps(task))
     with pytest.raises(ValueError, match=r"trainer\.tuner: a search runs on one machine"):
-        tuner_fn(make_fn_args(data, tmp_path, custom_config(RATES, checkpoints=None)))
+        tuner_fn(make_fn_args(transformed, tmp_path, custom_config(RATES, checkpoints=None)))
 
 
 @pytest.mark.parametrize("task", OBJECTIVES)

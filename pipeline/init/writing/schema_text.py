@@ -45,7 +45,7 @@ def schema_of(table: Table, treatments: Mapping[str, Treatment], label: Label) -
 def as_text(schema: schema_pb2.Schema, *, title: str) -> str:
     """The file."""
     comment = (
-        f"# The curated schema of {title}: ExampleValidator holds every run's data against it, and DataGate stops the "
+        f"# The curated schema of {title}: ExampleValidator compares every run's data with it, and DataGate stops the "
         "run on\n# what does not fit. Features with a shape are required, the others may be missing in a row.\n"
     )
     return comment + text_format.MessageToString(schema, as_utf8=True)

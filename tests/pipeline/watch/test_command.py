@@ -1,4 +1,4 @@
-"""The command line: what is wrong with its words is said before anything is read, and exit codes are told apart."""
+"""The command line: wrong arguments are refused before anything is read, and each outcome has its exit code."""
 
 import json
 import time

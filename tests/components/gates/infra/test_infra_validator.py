@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,6 +15,7 @@ from tfx.types import standard_artifacts
 
 from components.gates import infra_blessing
 from components.gates.budgets import Budgets
+from components.gates.model.scored_rows import ScoredRows
 from components.gates.trained_model import TrainedModel
 from components.messages import one_line
 from components.push.pusher import push
@@ -34,7 +36,7 @@ pytestmark = pytest.mark.tensorflow
 def verdict(graphs, tmp_path):
     """Runs InfraValidator on a model; None where it blessed, else the reason."""
 
-    def run(task, model, *, handed_over=lambda artifact: artifact, **budgets: float) -> str | None:
+    def run(task, model, *, handed_over=lambda artifact: artifact, evaluated=None, **budgets: float) -> str | None:
         blessing = stand_ins.artifact(standard_artifacts.InfraBlessing, tmp_path / "blessing")
         refused = None
         try:
@@ -45,6 +47,7 @@ def verdict(graphs, tmp_path):
                 examples=handed_over(stand_ins.write_examples(tmp_path / "examples", rows_of(task))),
                 blessing=blessing,
                 budgets=Budgets(**budgets).model_dump_json(),
+                **(evaluated or {}),
             )
         except GateRefused as error:
             refused = error.reason
@@ -92,6 +95,35 @@ def test_an_export_of_other_weights_is_refused(verdict, tmp_path, task):
     model = stand_ins.write_model(tmp_path / "model", label)
     stand_ins.keras_model(label, scale=1.1).save(tmp_path / "model" / KERAS_MODEL)
     assert "differs from the trained model by 0." in verdict(task, model)
+
+
+def save_odd_model(folder: Path) -> None:
+    """The export's regression, but for values between 40 and 60."""
+    model = stand_ins.keras_model(stand_ins.LABELS["regression"], scale=1.0)
+    above = keras.layers.Activation("hard_sigmoid")(keras.layers.Rescaling(1, offset=-40)(model.output))
+    below = keras.layers.Activation("hard_sigmoid")(keras.layers.Rescaling(-1, offset=60)(model.output))
+    keras.Model(model.inputs, model.output + above * below).save(folder / KERAS_MODEL)
+
+
+@pytest.mark.parametrize(("num_worst", "refused"), [(0, False), (1, True)])
+def test_the_worst_mistakes_are_among_the_examples(verdict, tmp_path, num_worst, refused):
+    label = stand_ins.LABELS["regression"]
+    model = stand_ins.write_model(tmp_path / "model", label)
+    save_odd_model(tmp_path / "model")
+    (tmp_path / "evaluation").mkdir()
+    rows = [{"z0": z0, "y": -2.5, "weight": 1.0} for z0 in (0.0, 50.0, 1.0)]
+    ScoredRows(
+        hashes=np.arange(3, dtype=np.uint64),
+        labels=np.full(3, -2.5),
+        weights=np.ones(3),
+        predictions={"": np.array([[0.0], [51.0], [1.0]], np.float32)},
+        records=tuple(map(serialize, rows)),
+    ).save(str(tmp_path / "evaluation"))
+    evaluation = stand_ins.artifact(standard_artifacts.ModelEvaluation, tmp_path / "evaluation")
+    said = verdict("regression", model, evaluated={"evaluation": evaluation, "num_worst": num_worst})
+    assert (said is not None) is refused
+    if refused:
+        assert "differs from the trained model by 0.0196" in said
 
 
 @pytest.mark.parametrize(

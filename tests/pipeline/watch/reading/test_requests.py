@@ -1,4 +1,4 @@
-"""From the log into the state: each record once, whoever writes it and whatever is half written or damaged."""
+"""The log is read into the state: each record once, from any writer, with half-written and damaged files."""
 
 import os
 import time

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen.readers.schemas import is_list
+from trainer.features import date_format
 from trainer.features.dates import UNITS
 
 # scikit-learn's trees have 255 bins; one is for all other values.
@@ -68,9 +69,13 @@ class Category(ColumnEncoder):
 class Date(ColumnEncoder):
     """Days since 1970, month, weekday and hour."""
 
+    def __init__(self, column: pa.Array, options: Mapping[str, Any]):
+        super().__init__(column, options)
+        self._format = options.get("format")
+
     def numbers(self, column: pa.Array) -> np.ndarray:
         """See `ColumnEncoder`."""
-        seconds = _epoch_seconds(column)
+        seconds = _epoch_seconds(iso_of(_words(column), self._format) if self._format else column)
         known = np.where(np.isnan(seconds), 0, seconds).astype("int64").astype("datetime64[s]")
         days = known.astype("datetime64[D]")
         months = known.astype("datetime64[M]").astype("int64") % 12
@@ -222,6 +227,13 @@ def _epoch_seconds(column: pa.Array) -> np.ndarray:
     for least, per_second in reversed(UNITS):
         seconds = np.where(np.abs(numbers) >= least, numbers / per_second, seconds)
     return seconds
+
+
+def iso_of(words: pa.Array, given: str) -> pa.Array:
+    """ISO text of dates in another format, see `date_format`; what is none of it becomes ``?``."""
+    for pattern, replacement in date_format.replacements(given):
+        words = pc.replace_substring_regex(words, pattern, replacement)
+    return words
 
 
 def is_iso(text: str) -> bool:

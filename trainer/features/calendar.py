@@ -6,6 +6,7 @@ import math
 
 import tensorflow as tf
 
+from trainer.features import date_format
 from trainer.features.dates import ISO, READABLE, UNITS
 
 _YEAR, _MONTH, _DAY, _HOUR, _MINUTE, _SECOND, _ZONE_HOUR, _ZONE_MINUTE = range(1, 9)
@@ -46,6 +47,13 @@ def days_of_text(text: tf.Tensor) -> tf.Tensor:
     minutes = field(_HOUR) * 60 + field(_MINUTE) - (1 - 2 * west) * (offset * 60 + field(_ZONE_MINUTE))
     days += (minutes * 60 + field(_SECOND)) / _SECONDS_PER_DAY
     return tf.where(readable, days, tf.constant(math.nan, tf.float64))
+
+
+def iso_of_text(text: tf.Tensor, given: str) -> tf.Tensor:
+    """ISO text of dates in another format, see `date_format`; string of the same shape."""
+    for pattern, replacement in date_format.replacements(given):
+        text = tf.strings.regex_replace(text, pattern, replacement)
+    return text
 
 
 def cycles(days: tf.Tensor) -> tf.Tensor:

@@ -55,15 +55,31 @@ class RawColumns:
         """Text, string ``[batch, len(names)]`` and empty where missing; whole numbers in decimal digits."""
         return self._joined(names, lambda dtype, places: _WORDS[dtype](_columns(self._matrices[dtype], places)))
 
-    def days(self, names: Sequence[str]) -> tf.Tensor:
-        """Dates as days since 1970, float64 ``[batch, len(names)]`` and NaN where missing or unreadable."""
+    def days(self, formats: Mapping[str, str | None]) -> tf.Tensor:
+        """Dates as days since 1970, float64 ``[batch, len(formats)]`` and NaN where missing or unreadable.
+
+        Args:
+            formats: how each column writes them, see `date_format`; None for ISO text, or numbers since 1970.
+        """
 
         def days(dtype: tf.DType, places: Sequence[int]) -> tf.Tensor:
             if dtype == tf.string:
                 return calendar.days_of_text(_columns(self._matrices[dtype], places))
             return calendar.days_of_epoch(_columns(self._floats_of(dtype), places))
 
-        return self._joined(names, days)
+        names = list(formats)
+        order: list[int] = []
+        parts = []
+        for given in dict.fromkeys(formats.values()):
+            places = [place for place, name in enumerate(names) if formats[name] == given]
+            same = [names[place] for place in places]
+            order += places
+            parts.append(
+                calendar.days_of_text(calendar.iso_of_text(self.words(same), given))
+                if given
+                else self._joined(same, days)
+            )
+        return _in_order(parts, order)
 
     def vector(self, name: str, length: int) -> tf.Tensor:
         """A column of ``length`` numbers a row, float64 ``[batch, length]`` and NaN where missing."""
@@ -110,11 +126,16 @@ class RawColumns:
             if wanted:
                 order += [place for place, _ in wanted]
                 parts.append(part(dtype, [index for _, index in wanted]))
-        joined = tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
-        return _columns(joined, [int(index) for index in np.argsort(order)])
+        return _in_order(parts, order)
 
     def _is(self, name: str, dtype: tf.DType) -> bool:
         return self._places[name][0] == dtype
+
+
+def _in_order(parts: Sequence[tf.Tensor], order: Sequence[int]) -> tf.Tensor:
+    """Columns side by side; ``order`` says the place of each."""
+    joined = tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+    return _columns(joined, [int(index) for index in np.argsort(order)])
 
 
 def is_present(values: tf.Tensor) -> tf.Tensor:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from components.example_gen.pictures.files import is_picture
 from components.messages import shown
 from components.reference.column_encoders import is_iso
+from pipeline.init.judging.date_formats import WHOLE, are_dates, best_formats, misfit
 from pipeline.init.judging.treatment import Treatment
 from pipeline.init.reading import pictures
 from pipeline.init.reading.profile import ColumnProfile
@@ -31,6 +32,8 @@ _TIME_NAME = re.compile(r"time|date|_at$|_ts$|^ts$|epoch|day$", re.IGNORECASE)
 _CODE_NAME = re.compile(r"zone|zip|postal|code|area|tract|district|region|class|type|category|group", re.IGNORECASE)
 # Seconds and milliseconds since 1970, from 1990 to 2050.
 _EPOCHS = ((631_152_000, 2_524_608_000), (631_152_000_000, 2_524_608_000_000))
+# Days as people write them in one number.
+_DAYS = (19_000_101, 21_001_231)
 _LOOKED_AT = 2_000
 _MOST_OF = 0.95
 _FEWEST = 10
@@ -95,6 +98,9 @@ def _number(column: ColumnProfile, kind: str) -> Treatment:
     if column.whole:
         if any(low <= column.least <= column.most <= high for low, high in _EPOCHS) and _TIME_NAME.search(column.name):
             return Treatment(entry="date", schema_type=kind)
+        written = kind == "INT" and _DAYS[0] <= column.least <= column.most <= _DAYS[1]
+        if written and are_dates([day for day, _ in column.counts]):
+            return Treatment(entry={"kind": "date", "format": WHOLE}, schema_type="INT")
         if reason := _identifier(column):
             return Treatment(reason=reason, schema_type=kind)
         few, many = _FEW_NUMBERS
@@ -141,6 +147,8 @@ def _text(column: ColumnProfile, some: Sequence[Any]) -> Treatment:
             f"some values are not dates, such as {shown(wrong[0], limit=20)}: write 2024-01-31, or leave them empty"
         )
         return Treatment(reason=reason, schema_type="BYTES")
+    if _most(texts, lambda text: bool(_OTHER_DATE.fullmatch(text))) and (dated := _dated(column)):
+        return dated
     warning = _unreadable(texts)
     if not warning and (listed := _listed(column, texts)):
         return Treatment(entry=listed, schema_type="BYTES")
@@ -155,6 +163,19 @@ def _text(column: ColumnProfile, some: Sequence[Any]) -> Treatment:
     if reason := _identifier(column):
         return Treatment(reason=reason, schema_type="BYTES")
     return Treatment(entry=_category(column), warning=warning, schema_type="BYTES")
+
+
+def _dated(column: ColumnProfile) -> Treatment | None:
+    """A date in another format than ISO's; None where no format fits, or several do."""
+    texts = [text for text, _ in column.counts]
+    formats, fitting = best_formats(texts)
+    if len(formats) != 1:
+        return None
+    if fitting == len(texts):
+        return Treatment(entry={"kind": "date", "format": formats[0]}, schema_type="BYTES")
+    wrong = shown(misfit(texts, formats[0]), limit=20)
+    reason = f"some values are not dates of the format {formats[0]}, such as {wrong}: correct them, or leave them empty"
+    return Treatment(reason=reason, schema_type="BYTES")
 
 
 def _bytes(some: Sequence[Any]) -> Treatment:
@@ -203,7 +224,9 @@ def _json(text: str) -> Any:
 def _unreadable(texts: Sequence[str]) -> str:
     if _most(texts, lambda text: bool(_OTHER_DATE.fullmatch(text))):
         odd = next((text for text in texts if not is_iso(text)), texts[0])
-        return f"such as {shown(odd, limit=20)}, which may be a date: write it as 2024-01-31"
+        formats, _ = best_formats(texts)
+        way_out = f"give it the format {' or '.join(formats)}" if formats else "write it as 2024-01-31"
+        return f"such as {shown(odd, limit=20)}, which may be a date: {way_out}"
     # Digits alone may be codes.
     if _most(texts, lambda text: bool(_AMOUNT.fullmatch(text))) and not all(map(str.isdigit, texts)):
         if strange := [text for text in texts if not _AMOUNT.fullmatch(text)]:

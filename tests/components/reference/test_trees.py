@@ -44,6 +44,12 @@ def test_dates_are_days_months_weekdays_and_hours(value):
     np.testing.assert_allclose(_numbers([value, None], "date"), [[days, 1, 3, 13], [np.nan] * 4])
 
 
+@pytest.mark.parametrize(("value", "given"), [("29.2.2024", "%d.%m.%Y"), (20240229, "%Y%m%d")])
+def test_dates_of_a_format_are_the_same(value, given):
+    found = _numbers([value, None], {"kind": "date", "format": given})
+    np.testing.assert_allclose(found, [[19782, 1, 3, 0], [np.nan] * 4])
+
+
 def test_lists_and_texts_are_indicators_and_a_length():
     lists = _numbers(pa.array([["a", "b"], ["a"], [], None]), "list")
     np.testing.assert_array_equal(lists, [[1, 1, 2], [1, 0, 1], [0, 0, 0], [0, 0, 0]])

@@ -1,5 +1,6 @@
 """The label's task, the kinds of the columns, and what is left out and why."""
 
+import datetime
 import subprocess
 import sys
 import uuid
@@ -83,7 +84,11 @@ def test_rows_without_a_label_are_left_out(project):
         ("empty", lambda row: None, "no row has a value"),
         ("sparse", lambda row: 3 if row == 8 else None, "a value in only 1 of 240 rows"),
         ("ticket", lambda row: f"A{row * 7919 % 1009}", "an identifier"),
-        ("day", lambda row: f"{1 + row % 28}/{1 + row // 28}/2024", "which may be a date: write it as 2024-01-31"),
+        (
+            "day",
+            lambda row: f"{1 + row % 12}/{1 + row // 12 % 12}/{2001 + row // 144}",
+            "the format %d/%m/%Y or %m/%d/%Y",
+        ),
     ],
 )
 def test_columns_without_information_are_left_out_with_the_reason(project, name, make, reason):
@@ -133,6 +138,29 @@ def test_dates_some_of_which_are_none_are_left_out_with_advice(project, wrong):
     config = project.config(write_csv(project.folder / "d.csv", people() | {"paid": days}))
     assert "paid" not in kinds(config)
     assert f"paid: left out: some values are not dates, such as '{wrong}'" in project.text
+
+
+@pytest.mark.parametrize(
+    ("make", "given"),
+    [
+        (lambda day: f"{day:%d.%m.%Y}", "%d.%m.%Y"),
+        (lambda day: f"{day.month}/{day.day}/{day:%Y %I:%M %p}", "%m/%d/%Y %I:%M %p"),
+        (lambda day: f"{day:%d %B %Y}", "%d %b %Y"),
+        (lambda day: int(f"{day:%Y%m%d}"), "%Y%m%d"),
+    ],
+)
+def test_the_format_of_dates_is_found(project, make, given):
+    days = [datetime.datetime(2023, 1, 1) + 3 * row * datetime.timedelta(days=1, minutes=7) for row in range(ROWS)]
+    config = project.config(write_csv(project.folder / "d.csv", people() | {"paid": list(map(make, days))}))
+    [paid] = config.features.root["paid"]
+    assert (paid.kind, paid.format) == ("date", given)
+
+
+def test_a_format_that_some_values_do_not_have_is_left_out_with_advice(project):
+    days = ["soon" if row == 200 else f"{1 + row % 28}.{1 + row % 12}.2024" for row in range(ROWS)]
+    project.config(write_csv(project.folder / "d.csv", people() | {"paid": days}))
+    reason = "some values are not dates of the format %d.%m.%Y, such as 'soon': correct them, or leave them empty"
+    assert f"paid: left out: {reason}" in project.text
 
 
 def test_a_date_may_decide_by_its_hour(project):

@@ -65,6 +65,12 @@ COLUMNS = {
     "code": Kept({"kind": "category", "codes": 4}, _OPTIONAL[tf.int64], lambda row: row % 4),
     "hashed": Kept({"kind": "category", "hash": 50}, _complete(tf.string), lambda row: f"user {row}"),
     "day": Kept("date", _complete(tf.string), lambda row: f"2024-0{row % 9 + 1}-1{row % 7}"),
+    "us day": Kept(
+        {"kind": "date", "format": "%m/%d/%Y %I:%M %p"},
+        _OPTIONAL[tf.string],
+        lambda row: f"{row % 9 + 1}/1{row % 7}/2024 0{row % 9 + 1}:15 PM",
+    ),
+    "whole day": Kept({"kind": "date", "format": "%Y%m%d"}, _complete(tf.int64), lambda row: 20240101 + row % 28),
     "time": Kept("date", _OPTIONAL[tf.string], lambda row: f"2024-03-0{row % 9 + 1}T{row % 24:02}:30:00Z"),
     "epoch": Kept("date", _complete(tf.int64), lambda row: 1_700_000_000 + 100_000 * row),
     "epoch opt.": Kept("date", _OPTIONAL[tf.float32], lambda row: 1.7e9 + 3e6 * row),

@@ -1,10 +1,14 @@
-"""``date``: ISO text or seconds since 1970, as time since the mean date and as cycles of month, weekday and hour."""
+"""``date``: text or seconds since 1970, as time since the mean date and as cycles of month, weekday and hour."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from pydantic import AfterValidator
+
+from trainer.features import date_format
 from trainer.features.faults import Fault, RowTest, Seen
 from trainer.features.kind import CODES, Column, IdColumn, Kind
 
@@ -23,52 +27,63 @@ class Options(Kind):
 
     As text ``2024-01-31``, ``2024-01-31 12:30`` or ``2024-01-31T12:30:00.5+01:00``; as a number seconds, milliseconds,
     microseconds or nanoseconds since 1970, which differ by their size.
+
+    Attributes:
+        format: how the column writes them, in the words of strptime, such as ``%d.%m.%Y`` or ``%m/%d/%Y %I:%M %p``; of
+            whole numbers ``%Y%m%d``. None for the ways above.
     """
 
     SCHEMA_TYPES: ClassVar = ("BYTES", "INT", "FLOAT")
 
     kind: Literal["date"] = "date"
+    format: Annotated[str, AfterValidator(date_format.check)] | None = None
 
     def faults(self, seen: Seen) -> Iterator[Fault]:
         """Numbers are seconds since 1970, or parts of them."""
         yield from super().faults(seen)
-        if seen.span is None:
+        if self.format and seen.kind == "FLOAT":
+            yield Fault(
+                "DATE_UNREADABLE", f"holds floats, which have no format {self.format}; store whole numbers or text"
+            )
+        if seen.span is None or self.format:
             return
         for least, most, written in _WRITTEN:
             if least <= seen.span[0] <= seen.span[1] <= most:
                 yield Fault(
                     "DATE_UNREADABLE",
                     f"ranges from {seen.span[0]:.0f} to {seen.span[1]:.0f}, which look like {written} but are read as "
-                    "seconds since 1970; write 2024-01-31",
+                    "seconds since 1970; write 2024-01-31, or give the format",
                 )
 
     def row_test(self, seen: Seen) -> RowTest | None:
         """Text may be no date."""
-        return (
-            RowTest("DATE_UNREADABLE", "do not hold a date; write 2024-01-31", _unreadable)
-            if seen.kind == "BYTES"
-            else None
-        )
+        if self.format:
+            text = f"do not hold a date of the format {self.format}"
+            return RowTest("DATE_UNREADABLE", text, partial(_unreadable, given=self.format))
+        if seen.kind == "BYTES":
+            return RowTest("DATE_UNREADABLE", "do not hold a date; write 2024-01-31, or give the format", _unreadable)
+        return None
 
 
 def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """All dates together."""
     from trainer.features import calendar
 
-    names = [column.name for column in columns]
-    days = raw.days(names)
+    days = raw.days({column.name: column.options.format for column in columns})
     outputs.numbers(days)
     outputs.scaled(calendar.cycles(days))
     outputs.codes(calendar.parts(days), ids(columns))
 
 
-def _unreadable(values: Any) -> Any:
-    """Which texts are no dates; an empty one is a missing date."""
+def _unreadable(values: Any, *, given: str | None = None) -> Any:
+    """Which texts, or whole numbers of a format, are no dates; an empty one is a missing date."""
     import tensorflow as tf
 
     from trainer.features import calendar
 
-    return tf.math.is_nan(calendar.days_of_text(values)) & (values != "")
+    text = values if values.dtype == tf.string else tf.strings.as_string(values)
+    iso = calendar.iso_of_text(text, given) if given else text
+    return tf.math.is_nan(calendar.days_of_text(iso)) & (text != "")
 
 
 def ids(columns: Sequence[Column[Options]]) -> list[IdColumn]:

@@ -27,6 +27,8 @@ CODES = {"kind": "category", "codes": 5}
 VECTOR = {"kind": "vector", "length": 3}
 JSON_LIST = {"kind": "list", "json_list": True}
 PICTURE = {"kind": "image", "height": 2, "width": 2}
+GERMAN = {"kind": "date", "format": "%d.%m.%Y"}
+DAYS = {"kind": "date", "format": "%Y%m%d"}
 NO_DATES = ["2024-02-01", "1.2.2024"]
 
 
@@ -59,6 +61,13 @@ NO_DATES = ["2024-02-01", "1.2.2024"]
             r"x: 2 of 4 rows \(50\.00%\), such as '1\.2\.2024', do not hold a date; write 2024-01-31",
         ),
         ("date", ["2024-02-31", "2024-02-01"], r"x: 1 of 2 rows \(50\.00%\), such as '2024-02-31', do not hold a date"),
+        (
+            GERMAN,
+            ["1.2.2024", "2024-02-01"],
+            r"x: 1 of 2 rows .*'2024-02-01', do not hold a date of the format %d\.%m\.%Y",
+        ),
+        (GERMAN, [1.5, 2.5], r"x: holds floats, which have no format %d\.%m\.%Y; store whole numbers or text"),
+        (DAYS, [20240131, 20241301], r"x: 1 of 2 rows .* such as 20241301, do not hold a date of the format %Y%m%d"),
         ("date", [20240131, 20240201], r"x: ranges from 20240131 to 20240201, which look like days such as 20240131"),
         (
             "date",
@@ -91,6 +100,8 @@ def test_what_a_kind_cannot_read_is_refused_by_name(tmp_path, kind, values, mess
         ("date", ["2024-02-01", "2024-02-01T12:00:00Z"]),
         ("date", [1706659200, 1706745600]),
         ("date", ["", "2024-02-01"]),
+        (GERMAN, ["", "01.2.2024"]),
+        (DAYS, [20240131, 20240201]),
         ("text", ["", "a b"]),
         (PICTURE, [b"\x89PNG", b"BM...."]),
         (PICTURE, [[1.0] * 4, [1.0] * 4]),

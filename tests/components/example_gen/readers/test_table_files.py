@@ -80,7 +80,7 @@ def test_an_index_that_no_value_has_is_damage_in_its_file(tmp_path):
     with pa.ipc.new_file(tmp_path / "d.arrow", pa.schema({"g": groups.type})) as writer:
         writer.write_batch(pa.record_batch({"g": groups.slice(0, 1)}))
         writer.write_batch(pa.record_batch({"g": groups}))
-    with pytest.raises(GateRefused, match=r"d\.arrow, after row 1: it is damaged \(Index 9 out of bounds\)"):
+    with pytest.raises(GateRefused, match=r"d\.arrow is not a complete Arrow file \(.*out of bounds: 9 .*\)"):
         list(table_files.record_batches(Piece(str(tmp_path / "d.arrow")), Reading(kind="arrow"), {}))
 
 

@@ -87,6 +87,11 @@ def test_a_lost_answer_does_not_start_a_second_run(service, fault):
     assert list(service.jobs) == [submitted.name]
 
 
+def test_a_request_that_was_refused_for_a_moment_is_sent_again(service):
+    service.plant(CREATE, refusal(503, "try again", name="UNAVAILABLE"))
+    assert send().name in service.jobs
+
+
 def test_a_schedule_is_never_sent_twice(service):
     service.plant("POST .*/schedules", after=True)
     assert "cannot create the schedule" in failure(cron="0 3 * * *")

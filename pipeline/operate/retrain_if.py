@@ -71,7 +71,8 @@ def run(config: Config, options: argparse.Namespace) -> int:
     Raises:
         ConfigError: no condition is named, or the data have no spans.
     """
-    if not any(getattr(options, name) not in (None, False) for name in _CONDITIONS):
+    # An age of 0 days is a condition, too.
+    if all(value is None or value is False for value in (getattr(options, name) for name in _CONDITIONS)):
         *others, final = ("--" + name.replace("_", "-") for name in _CONDITIONS)
         raise ConfigError(f"retrain-if: name at least one of {', '.join(others)} and {final}.")
     if options.new_spans and not _patterns(config):

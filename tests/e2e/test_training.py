@@ -89,6 +89,7 @@ def test_what_was_trained_in_half_precision_is_served_in_float32(project, first)
 
 def test_a_quantile_on_two_virtual_devices_with_a_metric_and_limits_of_one_s_own(project, first):
     words = [
+        "name=quantile",
         "label={column: tips, task: regression, above: null}",
         "trainer.loss={name: quantile, level: 0.9}",
         "trainer.metrics={ninth: {name: pinball, level: 0.9}}",
@@ -99,9 +100,9 @@ def test_a_quantile_on_two_virtual_devices_with_a_metric_and_limits_of_one_s_own
     ]
     outcome = project.run(*(part for word in words for part in ("--set", word)))
     assert outcome.code == 0, outcome.err
-    evaluated = [report["eval"] for report in project.history() if report["eval"]]
+    evaluated = [report["eval"] for report in project.history("quantile") if report["eval"]]
     assert {"loss", "ninth"} <= evaluated[-1].keys()
-    [newest, *_] = json.loads(project.command("pipeline", "history", "--json").out)
+    [newest, *_] = json.loads(project.command("pipeline", "history", "--json", "--set", "name=quantile").out)
     assert newest["metrics"]["candidate"]["ninth"] == pytest.approx(evaluated[-1]["ninth"], rel=0.3)
     # Nine of ten trips have a smaller tip than predicted, so that the mean error is far above that of the mean.
     assert newest["metrics"]["candidate"]["mean_absolute_error"] > 1.5 * newest["metrics"]["candidate"]["ninth"]
@@ -109,6 +110,8 @@ def test_a_quantile_on_two_virtual_devices_with_a_metric_and_limits_of_one_s_own
 
 def test_a_number_instead_of_a_class(project, first):
     outcome = project.run(
+        "--set",
+        "name=tips",
         "--set",
         "label={column: tips, task: regression, above: null}",
         "--set",
@@ -119,7 +122,7 @@ def test_a_number_instead_of_a_class(project, first):
     assert outcome.code == 0, outcome.err
     assert "mean_absolute_error 0." in outcome.out
     assert "prediction" in outcome.out
-    page_file = max((project.folder / "runs/taxi/report").glob("2*.html"))
+    page_file = max((project.folder / "runs/tips/report").glob("2*.html"))
     with chromium.opened() as browser:
         assert chromium.faults(browser, page_file) == []
         with chromium.shown(browser, page_file) as (page, _):

@@ -85,9 +85,9 @@ class Project:
         """A digest over every name and byte below the serving folder."""
         return digest(self.serving_folder)
 
-    def history(self) -> list[dict]:
-        """The newest training's reports."""
-        files = self.folder.glob("runs/taxi/artifacts/Trainer/model_run/*/history.jsonl")
+    def history(self, name: str = "taxi") -> list[dict]:
+        """The reports of a pipeline's newest training."""
+        files = self.folder.glob(f"runs/{name}/artifacts/Trainer/model_run/*/history.jsonl")
         newest = max(files, key=lambda path: int(path.parent.name))
         return [json.loads(line) for line in newest.read_text().splitlines()]
 

@@ -93,7 +93,7 @@ def test_why_names_the_option_that_changed(records):
 
 def test_why_names_the_input_and_its_producer(records):
     found = explained(records, 2, "InfraValidator")
-    assert found.verdict == "run: input model is another one of Trainer"
+    assert found.verdict == "run: input evaluation is another one of Evaluator (and 1 more)"
     # In the last run ExampleGen read another file.
     assert explained(records, 3, "StatisticsGen").verdict == "run: input examples is another one of ExampleGen"
 
@@ -125,7 +125,9 @@ def test_why_says_code_for_a_digest(records):
 def test_why_of_an_unknown_node_names_the_known_ones(days):
     outcome = days.command("status", "--why", "DataGat")
     assert outcome.code == 2
-    assert outcome.err.startswith("--why DataGat: the last run has no execution of this node; there are 'DataGate', ")
+    assert outcome.err.startswith(
+        "--why DataGat: the last run has no execution of this node; did you mean 'DataGate'? "
+    )
 
 
 def test_history_has_a_row_per_run(days):

@@ -20,8 +20,8 @@ SCRIPT = "tests.trainer.distribution.strategies"
 OPTIONS = {"steps_per_loop": 1, "epochs": 2, "optimizer": {"learning_rate": 0.02, "clip_norm": 0.5, "ema": 0.9}}
 
 
-def train(folder: Path, name: str, devices: int = 1, **options: object) -> Path:
-    file = folder / f"{name}.npz"
+def train(where: Path, name: str, devices: int = 1, **options: object) -> Path:
+    file = where / f"{name}.npz"
     run_python(SCRIPT, str(file), str(devices), json.dumps({**OPTIONS, **options}))
     return file
 

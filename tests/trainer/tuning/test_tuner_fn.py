@@ -1,6 +1,7 @@
 import gc
 import json
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -153,9 +154,9 @@ def test_a_killed_search_resumes_in_the_middle_of_a_trial(transformed, whole, tm
     assert scores(run(transformed, killed, RATES)) == whole[1]
     said = messages()[count:]
     assert not any(line.startswith("trial 1/3  epoch") for line in said)
-    steps = 4 * 5
     [continued] = [line for line in said if line.startswith("trial 2/3  resumes at step")]
-    assert continued.endswith(f"of {steps}.")
+    step, steps = map(int, re.findall(r"\d+", continued.partition("step")[2]))
+    assert 0 < step < steps
     assert not any(line.startswith("trial 2/3  epoch 1 ") for line in said)
     assert any(line.startswith("trial 3/3  epoch 1 ") for line in said)
     assert {path.name for path in killed.glob("checkpoints/*/*")} == {RECORD_FILE}

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen.readers.schemas import is_list
-from trainer.features import date_format
-from trainer.features.dates import UNITS
+from trainer.features.dates import formats
+from trainer.features.dates.iso import UNITS
 
 # scikit-learn's trees have 255 bins; one is for all other values.
 MOST_CATEGORIES = 254
@@ -230,8 +230,8 @@ def _epoch_seconds(column: pa.Array) -> np.ndarray:
 
 
 def iso_of(words: pa.Array, given: str) -> pa.Array:
-    """ISO text of dates in another format, see `date_format`; what is none of it becomes ``?``."""
-    for pattern, replacement in date_format.replacements(given):
+    """ISO text of dates in another format, see `formats`; what is none of it becomes ``?``."""
+    for pattern, replacement in formats.replacements(given):
         words = pc.replace_substring_regex(words, pattern, replacement)
     return words
 

@@ -75,7 +75,7 @@ class Program:
             if self.process.poll() is not None:
                 break
             time.sleep(0.1)
-        raise RuntimeError(f"{self.log.stem} did not say {text!r} within {seconds} s; it said\n{self.last_words}")
+        raise self._failure(f"did not say {text!r} within {seconds} s")
 
     def wait_to_listen(self, port: int, *, seconds: float) -> None:
         """Until something listens on the port, in the program's own network namespace."""
@@ -84,7 +84,11 @@ class Program:
             if _listens(port, pid=self.process.pid):
                 return
             time.sleep(0.1)
-        raise RuntimeError(f"{self.log.stem} does not listen on {port} after {seconds} s; it said\n{self.last_words}")
+        raise self._failure(f"does not listen on {port} after {seconds} s")
+
+    def _failure(self, words: str) -> RuntimeError:
+        ended = self.process.poll() is not None
+        return RuntimeError(f"{self.log.stem} {'ended' if ended else words}; it said\n{self.last_words}")
 
     @property
     def last_words(self) -> str:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
-from trainer.features import calendar
+from trainer.features.dates import calendar
 from trainer.features.kind import Typed
 
 Raw = tf.Tensor | tf.SparseTensor
@@ -59,7 +59,7 @@ class RawColumns:
         """Dates as days since 1970, float64 ``[batch, len(formats)]`` and NaN where missing or unreadable.
 
         Args:
-            formats: how each column writes them, see `date_format`; None for ISO text, or numbers since 1970.
+            formats: how each column writes them, see `formats`; None for ISO text, or numbers since 1970.
         """
 
         def days(dtype: tf.DType, places: Sequence[int]) -> tf.Tensor:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen.reading import CsvOptions
-from trainer.features.dates import READABLE
+from trainer.features.dates.iso import READABLE
 
 TYPES = ("INT", "FLOAT", "BYTES")
 # From the narrowest to the one that holds everything.

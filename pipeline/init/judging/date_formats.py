@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.reference.column_encoders import iso_of
-from trainer.features.dates import READABLE
+from trainer.features.dates.iso import READABLE
 
 WHOLE = "%Y%m%d"
 _DATES = (

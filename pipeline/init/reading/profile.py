@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from components.example_gen.readers.schemas import is_list
 from components.reference.sample import Sampler, single_values
-from trainer.features.dates import READABLE
+from trainer.features.dates.iso import READABLE
 
 # Distinct values that are counted; a column with more has more than can be a category's or a domain's.
 MOST_COUNTED = 20_000

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
 
-from trainer.features import date_format
+from trainer.features.dates import formats
 from trainer.features.faults import Fault, RowTest, Seen
 from trainer.features.kind import CODES, Column, IdColumn, Kind
 
@@ -36,7 +36,7 @@ class Options(Kind):
     SCHEMA_TYPES: ClassVar = ("BYTES", "INT", "FLOAT")
 
     kind: Literal["date"] = "date"
-    format: Annotated[str, AfterValidator(date_format.check)] | None = None
+    format: Annotated[str, AfterValidator(formats.check)] | None = None
 
     def faults(self, seen: Seen) -> Iterator[Fault]:
         """Numbers are seconds since 1970, or parts of them."""
@@ -67,7 +67,7 @@ class Options(Kind):
 
 def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:
     """All dates together."""
-    from trainer.features import calendar
+    from trainer.features.dates import calendar
 
     days = raw.days({column.name: column.options.format for column in columns})
     outputs.numbers(days)
@@ -79,7 +79,7 @@ def _unreadable(values: Any, *, given: str | None = None) -> Any:
     """Which texts, or whole numbers of a format, are no dates; an empty one is a missing date."""
     import tensorflow as tf
 
-    from trainer.features import calendar
+    from trainer.features.dates import calendar
 
     text = values if values.dtype == tf.string else tf.strings.as_string(values)
     iso = calendar.iso_of_text(text, given) if given else text

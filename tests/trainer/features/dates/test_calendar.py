@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.features import calendar
+from trainer.features.dates import calendar
 
 pytestmark = pytest.mark.tensorflow
 

@@ -6,8 +6,8 @@ import math
 
 import tensorflow as tf
 
-from trainer.features import date_format
-from trainer.features.dates import ISO, READABLE, UNITS
+from trainer.features.dates import formats
+from trainer.features.dates.iso import ISO, READABLE, UNITS
 
 _YEAR, _MONTH, _DAY, _HOUR, _MINUTE, _SECOND, _ZONE_HOUR, _ZONE_MINUTE = range(1, 9)
 _SECONDS_PER_DAY = 86400.0
@@ -50,8 +50,8 @@ def days_of_text(text: tf.Tensor) -> tf.Tensor:
 
 
 def iso_of_text(text: tf.Tensor, given: str) -> tf.Tensor:
-    """ISO text of dates in another format, see `date_format`; string of the same shape."""
-    for pattern, replacement in date_format.replacements(given):
+    """ISO text of dates in another format, see `formats`; string of the same shape."""
+    for pattern, replacement in formats.replacements(given):
         text = tf.strings.regex_replace(text, pattern, replacement)
     return text
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from components.reference.column_encoders import iso_of
-from trainer.features import calendar, date_format
+from trainer.features.dates import calendar, formats
 
 pytestmark = pytest.mark.tensorflow
 
@@ -33,7 +33,7 @@ MOMENTS = [datetime(1969, 1, 1, tzinfo=UTC) + timedelta(days=61, minutes=37, sec
     ],
 )
 def test_the_graph_and_arrow_read_what_python_writes(given, unit):
-    assert date_format.check(given) == given
+    assert formats.check(given) == given
     expected = [EPOCH + (moment - EPOCH) // unit * unit for moment in MOMENTS]
     texts = [moment.strftime(given) for moment in expected]
     days = calendar.days_of_text(calendar.iso_of_text(tf.constant(texts), given)).numpy()
@@ -85,5 +85,5 @@ def test_days_that_no_calendar_has_are_missing(text):
 )
 def test_a_format_that_is_none_says_why(given, reason):
     with pytest.raises(ValueError) as error:  # noqa: PT011 (the text is compared as it is)
-        date_format.check(given)
+        formats.check(given)
     assert str(error.value).startswith(reason)

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.tensorflow
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_the_terminal_shows_the_progress_and_no_logs_of_libraries(tmp_path):
     write_data(tmp_path)
     job = write_job(make_job(tmp_path, tmp_path / "out"), tmp_path / "job.json")

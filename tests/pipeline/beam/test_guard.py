@@ -119,6 +119,7 @@ def test_the_limit_ends_a_job_in_another_thread():
     assert "beam.limit_minutes (0.02)" in str(errors)
 
 
+@pytest.mark.slow
 def test_the_limit_ends_the_wait_for_a_job_server_that_never_answers():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

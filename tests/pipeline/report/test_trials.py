@@ -66,6 +66,7 @@ def test_numbers_lie_by_magnitude_and_words_by_rank(outputs):
 
 
 @pytest.mark.tensorflow
+@pytest.mark.slow
 def test_the_coordinates_are_drawn_without_a_fault(outputs, tmp_path):
     from pipeline.report.html import frame
 

@@ -120,7 +120,13 @@ def arrays(task: str) -> dict[str, np.ndarray]:
     ("network", "task", "loss", "options"),
     [
         ("tabm", "regression", {"name": "quantile", "level": 0.9}, {}),
-        ("wide_and_deep", "multiclass", {"name": "focal"}, {"class_weights": {"0": 2.0}, "jit_compile": True}),
+        pytest.param(
+            "wide_and_deep",
+            "multiclass",
+            {"name": "focal"},
+            {"class_weights": {"0": 2.0}, "jit_compile": True},
+            marks=pytest.mark.slow,
+        ),
         ("dnn", "binary", {"name": "focal", "gamma": 1.0}, {"precision": "bfloat16", "label_smoothing": 0.1}),
         pytest.param("tabm", "binary", {"name": "focal"}, {"precision": "float16"}, marks=pytest.mark.slow),
         pytest.param("dnn", "regression", {"name": "huber"}, {"jit_compile": False}, marks=pytest.mark.slow),
@@ -152,6 +158,7 @@ def test_a_training_minimises_it(tmp_path, network, task, loss, options):
     assert np.isfinite(trained.evaluation["own"])
 
 
+@pytest.mark.slow
 def test_a_quantile_lies_above_that_share_of_the_labels(tmp_path):
     made = arrays("regression")
     made["label"] = made["label"] + np.random.default_rng(3).exponential(size=(200, 1)).astype(np.float32)

@@ -25,6 +25,7 @@ _INIT = "init"
 # but for these, which are modules of other rooms.
 _ELSEWHERE = {
     _INIT: "init.command",
+    "schema": "operate.curating.command",
     "watch": "watch.command",  # part: watch
     "feedback": "watch.feedback.command",  # part: watch
 }

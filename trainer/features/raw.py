@@ -59,7 +59,8 @@ class RawColumns:
         """Dates as days since 1970, float64 ``[batch, len(formats)]`` and NaN where missing or unreadable.
 
         Args:
-            formats: how each column writes them, see `formats`; None for ISO text, or numbers since 1970.
+            formats: how each column writes them, see `trainer.features.dates.formats`; None for ISO text, or numbers
+                since 1970.
         """
 
         def days(dtype: tf.DType, places: Sequence[int]) -> tf.Tensor:

@@ -58,7 +58,7 @@ class Options(Kind):
     def row_test(self, seen: Seen) -> RowTest | None:
         """Text may be no date."""
         if self.format:
-            text = f"do not hold a date of the format {self.format}"
+            text = f"do not hold a date of the format {self.format}; correct them, or the format"
             return RowTest("DATE_UNREADABLE", text, partial(_unreadable, given=self.format))
         if seen.kind == "BYTES":
             return RowTest("DATE_UNREADABLE", "do not hold a date; write 2024-01-31, or give the format", _unreadable)

@@ -20,7 +20,8 @@ def to_examples(batch: pa.RecordBatch) -> list[bytes]:
 
     Args:
         batch: rows whose values are `values.cleaned`: integers and booleans become int64, floats float32, texts bytes;
-            a list becomes a feature with many values, a null a feature without a value.
+            a list becomes a feature with many values; a null, or a list without a value, a feature without a kind,
+            as TFX's CsvExampleGen writes it.
 
     The encoder orders the features of an example differently in each process, and the hash of these bytes decides the
     split: without a fixed order, rows would move between train and eval from run to run.
@@ -38,7 +39,7 @@ def to_examples(batch: pa.RecordBatch) -> list[bytes]:
 
 
 def as_lists(name: str, column: pa.Array) -> pa.Array:
-    """A column as its features in tf.Examples: lists of int64, float32 or bytes, empty for a null.
+    """A column as its features in tf.Examples: lists of int64, float32 or bytes, null where there is no value.
 
     Raises:
         UnsupportedColumn: names the column and its type.
@@ -56,8 +57,10 @@ def as_lists(name: str, column: pa.Array) -> pa.Array:
     else:
         lengths = column.is_valid().cast(pa.int64())
         values = column.drop_null()
-    offsets = np.concatenate([[0], np.cumsum(lengths.to_numpy(zero_copy_only=False), dtype=np.int64)])
+    counts = lengths.to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     try:
-        return pa.LargeListArray.from_arrays(pa.array(offsets), values.cast(wanted or pa.float32()))
+        typed = values.cast(wanted or pa.float32())
+        return pa.LargeListArray.from_arrays(pa.array(offsets), typed, mask=pa.array(counts == 0))
     except pa.ArrowInvalid as error:
         raise UnsupportedColumn(f"column {name!r} has a value that a tf.Example cannot hold: {error}") from None

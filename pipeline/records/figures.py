@@ -54,6 +54,6 @@ def in_words(figures: Metrics, task: Task) -> str:
 
 
 def rows_in_words(counts: Mapping[str, int]) -> str:
-    """The rows, such as ``15,002 rows (4,966 eval, 10,036 train)``."""
+    """The rows, such as ``15,002 rows (5,091 eval, 9,911 train)``."""
     splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
     return f"{sum(counts.values()):,} rows ({splits})" if counts else ""

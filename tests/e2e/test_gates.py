@@ -23,7 +23,7 @@ pytestmark = pytest.mark.tensorflow
 def test_first_run_goes_through_every_gate(project, first):
     assert first.nodes() == dict.fromkeys(["start-up", *NODES, "live", "report"], "✓")
     assert first.err == ""
-    assert "15,002 rows (4,966 eval, 10,036 train); no anomalies" in first.out
+    assert "15,002 rows (5,091 eval, 9,911 train); no anomalies" in first.out
     assert "there was no other model to compare with: the first run" in first.out
     assert first.out.count("probability 0.") == 3
     [version] = versions(project)

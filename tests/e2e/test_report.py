@@ -38,7 +38,7 @@ def test_what_the_page_of_a_push_says(project, first, browser):
         area = run["metrics"]["candidate"]["auc"]
         # Of all rows, and not at 2,000 thresholds.
         assert f"area {area:.4f}"[:-2] in quality.inner_text()
-        assert "all 4,966 eval rows" in quality.inner_text()
+        assert "all 5,091 eval rows" in quality.inner_text()
         # The accuracy at one half is the Evaluator's.
         figure = quality.locator("[data-figure=accuracy]")
         assert figure.inner_text() == f"{100 * run['metrics']['candidate']['accuracy']:.1f} %"

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from trainer.data import specs
 from trainer.features.kind import Column
-from trainer.features.raw import Raw, is_present
+from trainer.features.raw import MISSING, Raw, is_present
 
 if TYPE_CHECKING:
     from trainer.data.specs import FeatureSpecs
@@ -45,7 +45,6 @@ class RequestParser:
         """Columns of serialized tf.Examples, string ``[batch]``; ``more`` names columns beyond those of a request."""
         names = [*self.names, *(name for name in more if name not in self.names)]
         columns = specs.parse(examples, {name: self._spec(name) for name in names})
-        columns.update(_single_valued({name: columns[name] for name in names if name in self.scalars}))
         for name in names:
             length = self._lengths.get(name) or 1
             if length > 1 and isinstance(columns[name], tf.SparseTensor):
@@ -94,8 +93,9 @@ class RequestParser:
         spec = self._raw_spec[name]
         if name not in self.scalars:
             return spec
-        # Not of fixed length with a default: that refuses a feature that is there but empty.
-        return tf.io.VarLenFeature(spec.dtype)
+        # So TensorFlow refuses two values in a row by the feature's name, and sparse columns would cost a request more
+        # than the network. A feature with a kind and no value is refused, too.
+        return tf.io.FixedLenFeature([1], spec.dtype, default_value=[MISSING[spec.dtype]])
 
     def _shape(self, name: str) -> list[int | None]:
         """The shape of a row."""
@@ -116,20 +116,6 @@ def _kinds(columns: Collection[Column]) -> dict[str, str]:
         for name in column.sources:
             found.setdefault(name, {})[column.options.kind] = None
     return {name: ", ".join(kinds) for name, kinds in found.items()}
-
-
-def _single_valued(columns: Mapping[str, tf.SparseTensor]) -> dict[str, tf.SparseTensor]:
-    """The columns, none of which may hold more than one value in a row."""
-    if not columns:
-        return {}
-    shapes = tf.stack([column.dense_shape for column in columns.values()])
-    widths = shapes[:, 1]
-    widest = tf.gather(tf.constant(list(columns)), tf.argmax(widths))
-    message = tf.constant("a row holds more than one value in:")
-    single = tf.raw_ops.Assert(condition=tf.reduce_max(widths) <= 1, data=[message, widest])
-    with tf.control_dependencies([single]):
-        shape = tf.stack([shapes[0, 0], 1])
-    return {name: tf.SparseTensor(column.indices, column.values, shape) for name, column in columns.items()}
 
 
 def _of_length(column: tf.SparseTensor, length: int, name: str) -> tf.SparseTensor:

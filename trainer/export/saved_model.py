@@ -80,7 +80,7 @@ class ServingModel(tf.Module):
     def transform_examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         """``transform_features``: serialized tf.Examples to transformed features and label, for evaluation."""
         raw = self.requests.parse(examples, more=self.transform.read(self._outputs))
-        return self.transform.apply(raw, self._outputs, single_valued=self.requests.scalars)
+        return self.transform.apply(raw, self._outputs)
 
     def classify_examples(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         """``classify``: serialized tf.Examples to class names and scores, both ``[batch, classes]``."""
@@ -98,7 +98,7 @@ class ServingModel(tf.Module):
         return self._predict(self.requests.parse(examples))
 
     def _predict(self, raw: Mapping[str, Raw]) -> tf.Tensor:
-        transformed = self.transform.apply(raw, self._inputs, single_valued=self.requests.scalars)
+        transformed = self.transform.apply(raw, self._inputs)
         return self._head.predictions(models.apply(self.model, transformed, training=False))
 
 

@@ -48,17 +48,14 @@ class TransformGraph:
         nodes = self._reached([self._outputs[name] for name in outputs], stops=())
         return {name for name, inputs in self._inputs.items() if nodes & {each.op.name for each in inputs}} | set(among)
 
-    def apply(
-        self, raw: Mapping[str, Raw], outputs: Collection[str], *, single_valued: Collection[str]
-    ) -> dict[str, tf.Tensor]:
+    def apply(self, raw: Mapping[str, Raw], outputs: Collection[str]) -> dict[str, tf.Tensor]:
         """The transformed features of raw columns.
 
         Args:
             raw: columns by name; in dense ones `MISSING` stands for a missing value.
             outputs: names of the transformed features.
-            single_valued: columns that are known to hold at most one value a row; see `stack`.
         """
-        feeds = self._matrices(raw, single_valued)
+        feeds = self._matrices(raw)
         wanted = sorted(outputs)
         nodes = self._reached([self._outputs[name] for name in wanted], stops={name.split(":")[0] for name in feeds})
         for name, placeholders in self._inputs.items():
@@ -85,11 +82,11 @@ class TransformGraph:
             tensor.set_shape(self._outputs[name].shape)
         return found
 
-    def _matrices(self, raw: Mapping[str, Raw], single_valued: Collection[str]) -> dict[str, tf.Tensor]:
+    def _matrices(self, raw: Mapping[str, Raw]) -> dict[str, tf.Tensor]:
         """The matrices of the columns that hold one value a row, by the name of the tensor that they replace."""
         columns = matrix_columns({name: self._raw_spec[name] for name in self._scalars})
         return {
-            f"{MATRIX}_{dtype.name}:0": stack(raw, names, single_valued=single_valued)
+            f"{MATRIX}_{dtype.name}:0": stack(raw, names)
             for dtype, names in columns.items()
             if f"{MATRIX}_{dtype.name}" in self._nodes and all(name in raw for name in names)
         }

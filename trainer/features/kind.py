@@ -98,6 +98,18 @@ class IdColumn(NamedTuple):
         return 2 if self.form in (CODES, WORDS) else 1
 
 
+class Vocabulary(NamedTuple):
+    """What the vocabulary of a column of words holds.
+
+    Attributes:
+        top_k: int, the most frequent words.
+        min_count: int, those among them that occur at least so often.
+    """
+
+    top_k: int
+    min_count: int
+
+
 Options = TypeVar("Options", bound=Kind, covariant=True)
 
 

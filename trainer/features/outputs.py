@@ -7,7 +7,8 @@ graph, hardly grow with the columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,9 +17,9 @@ import tensorflow_transform.schema_inference as schema_inference
 import tensorflow_transform.tf_utils as tf_utils
 
 from trainer.features import bags, names
-from trainer.features.kind import WORDS, IdColumn
+from trainer.features.kind import WORDS, IdColumn, Vocabulary
 from trainer.features.names import IDS, MARK, NUMBERS
-from trainer.features.raw import width
+from trainer.features.raw import joined, width
 
 # From 8 standard deviations on a number hardly counts more: x / sqrt(1 + (x / 8)^2) (Holzmueller et al. 2024,
 # arXiv:2407.04491).
@@ -32,15 +33,6 @@ _QUANTILE_EPSILON = 0.01
 _MISSING = np.int64(0)
 
 
-class _Words(NamedTuple):
-    """Columns of words with vocabularies of the same options."""
-
-    words: tf.Tensor
-    columns: int
-    top_k: int
-    min_count: int
-
-
 class Outputs:
     """Collects the features of all kinds; `finish` joins them."""
 
@@ -50,7 +42,8 @@ class Outputs:
         self._binned: dict[int, tf.Tensor] = {}
         self._ids: list[tf.Tensor] = []
         self._columns: list[IdColumn] = []
-        self._words: list[_Words] = []
+        self._words: list[tf.Tensor] = []
+        self._vocabularies: list[Vocabulary] = []
         self._others: dict[str, tf.Tensor] = {}
 
     def numbers(self, values: tf.Tensor) -> None:
@@ -77,8 +70,8 @@ class Outputs:
         self._binned[bins] = tf.reduce_sum(place, axis=2)
 
     def buckets(self, values: tf.Tensor, columns: Sequence[IdColumn]) -> None:
-        """Numbers, float64 ``[batch, n]``, as the ids of quantile buckets, equally many of each column."""
-        above = tf.cast(values, tf.float32)[:, :, tf.newaxis] >= _quantiles(values, columns[0].size - 1)
+        """Numbers, float64 ``[batch, n]``, as the ids of quantile buckets, by the number of buckets."""
+        above = tf.cast(values, tf.float32)[:, :, tf.newaxis] >= _all_quantiles(values, columns)
         bucket = tf.reduce_sum(tf.cast(above, tf.int64), axis=2) + 1
         self._add(tf.where(tf.math.is_nan(values), _MISSING, bucket), columns)
 
@@ -94,9 +87,13 @@ class Outputs:
         hashes = tf.strings.to_hash_bucket_fast(words, 2**62) % sizes + 1
         self._add(tf.where(words == "", _MISSING, hashes), columns)
 
-    def words(self, words: tf.Tensor, columns: Sequence[IdColumn], *, top_k: int, min_count: int) -> None:
-        """Words, string ``[batch, n]`` and empty where missing, as ids of the most frequent ones of each column."""
-        self._words.append(_Words(words=words, columns=len(columns), top_k=top_k, min_count=min_count))
+    def words(self, words: tf.Tensor, columns: Sequence[IdColumn], vocabularies: Sequence[Vocabulary]) -> None:
+        """Words, string ``[batch, n]`` and empty where missing, as ids of the most frequent ones of each column.
+
+        ``vocabularies`` has those of the columns; columns with equal ones lie side by side.
+        """
+        self._words.append(words)
+        self._vocabularies += vocabularies
         self._columns += columns
 
     def bag(self, kind: str, index: int, ids: tf.Tensor, *, size: int) -> None:
@@ -122,8 +119,8 @@ class Outputs:
         outputs = dict(self._others)
         outputs.update((names.bins_name(bins), places) for bins, places in self._binned.items())
         if self._numbers or self._scaled:
-            standard = [_standardised(_joined(self._numbers))] if self._numbers else []
-            outputs[NUMBERS] = _joined([*standard, *self._scaled])
+            standard = [_standardised(joined(self._numbers))] if self._numbers else []
+            outputs[NUMBERS] = joined([*standard, *self._scaled])
         if self._columns:
             outputs[IDS] = self._joint_ids()
         return outputs
@@ -144,53 +141,55 @@ class Outputs:
         parts = []
         if self._ids:
             own = tf.constant([start for start, words in zip(starts, learnt, strict=True) if not words], tf.int64)
-            parts.append(_joined(self._ids) + own)
+            parts.append(joined(self._ids) + own)
         if self._words:
             own = tf.constant([start for start, words in zip(starts, learnt, strict=True) if words], tf.int64)
-            ids, rows = self._word_ids(own, rows)
+            ids, rows = _word_ids(joined(self._words), self._vocabularies, own, rows)
             parts.append(ids)
-        ids = _joined(parts)
+        ids = joined(parts)
         _declare_range(ids, rows - 1)
         return ids
 
-    def _word_ids(self, own: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """The ids of all words, int64 ``[batch, columns]``, and the rows of the table behind them.
 
-        Args:
-            own: the first of each column's two own ids, int64 ``[columns]``: a missing word, and one that is unseen.
-            rows: rows of the table before them.
-        """
-        places, starts, first = [], [], 0
-        for index, group in enumerate(self._words):
-            marked = tf.constant([f"{first + column}{MARK}" for column in range(group.columns)]) + group.words
-            file = tft.vocabulary(
-                tf.where(group.words == "", "", marked),
-                top_k=1,
-                coverage_top_k=group.top_k,
-                frequency_threshold=group.min_count,
-                coverage_frequency_threshold=group.min_count,
-                key_fn=_column_of,
-                vocab_filename=names.vocabulary_name(IDS, index),
-            )
-            # A missing word is in no vocabulary, marked or not.
-            found, size = _lookup(marked, file)
-            places.append(found)
-            starts.append(tf.fill([group.columns], rows))
-            rows += size
-            first += group.columns
-        there = tf.cast(_joined([group.words for group in self._words]) != "", tf.int64)
-        found = _joined(places)
-        return tf.where(found >= 0, found + tf.concat(starts, axis=0), there + own), rows
+def _word_ids(
+    words: tf.Tensor, vocabularies: Sequence[Vocabulary], own: tf.Tensor, rows: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The ids of all words, int64 ``[batch, columns]``, and the rows of the table behind them.
+
+    Args:
+        words: string ``[batch, columns]``, empty where missing.
+        vocabularies: what each column's vocabulary holds.
+        own: the first of each column's two own ids, int64 ``[columns]``: a missing word, and one that is unseen.
+        rows: rows of the table before them.
+    """
+    marked = tf.constant([f"{column}{MARK}" for column in range(len(vocabularies))]) + words
+    there = words != ""
+    known = tf.where(there, marked, "")
+    places, starts, first = [], [], 0
+    for index, (vocabulary, same) in enumerate(groupby(vocabularies)):
+        end = first + len(tuple(same))
+        file = tft.vocabulary(
+            known[:, first:end],
+            top_k=1,
+            coverage_top_k=vocabulary.top_k,
+            frequency_threshold=vocabulary.min_count,
+            coverage_frequency_threshold=vocabulary.min_count,
+            key_fn=_column_of,
+            vocab_filename=names.vocabulary_name(IDS, index),
+        )
+        # A missing word is in no vocabulary, marked or not.
+        found, size = _lookup(marked if end - first == len(vocabularies) else marked[:, first:end], file)
+        places.append(found)
+        starts.append(tf.fill([end - first], rows))
+        rows += size
+        first = end
+    found = joined(places)
+    return tf.where(found >= 0, found + tf.concat(starts, axis=0), tf.cast(there, tf.int64) + own), rows
 
 
 def _column_of(word: Any) -> Any:
     """The column of a marked word."""
     return word.split(MARK.encode() if isinstance(word, bytes) else MARK)[0]
-
-
-def _joined(parts: Sequence[tf.Tensor]) -> tf.Tensor:
-    """Matrices side by side."""
-    return tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
 
 
 def _standardised(values: tf.Tensor) -> tf.Tensor:
@@ -214,6 +213,18 @@ def softly_clipped(scaled: tf.Tensor) -> tf.Tensor:
     # From some 1e19 on, the square overflows float32, and the largest number would become 0 or NaN.
     scaled = tf.cast(tf.clip_by_value(scaled, -_FAR, _FAR), tf.float32)
     return scaled * tf.math.rsqrt(1 + tf.square(scaled * (1 / _SOFT_LIMIT)))
+
+
+def _all_quantiles(values: tf.Tensor, columns: Sequence[IdColumn]) -> tf.Tensor:
+    """The boundaries of the buckets of each column, float32 ``[n, ?]``; the rows of those with fewer end with NaN."""
+    most = max(column.size for column in columns)
+    parts, first = [], 0
+    for size, same in groupby(column.size for column in columns):
+        end = first + len(tuple(same))
+        boundaries = _quantiles(values[:, first:end], size - 1)
+        parts.append(tf.pad(boundaries, [[0, 0], [0, most - size]], constant_values=np.nan))
+        first = end
+    return tf.concat(parts, axis=0)
 
 
 def _quantiles(values: tf.Tensor, buckets: int) -> tf.Tensor:

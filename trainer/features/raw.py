@@ -38,7 +38,7 @@ class RawColumns:
         self._tensors = tensors
         self._places: dict[str, tuple[tf.DType, int]] = {}
         self._matrices: dict[tf.DType, tf.Tensor] = {}
-        self._floats: dict[tf.DType, tf.Tensor] = {}
+        self._floats: tf.Tensor | None = None
         for dtype, names in matrix_columns({name: tensors[name] for name in scalars}).items():
             self._matrices[dtype] = tf.identity(stack(tensors, names), name=f"{MATRIX}_{dtype.name}")
             self._places.update({name: (dtype, index) for index, name in enumerate(names)})
@@ -49,11 +49,21 @@ class RawColumns:
         Raises:
             ValueError: a column holds text.
         """
-        return self._joined(names, lambda dtype, places: _columns(self._floats_of(dtype), places))
+        matrices = {dtype: matrix for dtype, matrix in self._matrices.items() if dtype in _FLOATS}
+        starts = dict(zip(matrices, np.cumsum([0, *map(width, matrices.values())]), strict=False))
+        places = [self._places[name] for name in names]
+        if any(dtype not in _FLOATS for dtype, _ in places):
+            raise ValueError(
+                "a column configured as a number holds text; make it a category, or text, or correct the data."
+            )
+        if self._floats is None:
+            # Once for all that read some of them.
+            self._floats = joined([_FLOATS[dtype](matrix) for dtype, matrix in matrices.items()])
+        return _columns(self._floats, [int(starts[dtype]) + place for dtype, place in places])
 
     def words(self, names: Sequence[str]) -> tf.Tensor:
         """Text, string ``[batch, len(names)]`` and empty where missing; whole numbers in decimal digits."""
-        return self._joined(names, lambda dtype, places: _WORDS[dtype](_columns(self._matrices[dtype], places)))
+        return self._by_dtype(names, lambda dtype, same: _WORDS[dtype](self._raw(same)))
 
     def days(self, formats: Mapping[str, str | None]) -> tf.Tensor:
         """Dates as days since 1970, float64 ``[batch, len(formats)]`` and NaN where missing or unreadable.
@@ -63,10 +73,10 @@ class RawColumns:
                 since 1970.
         """
 
-        def days(dtype: tf.DType, places: Sequence[int]) -> tf.Tensor:
+        def days(dtype: tf.DType, names: Sequence[str]) -> tf.Tensor:
             if dtype == tf.string:
-                return calendar.days_of_text(_columns(self._matrices[dtype], places))
-            return calendar.days_of_epoch(_columns(self._floats_of(dtype), places))
+                return calendar.days_of_text(self._raw(names))
+            return calendar.days_of_epoch(self.floats(names))
 
         names = list(formats)
         order: list[int] = []
@@ -78,7 +88,7 @@ class RawColumns:
             parts.append(
                 calendar.days_of_text(calendar.iso_of_text(self.words(same), given))
                 if given
-                else self._joined(same, days)
+                else self._by_dtype(same, days)
             )
         return _in_order(parts, order)
 
@@ -88,8 +98,7 @@ class RawColumns:
         if isinstance(tensor, tf.SparseTensor):
             wide = tf.SparseTensor(tensor.indices, tensor.values, [tensor.dense_shape[0], length])
             tensor = tf.sparse.to_dense(wide, default_value=MISSING[tensor.dtype])
-        convert = _as_floats if tensor.dtype == tf.float32 else _ints_as_floats
-        return tf.ensure_shape(convert(tensor), [None, length])
+        return tf.ensure_shape(_FLOATS[tensor.dtype](tensor), [None, length])
 
     def values(self, name: str) -> tf.SparseTensor:
         """All values of a column, string ``[batch, ?]``, without missing ones; whole numbers in decimal digits."""
@@ -107,36 +116,30 @@ class RawColumns:
         """A column as it is."""
         return self._tensors[name]
 
-    def _floats_of(self, dtype: tf.DType) -> tf.Tensor:
-        """All columns of a dtype as numbers, converted once for all that read some of them."""
-        if dtype == tf.string:
-            raise ValueError(
-                "a column configured as a number holds text; make it a category, or text, or correct the data."
-            )
-        if dtype not in self._floats:
-            convert = _as_floats if dtype == tf.float32 else _ints_as_floats
-            self._floats[dtype] = convert(self._matrices[dtype])
-        return self._floats[dtype]
+    def _raw(self, names: Sequence[str]) -> tf.Tensor:
+        """Columns of one dtype."""
+        return _columns(self._matrices[self._places[names[0]][0]], [self._places[name][1] for name in names])
 
-    def _joined(self, names: Sequence[str], part: Callable[[tf.DType, Sequence[int]], tf.Tensor]) -> tf.Tensor:
-        """The columns in the order of ``names``; ``part`` yields those of a dtype by their places in its matrix."""
+    def _by_dtype(self, names: Sequence[str], part: Callable[[tf.DType, Sequence[str]], tf.Tensor]) -> tf.Tensor:
+        """The columns in the order of ``names``; ``part`` yields those of a dtype."""
         order: list[int] = []
         parts = []
         for dtype in self._matrices:
-            wanted = [(place, self._places[name][1]) for place, name in enumerate(names) if self._is(name, dtype)]
-            if wanted:
-                order += [place for place, _ in wanted]
-                parts.append(part(dtype, [index for _, index in wanted]))
+            places = [place for place, name in enumerate(names) if self._places[name][0] == dtype]
+            if places:
+                order += places
+                parts.append(part(dtype, [names[place] for place in places]))
         return _in_order(parts, order)
-
-    def _is(self, name: str, dtype: tf.DType) -> bool:
-        return self._places[name][0] == dtype
 
 
 def _in_order(parts: Sequence[tf.Tensor], order: Sequence[int]) -> tf.Tensor:
     """Columns side by side; ``order`` says the place of each."""
-    joined = tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
-    return _columns(joined, [int(index) for index in np.argsort(order)])
+    return _columns(joined(parts), [int(index) for index in np.argsort(order)])
+
+
+def joined(parts: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Matrices side by side."""
+    return tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
 
 
 def is_present(values: tf.Tensor) -> tf.Tensor:
@@ -163,13 +166,12 @@ def matrix_columns(columns: Mapping[str, T]) -> dict[tf.DType, list[str]]:
     return found
 
 
-def stack(columns: Mapping[str, Raw], names: Sequence[str], *, single_valued: Collection[str] = ()) -> tf.Tensor:
+def stack(columns: Mapping[str, Raw], names: Sequence[str]) -> tf.Tensor:
     """Columns of one dtype as a matrix ``[batch, len(names)]``: a join of all dense and one of all sparse columns.
 
     Args:
         columns: dense ``[batch, 1]`` or sparse ``[batch, ?]``.
         names: the columns to join.
-        single_valued: sparse columns of one shape, ``[batch, 1]``, so that nothing is left to check.
 
     Raises:
         tf.errors.InvalidArgumentError: a row holds more than one value in a sparse column.
@@ -181,17 +183,16 @@ def stack(columns: Mapping[str, Raw], names: Sequence[str], *, single_valued: Co
         if isinstance(column, tf.SparseTensor):
             sparse[name] = column
         else:
-            dense[name] = tf.reshape(column, [-1, 1])
-    checked = sparse.keys() <= set(single_valued)
-    parts = [*dense.values(), *([_stack_sparse(sparse, checked=checked)] if sparse else [])]
-    matrix = tf.concat(parts, axis=1) if len(parts) > 1 else parts[0]
+            dense[name] = column if column.shape[1:] == [1] else tf.reshape(column, [-1, 1])
+    parts = [*dense.values(), *([_stack_sparse(sparse)] if sparse else [])]
+    matrix = joined(parts)
     places = {name: place for place, name in enumerate([*dense, *sparse])}
     order = [places[name] for name in names]
     return _columns(matrix, order)
 
 
-def _stack_sparse(columns: Mapping[str, tf.SparseTensor], *, checked: bool) -> tf.Tensor:
-    parts = list(columns.values()) if checked else _single_valued(columns.values())
+def _stack_sparse(columns: Mapping[str, tf.SparseTensor]) -> tf.Tensor:
+    parts = _single_valued(columns.values())
     joined = tf.sparse.concat(axis=1, sp_inputs=parts) if len(parts) > 1 else parts[0]
     matrix = tf.sparse.to_dense(joined, default_value=MISSING[joined.dtype], validate_indices=False)
     matrix.set_shape([None, len(parts)])
@@ -233,4 +234,5 @@ def _floats_as_words(values: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.math.is_nan(values), "", whole)
 
 
+_FLOATS = {tf.float32: _as_floats, tf.int64: _ints_as_floats}
 _WORDS = {tf.float32: _floats_as_words, tf.int64: _ints_as_words, tf.string: tf.identity}

@@ -22,6 +22,8 @@ _KINDS = {pa.int64(): "int64", pa.float32(): "float", pa.large_binary(): "bytes"
 class FeatureChecks:
     """Each feature has one type in all examples, one that its use allows, and no infinity; NaN is left out.
 
+    A missing value gets one form, that of `encoding`: a feature without a kind.
+
     Args:
         reading: what the features are used for.
     """
@@ -33,7 +35,7 @@ class FeatureChecks:
         self._decoder = ExamplesToRecordBatchDecoder()
 
     def check(self, records: list[bytes], examples: Sequence[example_pb2.Example], path: str, before: int) -> None:
-        """Check neighbouring examples, and clear their features that are NaN.
+        """Check neighbouring examples, and clear their features that are NaN or hold no value.
 
         Args:
             records: the examples as serialized.
@@ -68,7 +70,8 @@ class FeatureChecks:
         kind = _KINDS[column.type.value_type]
         if self._types.setdefault(name, kind) != kind or self._misused(name, kind):
             return False
-        if name in self._numbers | self._codes and (pc.max(pc.list_value_length(column)).as_py() or 0) > 1:
+        lengths = pc.min_max(pc.list_value_length(column))
+        if lengths["min"].as_py() == 0 or name in self._numbers | self._codes and (lengths["max"].as_py() or 0) > 1:
             return False
         return kind != "float" or bool(np.isfinite(column.flatten().to_numpy()).all())
 
@@ -79,6 +82,9 @@ class FeatureChecks:
         if field is None:
             return None
         kind, values = field.removesuffix("_list"), getattr(feature, field).value
+        if not values:
+            feature.Clear()
+            return None
         known = self._types.setdefault(name, kind)
         if known != kind:
             return f"holds {kind}, but {known} before; write one type"

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from tfx.dsl.io import fileio
 
 _FILE = "rows.parquet"
-_MOST_ROWS = 5_000
+_MOST_ROWS = 10_000
 # Of one model: a row of a thousand classes counts as much as a thousand rows of two.
 _MOST_VALUES = 200_000
 _MOST_BYTES = 4_000_000

@@ -69,6 +69,22 @@ def written(output: Path) -> dict[str, collections.Counter]:
     }
 
 
+def with_one_form_of_missing(rows: dict[str, collections.Counter]) -> dict[str, collections.Counter]:
+    """What TFX wrote, with its two forms of a missing value made one: features without a kind, not without a value."""
+
+    def clear(record: bytes) -> bytes:
+        example = tf.train.Example.FromString(record)
+        for feature in example.features.feature.values():
+            kind = feature.WhichOneof("kind")
+            if kind and not getattr(feature, kind).value:
+                feature.Clear()
+        return example.SerializeToString(deterministic=True)
+
+    return {
+        split: collections.Counter(clear(record) for record in examples.elements()) for split, examples in rows.items()
+    }
+
+
 def plain(output: Path) -> list[dict]:
     """All examples as dicts of lists."""
     found = []

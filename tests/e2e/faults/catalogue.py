@@ -208,7 +208,7 @@ FAULTS = (
     Fault(
         what="a network that answers NaN about the few longest trips",
         node="Evaluator",
-        reason="of 4,966 predictions are not finite, such as nan for the row with ",
+        reason="of 5,091 predictions are not finite, such as nan for the row with ",
         words=("trainer.run_fn=tests.e2e.faults.nan_for_some.run_fn", "trainer.loop.epochs=1"),
     ),
     Fault(

@@ -15,7 +15,7 @@ from tests.pipeline.config.taxi import load_taxi
     [
         ("trainer.loop.epoch=3", "trainer.loop.epoch: unknown key; did you mean epochs?"),
         ("shema=x", "shema: unknown key; did you mean schema?"),
-        ("features.payment_type.topk=3", "payment_type.topk: unknown key; did you mean top_k?"),
+        ("features.trip_start_day.topk=3", "trip_start_day.topk: unknown key; did you mean top_k?"),
         ("gates.evaluation.thresholds=[{metric: auc, mn: 1}]", "thresholds.0.mn: unknown key; did you mean min?"),
         ("trainer.loop.epochs=many", "trainer.loop.epochs: Input should be a valid integer"),
         ("data.files=/etc/*", "files: '/etc/*' leads out of data.path"),

@@ -189,7 +189,19 @@ def test_a_missing_value_is_the_same_in_every_signature_even_where_training_had_
     assert answers[0].max() < complete.max() + 0.2
 
 
-def test_two_values_where_one_is_expected_are_refused_by_name(small_model):
+@pytest.mark.parametrize("hours", [[1, 2], []])
+def test_a_feature_with_a_kind_holds_one_value_or_is_refused_by_name(small_model, hours):
     model = SavedModel(str(small_model.saved_model))
-    with pytest.raises(StatusError, match="more than one value in.*hour"):
-        model.run(model.signatures["serving_default"], {"examples": np.array([serialize({"hour": [1, 2]})], object)})
+    example = tf.train.Example()
+    example.features.feature["hour"].int64_list.value.extend(hours)
+    with pytest.raises(StatusError, match=f"Key: hour.*Values size: {len(hours)} but"):
+        model.run(model.signatures["serving_default"], {"examples": np.array([example.SerializeToString()], object)})
+
+
+def test_a_feature_without_a_kind_is_missing(small_model):
+    model = SavedModel(str(small_model.saved_model))
+    unset = tf.train.Example()
+    unset.features.feature["hour"].Clear()
+    examples = np.array([unset.SerializeToString(), serialize({})], object)
+    present, absent = model.run(model.signatures["serving_default"], {"examples": examples})["probability"]
+    assert present == absent

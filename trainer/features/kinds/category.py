@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from trainer.features.faults import Fault, RowTest, Seen
-from trainer.features.kind import CODES, HASH, WORDS, Column, IdColumn, Kind, Size
+from trainer.features.kind import CODES, HASH, WORDS, Column, IdColumn, Kind, Size, Vocabulary
 
 if TYPE_CHECKING:
     from trainer.features.outputs import Outputs
@@ -79,9 +78,10 @@ def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outp
     hashed = [column for column in found if column.form == HASH]
     if hashed:
         outputs.hashed(raw.words([column.name for column in hashed]), hashed)
-    for (top_k, min_count), same in groupby(_learnt(columns), key=_vocabulary):
-        words = [IdColumn(column.name, WORDS, 2) for column in same]
-        outputs.words(raw.words([column.name for column in words]), words, top_k=top_k, min_count=min_count)
+    learnt = _learnt(columns)
+    if learnt:
+        words = [column for column in found if column.form == WORDS]
+        outputs.words(raw.words([column.name for column in words]), words, [_vocabulary(column) for column in learnt])
 
 
 def ids(columns: Sequence[Column[Options]]) -> list[IdColumn]:
@@ -97,5 +97,5 @@ def _learnt(columns: Sequence[Column[Options]]) -> list[Column[Options]]:
     return sorted((each for each in columns if not (each.options.codes or each.options.hash)), key=_vocabulary)
 
 
-def _vocabulary(column: Column[Options]) -> tuple[int, int]:
-    return column.options.top_k, column.options.min_count
+def _vocabulary(column: Column[Options]) -> Vocabulary:
+    return Vocabulary(column.options.top_k, column.options.min_count)

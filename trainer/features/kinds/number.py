@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -45,9 +44,9 @@ def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outp
         outputs.numbers(raw.floats(plain))
     for bins in sorted({column.options.bins or 0 for column in columns} - {0}):
         outputs.piecewise(raw.floats([column.name for column in columns if column.options.bins == bins]), bins)
-    for _, same in groupby(ids(columns), key=lambda column: column.size):
-        buckets = tuple(same)
-        outputs.buckets(raw.floats([column.name for column in buckets]), buckets)
+    cut = ids(columns)
+    if cut:
+        outputs.buckets(raw.floats([column.name for column in cut]), cut)
 
 
 def ids(columns: Sequence[Column[Options]]) -> list[IdColumn]:

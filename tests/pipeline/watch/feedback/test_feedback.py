@@ -69,7 +69,8 @@ def test_a_span_is_read_as_the_data_are(tmp_path, name):
         for batch in RecordReader(reading).examples(str(new)):
             for example in batch:
                 features = tf.train.Example.FromString(example).features.feature
-                found.append({key: list(getattr(one, one.WhichOneof("kind")).value) for key, one in features.items()})
+                kinds = {key: one.WhichOneof("kind") for key, one in features.items()}
+                found.append({key: list(getattr(features[key], kind).value) for key, kind in kinds.items() if kind})
     else:
         [tables] = Tables.of([[str(plain), str(new)]], reading)
         for batch in tables.batches(Piece(str(new))):

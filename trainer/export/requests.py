@@ -95,7 +95,7 @@ class RequestParser:
             return spec
         # So TensorFlow refuses two values in a row by the feature's name, and sparse columns would cost a request more
         # than the network. A feature with a kind and no value is refused, too.
-        return tf.io.FixedLenFeature([1], spec.dtype, default_value=[MISSING[spec.dtype]])
+        return tf.io.FixedLenFeature([1], spec.dtype, default_value=[MISSING[tf.as_dtype(spec.dtype)]])
 
     def _shape(self, name: str) -> list[int | None]:
         """The shape of a row."""

@@ -70,8 +70,10 @@ class FeatureChecks:
         kind = _KINDS[column.type.value_type]
         if self._types.setdefault(name, kind) != kind or self._misused(name, kind):
             return False
-        lengths = pc.min_max(pc.list_value_length(column))
-        if lengths["min"].as_py() == 0 or name in self._numbers | self._codes and (lengths["max"].as_py() or 0) > 1:
+        lengths = pc.list_value_length(column)
+        if pc.min(lengths).as_py() == 0:
+            return False
+        if name in self._numbers | self._codes and (pc.max(lengths).as_py() or 0) > 1:
             return False
         return kind != "float" or bool(np.isfinite(column.flatten().to_numpy()).all())
 

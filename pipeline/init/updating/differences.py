@@ -147,8 +147,8 @@ def _outside(
         limits = getattr(feature, key)
         if feature.HasField(key) and column.is_number:
             # As the schema and the examples hold them.
-            as_held = np.float32 if key == "float_domain" else float
-            least, most = float(as_held(column.least)), float(as_held(column.most))
+            held = _as_float32 if key == "float_domain" else int
+            least, most = held(column.least), held(column.most)
             low = limits.min if limits.HasField("min") else least
             high = limits.max if limits.HasField("max") else most
             if least < low or most > high:
@@ -157,6 +157,10 @@ def _outside(
     fewest = feature.presence.min_fraction
     if 1 - column.absent / column.rows < fewest:
         yield Difference(name, MISSING, f"at most {1 - fewest:.1%}", missing(column), _optional(column))
+
+
+def _as_float32(number: float) -> float:
+    return float(np.float32(number))
 
 
 def _keep(schema: schema_pb2.Schema) -> None:

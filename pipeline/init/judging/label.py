@@ -12,6 +12,7 @@ from pipeline.config.loading import ConfigError
 from pipeline.init.judging.treatment import distinct, is_number
 from pipeline.init.reading.profile import MOST_CHARACTERS, ColumnProfile
 from trainer.labels.config import FALSE_WORDS, TRUE_WORDS, Label, Task
+from trainer.labels.scale import out_of_scale
 
 # With fewer labels nothing can be learnt and held back.
 FEWEST_ROWS = 20
@@ -40,6 +41,8 @@ def label_of(column: ColumnProfile, values: pa.Array, task: Task | None) -> tupl
     given: dict[str, Any] = {"column": column.name, "task": task or _task(column)}
     remarks = _alike(column)
     if given["task"] == "regression":
+        if column.is_number and (scale := out_of_scale(column.least, column.most)):
+            raise ConfigError(f"--label: {shown(column.name)} {scale}.")
         if column.type == "BYTES":
             raise ConfigError(
                 f"--label: {column.name!r} is text, such as {shown(column.counts[0][0])}, which is no "

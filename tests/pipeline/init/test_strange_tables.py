@@ -2,6 +2,7 @@
 
 import gzip
 import pickle
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -55,6 +56,8 @@ def test_classes_that_differ_only_in_case_or_blanks_are_said(project):
         pytest.param(lambda row: "Total" if row == 7 else row % 2, "holds numbers, but 'Total' in 1 of 240", id="text"),
         pytest.param(lambda row: "ab"[row % 2] * 5_000, "holds texts of 200 characters or more", id="long"),
         pytest.param(lambda row: 10**18 + row, "subtract 1000000000000000000", id="float32"),
+        pytest.param(lambda row: f"{row}e30", "to 2.39e+32, too large to be squared: divide by 1e+32", id="large"),
+        pytest.param(lambda row: f"{row}e-30", "too small to be squared: divide by 1e-28", id="small"),
         pytest.param(lambda row: f"${row}.20", "write amounts as plain numbers", id="amounts"),
     ],
 )
@@ -144,3 +147,16 @@ def test_a_name_that_the_export_takes_for_whole_rows_is_refused(project):
     write_csv(project.folder / "d.csv", {"examples": list(range(ROWS)), **people()})
     line = project.init("--data", "d.csv", "--label", "y").refusal()
     assert "a column is called 'examples', as is the exported model's input of whole rows; rename the column" in line
+
+
+def test_a_few_very_large_errors_widen_the_limit(project):
+    random = np.random.default_rng(0)
+    ratios = []
+    for noise in (random.normal(size=900), random.standard_t(1.5, size=900)):
+        columns = people(900)
+        columns["y"] = [round(100 * x + 20 * each, 3) for x, each in zip(columns["x"], noise, strict=True)]
+        limit = project.config(write_csv(project.folder / "d.csv", columns), "--force").gates.evaluation.thresholds[0]
+        reached, trivial = map(float, re.findall("root_mean_squared_error ([0-9.]+)", project.text))
+        ratios.append(limit.max / ((reached + trivial) / 2))
+    # What the number of rows alone allows, of 300.
+    assert ratios[0] < 1.2 < 1.5 < ratios[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,8 @@ _ANY = ("INT", "FLOAT", "BYTES")
 _NUMBER = ("INT", "FLOAT")
 # The function that makes of the columns what features says; another may read columns of its own.
 _SHIPPED = "trainer.preprocessing.preprocessing_fn"
+# What the export calls its input of whole tf.Examples. TFMA feeds it a column of that name, in place of the examples.
+_TAKEN = "examples"
 # How a cell of a CSV file can hold what kinds of several values read.
 _FIXES = {
     "list": "give separator or json_list",
@@ -45,6 +47,7 @@ def check_data(config: Config) -> None:
     """
     found = next((found for read in _COLUMNS if (found := read(config))), None)
     place, columns = found or ("", None)
+    check_no_name_is_taken(columns or ())
     for key, column in named_columns(config):
         if columns is not None and column not in columns:
             raise ConfigError(
@@ -52,6 +55,18 @@ def check_data(config: Config) -> None:
                 f"{known_names(columns, like=column)}."
             )
     _check_cells(config)
+
+
+def check_no_name_is_taken(columns: Collection[str]) -> None:
+    """Check that no column, used or not, has a name that the evaluation would confuse with another thing.
+
+    Raises:
+        ConfigError: names the column.
+    """
+    if _TAKEN in columns:
+        raise ConfigError(
+            f"data: a column is called {_TAKEN!r}, as is the exported model's input of whole rows; rename the column."
+        )
 
 
 def check_schema(config: Config) -> None:

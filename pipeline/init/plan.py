@@ -12,6 +12,7 @@ import pyarrow as pa
 from components.messages import did_you_mean, known_names, shown
 from components.reference.encoder import labels_of
 from components.refusal import GateRefused
+from pipeline.checks.columns import check_no_name_is_taken
 from pipeline.config.loading import ConfigError
 from pipeline.init.judging import kinds, leaks
 from pipeline.init.judging.baseline import Baseline, baseline_of
@@ -91,6 +92,7 @@ def decisions_of(
         table = profiled(source.batches())
     except GateRefused as error:
         raise ConfigError(f"--data: {error.reason}") from None
+    check_no_name_is_taken(table.columns)
     if not table.rows:
         raise ConfigError(f"--data: there are no rows in {source.section.get('path', source.stem)}.")
     _check_label(label, table.columns, source)

@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +71,8 @@ def _type_name(info: Any) -> str:
 
 
 _PICTURES_IN_A_REQUEST = 32
+# Names in messages.
+_FEW, _LONGEST = 3, 30
 _COMMANDS: tuple[Callable[[Client, argparse.Namespace], None], ...] = (predict, classify, regress, status, metadata)
 
 
@@ -102,6 +104,15 @@ def _input(client: Client, options: argparse.Namespace, *, keys: Sequence[str] =
     if files:
         rows = pictures.rows(files, pictures.column(known or {}))
     unknown = {key for row in rows for key in row} - {*known, *keys} if known is not None else set()
+    if known and unknown and not any(key in known for row in rows for key in row):
+        # Such as a file with another delimiter, whose rows would all be answered as if nothing were known.
+        raise ValueError(
+            f"{options.input} has no column that the model takes, which are {_some(known)}; it has {_some(unknown)}. "
+            "Cells of a CSV file are separated by commas."
+        )
+    # In JSON lines, what is not there is missing.
+    if options.input.endswith(".csv") and (lacking := _lacking(rows, known or {})):
+        print(f"taken as missing, no row has it: {', '.join(lacking)}", file=sys.stderr)
     if unknown:
         print(f"ignored, the model has no such input: {', '.join(sorted(unknown))}", file=sys.stderr)
     chunk = options.chunk_rows or (_PICTURES_IN_A_REQUEST if files else None)
@@ -109,6 +120,16 @@ def _input(client: Client, options: argparse.Namespace, *, keys: Sequence[str] =
     starts: list[dict[str, object]] = [{"file": str(path)} for path in files]
     starts = starts or [{key: row.get(key) for key in keys} for row in rows]
     return _Input(rows, starts, call | _version(options))
+
+
+def _lacking(rows: Sequence[Mapping[str, object]], known: Collection[str]) -> list[str]:
+    """The columns that the model takes and no row has."""
+    return sorted(set(known).difference(*rows)) if rows else []
+
+
+def _some(names: Collection[str]) -> str:
+    few = [repr(name[:_LONGEST]) for name in sorted(names)[:_FEW]]
+    return ", ".join(few) + (f" and {len(names) - len(few)} more" if len(names) > len(few) else "")
 
 
 def _inputs(client: Client, options: argparse.Namespace) -> Mapping[str, Any] | None:

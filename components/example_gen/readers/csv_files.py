@@ -211,6 +211,8 @@ def text_batches(
                     strings_can_be_null=True,
                 ),
             ):
+                if skipped is None and (place := _header_again(batch, names)) is not None:
+                    raise GateRefused(f"{path}, row {rows + place + 1} after the header is the header again; drop it.")
                 yield rows, batch
                 rows += batch.num_rows
         except pa.ArrowInvalid as error:
@@ -222,6 +224,15 @@ def text_batches(
         if text.quotes % 2:
             # Arrow has taken the rest of the file for one value.
             raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
+
+
+def _header_again(batch: pa.RecordBatch, names: Sequence[str]) -> int | None:
+    """The index of a row that is the header, as where files were put together; it would make texts of all numbers."""
+    if len(names) < 2 or (place := batch.column(0).index(pa.scalar(names[0], pa.string())).as_py()) < 0:
+        return None
+    # A column may well hold its own name, but not each column in its first such row.
+    same = all(column[place].as_py() == name for name, column in zip(names, batch.columns, strict=True))
+    return place if same else None
 
 
 def _reason(error: pa.ArrowInvalid, bad_rows: Sequence[arrow_csv.InvalidRow], rows: int, block: int) -> str:

@@ -127,6 +127,8 @@ def _header_line(stream: BinaryIO, options: CsvOptions) -> str:
             )
         # Where files were put together, there may be several byte-order marks.
         text = line.decode().lstrip("\ufeff")
+        if re.match(r'\s*(\[\s*)?\{\s*"', text):
+            raise NoText("it is JSON; write it as CSV or Parquet")
         if text.strip() and not (options.comment and text.startswith(options.comment)):
             return text
     raise NoText("no line names the columns; all lines are blank or left out")

@@ -20,6 +20,10 @@ _FORMATS = {
     b"Obj\x01": "is an Avro file; convert it to Parquet",
     b"SQLite format 3\0": "is a database of SQLite; set data.format: sql",
     b"%PDF": "is a PDF; export its table as CSV",
+    b"FEA1": "is a Feather file of version 1; write it in version 2",
+    b"\xff\xff\xff\xff": "may be in Arrow's stream format; write it in Arrow's file format",
+    b"\x80": "may be a pickle of Python; write it as CSV or Parquet",
+    b"\x93NUMPY": "is an array of NumPy; write it with the names of its columns as CSV or Parquet",
 }
 
 

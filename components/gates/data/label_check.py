@@ -14,6 +14,7 @@ from tfx.dsl.io import fileio
 
 from components.gates.data.label_rows import LabelCounts, LabelRows
 from trainer.labels.config import FALSE_WORDS, TRUE_WORDS, Above, Label
+from trainer.labels.scale import out_of_scale
 
 Statistics = statistics_pb2.FeatureNameStatistics
 NUMERIC = {Statistics.INT, Statistics.FLOAT}
@@ -96,8 +97,15 @@ def _number_problems(feature: Statistics, label: Label) -> Iterator[Problem]:
         yield "LABEL_NOT_BINARY", f"{span}; {_advice(label)}"
     elif label.task == "multiclass" and label.values is None and not 0 <= least <= most < len(label.class_names()):
         yield "LABEL_NOT_A_CLASS", f"{span}; {_advice(label)}"
-    elif least == most:
+    else:
+        yield from _range_problems(least, most, label)
+
+
+def _range_problems(least: float, most: float, label: Label) -> Iterator[Problem]:
+    if least == most:
         yield "LABEL_CONSTANT", f"is {least:g} in every row"
+    elif label.task == "regression" and (scale := out_of_scale(least, most)):
+        yield "LABEL_SCALE", scale
 
 
 def _text_problems(feature: Statistics, label: Label) -> Iterator[Problem]:

@@ -93,7 +93,7 @@ def baseline_of(
         reached=reached,
         trivial=trivial,
         thresholds=[
-            _limit(name, reached[name], trivial[name], truth, rows_of_eval)
+            _limit(name, reached[name], trivial[name], truth, errors, rows_of_eval)
             for name in _limited(reached, trivial, label)
         ],
         slices=slices,
@@ -109,10 +109,12 @@ def _limited(reached: Mapping[str, float], trivial: Mapping[str, float], label: 
     return telling or names[:1]
 
 
-def _limit(name: str, reached: float, trivial: float, truth: np.ndarray, rows: int) -> dict[str, Any]:
+def _limit(
+    name: str, reached: float, trivial: float, truth: np.ndarray, errors: np.ndarray, rows: int
+) -> dict[str, Any]:
     if not _HIGHER_IS_BETTER[name]:
-        # Lower is better; errors spread with the square root of the rows.
-        noise = 2 / np.sqrt(max(rows, 1))
+        # Lower is better; errors spread with the square root of the rows, and more if a few of them are very large.
+        noise = min(1.0, 2 / np.sqrt(max(rows, 1)) * max(1.0, _tails(errors)))
         best = min(reached, trivial)
         highest = (best + _SHARE * (trivial - best)) * (1 + noise)
         return {"metric": name, "max": _rounded(highest), "max_rise": _rounded(best * max(0.1, noise))}
@@ -120,6 +122,12 @@ def _limit(name: str, reached: float, trivial: float, truth: np.ndarray, rows: i
     noise = 2 * float(np.sqrt(max(reached * (1 - reached), 0.01) / rare))
     lowest = max(trivial + _SHARE * (reached - trivial) - noise, trivial if name == "auc" else trivial * 0.9)
     return {"metric": name, "min": round(min(lowest, 0.999), 3), "max_drop": round(max(0.01, noise), 3)}
+
+
+def _tails(errors: np.ndarray) -> float:
+    """How much more the squared errors spread than those of a normal distribution do."""
+    squares = errors**2
+    return float(squares.std() / (squares.mean() * np.sqrt(2))) if squares.any() else 0.0
 
 
 def _errors(truth: np.ndarray, predicted: np.ndarray, label: Label) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.reference.column_encoders import iso_of
+from components.reference.column_encoders import is_iso, iso_of
 from trainer.features.dates.iso import READABLE
 
 WHOLE = "%Y%m%d"
@@ -42,6 +42,11 @@ def are_dates(numbers: Sequence[int]) -> bool:
 def misfit(texts: Sequence[str], given: str) -> str:
     """The first text that is no date of a format."""
     return next(text for text in texts if not _fitting(pa.array([text], pa.large_string()), given))
+
+
+def is_date(text: str, given: str | None) -> bool:
+    """Whether a text is a date of a format; None is ISO's."""
+    return is_iso(text) if given is None else bool(_fitting(pa.array([text], pa.large_string()), given))
 
 
 def _fitting(texts: pa.Array, given: str) -> int:

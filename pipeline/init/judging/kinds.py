@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from components.example_gen.pictures.files import is_picture
 from components.messages import shown
 from components.reference.column_encoders import is_iso
 from pipeline.init.judging.date_formats import WHOLE, are_dates, best_formats, misfit
-from pipeline.init.judging.treatment import Treatment
+from pipeline.init.judging.treatment import Treatment, is_number
 from pipeline.init.reading import pictures
 from pipeline.init.reading.profile import ColumnProfile
 
@@ -77,6 +76,8 @@ def _without_information(column: ColumnProfile) -> str:
         return f"a value in only {column.present} of {column.rows:,} rows"
     if column.is_number and 0 < max(-column.least, column.most) < _TINY:
         return "its numbers are too small for a float32, which would make them 0: scale them"
+    if not column.is_list and column.coarse:
+        return column.coarse
     # A value that some rows lack tells these apart.
     if column.distinct == 1 and not column.missing:
         return f"constant, {shown(column.counts[0][0])} in every row"
@@ -231,16 +232,12 @@ def _unreadable(texts: Sequence[str]) -> str:
     if _most(texts, lambda text: bool(_AMOUNT.fullmatch(text))) and not all(map(str.isdigit, texts)):
         if strange := [text for text in texts if not _AMOUNT.fullmatch(text)]:
             return f"mostly numbers, but not {shown(strange[0], limit=20)}: correct such values, or leave them empty"
-        odd = next((text for text in texts if not _is_number(text)), texts[0])
+        odd = next((text for text in texts if not is_number(text)), None)
+        if odd is None:
+            longest = max(texts, key=len)
+            return f"such as {shown(longest, limit=20)}, of more than 64 bits: write it as a float, such as 1e30"
         return f"such as {shown(odd, limit=20)}, which may be a number: write it without signs and units"
     return ""
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return text.isascii() and not math.isnan(float(text))
-    except ValueError:
-        return False
 
 
 def _most(texts: Sequence[str], matches: Callable[[str], bool]) -> bool:

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from components.messages import shown
 from pipeline.config.loading import ConfigError
-from pipeline.init.judging.treatment import distinct
-from pipeline.init.reading.profile import ColumnProfile
+from pipeline.init.judging.treatment import distinct, is_number
+from pipeline.init.reading.profile import MOST_CHARACTERS, ColumnProfile
 from trainer.labels.config import FALSE_WORDS, TRUE_WORDS, Label, Task
+from trainer.labels.scale import out_of_scale
 
 # With fewer labels nothing can be learnt and held back.
 FEWEST_ROWS = 20
@@ -19,6 +20,8 @@ FEWEST_ROWS = 20
 _MOST_NUMBER_CLASSES = 10
 _MOST_CLASSES = 100
 _ROWS_PER_CLASS = 5
+# Share of the labels that are a fault among numbers, and no class.
+_FEW_OTHERS = 0.05
 # Above it, a few large labels decide the squared error.
 _SKEWED = 3.0
 
@@ -36,8 +39,10 @@ def label_of(column: ColumnProfile, values: pa.Array, task: Task | None) -> tupl
     """
     _refuse_hopeless(column)
     given: dict[str, Any] = {"column": column.name, "task": task or _task(column)}
-    remarks = []
+    remarks = _alike(column)
     if given["task"] == "regression":
+        if column.is_number and (scale := out_of_scale(column.least, column.most)):
+            raise ConfigError(f"--label: {shown(column.name)} {scale}.")
         if column.type == "BYTES":
             raise ConfigError(
                 f"--label: {column.name!r} is text, such as {shown(column.counts[0][0])}, which is no "
@@ -68,12 +73,52 @@ def _refuse_hopeless(column: ColumnProfile) -> None:
         problem = f"is {shown(column.counts[0][0])} in every row, so there is nothing to learn"
     elif not column.is_utf8:
         problem = "holds bytes that are no text"
+    elif column.coarse:
+        problem = column.coarse
+    elif long := next((value for value, _ in column.counts if _is_long(value)), None):
+        problem = f"holds texts of {MOST_CHARACTERS} characters or more, such as {shown(long)}; write shorter names"
+    elif odd := _no_number(column):
+        rows = f"{odd[1]:,} of {column.rows:,} rows"
+        problem = f"holds numbers, but {shown(odd[0])} in {rows}; correct the value, or leave it empty"
     if problem:
-        raise ConfigError(f"--label: {column.name!r} {problem}.")
+        raise ConfigError(f"--label: {shown(column.name)} {problem}.")
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) >= MOST_CHARACTERS
+
+
+def _no_number(column: ColumnProfile) -> tuple[Any, int] | None:
+    """The most frequent text among labels nearly all of which are numbers, and how often it stands there."""
+    if column.type != "BYTES" or column.many:
+        return None
+    others = [(value, count) for value, count in column.counts if not is_number(value)]
+    few = sum(count for _, count in others) <= _FEW_OTHERS * column.present
+    return others[0] if others and few else None
+
+
+def _alike(column: ColumnProfile) -> list[str]:
+    """What to say of classes whose names differ only in case or blanks."""
+    if column.type != "BYTES" or column.many or _is_word(column):
+        return []
+    first: dict[str, str] = {}
+    for value, _ in column.counts:
+        before = first.setdefault(" ".join(str(value).casefold().split()), value)
+        if before != value:
+            return [
+                f"{shown(before, limit=20)} and {shown(value, limit=20)} are two classes: correct them if they are one"
+            ]
+    return []
+
+
+def _is_word(column: ColumnProfile) -> bool:
+    """Whether the labels are one word such as yes and one such as no, in any case and with blanks around them."""
+    words = {str(value).strip().lower() for value, _ in column.counts if not isinstance(value, float)}
+    return len(words) == 2 and bool(words & set(TRUE_WORDS)) and bool(words & set(FALSE_WORDS))
 
 
 def _task(column: ColumnProfile) -> Task:
-    if column.distinct == 2:
+    if column.distinct == 2 or (column.type == "BYTES" and _is_word(column)):
         return "binary"
     if column.type == "BYTES":
         return "multiclass"
@@ -83,14 +128,13 @@ def _task(column: ColumnProfile) -> Task:
 
 def _name_two(column: ColumnProfile, given: dict[str, Any]) -> list[str]:
     values = [_plain(value) for value, _ in column.counts]
+    if column.type == "BYTES" and _is_word(column):
+        return []
     if len(values) != 2:
         raise ConfigError(f"--label: {column.name!r} has {column.distinct:,} different values; a binary label has two.")
-    words = {str(value).strip().lower() for value in values}
     if all(isinstance(value, int) for value in values):
         if set(values) != {0, 1}:
             given["classes"] = sorted(values)
-        return []
-    if words & set(TRUE_WORDS) and words & set(FALSE_WORDS):
         return []
     # The most frequent is first: what is rarer is what one looks for.
     given["classes"] = values
@@ -102,8 +146,9 @@ def _name_many(column: ColumnProfile, given: dict[str, Any], *, chosen: bool) ->
     if column.many or column.distinct > _MOST_CLASSES or column.repeats < _ROWS_PER_CLASS or not column.whole:
         raise ConfigError(
             f"--label: {column.name!r} has {distinct(column)} different values in "
-            f"{column.present:,} rows, such as {shown(column.counts[0][0])}: too many for classes"
-            + (", and no numbers." if column.type == "BYTES" else ".")
+            f"{column.present:,} rows, such as {shown(column.counts[0][0])}: too many for classes, which are at most "
+            f"{_MOST_CLASSES} of {_ROWS_PER_CLASS} rows; "
+            + ("merge rare ones, or write amounts as plain numbers." if column.type == "BYTES" else "merge rare ones.")
         )
     numbers = values == list(range(len(values)))
     given["classes"] = len(values) if numbers else values

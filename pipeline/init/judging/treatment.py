@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,3 +73,11 @@ def said(value: Any) -> str:
     """A value in a comment."""
     text = figure(value) if isinstance(value, float) else str(value)
     return one_line(text if len(text) <= _VALUE else text[:_VALUE] + "...")
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number as a CSV file's reader takes it, and no NaN."""
+    try:
+        return text.isascii() and not math.isnan(float(text))
+    except ValueError:
+        return False

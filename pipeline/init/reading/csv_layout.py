@@ -8,7 +8,7 @@ import gzip
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, cast
 
-from components.example_gen.readers import csv_files, csv_text
+from components.example_gen.readers import csv_cells, csv_files, csv_text, file_formats
 from components.example_gen.readers.csv_files import CellType
 from components.example_gen.readers.table_files import open_file
 from components.example_gen.reading import CsvOptions, Reading
@@ -21,6 +21,9 @@ _DELIMITERS = ",;\t|"
 _RARE_DELIMITERS = "~^: "
 _TITLE_LINES = 12
 _NUMBERS = ("INT", "FLOAT")
+_FEWEST_CLASSES = 2
+# Marks of missing values that may be classes.
+_CLASSES_AS_WELL = ("none", "null")
 
 
 def found_options(path: str) -> CsvOptions:
@@ -30,7 +33,8 @@ def found_options(path: str) -> CsvOptions:
         path: a file on this machine; one that ends in ``.gz`` is decompressed.
 
     Raises:
-        GateRefused: the compressed bytes are damaged, so that nothing can be said of the text.
+        GateRefused: the compressed bytes are damaged, so that nothing can be said of the text, or in an
+            encoding that is not known.
     """
     try:
         encoding = _encoding(path)
@@ -51,8 +55,13 @@ def found_options(path: str) -> CsvOptions:
     return plain if _reads(path, plain, names) else plain.model_copy(update={"delimiter": delimiter})
 
 
-def with_numbers(paths: Sequence[str], options: CsvOptions) -> tuple[CsvOptions, dict[str, CellType]]:
+def with_numbers(paths: Sequence[str], options: CsvOptions, *, label: str) -> tuple[CsvOptions, dict[str, CellType]]:
     """The options with separators in numbers and marks of missing values, and the types of all columns under them.
+
+    Args:
+        paths: the files.
+        options: how they are written otherwise.
+        label: the label's column, in which a mark is no class.
 
     Raises:
         GateRefused: a file cannot be read.
@@ -71,7 +80,22 @@ def with_numbers(paths: Sequence[str], options: CsvOptions) -> tuple[CsvOptions,
         # A date with a mark between becomes no number.
         if before < after or (way_out.missing and before == after):
             options, found = changed, others
+    if label in found and found[label].kind == "BYTES" and (marks := _unlabelled(paths, options, label)):
+        options = options.model_copy(update={"missing": (*options.missing, *marks)})
+        found = _types(paths, options)
     return options, found
+
+
+def _unlabelled(paths: Sequence[str], options: CsvOptions, label: str) -> tuple[str, ...]:
+    """What marks a missing value among the classes of a label, two of which are left without it."""
+    reading, values = Reading(kind="csv", csv=options), set[str]()
+    for path in paths:
+        for _, batch in csv_files.text_batches(path, open_file, reading, columns=[label]):
+            values |= set(batch.column(label).unique().drop_null().to_pylist())
+    marks = {
+        value for value in values if csv_cells.marks_missing(value) and value.strip().lower() not in _CLASSES_AS_WELL
+    }
+    return tuple(sorted(marks)) if len(values - marks) >= _FEWEST_CLASSES else ()
 
 
 def _types(paths: Sequence[str], options: CsvOptions) -> dict[str, CellType]:
@@ -86,7 +110,12 @@ def _opened(path: str) -> BinaryIO:
 
 
 def _encoding(path: str) -> str:
-    """UTF-8 if all of the file is; else what Windows writes, or Latin-1, which all bytes are."""
+    """UTF-8 if all of the file is; else what Windows writes.
+
+    Raises:
+        GateRefused: the file is neither. All bytes are Latin-1, but these would be control characters in it, so that a
+            model would learn words that no request has.
+    """
     decoders = {name: codecs.getincrementaldecoder(name)() for name in ("utf-8", "cp1252")}
     with _opened(path) as stream:
         first = True
@@ -104,7 +133,10 @@ def _encoding(path: str) -> str:
             decoders["utf-8"].decode(b"", final=True)
         except UnicodeDecodeError:
             del decoders["utf-8"]
-    return next(iter(decoders), "latin-1")
+    if not decoders:
+        other = file_formats.of_another(path, open_file) or "is text neither in UTF-8 nor in cp1252; write it in UTF-8"
+        raise GateRefused(f"{path} {other}.")
+    return next(iter(decoders))
 
 
 def _tables(lines: Sequence[str]) -> Iterator[tuple[dict[str, Any], str, list[str]]]:
@@ -140,7 +172,8 @@ def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:
 
 
 def _is_table(rows: list[list[str]]) -> bool:
-    return len(rows) > 1 and len(rows[0]) > 1 and {len(row) for row in rows} == {len(rows[0])}
+    # A name that is missing at the end is a delimiter too many, which other lines may have, too.
+    return len(rows) > 1 and len(rows[0]) > 1 and bool(rows[0][-1]) and {len(row) for row in rows} == {len(rows[0])}
 
 
 def _reads(path: str, options: CsvOptions, names: Sequence[str]) -> bool:

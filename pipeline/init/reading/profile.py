@@ -21,7 +21,9 @@ from trainer.features.dates.iso import READABLE
 MOST_COUNTED = 20_000
 _SAMPLE_ROWS = 20_000
 # Longer texts are compared by their first characters.
-_CHARACTERS = 200
+MOST_CHARACTERS = 200
+# Numbers that are fewer as float32 are hardly told apart.
+_LEVELS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,16 @@ class ColumnProfile:
     def is_number(self) -> bool:
         """Whether it has numbers."""
         return not math.isnan(self.least)
+
+    @property
+    def coarse(self) -> str | None:
+        """Why its numbers cannot be told apart as float32, which a model reads; None if they can."""
+        if self.type == "BYTES" or self.distinct <= _LEVELS:
+            return None
+        step = max(-self.least, self.most) * 2.0**-24
+        if self.most - self.least >= _LEVELS * step:
+            return None
+        return f"holds numbers that differ by less than a float32 can tell: subtract {self.least}"
 
     @property
     def share_missing(self) -> float:
@@ -228,7 +240,7 @@ class _Seen:
             try:
                 text = values.cast(pa.large_string())
                 text.validate(full=True)
-                return pc.utf8_slice_codeunits(text, 0, _CHARACTERS)
+                return pc.utf8_slice_codeunits(text, 0, MOST_CHARACTERS)
             except pa.ArrowInvalid:
                 self.is_utf8 = False
                 self.counts = _Counts()
@@ -237,5 +249,5 @@ class _Seen:
 
 def _ends(values: pa.Array) -> pa.Array:
     """The beginnings and ends of bytes: all files of a format may begin alike."""
-    ends = [value[:_CHARACTERS] + value[-_CHARACTERS:] for value in values.to_pylist()]
+    ends = [value[:MOST_CHARACTERS] + value[-MOST_CHARACTERS:] for value in values.to_pylist()]
     return pa.array(ends, pa.large_binary())

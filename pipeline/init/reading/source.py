@@ -75,12 +75,12 @@ def of(data: str, *, label: str, query: str | None) -> Source:
             raise ConfigError(f"--data: there is no file or folder {data}.")
         if path.is_dir() and not _data_files(path) and (found := _pictures(path, label)):
             return found
-        return _files(path)
+        return _files(path, label)
     except GateRefused as error:
         raise ConfigError(f"--data: {error.reason}") from None
 
 
-def _files(path: Path) -> Source:
+def _files(path: Path, label: str) -> Source:
     files = _data_files(path) if path.is_dir() else [path]
     kind = _only_format(path, files)
     folder = path if path.is_dir() else path.parent
@@ -91,12 +91,14 @@ def _files(path: Path) -> Source:
         notes.append("the files' names say which split they are")
     elif pattern := _pattern(path, files, kind):
         section["files"] = pattern
+    if parted := next((file.parent.name for file in files if "=" in file.parent.name and file.parent != path), None):
+        notes.append(f"folders such as {parted} are no columns: write such values into the files, if they are needed")
     names = list(map(str, files))
     if kind == "tfrecord":
         return Source(section, _stem(path), lambda: _records(names), notes=tuple(notes))
     options, types = CsvOptions(), {}
     if kind == "csv":
-        options, found = csv_layout.with_numbers(names, csv_layout.found_options(names[0]))
+        options, found = csv_layout.with_numbers(names, csv_layout.found_options(names[0]), label=label)
         types = {name: column.kind for name, column in found.items()}
         if given := options.model_dump(mode="json", exclude_defaults=True):
             section["csv"] = given
@@ -140,7 +142,10 @@ def _pictures(folder: Path, label: str) -> Source | None:
 def _only_format(path: Path, files: Sequence[Path]) -> FileFormat:
     """The format of all files."""
     if not files:
-        raise ConfigError(f"--data: {path} has no CSV, Parquet, Arrow or TFRecord files, and no folders of pictures.")
+        raise ConfigError(
+            f"--data: {path} has no files that end in .csv, .csv.gz, .parquet, .arrow or .tfrecord, in itself or its "
+            f"folders, and no folders of pictures{_something_else(path)}."
+        )
     for file in files:
         if has_bytes(file):
             raise ConfigError(f"--data: the name {shown(file.name)} is not UTF-8 text; rename the file.")
@@ -157,6 +162,15 @@ def _only_format(path: Path, files: Sequence[Path]) -> FileFormat:
             f"--data: {path} has {' and '.join(sorted(formats))} files; name one file, or move the others."
         )
     return formats.pop()
+
+
+def _something_else(folder: Path) -> str:
+    """What to do with the first file that is there."""
+    found = next((path for path in sorted(folder.rglob("*")) if path.is_file() and path.name[0] not in "._"), None)
+    if found is None:
+        return ""
+    name = shown(str(found.relative_to(folder)), limit=40)
+    return f"; there is {name}: name that file, rename it, or convert it"
 
 
 def _data_files(folder: Path) -> list[Path]:

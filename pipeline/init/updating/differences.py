@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.config.config import Config
+from pipeline.init.judging.date_formats import is_date
 from pipeline.init.judging.treatment import Treatment, figure, missing, said, seen
 from pipeline.init.plan import Decisions
 from pipeline.init.reading.profile import ColumnProfile
 from pipeline.init.writing.schema_text import feature_of
-from trainer.labels.config import as_text
+from trainer.labels.config import Label
 
 NEW, GONE, TYPE, KIND, VALUES, RANGE, MISSING = "new", "gone", "type", "kind", "new values", "range", "missing"
 _SHOWN = 5
@@ -58,11 +61,26 @@ def differences(decisions: Decisions, config: Config, schema: schema_pb2.Schema)
         if changed := _type(column, feature):
             yield Difference(name, TYPE, changed, treatment.schema_type, _replace(column, treatment))
             continue
-        yield from _kind(name, treatment, config)
+        yield from _kind(column, treatment, config)
         yield from _outside(column, feature, domains.get(feature.domain))
     for name in known:
         if name not in decisions.table.columns:
             yield Difference(name, GONE, schema_pb2.FeatureType.Name(known[name].type), "no such column", _remove(name))
+
+
+def of_files(found: Mapping[str, Any], config: Config) -> Iterator[Difference]:
+    """What the config does not say of how CSV files are written.
+
+    Args:
+        found: the section ``data`` as the data would have it.
+        config: the pipeline's config.
+    """
+    known = config.data.csv.model_dump(mode="json")
+    for key, value in (found.get("csv") or {}).items():
+        more = [each for each in value if each not in known[key]] if key == "missing" else value
+        if more and more != known[key]:
+            key_of_config = f"data.csv.{key}"
+            yield Difference(key_of_config, "option", said(known[key]), f"{said(more)}: set it by hand", _keep)
 
 
 def _described(column: ColumnProfile, treatment: Treatment) -> str:
@@ -78,21 +96,38 @@ def _type(column: ColumnProfile, feature: schema_pb2.Feature) -> str:
     return "" if column.type == "UNKNOWN" or fits.get(wanted, True) else wanted
 
 
-def _kind(name: str, treatment: Treatment, config: Config) -> Iterator[Difference]:
-    entries = config.features.root.get(name, ()) if config.features else ()
+def _kind(column: ColumnProfile, treatment: Treatment, config: Config) -> Iterator[Difference]:
+    entries = list(config.features.root.get(column.name, ())) if config.features else []
     kinds = [options.kind for options in entries]
-    if kinds and not set(kinds) & set(treatment.kinds):
+    if kinds == ["date"] and column.type == "BYTES":
+        # Of a few dates, several formats may fit; what counts is the config's.
+        given = getattr(entries[0], "format", None)
+        if strange := [text for text, _ in column.counts if not is_date(text, given)]:
+            now = f"{said(strange[0])} is none; the config keeps its format"
+            yield Difference(column.name, "dates", given or "2024-01-31", now, _keep)
+    elif kinds and not set(kinds) & set(treatment.kinds):
         now = " and ".join(treatment.kinds) or f"left out: {treatment.reason}"
-        yield Difference(name, KIND, " and ".join(kinds), f"{now}; the config keeps its kind", _keep)
+        yield Difference(column.name, KIND, " and ".join(kinds), f"{now}; the config keeps its kind", _keep)
 
 
 def _label(column: ColumnProfile, config: Config) -> Iterator[Difference]:
-    values = config.label.values
-    if values is not None:
-        strange = [value for value, _ in column.counts if as_text(value) not in values]
-        if strange:
-            now = f"{', '.join(map(said, strange[:_SHOWN]))}: add them to label.classes by hand"
-            yield Difference(column.name, "classes", f"{len(values)} classes", now, _keep)
+    label = config.label
+    if label.missing == "refuse" and column.missing:
+        now = f"{missing(column)}: such rows are refused; label.missing: drop leaves them out"
+        yield Difference(column.name, MISSING, "complete", now, _keep)
+    if label.task == "regression" or label.above is not None or (column.type == "BYTES" and not _takes_text(label)):
+        return
+    unknown = [value for value, _ in column.counts if not label.of({column.name: value}) >= 0]
+    if unknown:
+        now = f"{', '.join(map(said, unknown[:_SHOWN]))}: change label.task or label.classes by hand"
+        yield Difference(column.name, "classes", f"{len(label.class_names())} classes", now, _keep)
+    elif column.distinct == 1:
+        now = f"{said(column.counts[0][0])} alone, of which nothing can be learnt"
+        yield Difference(column.name, "classes", f"{len(label.class_names())} classes", now, _keep)
+
+
+def _takes_text(label: Label) -> bool:
+    return label.values is not None or label.task == "binary"
 
 
 def _outside(
@@ -111,14 +146,21 @@ def _outside(
     for key in ("int_domain", "float_domain"):
         limits = getattr(feature, key)
         if feature.HasField(key) and column.is_number:
-            low = limits.min if limits.HasField("min") else column.least
-            high = limits.max if limits.HasField("max") else column.most
-            if column.least < low or column.most > high:
+            # As the schema and the examples hold them.
+            held = _as_float32 if key == "float_domain" else int
+            least, most = held(column.least), held(column.most)
+            low = limits.min if limits.HasField("min") else least
+            high = limits.max if limits.HasField("max") else most
+            if least < low or most > high:
                 now = f"{figure(column.least)} to {figure(column.most)}"
                 yield Difference(name, RANGE, f"{figure(low)} to {figure(high)}", now, _widen(name, key, column))
     fewest = feature.presence.min_fraction
     if 1 - column.absent / column.rows < fewest:
         yield Difference(name, MISSING, f"at most {1 - fewest:.1%}", missing(column), _optional(column))
+
+
+def _as_float32(number: float) -> float:
+    return float(np.float32(number))
 
 
 def _keep(schema: schema_pb2.Schema) -> None:

@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from components.messages import one_line
+from components.messages import one_line, shown
+from pipeline.checks.columns import named_columns
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError, load
 from pipeline.init.plan import decisions_of
@@ -21,7 +22,7 @@ from pipeline.init.reading import source
 from pipeline.init.reading.database import asked  # part: sql
 from pipeline.init.reading.source import Source
 from pipeline.init.updating import config_edits
-from pipeline.init.updating.differences import Difference, differences
+from pipeline.init.updating.differences import GONE, Difference, differences, of_files
 from pipeline.init.writing import schema_text
 from pipeline.init.writing.files import Files, checked_name
 
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     with console.status("...") as status:
         found = _source(options, config)
         decisions = decisions_of(found, label=config.label, task=None, progress=status.update)
-    changes = list(differences(decisions, config, schema))
+    changes = [*of_files(found.section, config), *differences(decisions, config, schema)]
     if not changes:
         console.print(
             f"{decisions.table.rows:,} rows fit {files.config} and {schema_path}; nothing would change.", soft_wrap=True
@@ -56,6 +57,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     if not options.force or options.dry_run:
         console.print("\nnothing was written; --force changes config and schema", markup=False)
         return 0
+    _refuse_uses_of_gone(config, [change.column for change in changes if change.what == GONE])
     text = config_edits.changed(files.config.read_text(encoding="utf-8"), decisions, changes)
     for change in changes:
         change.apply(schema)
@@ -65,6 +67,13 @@ def run(options: argparse.Namespace, console: Console) -> int:
     for path in (files.config, schema_path):
         console.print(f"changed {path}", markup=False, soft_wrap=True)
     return 0
+
+
+def _refuse_uses_of_gone(config: Config, gone: Sequence[str]) -> None:
+    """What is gone can be left out of the features and slices; what else it is used for is for a person to decide."""
+    for key, column in named_columns(config):
+        if column in gone and key != f"features.{column}" and not key.startswith("gates.evaluation.slices"):
+            raise ConfigError(f"{key}: the data have no column {shown(column)} any more; change this key first.")
 
 
 def _source(options: argparse.Namespace, config: Config) -> Source:

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.init.judging.treatment import Treatment
-from pipeline.init.reading.profile import ColumnProfile, Table
+from pipeline.init.reading.profile import MOST_CHARACTERS, ColumnProfile, Table
 from trainer.labels.config import Label
 
 TRAINING, SERVING = "TRAINING", "SERVING"
@@ -65,11 +65,17 @@ def feature_of(column: ColumnProfile, treatment: Treatment) -> schema_pb2.Featur
         _range(feature, column)
         _compared(feature, jensen_shannon=_NUMBER_DRIFT + noise)
     elif "category" in treatment.kinds:
-        if not column.many and column.distinct <= _MOST_VALUES and column.repeats >= _ROWS_PER_VALUE:
+        if _is_closed(column):
             feature.string_domain.value.extend(sorted(str(value) for value, _ in column.counts))
             feature.distribution_constraints.min_domain_mass = 1 - _OTHER_VALUES
         _compared(feature, infinity_norm=_CATEGORY_DRIFT + noise)
     return feature
+
+
+def _is_closed(column: ColumnProfile) -> bool:
+    """Whether its values are a closed list; of long texts, only the beginnings are known."""
+    few = not column.many and column.distinct <= _MOST_VALUES and column.repeats >= _ROWS_PER_VALUE
+    return few and all(len(value) < MOST_CHARACTERS for value, _ in column.counts)
 
 
 def _presence(feature: schema_pb2.Feature, column: ColumnProfile, *, used: bool) -> None:

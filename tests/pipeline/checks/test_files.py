@@ -23,6 +23,7 @@ def taxi(folder: Path, *overrides: str):
 FILES = [
     ({"a.csv": b"x,y\n1,2\n", "b.csv": b"x,z\n1,2\n"}, r"b\.csv lacks the column 'y', which .*a\.csv has"),
     ({"a.csv": b"x,x\n1,2\n"}, r"a\.csv: column 'x' occurs twice"),
+    ({"a.csv": b"x,examples\n1,2\n"}, r"a column is called 'examples', as is the exported model's input"),
     ({"a.csv": b""}, r"a\.csv is empty"),
     ({"a.csv": b"\n\n\n"}, r"a\.csv: no line names the columns"),
     ({"a.csv": b"\0" * 5000}, r"a\.csv: there are NUL bytes"),

@@ -261,5 +261,5 @@ def test_amounts_with_signs_are_left_out_with_advice(project):
 def test_data_that_are_not_there(project):
     assert "there is no file or folder nowhere" in project.init("--data", "nowhere", "--label", "y").refusal()
     (project.folder / "empty").mkdir()
-    assert "has no CSV" in project.init("--data", "empty", "--label", "y").refusal()
+    assert "has no files that end in .csv" in project.init("--data", "empty", "--label", "y").refusal()
     assert "--data and --label are needed" in project.init("--data", "empty").refusal()

@@ -92,3 +92,59 @@ def test_a_new_class_is_said(project):
 def test_update_needs_a_config(project):
     assert "--name: is needed with --update" in project.init("--update").refusal()
     assert "configs/none.yaml: cannot be read" in project.init("--update", "--name", "none").refusal()
+
+
+def test_a_column_that_is_gone_is_no_slice_any_more(first_day):
+    columns = people()
+    assert "slices: [" in first_day.text
+    del columns["c"], columns["k"]
+    _changes(first_day, columns, "--force")
+    write_csv(first_day.folder / "data" / "d.csv", columns)
+    assert first_day.written().gates.evaluation.slice_columns() == ()
+
+
+def test_what_else_needs_a_column_that_is_gone_is_for_a_person(first_day):
+    path = first_day.folder / "configs" / "mine.yaml"
+    path.write_text(path.read_text().replace("{train: 2, eval: 1}", "{by: column, column: k, train: 2, eval: 1}"))
+    columns = people()
+    del columns["k"]
+    data = str(write_csv(first_day.folder / "new" / "d.csv", columns))
+    line = first_day.init("--update", "--name", "mine", "--data", data, "--force").refusal()
+    assert "data.splits (by column): the data have no column 'k' any more; change this key first" in line
+
+
+@pytest.mark.parametrize(
+    ("labels", "part"),
+    [
+        pytest.param(lambda row: row % 3, "2: change label.task or label.classes by hand", id="third class"),
+        pytest.param(lambda row: 0, "0 alone, of which nothing can be learnt", id="one class"),
+        pytest.param(lambda row: "" if row % 9 == 0 else row % 2, "label.missing: drop leaves them out", id="missing"),
+    ],
+)
+def test_labels_that_a_run_would_refuse_are_said(first_day, labels, part):
+    columns = people() | {"y": list(map(labels, range(240)))}
+    data = str(write_csv(first_day.folder / "new" / "d.csv", columns))
+    assert part in first_day.init("--update", "--name", "mine", "--data", data).out
+
+
+def test_how_new_files_are_written_is_a_difference(first_day):
+    columns = people() | {"x": [f"{row / 7:.2f}".replace(".", ",") if row % 9 else "?" for row in range(240)]}
+    data = str(write_csv(first_day.folder / "new" / "d.csv", columns))
+    out = " ".join(first_day.init("--update", "--name", "mine", "--data", data).out.split())
+    assert "data.csv.missing option [] ['?']: set it by hand" in out
+    assert "data.csv.decimal option . ,: set it by hand" in out
+
+
+def test_dates_of_another_format_are_a_difference(project):
+    dates = [f"{1 + row % 28:02}.{1 + row % 12:02}.2024" for row in range(240)]
+    project.config(write_csv(project.folder / "data" / "d.csv", people() | {"d": dates}))
+    assert not _changes(project, people() | {"d": dates[:20] * 12})
+    found = _changes(project, people() | {"d": [f"2024-01-{1 + row % 28:02}" for row in range(240)]})
+    assert found["d"][:3] == ["dates", "%d.%m.%Y", "2024-01-01"]
+
+
+def test_a_range_that_was_widened_is_none_the_next_time(first_day):
+    columns = people()
+    columns["x"] = [value * 1000.1 for value in columns["x"]]
+    assert _changes(first_day, columns, "--force")["x"][0] == "range"
+    assert not _changes(first_day, columns)

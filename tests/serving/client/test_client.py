@@ -260,6 +260,11 @@ def test_the_command_line(capsys, monkeypatch, server, folder):
     table = folder / "rows.csv"
     table.write_text("fare,kind\n1.5,cash\n,\n")
     assert run("predict", *taxi, "--input", table)[1].splitlines()[1] == '{"said": "?|?|?|?,?"}'
+    assert "taken as missing, no row has it: hour, sizes" in run("predict", *taxi, "--input", table)[2]
+    table.write_text("fare;kind\n1.5;cash\n")
+    code, out, err = run("predict", *taxi, "--input", table)
+    assert (code, out) == (2, "")
+    assert "rows.csv has no column that the model takes, which are 'fare', 'hour', 'kind' and 1 more; it has" in err
     code, _, err = run("status", server, "--model", "large")
     assert (code, err) == (1, f"{server.target}: NOT_FOUND: Could not find any versions of model large\n")
     for given, problem in (("", "- has no rows"), ('{"fare": "x"}', "row 0, fare: 'x' is not a number")):

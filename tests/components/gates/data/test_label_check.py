@@ -59,6 +59,8 @@ def label_texts(artifacts, label=LABEL) -> list[str]:
         (ANIMALS, ["cow", "ant", "cow"]),
         (NUMBER, [-3, 7, 7]),
         (NUMBER, [0.5, -1e6, 0.0]),
+        (NUMBER, [1e-9, -1e-9, 3e-10]),
+        (NUMBER, [1e12, -1e14, 3e9]),
         (AMOUNT, [0.0, 3.0, 1e6]),
     ],
 )
@@ -109,6 +111,12 @@ WHOLE = "the classes are the whole numbers from 0 to 2, or give label.classes th
         (ANIMALS, ["bee", "bee", "bee"], "is 'bee' in every row (LABEL_CONSTANT)"),
         (ANIMALS, ["bee", None, "cow"], "is missing in 1 of 3 rows"),
         (NUMBER, [4.5, 4.5, 4.5], "is 4.5 in every row (LABEL_CONSTANT)"),
+        (
+            NUMBER,
+            [2e36, -1e36, 0.0],
+            "ranges from -1e+36 to 2e+36, too large to be squared: divide by 1e+36 (LABEL_SCALE)",
+        ),
+        (NUMBER, [2e-30, 1e-30, 0.0], "too small to be squared: divide by 1e-30 (LABEL_SCALE)"),
         (NUMBER, [4.5, None, 1.0], "is missing in 1 of 3 rows"),
         (NUMBER, [4.5, float("inf"), 1.0], "has NaN or infinite values"),
         (NUMBER, ["a", "b", "a"], "is text, such as 'a'; write it as a number (LABEL_NOT_NUMERIC)"),

@@ -71,7 +71,7 @@ class FeatureChecks:
         if self._types.setdefault(name, kind) != kind or self._misused(name, kind):
             return False
         lengths = pc.list_value_length(column)
-        if pc.min(lengths).as_py() == 0:
+        if pc.any(pc.equal(lengths, 0)).as_py():
             return False
         if name in self._numbers | self._codes and (pc.max(lengths).as_py() or 0) > 1:
             return False

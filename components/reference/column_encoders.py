@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.example_gen.readers.schemas import is_list
-from trainer.features.dates import formats
+from components.example_gen.rows.times import iso_of
 from trainer.features.dates.iso import UNITS
 
 # scikit-learn's trees have 255 bins; one is for all other values.
@@ -227,13 +227,6 @@ def _epoch_seconds(column: pa.Array) -> np.ndarray:
     for least, per_second in reversed(UNITS):
         seconds = np.where(np.abs(numbers) >= least, numbers / per_second, seconds)
     return seconds
-
-
-def iso_of(words: pa.Array, given: str) -> pa.Array:
-    """ISO text of dates in another format, see `formats`; what is none of it becomes ``?``."""
-    for pattern, replacement in formats.replacements(given):
-        words = pc.replace_substring_regex(words, pattern, replacement)
-    return words
 
 
 def is_iso(text: str) -> bool:

@@ -194,8 +194,7 @@ def _suggestions(decisions: Decisions, source: Source) -> dict[str, tuple[str, .
         "time": tuple(
             name
             for name, treatment in features.items()
-            # Splits by time read ISO text and numbers since 1970.
-            if treatment.entry == "date" and columns[name].distinct >= FEWEST_ROWS
+            if list(treatment.kinds) == ["date"] and columns[name].distinct >= FEWEST_ROWS
         ),
     }
     return {

@@ -9,9 +9,10 @@ import datetime
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
 from components.example_gen.rows import expression
+from trainer.features.dates import formats
 from trainer.options import Strict
 
 TRAIN, EVAL = "train", "eval"
@@ -79,6 +80,7 @@ class ByTime(_Splits):
     Attributes:
         by: the latest rows are held out; rows of the same time are in the same split.
         column: a column of ISO dates or timestamps, or of numbers that grow with time, such as epoch seconds.
+        format: how the column writes dates otherwise, as in a feature of the kind ``date``.
         SPLIT: float, share of the latest rows; of several splits, the last is the latest. ``train`` is what they leave.
     """
 
@@ -86,6 +88,7 @@ class ByTime(_Splits):
     train_is_the_rest = True
     by: Literal["time"]
     column: str
+    format: Annotated[str, AfterValidator(formats.check)] | None = None
 
     @model_validator(mode="after")
     def _leaves_rows(self) -> ByTime:

@@ -102,10 +102,12 @@ class TimeSplits:
     Args:
         column: the column with the time.
         bounds: the time from which on rows are in the second split, in the third and so on; see `times.ordered`.
+        given: the dates' format, see `ByTime`.
     """
 
-    def __init__(self, column: str, bounds: Sequence[int]):
+    def __init__(self, column: str, bounds: Sequence[int], *, given: str | None = None):
         self.columns = (column,)
+        self._given = given
         self._bounds = np.array(bounds, np.int64)
 
     @classmethod
@@ -124,7 +126,7 @@ class TimeSplits:
             column = columns[options.column]
             total, missing = total + len(column), missing + column.null_count
             try:
-                counts.add(ordered(options.column, column.drop_null()))
+                counts.add(ordered(options.column, column.drop_null(), given=options.format))
             except GateRefused as error:
                 raise GateRefused(f"{path}: {error.reason}") from None
         name = options.column if options.column.isidentifier() else f"`{options.column}`"
@@ -134,13 +136,14 @@ class TimeSplits:
                 f'time; leave them out with data.where: "{name} is not missing".'
             )
         shares = list(itertools.accumulate(reversed(list(options.given.values()))))[::-1]
-        return cls(options.column, counts.bounds(shares) if total else [0] * len(shares))
+        bounds = counts.bounds(shares) if total else [0] * len(shares)
+        return cls(options.column, bounds, given=options.format)
 
     def indices(self, examples: Sequence[bytes], columns: Columns) -> np.ndarray:
         """The index of each example's split."""
         del examples
         [name] = self.columns
-        return np.searchsorted(self._bounds, ordered(name, columns[name]), side="right")
+        return np.searchsorted(self._bounds, ordered(name, columns[name], given=self._given), side="right")
 
 
 class ValueSplits:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.refusal import GateRefused
+from trainer.features.dates import formats
 
 # How many distinct times are kept; beyond that, neighbouring ones share a place.
 _MOST = 2**16
@@ -16,32 +17,42 @@ _MOST = 2**16
 _ZONED = r":\d\d.*([Zz]|[+-]\d\d(:?\d\d)?)$"
 
 
-def ordered(name: str, column: pa.Array) -> np.ndarray:
+def iso_of(words: pa.Array, given: str) -> pa.Array:
+    """ISO text of dates in another format, see `formats`; what is none of it becomes ``?``."""
+    for pattern, replacement in formats.replacements(given):
+        words = pc.replace_substring_regex(words, pattern, replacement)
+    return words
+
+
+def ordered(name: str, column: pa.Array, *, given: str | None = None) -> np.ndarray:
     """Numbers that are ordered as the times are, int64 ``[rows]``.
 
     Args:
         name: the column's name.
         column: int64, float32 or large_binary with ISO dates or timestamps, without nulls. Those without a time zone
             are in UTC.
+        given: the format of text or whole numbers that are dates; None for the ways above.
 
     Raises:
-        GateRefused: a text is no ISO date or timestamp.
+        GateRefused: a text is no date or timestamp.
     """
     if pa.types.is_null(column.type):
         return np.zeros(0, np.int64)
-    if pa.types.is_integer(column.type):
+    if not given and pa.types.is_integer(column.type):
         return column.to_numpy()
-    if pa.types.is_floating(column.type):
+    if not given and pa.types.is_floating(column.type):
         bits = column.to_numpy().astype(np.float64).view(np.int64)
         # The bits of positive numbers are ordered as the numbers are, those of negative ones the other way round.
         return np.where(bits < 0, bits ^ np.iinfo(np.int64).max, bits)
     try:
-        return _microseconds(column)
+        return _microseconds(column, given)
     except pa.ArrowInvalid:
-        raise GateRefused(f"{name} is {_unreadable(column)!r}, {_ADVICE}") from None
+        what = f"date of the format {given}" if given else _ISO
+        raise GateRefused(f"{name} is {_unreadable(column, given)!r}, which is no {what}; {_ADVICE}") from None
 
 
-_ADVICE = "which is no ISO date or timestamp such as 2024-01-31 or 2024-01-31T12:00:00; rows cannot be split by it."
+_ISO = "ISO date or timestamp such as 2024-01-31 or 2024-01-31T12:00:00"
+_ADVICE = "rows cannot be split by it: correct it, or the format of data.splits."
 
 
 class TimeCounts:
@@ -91,19 +102,22 @@ class TimeCounts:
             times, rows, self._shift = self._times >> 1, self._rows, self._shift + 1
 
 
-def _microseconds(texts: pa.Array) -> np.ndarray:
+def _microseconds(column: pa.Array, given: str | None) -> np.ndarray:
+    texts = column.cast(pa.large_string())
+    texts = iso_of(texts, given) if given else texts
     # Digits after the microseconds decide nothing.
-    texts = pc.replace_substring_regex(texts.cast(pa.large_string()), r"(\.\d{6})\d+", r"\1")
+    texts = pc.replace_substring_regex(texts, r"(\.\d{6})\d+", r"\1")
     zoned = pc.match_substring_regex(texts, _ZONED)
     here = pc.if_else(zoned, None, texts).cast(pa.timestamp("us"))
     elsewhere = pc.if_else(zoned, texts, None).cast(pa.timestamp("us", "UTC"))
     return pc.coalesce(here.cast(pa.int64()), elsewhere.cast(pa.int64())).to_numpy()
 
 
-def _unreadable(texts: pa.Array) -> str:
-    for index in range(len(texts)):
+def _unreadable(column: pa.Array, given: str | None) -> str:
+    for index in range(len(column)):
         try:
-            _microseconds(texts.slice(index, 1))
+            _microseconds(column.slice(index, 1), given)
         except pa.ArrowInvalid:
-            return texts[index].as_py()[:80].decode(errors="replace")
+            value = column[index].as_py()
+            return value[:80].decode(errors="replace") if isinstance(value, bytes) else str(value)
     return ""

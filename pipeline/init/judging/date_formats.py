@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.reference.column_encoders import is_iso, iso_of
+from components.example_gen.rows.times import iso_of
+from components.reference.column_encoders import is_iso
 from trainer.features.dates.iso import READABLE
 
 WHOLE = "%Y%m%d"

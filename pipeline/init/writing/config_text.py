@@ -120,7 +120,13 @@ def _data(plan: Plan) -> Iterator[str]:
         yield f"  # splits: {flow({'by': 'column', 'column': column, 'train': 2, 'eval': 1})}"
     for column in plan.suggestions["time"]:
         yield f"  # {one_line(flow(column))} is a time. To be judged by the latest rows:"
-        yield f"  # splits: {flow({'by': 'time', 'column': column, 'eval': 0.3})}"
+        yield f"  # splits: {flow({'by': 'time', 'column': column, **_format(plan, column), 'eval': 0.3})}"
+
+
+def _format(plan: Plan, column: str) -> dict[str, str]:
+    """How a column writes its dates, if not as ISO's."""
+    entry = plan.decisions.features[column].entry
+    return {"format": entry["format"]} if isinstance(entry, dict) and "format" in entry else {}
 
 
 def _label(plan: Plan) -> Iterator[str]:

@@ -7,7 +7,9 @@ import uuid
 
 import numpy as np
 import pytest
+import yaml
 
+from components.example_gen.rows.options import ByTime
 from tests.pipeline.init.tables import ROWS, kinds, people, write_csv
 
 RANDOM = np.random.default_rng(7)
@@ -154,6 +156,8 @@ def test_the_format_of_dates_is_found(project, make, given):
     config = project.config(write_csv(project.folder / "d.csv", people() | {"paid": list(map(make, days))}))
     [paid] = config.features.root["paid"]
     assert (paid.kind, paid.format) == ("date", given)
+    [suggested] = [line.strip("# ") for line in project.text.splitlines() if "by: time" in line]
+    assert ByTime.model_validate(yaml.safe_load(suggested)["splits"]).format == given
 
 
 def test_a_format_that_some_values_do_not_have_is_left_out_with_advice(project):

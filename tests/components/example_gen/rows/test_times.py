@@ -45,6 +45,25 @@ def test_an_unreadable_time_is_shown(text):
     assert text.encode(errors="surrogateescape").decode(errors="replace") in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("column", "given"),
+    [
+        (texts("31.12.2023", "1.2.2024", "02.10.2024"), "%d.%m.%Y"),
+        (texts("02/01/2024 11:59 PM", "02/02/2024 12:01 AM"), "%m/%d/%Y %I:%M %p"),
+        (pa.array([20231231, 20240101], pa.int64()), "%Y%m%d"),
+    ],
+)
+def test_dates_of_another_format_are_in_the_order_of_time(column, given):
+    found = ordered("t", column, given=given)
+    assert (np.diff(found) > 0).all()
+
+
+@pytest.mark.parametrize("column", [texts("31.12.2023", "31.02.2024"), pa.array([1, 20240231], pa.int64())], ids=str)
+def test_a_date_of_no_such_format_is_shown(column):
+    with pytest.raises(GateRefused, match=r"^day is '.+', which is no date of the format %d.%m.%Y; rows cannot be"):
+        ordered("day", column, given="%d.%m.%Y")
+
+
 def test_the_latest_rows_are_the_share():
     counts = TimeCounts()
     counts.add(np.array([5, 1, 4]))

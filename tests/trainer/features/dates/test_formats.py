@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
-from components.reference.column_encoders import iso_of
+from components.example_gen.rows.times import iso_of
 from trainer.features.dates import calendar, formats
 
 pytestmark = pytest.mark.tensorflow

@@ -13,8 +13,8 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from tfx.dsl.io import fileio
 
 from components.gates.data.label_rows import LabelCounts, LabelRows
+from components.gates.data.label_scale import out_of_scale
 from trainer.labels.config import FALSE_WORDS, TRUE_WORDS, Above, Label
-from trainer.labels.scale import out_of_scale
 
 Statistics = statistics_pb2.FeatureNameStatistics
 NUMERIC = {Statistics.INT, Statistics.FLOAT}

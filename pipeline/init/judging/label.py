@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from components.gates.data.label_scale import out_of_scale
 from components.messages import shown
 from pipeline.config.loading import ConfigError
 from pipeline.init.judging.treatment import distinct, is_number
 from pipeline.init.reading.profile import MOST_CHARACTERS, ColumnProfile
 from trainer.labels.config import FALSE_WORDS, TRUE_WORDS, Label, Task
-from trainer.labels.scale import out_of_scale
 
 # With fewer labels nothing can be learnt and held back.
 FEWEST_ROWS = 20

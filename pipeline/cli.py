@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import select
 import sys
 import traceback
 from collections.abc import Sequence
@@ -102,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Interrupts() as interrupts:
         options = _parser(next(iter(words), None)).parse_args(words)
         try:
-            return _run(options)
+            code = _run(options)
+            sys.stdout.flush()
+            return code
         except loading.ConfigError as error:
             interrupts.check()
             print(error, file=sys.stderr)
@@ -110,8 +114,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Exception as error:
             # An interrupted import or a Beam job may raise anything.
             interrupts.check()
-            print_unexpected(error, verbose=options.verbose)
+            if not (isinstance(error, BrokenPipeError) and _reader_is_gone()):
+                print_unexpected(error, verbose=options.verbose)
             return BROKEN
+
+
+def _reader_is_gone() -> bool:
+    """Whether nobody reads the output any more, such as ``head``; then the rest of it goes nowhere."""
+    output = sys.stdout.fileno()
+    poll = select.poll()
+    poll.register(output, 0)
+    gone = any(event & select.POLLERR for _, event in poll.poll(0))
+    if gone:
+        # What is left must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return gone
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ from pipeline.watch import last  # part: watch
 
 RETRAIN = 10
 # What the data gate says of data that have moved away from those of the served model.
-_MOVED = re.compile(r"\((?:COMPARATOR_\w+|TYPE_CHANGED)\)")
+_MOVED = re.compile(r"\((?:COMPARATOR_\w+|DRIFT_(?:NUMBERS|CATEGORIES|MISSING|LABEL)|TYPE_CHANGED)\)")
 _GATE = "DataGate"
 _FAR = 36_500
 _WATCH = "the last `watch` saw drift of the requests or predictions, or a fall of live quality"  # part: watch
@@ -146,11 +146,15 @@ def _drifted(records: Records, newest: Newest) -> Iterator[str]:
         gate = next((node for node in record.nodes if node.node == _GATE), None)
         if gate is None or gate.state not in ("done", "from cache", "refused"):
             continue
-        said = [gate.reason, *_notices(records, context)]
-        moved = [text for text in said if _MOVED.search(text)]
-        if moved:
-            yield f"run {record.number} of {_day(record)}: {one_line(moved[0], limit=_REASON)}"
+        found = moved([gate.reason, *_notices(records, context)])
+        if found:
+            yield f"run {record.number} of {_day(record)}: {one_line(found[0], limit=_REASON)}"
         return
+
+
+def moved(texts: Iterable[str]) -> list[str]:
+    """Those of the data gate's reasons and notices that say that the data have moved away."""
+    return [text for text in texts if _MOVED.search(text)]
 
 
 def _notices(records: Records, context: metadata_store_pb2.Context) -> list[str]:

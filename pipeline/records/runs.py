@@ -10,6 +10,7 @@ from typing import Literal
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2
 
+from components.messages import one_line
 from components.pushed_model import VERSION_PROPERTY
 from pipeline.config.config import Config
 from pipeline.config.loading import ConfigError
@@ -18,6 +19,7 @@ from pipeline.running.events import REASON_PROPERTY, REFUSED_PROPERTY
 from pipeline.running.folder.run_folder import is_locked
 from pipeline.running.recovery.executions import KILLED
 
+_REASON = 120
 State = Literal["done", "from cache", "refused", "failed", "killed", "running", "cancelled", "unknown"]
 Result = Literal["pushed", "pushed before", "refused", "failed", "killed", "running", "not pushed"]
 Outputs = Mapping[tuple[str, str], metadata_store_pb2.Artifact]
@@ -216,7 +218,9 @@ def records_of(config: Config) -> Records | None:
         raise
     except Exception as error:
         # Whatever SQLite says: ml_metadata has a class for each of its codes.
-        raise ConfigError(f"{config.metadata_source}: cannot be read ({str(error).rstrip('.')}).") from None
+        # Of a damaged file, ML Metadata say a line for each table.
+        reason = one_line(str(error).partition("\n")[0], limit=_REASON).rstrip(".")
+        raise ConfigError(f"{config.metadata_source}: cannot be read ({reason}).") from None
     return records if records.contexts else None
 
 

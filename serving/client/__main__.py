@@ -13,8 +13,9 @@ import numpy as np
 
 from serving.client import Client, Connection, ServingError, features_of_schema, pictures, tls_flags
 from serving.client.messages.dtypes import TensorError, numpy_dtype
+from serving.client.messages.examples import takes_examples
 from serving.client.rows import read_rows
-from serving.client.steps import COLUMNAR, SERIALIZED
+from serving.client.steps import COLUMNAR
 
 
 def predict(client: Client, options: argparse.Namespace) -> None:
@@ -135,9 +136,9 @@ def _some(names: Collection[str]) -> str:
 def _inputs(client: Client, options: argparse.Namespace) -> Mapping[str, Any] | None:
     """The columns that the model takes; None if it does not name them."""
     signatures = client.signatures(options.model, **_version(options))
-    asked = signatures[options.signature].inputs if options.signature in signatures else ()
+    asked = signatures.get(options.signature)
     # Rows are columns, also where they are sent as tf.Examples.
-    named = COLUMNAR if set(asked) <= set(SERIALIZED) else options.signature
+    named = COLUMNAR if asked is None or takes_examples(asked) else options.signature
     return signatures[named].inputs if named in signatures else None
 
 

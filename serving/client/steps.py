@@ -18,15 +18,13 @@ from serving.client.call_options import CallSettings
 from serving.client.errors import InvalidRequest
 from serving.client.messages import dtypes, requests
 from serving.client.messages.columns import Row
-from serving.client.messages.examples import Features, columns, features_of_signature, serialize
+from serving.client.messages.examples import Features, columns, features_of_signature, serialize, takes_examples
 from serving.client.messages.requests import ModelRef, Rpc
 
 T = TypeVar("T")
 Steps = Generator[Iterable[Rpc], list[Any], T]
 COLUMNAR = "columnar"
 DEFAULT = "serving_default"
-# The names of an input that takes serialized tf.Examples, by convention.
-SERIALIZED = ("examples", "inputs")
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def predict(cache: SignatureCache, settings: CallSettings, rows: Sequence[Row]) 
         texts_alone = len(signature.inputs) == 1 and bool(serialized)
         if settings.schema is not None and not texts_alone:
             raise ValueError(f"signature {name!r} takes no tf.Examples, so it needs no schema")
-        if texts_alone and (settings.schema is not None or serialized[0] in SERIALIZED):
+        if texts_alone and (settings.schema is not None or takes_examples(signature)):
             features = example_features(settings.model, settings.schema, signatures)
             for first, part in _chunks(rows, settings, features):
                 examples = np.array(serialize(part, features, first=first), object)

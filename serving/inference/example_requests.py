@@ -8,11 +8,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import input_pb2, prediction_log_pb2
 
-from serving.client.messages.examples import columns, features_of_signature
+from serving.client.messages.examples import columns, features_of_signature, takes_examples
 from serving.inference.servable import SignatureDef
-
-# The names of an input that takes serialized tf.Examples; the second is that of Classify and Regress.
-_SERIALIZED = ({"examples"}, {"inputs"})
 
 
 def requests_for(signature: SignatureDef, records: Sequence[bytes]) -> dict[str, np.ndarray]:
@@ -22,7 +19,7 @@ def requests_for(signature: SignatureDef, records: Sequence[bytes]) -> dict[str,
         signature: takes either serialized examples in its only input, or one column per feature.
         records: serialized tf.Examples.
     """
-    if set(signature.inputs) in _SERIALIZED:
+    if takes_examples(signature):
         return {name: np.array(records, dtype=object) for name in signature.inputs}
     return columns([_row(record) for record in records], features_of_signature(signature))
 

@@ -17,13 +17,14 @@ import tensorflow as tf
 from tensorflow_serving.apis import input_pb2, prediction_log_pb2
 
 from serving.client.messages import tensors
+from serving.client.messages.examples import SERIALIZED
 from serving.client.messages.values import MISSING
 from serving.request_log.files import SUFFIX, model_folder
 
 logger = logging.getLogger(__name__)
 
-# The names of an input that takes serialized tf.Examples.
-_SERIALIZED = ({"examples"}, {"inputs"})
+# The signature of the template's exports that takes columns, one of which may be called as an input of tf.Examples.
+_COLUMNAR = "columnar"
 _DEFAULT_SIGNATURE = "serving_default"
 
 
@@ -120,7 +121,7 @@ def _version(log: prediction_log_pb2.PredictionLog, answered: Any, kind: str) ->
 
 def _predict_examples(asked: Any) -> Iterator[bytes]:
     arrays = {name: tensors.to_array(proto) for name, proto in asked.inputs.items()}
-    if set(arrays) in _SERIALIZED:
+    if asked.model_spec.signature_name != _COLUMNAR and len(arrays) == 1 and next(iter(arrays)) in SERIALIZED:
         (serialized,) = arrays.values()
         if serialized.dtype.hasobject:
             return iter(serialized.ravel().tolist())

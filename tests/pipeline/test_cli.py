@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -65,6 +66,15 @@ def test_usage_error_is_exit_code_2():
 def test_status_before_any_run(capsys, tmp_path):
     assert cli.main(["status", "--set", f"runs={tmp_path}"]) == 0
     assert "no run yet" in capsys.readouterr().out
+
+
+def test_a_reader_that_is_done_is_no_surprise(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "pipeline", "status", "--set", f"runs={tmp_path}"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (cli.BROKEN, "")
 
 
 def test_an_engine_that_is_not_there_is_told_before_anything_runs(capsys, tmp_path):

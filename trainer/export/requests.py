@@ -42,13 +42,19 @@ class RequestParser:
         }
 
     def parse(self, examples: tf.Tensor, *, more: Collection[str] = ()) -> dict[str, Raw]:
-        """Columns of serialized tf.Examples, string ``[batch]``; ``more`` names columns beyond those of a request."""
+        """Columns of serialized tf.Examples, string ``[batch]``; ``more`` names columns beyond those of a request.
+
+        An empty text, or NaN alone, is no value: where the training data had one in each row, it is refused by name.
+        """
         names = [*self.names, *(name for name in more if name not in self.names)]
         columns = specs.parse(examples, {name: self._spec(name) for name in names})
         for name in names:
             length = self._lengths.get(name) or 1
             if length > 1 and isinstance(columns[name], tf.SparseTensor):
-                columns[name] = _of_length(columns[name], length, name)
+                columns[name] = _whole_rows(_of_length(columns[name], length, name), length, name)
+        for name in self.names:
+            if self._is_required(name):
+                columns[name] = _complete(columns[name], specs.row_shape(self._raw_spec[name]), name)
         return columns
 
     def signature(self) -> list[tf.TensorSpec]:
@@ -63,13 +69,9 @@ class RequestParser:
 
     def takes(self) -> dict[str, str]:
         """What each column holds in the file: its kinds, and whether it may be missing; for the model's metadata."""
-        required = {
-            name
-            for name in self.names
-            if name not in self.scalars and isinstance(self._raw_spec[name], tf.io.FixedLenFeature)
-        }
         return {
-            name: f"{self._kinds.get(name, 'column')}{', required' if name in required else ''}" for name in self.names
+            name: f"{self._kinds.get(name, 'column')}{', required' if self._is_required(name) else ''}"
+            for name in self.names
         }
 
     def columns(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, Raw]:
@@ -79,15 +81,21 @@ class RequestParser:
             values, spec = tensors[name], self._raw_spec[name]
             shape = self._shape(name)
             sizes = [size for size in shape if size is not None]
-            if sizes and len(sizes) == len(shape):
+            if sizes and sizes == shape:
                 values = _shaped(values, sizes, name)
             if name in self.scalars:
                 found[name] = tf.reshape(values, [-1, 1])
-            elif isinstance(spec, tf.io.FixedLenFeature):
+            elif self._is_required(name):
                 found[name] = _complete(values, specs.row_shape(spec), name)
+            elif shape:
+                found[name] = _all_or_none(values, name) if sizes == shape else values
             else:
-                found[name] = values if shape else tf.expand_dims(values, 1)
+                found[name] = tf.expand_dims(values, 1)
         return found
+
+    def _is_required(self, name: str) -> bool:
+        """Whether each row has to have the column, as in training."""
+        return name not in self.scalars and isinstance(self._raw_spec[name], tf.io.FixedLenFeature)
 
     def _spec(self, name: str) -> Any:
         spec = self._raw_spec[name]
@@ -140,11 +148,37 @@ def _shaped(values: tf.Tensor, shape: list[int], name: str) -> tf.Tensor:
 
 
 def _complete(values: tf.Tensor, shape: tuple[int, ...], name: str) -> tf.Tensor:
-    """The values ``[batch, *shape]``; a row may lack some of them, but not all."""
-    message = [tf.constant(f"{name!r} is missing in a row")]
+    """The values ``[batch, *shape]``, none of which is missing; of texts, a row may lack some, but not all."""
+    is_text = values.dtype == tf.string
+    message = [tf.constant(f"{name!r} is missing in a row" + ("" if math.prod(shape) == 1 else ", or a value of it"))]
     rows = tf.reshape(is_present(values), [-1, math.prod(shape)])
-    complete = tf.reduce_all(tf.reduce_any(rows, axis=1))
+    complete = tf.reduce_all(tf.reduce_any(rows, axis=1) if is_text else rows)
     rows_of_shape = tf.reshape(values, [-1, *shape])
     # A reshape would not do: TensorFlow joins it with the next one, and the check is no longer waited for.
     with tf.control_dependencies([tf.raw_ops.Assert(condition=complete, data=message)]):
         return tf.identity(rows_of_shape)
+
+
+def _all_or_none(values: tf.Tensor, name: str) -> tf.Tensor:
+    """The values ``[batch, n]``; a row of numbers is there or missing as a whole, as ingest wants it in the data."""
+    if values.dtype == tf.string:
+        return values
+    with tf.control_dependencies([_is_whole(values, name)]):
+        return tf.identity(values)
+
+
+def _whole_rows(column: tf.SparseTensor, length: int, name: str) -> tf.SparseTensor:
+    """The column, which `_all_or_none` has nothing against."""
+    if column.dtype == tf.string:
+        return column
+    wide = tf.SparseTensor(column.indices, column.values, tf.stack([column.dense_shape[0], length]))
+    dense = tf.sparse.to_dense(wide, default_value=MISSING[column.dtype])
+    with tf.control_dependencies([_is_whole(dense, name)]):
+        return tf.SparseTensor(column.indices, column.values, tf.identity(column.dense_shape))
+
+
+def _is_whole(values: tf.Tensor, name: str) -> tf.Operation:
+    rows = is_present(values)
+    whole = tf.reduce_all(tf.equal(tf.reduce_any(rows, axis=1), tf.reduce_all(rows, axis=1)))
+    message = [tf.constant(f"a row lacks some of its values in: {name!r}")]
+    return tf.raw_ops.Assert(condition=whole, data=message)

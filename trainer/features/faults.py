@@ -15,6 +15,7 @@ class Seen(NamedTuple):
         most: int, values in the row that holds the most.
         span: the least and the largest number; None for text.
         sample: one of the values, as a message shows it.
+        complete: whether the schema says that each row has a value.
     """
 
     kind: str
@@ -22,6 +23,7 @@ class Seen(NamedTuple):
     most: int
     span: tuple[float, float] | None
     sample: str
+    complete: bool
 
 
 class Fault(NamedTuple):

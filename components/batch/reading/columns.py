@@ -124,9 +124,15 @@ def _flat(column: pa.Array, feature: RowFeature) -> tuple[pa.Array | None, list[
     if feature.shape == () and lengths.max(initial=0) <= 1:
         places = np.maximum(np.cumsum(lengths) - 1, 0)
         return values.take(pa.array(places, mask=lengths == 0)), [-1]
-    if feature.shape and not values.null_count and (lengths == np.prod(feature.shape)).all():
+    if feature.shape and _is_whole(values) and (lengths == np.prod(feature.shape)).all():
         return values, [-1, *feature.shape]
     return None, []
+
+
+def _is_whole(values: pa.Array) -> bool:
+    """Whether no value of a list is missing: ingest and the client refuse that."""
+    is_float = pa.types.is_floating(values.type)
+    return not values.null_count and not (is_float and pc.any(pc.is_nan(values.cast(pa.float64()))).as_py())
 
 
 def _plain(column: pa.Array, dtype: np.dtype, options: CsvOptions) -> np.ndarray | None:

@@ -11,6 +11,8 @@ from components.messages import one_line
 # Eight are read at a time; a picture for a network is a hundredth of it.
 MOST_BYTES = 64 * 2**20
 _REASON = 90
+# A BMP with more bits a pixel holds the colours themselves.
+_TABLE_BITS = 8
 
 
 class NoPicture(Exception):
@@ -62,8 +64,22 @@ def content(path: str) -> bytes:
         raise NoPicture(f"which has more than {MOST_BYTES // 2**20} MB; make the picture smaller")
     if not is_picture(data):
         raise NoPicture("which is no picture: its bytes are not those of PNG, JPEG, GIF or BMP; replace the file")
+    if _has_colour_table(data):
+        raise NoPicture("which is a BMP with a table of colours, which cannot be read; save it as PNG")
     _check_decoded(data)
     return data
+
+
+def _has_colour_table(data: bytes) -> bool:
+    """Whether a pixel of a BMP is a number in a table of colours, other than that of the greys from 0 to 255."""
+    header, bits = int.from_bytes(data[14:18], "little"), int.from_bytes(data[28:30], "little")
+    if not data.startswith(b"BM") or bits > _TABLE_BITS:
+        return False
+    first, pixels = 14 + header, int.from_bytes(data[10:14], "little")
+    # The oldest header has no fourth byte in the table.
+    width = 3 if header == 12 else 4
+    places = range(first, min(pixels, first + 256 * width), width)
+    return any(data[place : place + 3] != bytes([grey]) * 3 for grey, place in enumerate(places))
 
 
 def _read(path: str) -> bytes:

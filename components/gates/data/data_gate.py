@@ -102,10 +102,11 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     limits = Limits.model_validate_json(drift)
     asked = None
     asked = newest_requests(requests, most=limits.skew.most)  # part: request_log
-    compare = {"schema": _schema(schema.uri), "limits": limits}
+    described = _schema(schema.uri)
+    compare = {"schema": described, "limits": limits}
     more = [
         *about_label,
-        *_features(data, served),
+        *_features(data, served, described),
         *(() if served else _lost(served_model, served_statistics)),
         # The data that the served model was trained on have not drifted from themselves.
         *(() if served == statistics.uri else drift_findings(current, before, **compare)),
@@ -163,11 +164,15 @@ def _label_and_weight(data: GatedData, labels: LabelRows) -> Iterator[Finding]:
     yield from (Finding(text, names) for text, names in found)
 
 
-def _features(data: GatedData, served: str | None) -> Iterator[Finding]:
+def _features(data: GatedData, served: str | None, schema: schema_pb2.Schema) -> Iterator[Finding]:
     if not data.features:
         return
     wanted, others = data.named, data.others
-    yield from feature_findings(data.statistics, data.examples, splits=data.splits, features=wanted, others=others)
+    # Transform reads a column with a shape as complete.
+    complete = {feature.name for feature in schema.feature if feature.HasField("shape")}
+    yield from feature_findings(
+        data.statistics, data.examples, splits=data.splits, features=wanted, others=others, complete=complete
+    )
     read = {*wanted.names(), *others} if wanted else None
     yield from type_findings(data.statistics, served, splits=data.splits, columns=read)
 

@@ -22,7 +22,13 @@ _DTYPES = {Statistics.INT: "int64", Statistics.FLOAT: "float32"}
 
 
 def feature_findings(
-    statistics: str, examples: str, *, splits: Sequence[str], features: Features | None, others: Collection[str]
+    statistics: str,
+    examples: str,
+    *,
+    splits: Sequence[str],
+    features: Features | None,
+    others: Collection[str],
+    complete: Collection[str],
 ) -> Iterator[Finding]:
     """What is wrong with the columns that the model reads, or worth knowing about them.
 
@@ -32,6 +38,7 @@ def feature_findings(
         splits: names of the splits to check.
         features: the configured features; None means every column but ``others``, by its type.
         others: the columns of the label and the example weight.
+        complete: the columns that have a value in each row, as the schema says.
     """
     for split in splits:
         rows, seen = split_statistics(statistics, split)
@@ -42,7 +49,7 @@ def feature_findings(
         yield from _missing(split, rows, names, seen)
         tests: dict[tuple[str, int], RowTest] = {}
         for column, source in _sources(wanted, seen):
-            found = _seen(seen[source])
+            found = _seen(seen[source], complete=source in complete)
             faults = list(column.options.faults(found))
             yield from (finding(split, source, fault.reason, fault.text) for fault in faults)
             if not faults and (test := column.options.row_test(found)):
@@ -94,7 +101,7 @@ def _found_in_rows(
             yield finding(split, source, test.reason, text, refuses=test.refuses)
 
 
-def _seen(feature: Statistics) -> Seen:
+def _seen(feature: Statistics, *, complete: bool) -> Seen:
     common, is_number = _common(feature), feature.type in NUMERIC
     numbers, words = feature.num_stats, feature.string_stats.rank_histogram.buckets
     return Seen(
@@ -103,6 +110,7 @@ def _seen(feature: Statistics) -> Seen:
         most=int(common.max_num_values),
         span=(numbers.min, numbers.max) if is_number else None,
         sample=f"{numbers.max:g}" if is_number else shown(words[0].label if words else ""),
+        complete=complete,
     )
 
 

@@ -46,7 +46,7 @@ class SchemaComparison:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's own flags."""
     parser.add_argument("action", choices=["diff", "accept"], help="show the differences, or write them to the schema")
-    parser.add_argument("columns", nargs="*", metavar="COLUMN", help="(default: every column)")
+    parser.add_argument("columns", nargs="*", default=[], metavar="COLUMN", help="(default: every column)")
     printing.add_json(parser)
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.pushed_model import MODEL_ID_PROPERTY, VERSION_PROPERTY
-from components.storage.files import files_below, hashes
+from components.pushed_model import DIGEST_PROPERTY, VERSION_PROPERTY
+from components.storage.files import digest, files_below, hashes
 from pipeline.config.config import Config
 from pipeline.running import metadata
 from pipeline.running.recovery import database, recovery, serving_folder
@@ -18,9 +18,9 @@ from serving.versions import version_folders
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
-_PUSHED_TYPE, _MODEL_TYPE = "PushedModel", "Model"
-# TFX's folder of the export in a model, and TensorFlow's of the warm-up requests in the export.
-_EXPORT, _ADDED = "Format-Serving", "assets.extra/"
+_PUSHED_TYPE = "PushedModel"
+# The warm-up requests, which the Pusher adds to an export.
+_ADDED = "assets.extra/tf_serving_warmup_requests"
 
 
 def examine(config: Config, *, build: Callable[[], Pipeline]) -> Iterator[Problem]:
@@ -34,8 +34,7 @@ def examine(config: Config, *, build: Callable[[], Pipeline]) -> Iterator[Proble
     yield from _metadata(config, build)
     readable = not recovery.lost(config)
     yield from recovery.find(config) if readable else recovery.leftovers(config)
-    known = _whole_versions(config) if readable else set()
-    yield from serving_folder.half_versions(config.serving_folder, known=known)
+    yield from serving_folder.half_versions(config.serving_folder, as_pushed=_pushed(config) if readable else {})
 
 
 def _metadata(config: Config, build: Callable[[], Pipeline]) -> Iterator[Problem]:
@@ -62,31 +61,22 @@ class _Rebuild:
         rebuild.rebuild(self.config, self.build())
 
 
-def _whole_versions(config: Config) -> set[int]:
-    """The versions that have the files of the model that was pushed; to load the others takes TensorFlow."""
+def _pushed(config: Config) -> dict[int, bool]:
+    """Whether each version that ML Metadata know has the files that were pushed; to load one takes TensorFlow."""
+    store = metadata.open_store(config.metadata_source)
+    pushes = sorted(store.get_artifacts_by_type(_PUSHED_TYPE), key=lambda push: push.id)
+    digests = {
+        push.custom_properties[VERSION_PROPERTY].string_value: push.custom_properties[DIGEST_PROPERTY].string_value
+        for push in pushes
+        if DIGEST_PROPERTY in push.custom_properties
+    }
     folder = config.serving_folder
     found = version_folders.find(folder) if folder.is_dir() else {}
-    models = _pushed(config.metadata_source)
     return {
-        version
-        for version, path in found.items()
-        if version in models and _files(path) == _files(models[version] / _EXPORT) != {}
+        version: _digest(path) == digests[str(version)] for version, path in found.items() if str(version) in digests
     }
 
 
-def _files(folder: Path) -> dict[str, str]:
-    """The hash of each file but those that the Pusher adds."""
-    return hashes({name: path for name, path in files_below(folder).items() if not name.startswith(_ADDED)})
-
-
-def _pushed(source: metadata.Source) -> dict[int, Path]:
-    """The model's folder of each pushed version that the metadata know."""
-    store = metadata.open_store(source)
-    models = {model.id: Path(model.uri) for model in store.get_artifacts_by_type(_MODEL_TYPE)}
-    found = {}
-    for push in store.get_artifacts_by_type(_PUSHED_TYPE):
-        version = push.custom_properties[VERSION_PROPERTY].string_value
-        model = models.get(push.custom_properties[MODEL_ID_PROPERTY].int_value)
-        if version.isdigit() and model is not None:
-            found[int(version)] = model
-    return found
+def _digest(folder: Path) -> str:
+    """As `components.gates.judged.model_digest`, without TFX."""
+    return digest(hashes({name: file for name, file in files_below(folder).items() if name != _ADDED}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,18 +36,21 @@ def obstacles(folder: Path) -> Iterator[Problem]:
             )
 
 
-def half_versions(folder: Path, *, known: Collection[int] = ()) -> Iterator[Problem]:
-    """Versions that no model server can load. Imports TensorFlow if there is one to look at.
+def half_versions(folder: Path, *, as_pushed: Mapping[int, bool] | None = None) -> Iterator[Problem]:
+    """Versions that no model server can load, or that no gate has judged. Imports TensorFlow if it has to look.
 
     Args:
         folder: the serving folder.
-        known: versions that are known to be whole.
+        as_pushed: whether a version has the files that were pushed, of those where that is known.
     """
-    found = version_folders.find(folder) if folder.is_dir() else {}
-    for version in sorted(found.keys() - known):
-        problem = unloadable(found[version])
-        if problem:
-            yield _aside(found[version], f"is half a version: {problem}")
+    known = as_pushed or {}
+    for version, path in sorted(version_folders.find(folder).items()) if folder.is_dir() else ():
+        if known.get(version):
+            continue
+        if problem := unloadable(path):
+            yield _aside(path, f"is half a version: {problem}")
+        elif version in known:
+            yield _aside(path, "has other files than those that were judged and pushed: some were changed since")
 
 
 def unloadable(folder: Path) -> str | None:

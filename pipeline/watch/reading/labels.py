@@ -58,8 +58,9 @@ def take_in(connection: sqlite3.Connection, given: LabelFiles, *, now: int) -> I
         now: seconds since 1970, when their labels arrived.
 
     Yields:
-        Why a file could not be read, or holds no labels, in words.
+        Why a file could not be read, or holds no labels, in words; and the patterns that no file matches.
     """
+    yield from (f"labels: no file matches {pattern}" for pattern in given.patterns if not _files([pattern]))
     known = {path: about for path, *about in connection.execute("SELECT path, size, changed FROM label_files")}
     for path in _files(given.patterns):
         about = path.stat()

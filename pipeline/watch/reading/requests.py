@@ -103,7 +103,10 @@ def take_in(connection: sqlite3.Connection, asked: Asked) -> int:
         count += _take_in_file(connection, asked, file, start if file.size >= size else 0)
     with connection:
         gone = known.keys() - {file.name for file in found}
-        connection.executemany("DELETE FROM files WHERE name = ?", [(name,) for name in gone])
+        # All at once are not removed for their age: the disk is not there, or the folder is another one. When they come
+        # back, their records are none that are new.
+        if gone != known.keys():
+            connection.executemany("DELETE FROM files WHERE name = ?", [(name,) for name in gone])
     return count
 
 

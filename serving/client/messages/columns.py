@@ -58,18 +58,18 @@ def array(
 def _plain(values: Sequence[object], dtype: np.dtype) -> np.ndarray | None:
     """Single values of Python's own types, all at once; None if they are not, or one does not fit."""
     types = set(map(type, values))
-    if dtype.kind == "O" and types <= {str, type(None)}:
-        texts = np.empty(len(values), object)
-        texts[:] = [value.encode() if isinstance(value, str) else MISSING["O"] for value in values]
-        return texts
     try:
+        if dtype.kind == "O" and types <= {str, type(None)}:
+            texts = np.empty(len(values), object)
+            texts[:] = [value.encode() if isinstance(value, str) else MISSING["O"] for value in values]
+            return texts
         if dtype == np.int64 and types == {int}:
             return np.array(values, np.int64)
         if dtype.kind == "f" and types <= {float, int, type(None)}:
             numbers = np.array(values, np.float64)
             fits = np.isinf(numbers) | ~(np.abs(numbers) > np.finfo(dtype).max)
             return numbers.astype(dtype) if fits.all() else None
-    except OverflowError:
+    except (OverflowError, UnicodeEncodeError):
         pass
     return None
 

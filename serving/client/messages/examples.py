@@ -32,6 +32,8 @@ class RowFeature:
 
 
 Features = Mapping[str, RowFeature]
+# The names of an input that takes serialized tf.Examples, by convention; the second is that of Classify and Regress.
+SERIALIZED = ("examples", "inputs")
 # The kinds of tf.Example's values by numpy kind: field, list message, dtype.
 _LISTS = {"f": "float_list", "i": "int64_list", "O": "bytes_list"}
 _DTYPES = {"FLOAT": np.dtype(np.float32), "INT": np.dtype(np.int64), "BYTES": np.dtype(object)}
@@ -62,6 +64,19 @@ def _feature(feature: Any, path: Path | str) -> RowFeature:
         return RowFeature(_DTYPES[kind], () if feature.value_count.max == 1 else None)
     sizes = tuple(dim.size for dim in feature.shape.dim)
     return RowFeature(_DTYPES[kind], () if math.prod(sizes) == 1 else sizes)
+
+
+def takes_examples(signature: Any) -> bool:
+    """Whether the only input of a signature (a SignatureDef) takes serialized tf.Examples, not a column of the data.
+
+    The exporter says of each column what it holds, see `features_of_signature`; so one may be called ``inputs``, too.
+    """
+    if len(signature.inputs) != 1:
+        return False
+    ((name, info),) = signature.inputs.items()
+    dims = info.tensor_shape.dim
+    is_text = bool(dtypes.numpy_dtype(info.dtype).hasobject)
+    return name in SERIALIZED and is_text and not (dims and dims[0].name)
 
 
 def features_of_signature(signature: Any) -> Features:

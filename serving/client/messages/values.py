@@ -42,28 +42,26 @@ def values_of(value: object, dtype: np.dtype, shape: Sequence[int] | None) -> li
     """The values of one row in row-major order; none if the row's value is missing.
 
     Args:
-        value: of the row. A list may be flat or nested, and may lack values.
+        value: of the row. A list may be flat or nested.
         dtype: float32, int64 or object (bytes); a signature's input may have any other.
-        shape: of the row's value: empty for a single value, None for a list of any length, whose missing values are
-            left out. In other lists `MISSING` takes their places.
+        shape: of the row's value: empty for a single value, None for a list of any length, whose empty texts are left
+            out, as in training.
 
     Raises:
-        TypeError, ValueError, OverflowError: the value does not fit.
+        TypeError, ValueError, OverflowError: the value does not fit, or lacks one of its own: ingest refuses None and
+            NaN inside a list as well, so no model has learnt what they mean.
     """
     if is_missing(value):
         return []
     if shape is not None and not shape:
         single = value[0] if isinstance(value, (list, tuple, np.ndarray)) and len(value) == 1 else value
         return [] if is_missing(single) else [convert(single, dtype)]
-    items = np.array(value, dtype=object).reshape(-1 if shape is None else shape).flat
-    found = [None if is_missing(item) else convert(item, dtype) for item in items]
-    present = [item for item in found if item is not None]
-    if shape is None or not present or len(present) == len(found):
-        return present
-    stand_in = missing_of(dtype)
-    if stand_in is None:
+    items = list(np.array(value, dtype=object).reshape(-1 if shape is None else shape).flat)
+    if shape is None:
+        items = [item for item in items if not (isinstance(item, str | bytes) and not item)]
+    if any(item is None or (not isinstance(item, str | bytes) and is_missing(item)) for item in items):
         raise ValueError
-    return [stand_in if item is None else item for item in found]
+    return [convert(item, dtype) for item in items]
 
 
 def wrong(where: str, name: str, value: object, dtype: np.dtype, shape: Sequence[int] | None) -> str:

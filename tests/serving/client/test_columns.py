@@ -38,6 +38,7 @@ def test_big_integers_stay_exact():
         ({"a": 1}, object),
         (["a", "b"], object),
         ("1_000", np.float32),
+        ("\ud800", object),
     ],
 )
 def test_wrong_values_name_row_and_key(value, dtype):
@@ -55,7 +56,7 @@ def test_a_list_may_be_flat_or_nested_and_missing_as_a_whole():
 
 
 def test_lists_of_any_length_are_padded_with_what_is_missing():
-    rows = [{"t": ["a", "b"]}, {"t": "c"}, {}, {"t": ["d", None, ""]}, {"t": np.array(["e", "f"])}, {"t": []}]
+    rows = [{"t": ["a", "b"]}, {"t": "c"}, {}, {"t": ["d", ""]}, {"t": np.array(["e", "f"])}, {"t": []}]
     texts = column(rows, "t", np.dtype(object), shape=None)
     assert texts.tolist() == [[b"a", b"b"], [b"c", b""], [b"", b""], [b"d", b""], [b"e", b"f"], [b"", b""]]
     codes = column([{"c": [1, True]}, {"c": 0}], "c", np.dtype(np.int64), shape=None)
@@ -69,14 +70,15 @@ def test_lists_of_any_length_are_padded_with_what_is_missing():
         column([{"t": [["a"], ["b", "c"]]}], "t", np.dtype(object), shape=None)
 
 
-def test_a_list_of_fixed_length_keeps_the_places_of_what_it_lacks():
-    floats = column([{"p": [1, None, 3]}, {"p": [None] * 3}], "p", np.dtype(np.float32), shape=[3])
-    assert floats[0, [0, 2]].tolist() == [1, 3]
-    assert np.isnan(floats[0, 1])
-    assert np.isnan(floats[1]).all()
-    whole = column([{"p": (1, float("nan"))}], "p", np.dtype(np.int64), shape=[2])
-    assert whole.tolist() == [[1, MISSING["i"]]]
-    # A vector of one number is a single value to the signature.
+@pytest.mark.parametrize("hole", [None, float("nan")])
+@pytest.mark.parametrize("shape", [(3,), None])
+def test_a_list_that_lacks_a_value_is_refused_as_by_ingest(hole, shape):
+    for values in ([1, hole, 3], [hole] * 3):
+        with pytest.raises(ValueError, match=r"row 1, p: \[.*\] is not a list of (3 )?numbers"):
+            column([{"p": [1, 2, 3]}, {"p": values}], "p", np.dtype(np.float32), shape=shape)
+
+
+def test_a_vector_of_one_number_is_a_single_value_to_the_signature():
     assert column([{"p": [2.5]}, {"p": [None]}], "p", np.dtype(np.float32)).tolist()[0] == 2.5
 
 

@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf import text_format
 
-from serving.client.messages.examples import features_of_schema, serialize
+from serving.client.messages.examples import features_of_schema, serialize, takes_examples
 from serving.client.messages.protos import message, parse_text
 
 SCHEMA = """
@@ -70,3 +70,22 @@ def test_a_models_config_is_read_and_written_as_text():
     config = parse_text(text, "tensorflow.serving.ModelServerConfig")
     assert config.model_config_list.config[0].version_labels["stable"] == 3
     assert parse_text(text_format.MessageToString(config), "tensorflow.serving.ModelServerConfig") == config
+
+
+INPUT = 'inputs {{ key: "{}" value {{ dtype: {} tensor_shape {{ dim {{ size: -1 {} }} }} }} }}'
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        ([("inputs", "DT_STRING", "")], True),
+        ([("examples", "DT_STRING", "")], True),
+        ([("text", "DT_STRING", "")], False),
+        ([("inputs", "DT_FLOAT", "")], False),
+        ([("inputs", "DT_STRING", 'name: "category"')], False),
+        ([("inputs", "DT_STRING", ""), ("examples", "DT_STRING", "")], False),
+    ],
+)
+def test_a_column_may_be_called_as_the_input_of_examples(inputs, expected):
+    text = " ".join(INPUT.format(*each) for each in inputs)
+    assert takes_examples(parse_text(text, "tensorflow.SignatureDef")) is expected

@@ -20,6 +20,7 @@ class WideModel:
     def __init__(self):
         signature = meta_graph_pb2.SignatureDef()
         signature.inputs["examples"].name = "examples:0"
+        signature.inputs["examples"].dtype = tf.string.as_datatype_enum
         self.signatures: Mapping[str, meta_graph_pb2.SignatureDef] = {"serving_default": signature}
 
     def run(self, signature, inputs, **_):

@@ -37,7 +37,7 @@ def test_rows_come_back_without_their_missing_values(tmp_path):
 def test_lists_and_vectors_come_back_as_they_were_sent(tmp_path):
     sent = predict_log()
     inputs = sent.predict_log.request.inputs
-    tags = [{"tags": ["a", "b"], "place": [1, None]}, {"tags": ["c"]}, {"place": [2, 3]}]
+    tags = [{"tags": ["a", "b"], "place": [1, 4]}, {"tags": ["c"]}, {"place": [2, 3]}]
     tensors.fill(inputs["tags"], column(tags, "tags", np.dtype(object), shape=None))
     tensors.fill(inputs["place"], column(tags, "place", np.dtype(np.float32), shape=[2]))
     log = opened(tmp_path)
@@ -46,11 +46,18 @@ def test_lists_and_vectors_come_back_as_they_were_sent(tmp_path):
     (record,) = read(tmp_path, "taxi")
     first, second, third = record.rows()
     assert first["tags"] == [b"a", b"b"]
-    assert first["place"][0] == 1
-    assert np.isnan(first["place"][1])
+    assert first["place"] == [1, 4]
     assert second["tags"] == b"c"
     assert "place" not in second
     assert (third["place"], "tags" in third) == ([2, 3], False)
+
+
+def test_a_column_may_be_called_as_the_input_of_examples():
+    log = PredictionLog()
+    request = log.predict_log.request
+    request.model_spec.signature_name = "columnar"
+    tensors.fill(request.inputs["inputs"], column([{"inputs": "Cash"}], "inputs", np.dtype(object)))
+    assert parse(log).rows() == [{"inputs": b"Cash"}]
 
 
 def example(**features: float) -> tf.train.Example:

@@ -44,14 +44,14 @@ class Options(Kind):
         return 1 if text else math.prod(self.shape)
 
     def row_test(self, seen: Seen) -> RowTest | None:
-        """Bytes may be no picture, such as the path of one."""
+        """Bytes may be no picture, such as the path of one, or none where the schema says that each row has one."""
         if seen.kind != "BYTES":
             return None
         return RowTest(
             "IMAGE_UNREADABLE",
             "do not hold a picture: the bytes are not those of PNG, JPEG, GIF or BMP; if they are paths of files, name "
-            "the column in data.pictures",
-            _is_no_picture,
+            "the column in data.pictures; if a picture is missing, leave the value out",
+            _is_no_picture if seen.complete else _is_no_picture_or_none,
         )
 
     @property
@@ -64,6 +64,12 @@ def _is_no_picture(values: Any) -> Any:
     from trainer.features.pixels import is_no_picture
 
     return is_no_picture(values)
+
+
+def _is_no_picture_or_none(values: Any) -> Any:
+    from trainer.features.pixels import is_no_picture_or_none
+
+    return is_no_picture_or_none(values)
 
 
 def transform(columns: Sequence[Column[Options]], raw: RawColumns, outputs: Outputs) -> None:

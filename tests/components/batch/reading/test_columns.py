@@ -33,6 +33,8 @@ COLUMNS = {
     "times": pa.array([TIME, None], pa.timestamp("us", tz="UTC")),
     "nothing": pa.nulls(3),
     "lists": pa.array([[1.0, 2.0], None, [], [3.0, None], [4.0], [5.0, 6.0, 7.0]], pa.list_(pa.float32())),
+    "holes": pa.array([[1.0, np.nan], [2.0, 3.0]], pa.list_(pa.float32())),
+    "half_holes": pa.array([[np.float16(1), np.float16(np.nan)], [np.float16(2)] * 2], pa.list_(pa.float16())),
     "vectors": pa.array([[1, 2], [3, 4]], pa.large_list(pa.int64())),
     "singles": pa.array([[1], [], None, [2]], pa.large_list(pa.int64())),
     "names": pa.array([["a", "b"], None, [""], ["c"]], pa.list_(pa.string())),

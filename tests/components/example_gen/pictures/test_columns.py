@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 from components.example_gen.pictures.columns import with_content
@@ -91,6 +92,10 @@ REFUSED = [
     (lambda path: path.write_text("<html>"), "which is no picture: its bytes are not those of PNG, JPEG, GIF or BMP"),
     (lambda path: path.write_bytes(encoded(1)[:-20]), r"which is cut off or damaged \(.+\); replace the file"),
     (lambda path: path.write_bytes(encoded(1, form="JPEG")[:-40]), r"which is cut off or damaged \(.+\); replace"),
+    (
+        lambda path: Image.new("RGB", (3, 3), "red").convert("P").save(path, "BMP"),
+        "which is a BMP with a table of colours, which cannot be read; save it as PNG",
+    ),
     (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(2**26)), "which has more than 64 MB; make the picture"),
 ]
 

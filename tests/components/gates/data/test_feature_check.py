@@ -80,6 +80,7 @@ NO_DATES = ["2024-02-01", "1.2.2024"]
             ["photos/1.png", "photos/2.png"],
             r"x: 2 of 2 .*'photos/1\.png', do not hold a picture.*in data\.pictures",
         ),
+        (PICTURE, [b"\x89PNG", b""], r"x: 1 of 2 .*'', do not hold a picture.*if a picture is missing, leave the"),
         (PICTURE, [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]], r"x: holds 3 values in a row, but the kind image reads 4"),
     ],
 )
@@ -104,6 +105,7 @@ def test_what_a_kind_cannot_read_is_refused_by_name(tmp_path, kind, values, mess
         (DAYS, [20240131, 20240201]),
         ("text", ["", "a b"]),
         (PICTURE, [b"\x89PNG", b"BM...."]),
+        (PICTURE, [b"\x89PNG", b"", None, b"BM...."]),
         (PICTURE, [[1.0] * 4, [1.0] * 4]),
         (None, ["a", "b"]),
         (None, [1.5, 2.5]),

@@ -42,3 +42,13 @@ def test_half_versions_are_found_and_set_aside(tmp_path):
         problem.repair()
     assert list(version_folders.find(tmp_path)) == [1]
     assert len(list(tmp_path.glob("?.broken-*"))) == 4
+
+
+def test_a_whole_version_that_was_not_pushed_so_is_set_aside(tmp_path):
+    for version in (1, 2, 3):
+        tf.saved_model.save(tf.Module(), str(tmp_path / str(version)))
+    [problem] = serving_folder.half_versions(tmp_path, as_pushed={1: True, 2: False})
+    assert problem.where == str(tmp_path / "2")
+    assert problem.what.startswith("has other files than those that were judged and pushed")
+    problem.repair()
+    assert sorted(version_folders.find(tmp_path)) == [1, 3]

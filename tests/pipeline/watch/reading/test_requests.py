@@ -55,6 +55,19 @@ def test_half_a_record_waits_for_its_other_half(tmp_path, state):
     assert counts(state) == (3, 30, 0)
 
 
+def test_a_log_that_is_gone_for_a_while_is_not_read_again(tmp_path, state):
+    asked = asked_of(config(tmp_path))
+    path = write_day(tmp_path, 0, trips(1, 30))
+    assert take_in(state, asked) == 3
+    path.parent.rename(tmp_path / "elsewhere")
+    path.parent.mkdir()
+    assert [take_in(state, asked), take_in(state, asked)] == [0, 0]
+    path.parent.rmdir()
+    (tmp_path / "elsewhere").rename(path.parent)
+    assert take_in(state, asked) == 0
+    assert counts(state) == (3, 30, 0)
+
+
 def test_a_damaged_file_is_read_to_the_damage_and_counts_once(tmp_path, state):
     path = write_day(tmp_path, 0, trips(1, 30))
     path.write_bytes(path.read_bytes()[:-7])
@@ -132,12 +145,12 @@ def test_the_rows_that_are_kept_are_the_same_however_the_log_is_read(tmp_path):
 
 
 def test_a_removed_file_is_forgotten_and_what_it_held_stays(tmp_path, state):
-    path = write_day(tmp_path, 0, trips(1, 30))
+    path, other = (write_day(tmp_path, day, trips(1, 30)) for day in range(2))
     take_in(state, asked_of(config(tmp_path)))
     path.unlink()
     assert take_in(state, asked_of(config(tmp_path))) == 0
-    assert counts(state) == (3, 30, 0)
-    assert state.execute("SELECT count(*) FROM files").fetchone() == (0,)
+    assert counts(state) == (6, 60, 0)
+    assert state.execute("SELECT name FROM files").fetchall() == [(other.name,)]
 
 
 def test_two_at_a_time_are_refused(tmp_path, state):

@@ -145,7 +145,7 @@ FAULTS = (
     Fault(
         what="`trip_miles` in metres",
         node="DataGate",
-        reason="train/trip_miles: has moved by 0.4",
+        reason="train/trip_miles: has moved by 0.5",
         plant=metres,
     ),
     Fault(
@@ -174,11 +174,11 @@ FAULTS = (
         words=("gates.data.drift.duplicates.action=block",),
     ),
     Fault(
-        what="`trip_miles` in metres, with drift only warned of and `served_max_drop: 0.05`",
+        what="`trip_miles` in metres, with drift only warned of and `served_max_drop: 0.02`",
         node="ModelGate",
         reason="accuracy of the served model is 0.",
         plant=metres,
-        words=("gates.data.drift.numbers.action=warn", "gates.evaluation.served_max_drop=0.05"),
+        words=("gates.data.drift.numbers.action=warn", "gates.evaluation.served_max_drop=0.02"),
     ),
     Fault(
         what="a model below its limit",

@@ -33,6 +33,9 @@ def _naive(models: dict[str, Path]) -> grpc.RpcMethodHandler:
     def predict(request: Any, context: grpc.ServicerContext) -> Any:
         signature = loaded[request.model_spec.name].signatures[request.model_spec.signature_name or "serving_default"]
         inputs = {name: tf.constant(tf.make_ndarray(proto)) for name, proto in request.inputs.items()}
+        if "column_0" in signature.structured_input_signature[1]:
+            # Only the SignatureDef has the columns' own names, in whose order they are numbered.
+            inputs = {f"column_{index}": inputs[name] for index, name in enumerate(sorted(inputs))}
         response = predict_pb2.PredictResponse(model_spec=request.model_spec)
         for name, value in signature(**inputs).items():
             response.outputs[name].CopyFrom(tf.make_tensor_proto(value.numpy()))

@@ -261,6 +261,20 @@ def test_a_vector_of_another_length_is_refused_by_name_without_our_client(folder
             session.run(session.signatures["serving_default"], {"examples": sent})
 
 
+@pytest.mark.parametrize(("name", "said"), [("place", "lacks some of .*place"), ("fixed", "fixed.* is missing")])
+def test_a_vector_that_lacks_a_value_is_refused_by_name_without_our_client(folder, name, said):
+    session = SavedModel(str(folder / "saved_model"))
+    row = [every_type.full_row(1)]
+    lacking = columns(row, features_of_signature(session.signatures["columnar"]))
+    lacking[name][0, 0] = np.nan
+    example = tf.train.Example.FromString(every_type.records(row)[0])
+    example.features.feature[name].float_list.value[0] = np.nan
+    sent = {"columnar": lacking, "serving_default": {"examples": np.array([example.SerializeToString()], object)}}
+    for signature, request in sent.items():
+        with pytest.raises(StatusError, match=said):
+            session.run(session.signatures[signature], request)
+
+
 def test_metadata_say_what_a_column_holds(server, rest, capsys):
     assert main(["metadata", "--target", server.target, "--model", "regression"]) == 0
     lines = {tuple(line.split()) for line in capsys.readouterr().out.splitlines()}

@@ -4,7 +4,7 @@ The standard ExampleValidator only reports: it never fails, and the pipeline tra
 label, the example weights and the kinds of the features, or any earlier data and the requests.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
@@ -94,22 +94,25 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     # An invalid label cannot be counted.
     readable = labels if not about_label else None
     current = _current(data, readable)
-    before = (
-        served_data(served, _uri(served_profile), splits=splits)
-        if served
-        else _span_before(previous_span, data.label, read_label=readable is not None)
-    )
     limits = Limits.model_validate_json(drift)
     asked = None
     asked = newest_requests(requests, most=limits.skew.most)  # part: request_log
     described = _schema(schema.uri)
     compare = {"schema": described, "limits": limits}
+    drifted: Iterable[Finding] = ()
+    # The data that the served model was trained on have not drifted from themselves.
+    if served != statistics.uri:
+        before = (
+            served_data(served, _uri(served_profile), splits=splits)
+            if served
+            else _span_before(previous_span, data.label, read_label=readable is not None)
+        )
+        drifted = drift_findings(current, before, **compare)
     more = [
         *about_label,
         *_features(data, served, described),
         *(() if served else _lost(served_model, served_statistics)),
-        # The data that the served model was trained on have not drifted from themselves.
-        *(() if served == statistics.uri else drift_findings(current, before, **compare)),
+        *drifted,
         *skew_findings(current, asked, **compare),
     ]
     found, texts = _judged(anomalous, more, fail_on=fail_on, allowed=allowed)

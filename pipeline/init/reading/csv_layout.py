@@ -155,7 +155,10 @@ def _tables(lines: Sequence[str]) -> Iterator[tuple[dict[str, Any], str, list[st
             fitting = {delimiter: some for delimiter, some in rows.items() if _is_table(some)}
             if fitting:
                 delimiter = max(fitting, key=lambda each: len(fitting[each][0]))
-                yield where, delimiter, fitting[delimiter][0]
+                names = fitting[delimiter][0]
+                # A line as long as the header is no title: the table begins there, and a row after it is wrong.
+                if not any(len(row) == len(names) for row in _rows(lines[: where.get("skip_lines", 0)], delimiter)):
+                    yield where, delimiter, names
 
 
 def _rows(lines: Sequence[str], delimiter: str) -> list[list[str]]:

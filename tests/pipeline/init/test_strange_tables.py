@@ -160,3 +160,9 @@ def test_a_few_very_large_errors_widen_the_limit(project):
         ratios.append(limit.max / ((reached + trivial) / 2))
     # What the number of rows alone allows, of 300.
     assert ratios[0] < 1.2 < 1.5 < ratios[1]
+
+
+def test_a_row_too_long_near_the_top_is_named_and_no_header_is_sought_behind_it(project):
+    (project.folder / "d.csv").write_text("x,y\n" + "1,0\n" * 3 + "3,1,9\n" + "2,1\n" * 200)
+    line = project.init("--data", "d.csv", "--label", "y").refusal()
+    assert "row 4 after the header has 3 cells, the header has 2" in line

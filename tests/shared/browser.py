@@ -16,9 +16,15 @@ if TYPE_CHECKING:
 # A phone, a tablet and a laptop.
 WIDTHS = (390, 768, 1280)
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_MILLISECONDS = 20_000
-_DRAWN = """
-() => [...document.querySelectorAll(".drawn")].every((place) => place.querySelector("svg"))
+_MILLISECONDS = 60_000
+# A plot is drawn when it comes into view. Playwright's own scrolling waits for two frames that agree, and on a busy
+# machine Chromium has been seen to send none for half a minute; this scrolls on until every plot is there.
+_SCROLL_ON = """
+() => {
+  const missing = [...document.querySelectorAll(".drawn")].filter((place) => !place.querySelector("svg"));
+  missing[0]?.scrollIntoView();
+  return missing.length === 0;
+}
 """
 
 
@@ -67,9 +73,7 @@ def shown(
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(path.resolve().as_uri())
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
-    for place in page.locator(".drawn").all():
-        place.scroll_into_view_if_needed()
-    page.wait_for_function(_DRAWN, timeout=_MILLISECONDS)
+    page.wait_for_function(_SCROLL_ON, timeout=_MILLISECONDS, polling=50)
     yield page, errors
     context.close()
 

@@ -53,6 +53,7 @@ def look(connection: sqlite3.Connection, config: Config, *, now: float) -> Look:
     new = requests.take_in(connection, asked)
     problems = [
         *labels.take_in(connection, _label_files(config), now=int(now)),
+        *labels.unjoined(connection, watch.keys),
         *latency.take_in(connection, watch.latency, model=asked.model, start=int(now - now % seconds)),
     ]
     _forget(connection, config, now)

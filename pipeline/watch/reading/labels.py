@@ -85,6 +85,18 @@ def take_in(connection: sqlite3.Connection, given: LabelFiles, *, now: int) -> I
             )
 
 
+def unjoined(connection: sqlite3.Connection, keys: Sequence[str]) -> Iterator[str]:
+    """Why no label finds its request, in words: no row has the key, or none has the key of a label."""
+    rows, row = connection.execute("SELECT count(*), min(key) FROM rows").fetchone()
+    [label, matches] = connection.execute(
+        "SELECT min(labels.key), count(rows.key) FROM labels LEFT JOIN rows USING (key)"
+    ).fetchone()
+    if keys and rows and row is None:
+        yield f"watch.keys: no logged row has {' and '.join(map(repr, keys))}; no label finds its request"
+    elif row is not None and label is not None and not matches:
+        yield f"labels: none has the key of a logged row; a label's is {label}, a row's {row}"
+
+
 def _files(patterns: Sequence[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for pattern in patterns:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from components.example_gen.reading import CsvOptions, Reading
 from pipeline.watch.reading.keys import key_of
-from pipeline.watch.reading.labels import LabelFiles, take_in
+from pipeline.watch.reading.labels import LabelFiles, take_in, unjoined
 from pipeline.watch.reading.requests import take_in as take_requests_in
 from pipeline.watch.reading.requests import use_keys
 from pipeline.watch.store import opened
@@ -123,3 +123,22 @@ def test_with_other_keys_rows_get_new_ones_and_labels_are_read_anew(tmp_path, st
         list(take_in(state, files(tmp_path / "a.csv"), now=1))
         use_keys(state, keys)
         assert len(labels(state)) == 1
+
+
+def test_keys_that_no_row_has_or_no_label_shares_are_a_problem(tmp_path, state):
+    write(tmp_path / "log" / "asked" / "a.tfrecord", [request([{"trip": "a"}, {"town": "Ulm"}])])
+    take_requests_in(state, dataclasses.replace(asked_of(config(tmp_path)), keys=["trip"]))
+    path = tmp_path / "a.csv"
+    for text, expected in (
+        ("trip,y\n", []),
+        ("trip,y\nb,1\n", ["""labels: none has the key of a logged row; a label's is ["b"], a row's ["a"]"""]),
+        ("trip,y\nb,1\na,1\n", []),
+    ):
+        path.write_text(text)
+        list(take_in(state, dataclasses.replace(files(path), keys=["trip"]), now=1))
+        assert list(unjoined(state, ["trip"])) == expected
+    use_keys(state, ["id", "line"])
+    assert list(unjoined(state, ["id", "line"])) == [
+        "watch.keys: no logged row has 'id' and 'line'; no label finds its request"
+    ]
+    assert list(unjoined(state, [])) == []

@@ -30,7 +30,7 @@ from serving.processes import warm_up
 from trainer.distribution.preemption import RESUMABLE_EXIT_CODE, Preempted
 
 if TYPE_CHECKING:
-    from pipeline.running.live.live_check import Answer
+    from pipeline.running.live.live_check import LiveAnswer
 
 logger = logging.getLogger(__name__)
 DONE, BROKEN, REFUSED = 0, 1, 3
@@ -232,7 +232,7 @@ class LocalRun:
         seconds = time.monotonic() - start
         progress.summary(summary.lines(config, found, answers, seconds=seconds, log_file=self.log_file, page=page))
 
-    def _report(self, answers: Sequence[Answer] = ()) -> Path | None:
+    def _report(self, answers: Sequence[LiveAnswer] = ()) -> Path | None:
         """Write the page of this run; what goes wrong is a notice, and changes nothing about the run."""
         began = time.monotonic()
         self.progress.start("report")

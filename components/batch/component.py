@@ -18,7 +18,7 @@ from tfx.types.artifact import Artifact
 from tfx.utils import path_utils
 
 from components.batch import job, work
-from components.batch.options import Options
+from components.batch.options import BatchOptions
 from components.example_gen.reading import Reading
 from components.pushed_model import VERSION_PROPERTY
 from components.refusal import GateRefused
@@ -60,7 +60,7 @@ class Executor(BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed = artifact_utils.get_single_instance(input_dict["pushed_model"])
         folder = artifact_utils.get_single_uri(output_dict["scores"])
-        options = Options(
+        options = BatchOptions(
             saved_model=path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"])),
             model=exec_properties["model_name"],
             version=int(pushed.get_string_custom_property(VERSION_PROPERTY)),

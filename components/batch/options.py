@@ -12,7 +12,7 @@ VERSION = "model_version"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class BatchOptions:
     """One batch inference.
 
     Attributes:

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from components.batch.model import Answers, Arrays, Scorer
-from components.batch.options import Options
+from components.batch.options import BatchOptions
 from components.batch.reading import columns
-from components.batch.reading.blocks import Block, Files
+from components.batch.reading.blocks import BatchFiles, RowBlock
 from components.batch.reading.columns import Unfit
 from components.batch.writing import layout
 from components.batch.writing.shards import ErrorLines, shard
@@ -33,8 +33,8 @@ class Work:
         folder: path or URI of the folder that the files are written to.
     """
 
-    files: Files
-    options: Options
+    files: BatchFiles
+    options: BatchOptions
     outputs: Mapping[str, pa.DataType]
     folder: str
 
@@ -61,7 +61,7 @@ class Work:
                     made.write(self._columns(good, scorer, inputs, outputs), inputs, outputs)
             return made.rows, errors.rows
 
-    def _answered(self, block: Block, scorer: Scorer) -> tuple[Block, Arrays, Arrays]:
+    def _answered(self, block: RowBlock, scorer: Scorer) -> tuple[RowBlock, Arrays, Arrays]:
         """The rows that the model has taken, what it was asked, and what it said."""
         while True:
             try:
@@ -76,14 +76,14 @@ class Work:
             block = block.without(answers.reasons, self.options.keys)
         return block, inputs, answers.outputs
 
-    def _inputs(self, block: Block, scorer: Scorer) -> Arrays:
+    def _inputs(self, block: RowBlock, scorer: Scorer) -> Arrays:
         reading, batch = self.files.reading, block.batch
         if named := [name for name in reading.pictures if name in scorer.features]:
             folders = [posixpath.dirname(path) for path in block.files.to_pylist()]
             batch = columns.with_pictures(batch, named, folders)
         return columns.inputs(batch, scorer.features, reading.csv)
 
-    def _columns(self, block: Block, scorer: Scorer, inputs: Arrays, outputs: Arrays) -> dict[str, pa.Array]:
+    def _columns(self, block: RowBlock, scorer: Scorer, inputs: Arrays, outputs: Arrays) -> dict[str, pa.Array]:
         asked = layout.asked(inputs, scorer.features) if self.options.inputs else {}
         found = {**layout.columns(block, self.options), **layout.said(outputs, self.outputs)}
         return {**found, **{name: column for name, column in asked.items() if name not in found}}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from components.batch import model
-from components.batch.options import Options
+from components.batch.options import BatchOptions
 from components.batch.reading import inputs
 from components.batch.scoring import Work
 from components.batch.writing import layout
 from components.example_gen.reading import Reading
 
 
-def plan(words: Sequence[str], reading: Reading, options: Options, *, folder: str) -> Work:
+def plan(words: Sequence[str], reading: Reading, options: BatchOptions, *, folder: str) -> Work:
     """The work of one batch inference.
 
     Args:

@@ -18,7 +18,7 @@ from pipeline.init.plan import Plan, plan_of
 from pipeline.init.reading import source
 from pipeline.init.updating import update
 from pipeline.init.writing import table
-from pipeline.init.writing.files import Files, checked_name
+from pipeline.init.writing.files import PipelineFiles, checked_name
 from pipeline.running.console import quiet
 
 _WIDTH = 160
@@ -57,7 +57,7 @@ def _init(options: argparse.Namespace, console: Console) -> int:
         raise ConfigError("--data and --label are needed: where the rows are, and which column is to be predicted.")
     found = source.of(options.data, label=options.label, query=options.query)
     name = options.name or re.sub(r"\W+", "_", found.stem, flags=re.ASCII).strip("_").lower() or "mine"
-    files = Files(checked_name(name))
+    files = PipelineFiles(checked_name(name))
     if not options.dry_run and not options.force:
         files.refuse_existing()
     with console.status("...") as status:
@@ -74,7 +74,7 @@ def _init(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _say_next(files: Files, console: Console) -> None:
+def _say_next(files: PipelineFiles, console: Console) -> None:
     # A command must be one line to be copied.
     command = f"{shlex.quote(_short(sys.executable))} -m pipeline run --config {files.config}"
     console.print(f"next: {command}", markup=False, soft_wrap=True)

@@ -161,9 +161,9 @@ def _scored(config: Config, options: argparse.Namespace, version: served.Served)
 
 def _work(config: Config, options: argparse.Namespace, version: served.Served, folder: Path) -> Work:
     from components.batch import work
-    from components.batch.options import Options
+    from components.batch.options import BatchOptions
 
-    asked = Options(
+    asked = BatchOptions(
         saved_model=str(version.folder),
         model=config.serving.model_name,
         version=version.version,

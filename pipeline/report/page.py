@@ -16,7 +16,7 @@ from pipeline.report import index
 from pipeline.report.html.frame import Section, document
 from pipeline.report.html.templates import render
 from pipeline.report.run import ReportedRun
-from pipeline.running.live.live_check import Answer
+from pipeline.running.live.live_check import LiveAnswer
 
 logger = logging.getLogger(__name__)
 _HEADER = """\
@@ -58,7 +58,7 @@ def write(run: ReportedRun) -> Path:
     return path
 
 
-def write_last(config: Config, answers: Sequence[Answer] = ()) -> Path:
+def write_last(config: Config, answers: Sequence[LiveAnswer] = ()) -> Path:
     """As `write`, of the last run; also of the run before if something ended it before it could write its own.
 
     Args:

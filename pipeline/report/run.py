@@ -18,7 +18,7 @@ from pipeline.config.gates.evaluation import Confidence
 from pipeline.records import figures
 from pipeline.records.runs import Outputs, Records, RunRecord
 from pipeline.report.asked_model import AskedModel
-from pipeline.running.live.live_check import Answer
+from pipeline.running.live.live_check import LiveAnswer
 
 # In the folder of a Model artifact.
 SERVING_MODEL = "Format-Serving"
@@ -40,7 +40,7 @@ class ReportedRun:
     config: Config
     records: Records
     context: metadata_store_pb2.Context
-    answers: Sequence[Answer] = ()
+    answers: Sequence[LiveAnswer] = ()
     later: bool = False
 
     @cached_property

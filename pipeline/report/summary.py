@@ -13,7 +13,7 @@ from components.gates.reference_gate import compare
 from pipeline.config.config import Config
 from pipeline.config.gates.metrics import METRICS, PRIMARY, SHOWN
 from pipeline.report.results import Results, SliceMetrics
-from pipeline.running.live.live_check import Answer, in_words
+from pipeline.running.live.live_check import LiveAnswer, in_words
 from trainer.parameters import Task
 
 _LABEL_WIDTH = 12
@@ -23,7 +23,7 @@ _SHOWN_COLUMNS = 4
 def lines(
     config: Config,
     results: Results,
-    answers: Sequence[Answer],
+    answers: Sequence[LiveAnswer],
     *,
     seconds: float,
     log_file: Path,
@@ -130,7 +130,7 @@ def _push(results: Results) -> str:
     return f"version {results.version}" + ("" if results.newly_pushed else " (the same model was served already)")
 
 
-def _answer(answer: Answer, config: Config) -> str:
+def _answer(answer: LiveAnswer, config: Config) -> str:
     names = list(
         dict.fromkeys([*config.gates.evaluation.slice_columns(), *(config.features.names() if config.features else ())])
     )

@@ -10,7 +10,7 @@ from typing import Any
 from components.gates.data.drift.distances import Distance
 from pipeline.config.config import Config
 from pipeline.watch.judging.quality import Quality
-from pipeline.watch.judging.verdict import Finding, Verdict
+from pipeline.watch.judging.verdict import Verdict, WatchFinding
 from pipeline.watch.judging.windows import Moved, Window
 
 
@@ -76,7 +76,7 @@ def document(look: Look) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: WatchFinding) -> dict[str, Any]:
     return {**asdict(finding), "start": _time(finding.start), "about_the_model": finding.about_the_model}
 
 

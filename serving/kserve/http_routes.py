@@ -13,7 +13,7 @@ import tensorflow as tf
 from serving.api import REST, Api
 from serving.errors import StatusError, invalid_argument
 from serving.kserve import datatypes, inference
-from serving.kserve.inference import Answer, Inference
+from serving.kserve.inference import InferAnswer, Inference
 from serving.part import HttpReply, HttpRequest, http_status
 
 _MODEL = re.compile(r"/v2/models/(?P<name>[^/]+)(?:/versions/(?P<version>[^/]+))?(?:/(?P<verb>ready|infer))?")
@@ -138,7 +138,7 @@ def _from_json(data: Any, datatype: str, shape: list[int], where: str) -> np.nda
         raise invalid_argument(f"{where}: data must be a list of {datatype} values") from None
 
 
-def _reply(name: str, answer: Answer, given_id: Any, in_binary: set[str]) -> HttpReply:
+def _reply(name: str, answer: InferAnswer, given_id: Any, in_binary: set[str]) -> HttpReply:
     outputs, parts = [], []
     for output, array in answer.outputs.items():
         datatype = datatypes.name_of_array(array, where=f"output {output}")

@@ -44,7 +44,7 @@ class Inference:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class InferAnswer:
     """The outputs, and which version answered."""
 
     version: str
@@ -70,7 +70,7 @@ class ModelMetadata:
     outputs: list[TensorMetadata]
 
 
-def infer(api: Api, asked: Inference, *, timeout_seconds: float | None, entrypoint: str = GRPC) -> Answer:
+def infer(api: Api, asked: Inference, *, timeout_seconds: float | None, entrypoint: str = GRPC) -> InferAnswer:
     """Run a signature.
 
     Raises:
@@ -83,7 +83,7 @@ def infer(api: Api, asked: Inference, *, timeout_seconds: float | None, entrypoi
         tensors.fill(request.inputs[name], array, tensor_content=True)
     response = api.predict(request, timeout_seconds=timeout_seconds, entrypoint=entrypoint)
     outputs = {name: tensors.to_array(response.outputs[name]) for name in asked.outputs or sorted(response.outputs)}
-    return Answer(version=str(response.model_spec.version.value), outputs=outputs)
+    return InferAnswer(version=str(response.model_spec.version.value), outputs=outputs)
 
 
 def is_model_ready(api: Api, name: str, version: str) -> bool:

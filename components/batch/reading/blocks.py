@@ -42,7 +42,7 @@ class BadRow:
 
 
 @dataclass(frozen=True)
-class Block:
+class RowBlock:
     """Neighbouring rows.
 
     Attributes:
@@ -57,14 +57,14 @@ class Block:
     rows: np.ndarray
     bad: Sequence[BadRow] = ()
 
-    def part(self, start: int, count: int) -> Block:
+    def part(self, start: int, count: int) -> RowBlock:
         """Some of the rows; the first part has the bad ones."""
         rows = self.rows[start : start + count]
-        return Block(
+        return RowBlock(
             self.batch.slice(start, count), self.files.slice(start, count), rows, self.bad if not start else ()
         )
 
-    def without(self, reasons: Mapping[int, str], keys: Sequence[str]) -> Block:
+    def without(self, reasons: Mapping[int, str], keys: Sequence[str]) -> RowBlock:
         """The block without some rows, which are among the bad ones.
 
         Args:
@@ -81,11 +81,11 @@ class Block:
             for index, reason in sorted(reasons.items())
         ]
         good = np.setdiff1d(np.arange(len(self.rows)), list(reasons))
-        return Block(self.batch.take(good), self.files.take(good), self.rows[good], [*self.bad, *bad])
+        return RowBlock(self.batch.take(good), self.files.take(good), self.rows[good], [*self.bad, *bad])
 
 
 @dataclass(frozen=True)
-class Files:
+class BatchFiles:
     """The files of one batch inference.
 
     Attributes:
@@ -106,7 +106,7 @@ class Files:
             return [Piece(self.paths[first], first, stop) for first, stop in folders.bounds(self.paths)]
         return [piece for path in self.paths for piece in table_files.pieces(path, self.reading)]
 
-    def blocks(self, piece: Piece, columns: Sequence[str]) -> Iterator[Block]:
+    def blocks(self, piece: Piece, columns: Sequence[str]) -> Iterator[RowBlock]:
         """The rows of a piece, at most `ROWS` at a time.
 
         Args:
@@ -119,7 +119,7 @@ class Files:
         if self.reading.kind == "pictures":
             paths = self.paths[piece.first : piece.stop]
             column = pa.array(paths, pa.string())
-            found = iter([Block(pa.record_batch({folders.PICTURE: column}), column, np.ones(len(paths), np.int64))])
+            found = iter([RowBlock(pa.record_batch({folders.PICTURE: column}), column, np.ones(len(paths), np.int64))])
         else:
             found = _READERS[self.reading.kind](piece, self.reading, columns)
         size = _PICTURES if self.reading.pictures else ROWS
@@ -128,12 +128,12 @@ class Files:
                 yield block.part(start, size)
 
 
-def _block(path: str, batch: pa.RecordBatch, rows: np.ndarray, bad: Sequence[BadRow] = ()) -> Block:
+def _block(path: str, batch: pa.RecordBatch, rows: np.ndarray, bad: Sequence[BadRow] = ()) -> RowBlock:
     files = pa.DictionaryArray.from_arrays(np.zeros(len(rows), np.int32), pa.array([path])).dictionary_decode()
-    return Block(batch, files, rows, bad)
+    return RowBlock(batch, files, rows, bad)
 
 
-def _csv(piece: Piece, reading: Reading, columns: Sequence[str]) -> Iterator[Block]:
+def _csv(piece: Piece, reading: Reading, columns: Sequence[str]) -> Iterator[RowBlock]:
     skipped: list[arrow_csv.InvalidRow] = []
     found = csv_files.text_batches(piece.path, table_files.open_file, reading, columns=columns, skipped=skipped)
     last, known = 0, np.zeros(0, np.int64)
@@ -159,7 +159,7 @@ def _none(columns: Sequence[str]) -> pa.RecordBatch:
     return pa.record_batch({name: pa.nulls(0) for name in columns})
 
 
-def _arrow(piece: Piece, reading: Reading, columns: Sequence[str]) -> Iterator[Block]:
+def _arrow(piece: Piece, reading: Reading, columns: Sequence[str]) -> Iterator[RowBlock]:
     with table_files.open_file(piece.path) as stream, arrow_files.readable(piece.path, reading.kind):
         row = arrow_files.rows_before(stream, reading.kind, piece.first) + 1 if piece.first else 1
         for batch in arrow_files.record_batches(stream, reading.kind, piece.first, piece.stop, columns=columns):
@@ -167,7 +167,7 @@ def _arrow(piece: Piece, reading: Reading, columns: Sequence[str]) -> Iterator[B
             row += batch.num_rows
 
 
-def _tfrecord(piece: Piece, reading: Reading, columns: Sequence[str]) -> Iterator[Block]:
+def _tfrecord(piece: Piece, reading: Reading, columns: Sequence[str]) -> Iterator[RowBlock]:
     # TensorFlow reads these files.
     from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
@@ -176,7 +176,7 @@ def _tfrecord(piece: Piece, reading: Reading, columns: Sequence[str]) -> Iterato
     del reading
     decoder = ExamplesToRecordBatchDecoder()
 
-    def decoded(examples: list[bytes], first: int) -> Iterator[Block]:
+    def decoded(examples: list[bytes], first: int) -> Iterator[RowBlock]:
         try:
             batch = decoder.DecodeBatch(examples)
         except RuntimeError as error:
@@ -208,7 +208,7 @@ def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:80]
 
 
-_READERS: Mapping[str, Callable[[Piece, Reading, Sequence[str]], Iterator[Block]]] = {
+_READERS: Mapping[str, Callable[[Piece, Reading, Sequence[str]], Iterator[RowBlock]]] = {
     "csv": _csv,
     "parquet": _arrow,
     "arrow": _arrow,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from components.batch.options import Options
-from components.batch.reading.blocks import Files
+from components.batch.options import BatchOptions
+from components.batch.reading.blocks import BatchFiles
 from components.example_gen.pictures.folders import PICTURE
 from components.example_gen.readers import csv_files, table_files
 from components.example_gen.readers.schemas import check_names, is_list
@@ -26,7 +26,7 @@ _ENDINGS: Mapping[FileFormat, str] = {
 }
 
 
-def find(words: Sequence[str], reading: Reading) -> Files:
+def find(words: Sequence[str], reading: Reading) -> BatchFiles:
     """The files that are named: paths, folders, patterns and URIs.
 
     Args:
@@ -43,7 +43,7 @@ def find(words: Sequence[str], reading: Reading) -> Files:
         raise GateRefused(f"the input has {' and '.join(kinds)} files; score one format at a time")
     [kind] = kinds
     named = (PICTURE,) if "pictures" in (kind, reading.kind) else reading.pictures
-    return Files(
+    return BatchFiles(
         tuple(paths), reading.model_copy(update={"kind": kind, "pictures": () if kind == "tfrecord" else named})
     )
 
@@ -84,7 +84,7 @@ def _format(path: str) -> FileFormat | None:
     return next((kind for kind, ending in _ENDINGS.items() if re.search(ending, name)), None)
 
 
-def check_columns(files: Files, asked: Sequence[str], options: Options) -> None:
+def check_columns(files: BatchFiles, asked: Sequence[str], options: BatchOptions) -> None:
     """Refuse tables that lack a column. What else is in them, such as the label, does not matter.
 
     Args:
@@ -114,7 +114,7 @@ def check_columns(files: Files, asked: Sequence[str], options: Options) -> None:
                 )
 
 
-def _check(columns: Mapping[str, pa.DataType], where: str, asked: Sequence[str], options: Options) -> None:
+def _check(columns: Mapping[str, pa.DataType], where: str, asked: Sequence[str], options: BatchOptions) -> None:
     check_names(list(columns))
     if lacking := [name for name in asked if name not in columns]:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""

@@ -10,8 +10,8 @@ import pyarrow as pa
 import tensorflow as tf
 
 from components.batch.model import Arrays
-from components.batch.options import FILE, ROW, VERSION, Options
-from components.batch.reading.blocks import Block
+from components.batch.options import FILE, ROW, VERSION, BatchOptions
+from components.batch.reading.blocks import RowBlock
 from components.refusal import GateRefused
 from serving.client.messages.examples import Features, RowFeature
 from serving.client.messages.values import MISSING
@@ -19,7 +19,7 @@ from serving.client.messages.values import MISSING
 _PICTURE_KIND = "image"
 
 
-def check_names(options: Options, inputs: Collection[str], outputs: Collection[str]) -> None:
+def check_names(options: BatchOptions, inputs: Collection[str], outputs: Collection[str]) -> None:
     """Refuse names that two columns of the output would have.
 
     Raises:
@@ -49,7 +49,7 @@ def outputs_of(signature: Any) -> dict[str, pa.DataType]:
     return found
 
 
-def columns(block: Block, options: Options) -> dict[str, pa.Array]:
+def columns(block: RowBlock, options: BatchOptions) -> dict[str, pa.Array]:
     """The columns that identify a row, and the model's version."""
     keys = {name: block.batch.column(name) for name in options.keys}
     if not keys:

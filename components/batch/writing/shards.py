@@ -13,7 +13,7 @@ from pyarrow import parquet
 from tensorflow_serving.apis import prediction_log_pb2
 
 from components.batch.model import Arrays
-from components.batch.options import Options
+from components.batch.options import BatchOptions
 from components.batch.reading.blocks import BadRow
 from components.batch.writing.new_file import NewFile, create
 from serving.client.messages import tensors
@@ -68,7 +68,7 @@ class PredictionLogShard(NewFile):
 
     _writer: tf.io.TFRecordWriter | None = None
 
-    def __init__(self, path: str, options: Options):
+    def __init__(self, path: str, options: BatchOptions):
         super().__init__(path)
         self._options = options
 
@@ -110,7 +110,7 @@ class ErrorLines(NewFile):
             self._stream.close()
 
 
-def shard(path: str, options: Options) -> ParquetShard | PredictionLogShard:
+def shard(path: str, options: BatchOptions) -> ParquetShard | PredictionLogShard:
     """The writer of a piece's answers.
 
     Args:

@@ -1,4 +1,4 @@
-"""What registering and deploying have in common: the version, the place, and how to wait for Vertex."""
+"""What registering and deploying have in common: the version, the location, and how to wait for Vertex."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Pushed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Location:
     """Where to deploy to.
 
     Attributes:
@@ -70,8 +70,8 @@ class Place:
 class Step:
     """A context that turns Vertex's errors into `DeploymentFailed`, with the action that failed."""
 
-    def __init__(self, place: Place):
-        self._place = place
+    def __init__(self, location: Location):
+        self._location = location
         self._doing = ""
 
     def __call__(self, doing: str) -> Step:
@@ -84,16 +84,18 @@ class Step:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, api.ERRORS):
-            place = self._place
+            location = self._location
             raise DeploymentFailed(
-                api.explain(error, doing=self._doing, project=place.project, region=place.region, seconds=CALL_SECONDS)
+                api.explain(
+                    error, doing=self._doing, project=location.project, region=location.region, seconds=CALL_SECONDS
+                )
             ) from error
 
 
-def finished(operation: Operation, kind: type[_Result], place: Place, *, seconds: float) -> _Result:
+def finished(operation: Operation, kind: type[_Result], location: Location, *, seconds: float) -> _Result:
     """The result of a long-running operation."""
     try:
-        return api.finished(operation, kind, region=place.region, seconds=seconds)
+        return api.finished(operation, kind, region=location.region, seconds=seconds)
     except concurrent.futures.TimeoutError:
         raise DeploymentFailed(
             f"{operation.operation.name}: not finished after {seconds / 60:.0f} minutes; look at it in the console."

@@ -14,7 +14,7 @@ from google.cloud import aiplatform_v1 as vertex
 from components.vertex import api
 from components.vertex.endpoint import calls
 from components.vertex.endpoint import model as endpoint_model
-from components.vertex.endpoint.calls import CALL_SECONDS, DeploymentFailed, Place, Pushed, Step
+from components.vertex.endpoint.calls import CALL_SECONDS, DeploymentFailed, Location, Pushed, Step
 from components.vertex.endpoint.options import Endpoint
 from components.vertex.endpoint.traffic import traffic_split
 
@@ -38,7 +38,7 @@ class Deployment:
     new: bool
 
 
-def deploy(pushed: Pushed, options: Endpoint, place: Place) -> Deployment:
+def deploy(pushed: Pushed, options: Endpoint, location: Location) -> Deployment:
     """Make the endpoint serve ``pushed``.
 
     A version that is already deployed keeps its traffic: somebody may have rolled it back.
@@ -46,26 +46,26 @@ def deploy(pushed: Pushed, options: Endpoint, place: Place) -> Deployment:
     Raises:
         DeploymentFailed: Vertex did not deploy it; the endpoint's traffic is unchanged.
     """
-    step = Step(place)
+    step = Step(location)
     machines = _machines(options)
     with step("connect"):
-        models = api.client(vertex.ModelServiceClient, region=place.region)
-        endpoints = api.client(vertex.EndpointServiceClient, region=place.region)
+        models = api.client(vertex.ModelServiceClient, region=location.region)
+        endpoints = api.client(vertex.EndpointServiceClient, region=location.region)
     with step(f"register version {pushed.version} of model {pushed.model_name}"):
-        model = endpoint_model.registered(models, pushed, options, place)
+        model = endpoint_model.registered(models, pushed, options, location)
     with step(f"get or create endpoint {options.display_name!r}"):
-        endpoint = _endpoint(endpoints, options, place)
+        endpoint = _endpoint(endpoints, options, location)
     deployed_id = _find(endpoint, model)
     new = deployed_id is None
     if deployed_id is None:
         with step(f"deploy version {pushed.version} to endpoint {options.display_name!r} (its traffic is unchanged)"):
             deployed_id = _deploy(
-                endpoints, endpoint.name, model, machines, pushed=pushed, options=options, place=place
+                endpoints, endpoint.name, model, machines, pushed=pushed, options=options, location=location
             )
     with step(
         f"undeploy former versions from endpoint {options.display_name!r} (version {pushed.version} is deployed)"
     ):
-        _undeploy_surplus(endpoints, endpoint.name, model, place, deployed_id=deployed_id, keep=options.keep)
+        _undeploy_surplus(endpoints, endpoint.name, model, location, deployed_id=deployed_id, keep=options.keep)
     return Deployment(
         model=f"{model.name}@{model.version_id}", endpoint=endpoint.name, deployed_id=deployed_id, new=new
     )
@@ -87,8 +87,8 @@ def _machines(options: Endpoint) -> vertex.DedicatedResources:
     )
 
 
-def _endpoint(endpoints: vertex.EndpointServiceClient, options: Endpoint, place: Place) -> vertex.Endpoint:
-    request = vertex.ListEndpointsRequest(parent=place.parent, filter=f'display_name="{options.display_name}"')
+def _endpoint(endpoints: vertex.EndpointServiceClient, options: Endpoint, location: Location) -> vertex.Endpoint:
+    request = vertex.ListEndpointsRequest(parent=location.parent, filter=f'display_name="{options.display_name}"')
     found = list(endpoints.list_endpoints(request, **api.bounded(CALL_SECONDS)))
     if len(found) > 1:
         names = ", ".join(endpoint.name for endpoint in found)
@@ -97,9 +97,9 @@ def _endpoint(endpoints: vertex.EndpointServiceClient, options: Endpoint, place:
         )
     if found:
         return found[0]
-    new = vertex.Endpoint(display_name=options.display_name, encryption_spec=place.encryption)
-    operation = endpoints.create_endpoint(parent=place.parent, endpoint=new, **api.once(CALL_SECONDS))
-    return calls.finished(operation, vertex.Endpoint, place, seconds=calls.UPLOAD_SECONDS)
+    new = vertex.Endpoint(display_name=options.display_name, encryption_spec=location.encryption)
+    operation = endpoints.create_endpoint(parent=location.parent, endpoint=new, **api.once(CALL_SECONDS))
+    return calls.finished(operation, vertex.Endpoint, location, seconds=calls.UPLOAD_SECONDS)
 
 
 def _deploy(
@@ -110,7 +110,7 @@ def _deploy(
     *,
     pushed: Pushed,
     options: Endpoint,
-    place: Place,
+    location: Location,
 ) -> str:
     """Deploy and wait; the traffic moves only when the servers are up."""
     # With a fixed id, Vertex refuses the second deployment of a restarted task.
@@ -136,7 +136,7 @@ def _deploy(
             traffic_split=traffic_split(_shares(endpoint), percent=options.traffic_percent),
             **api.once(CALL_SECONDS),
         )
-        done = calls.finished(operation, vertex.DeployModelResponse, place, seconds=calls.DEPLOY_SECONDS)
+        done = calls.finished(operation, vertex.DeployModelResponse, location, seconds=calls.DEPLOY_SECONDS)
         return done.deployed_model.id
 
     return calls.once_free(attempt, seconds=calls.DEPLOY_SECONDS, busy=f"{endpoint_name}: a deployment")
@@ -170,7 +170,7 @@ def _undeploy_surplus(
     endpoints: vertex.EndpointServiceClient,
     endpoint_name: str,
     model: vertex.Model,
-    place: Place,
+    location: Location,
     *,
     deployed_id: str,
     keep: int,
@@ -187,4 +187,4 @@ def _undeploy_surplus(
         operation = endpoints.undeploy_model(
             endpoint=endpoint_name, deployed_model_id=deployed.id, **api.once(CALL_SECONDS)
         )
-        calls.finished(operation, vertex.UndeployModelResponse, place, seconds=calls.UPLOAD_SECONDS)
+        calls.finished(operation, vertex.UndeployModelResponse, location, seconds=calls.UPLOAD_SECONDS)

@@ -40,7 +40,7 @@ def EndpointPusher(  # noqa: N802 (TFX names components as classes)
         DeploymentFailed: Vertex did not deploy it; the endpoint's traffic is unchanged.
     """
     # It imports Vertex AI's client, which takes seconds that compiling does not need.
-    from components.vertex.endpoint.deployment import Place, Pushed, deploy
+    from components.vertex.endpoint.deployment import Location, Pushed, deploy
 
     if pushed_model.get_int_custom_property("pushed") != 1:
         raise GateRefused("the Pusher did not push the model, so it is not deployed to the endpoint")
@@ -51,7 +51,7 @@ def EndpointPusher(  # noqa: N802 (TFX names components as classes)
             model_name=model_name,
         ),
         Endpoint.model_validate_json(options),
-        Place(project=project, region=region, encryption_key=encryption_key),
+        Location(project=project, region=region, encryption_key=encryption_key),
     )
     deployed_model.set_string_custom_property("model", deployment.model)
     deployed_model.set_string_custom_property("endpoint", deployment.endpoint)

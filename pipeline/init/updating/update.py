@@ -24,7 +24,7 @@ from pipeline.init.reading.source import Source
 from pipeline.init.updating import config_edits
 from pipeline.init.updating.differences import GONE, Difference, differences, of_files
 from pipeline.init.writing import schema_text
-from pipeline.init.writing.files import Files, checked_name
+from pipeline.init.writing.files import PipelineFiles, checked_name
 
 # The address and the query of data that are no files.
 _ASKED: tuple[Callable[[Any], tuple[str, str] | None], ...] = (
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
     """
     if not options.name:
         raise ConfigError("--name: is needed with --update: which config the data are to be compared with.")
-    files = Files(checked_name(options.name))
+    files = PipelineFiles(checked_name(options.name))
     config = load(config=files.config, profile=None)
     schema_path = config.schema_path or files.schema
     schema = _schema(schema_path)

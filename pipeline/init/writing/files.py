@@ -14,7 +14,7 @@ from pipeline.init.writing import schema_text
 from pipeline.init.writing.config_text import config_text
 
 
-class Files:
+class PipelineFiles:
     """Where a pipeline's files are.
 
     Args:

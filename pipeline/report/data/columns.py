@@ -21,7 +21,7 @@ _REACH = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Column:
+class ComparedColumn:
     """A column on all sides that have it.
 
     Attributes:
@@ -54,7 +54,7 @@ class Column:
         return max(found, default=0.0) / self.limit + max(self.missing.values(), default=0.0)
 
 
-def columns(now: Mapping[str, Dataset], served: Mapping[str, Dataset], limits: Limits) -> Iterator[Column]:
+def columns(now: Mapping[str, Dataset], served: Mapping[str, Dataset], limits: Limits) -> Iterator[ComparedColumn]:
     """The columns of the training split, in its order.
 
     Args:
@@ -68,7 +68,7 @@ def columns(now: Mapping[str, Dataset], served: Mapping[str, Dataset], limits: L
     for name in tables.get(TRAIN, {}):
         sides = {side: table[name] for side, table in tables.items() if name in table}
         numeric = sides[TRAIN].type in NUMERIC
-        yield Column(
+        yield ComparedColumn(
             name=name,
             numeric=numeric,
             sides=sides,

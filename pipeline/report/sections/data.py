@@ -12,7 +12,7 @@ from components.gates.data.data_gate import find_anomalies
 from components.gates.findings import read_notices
 from pipeline.records import figures
 from pipeline.report.data import labelled, sample_rows
-from pipeline.report.data.columns import EVAL, SERVED, TRAIN, Column, bins, columns, shares, top
+from pipeline.report.data.columns import EVAL, SERVED, TRAIN, ComparedColumn, bins, columns, shares, top
 from pipeline.report.html.plots import axis, colored, folded, key, plot, table
 from pipeline.report.html.templates import render
 from pipeline.report.run import ReportedRun
@@ -97,7 +97,7 @@ def _anomalies(run: ReportedRun) -> list[str]:
     return find_anomalies(str(folder), splits=splits, fail_on="warning", allow=()) if folder else []
 
 
-def _facts(column: Column) -> list[Markup]:
+def _facts(column: ComparedColumn) -> list[Markup]:
     missing = {side: share for side, share in column.missing.items() if side in (TRAIN, SERVED)}
     texts = [", ".join(f"{share:.1%} of {side}" for side, share in missing.items() if share >= _SEEN)]
     facts = [Markup("missing in {}").format(texts[0])] if texts[0] else []
@@ -122,7 +122,7 @@ def _facts(column: Column) -> list[Markup]:
     return facts
 
 
-def _drawn(column: Column) -> Markup:
+def _drawn(column: ComparedColumn) -> Markup:
     values = _numbers(column) if column.numeric else _texts(column)
     if not values:
         return Markup("")
@@ -153,7 +153,7 @@ def _drawn(column: Column) -> Markup:
     return plot({"data": {"values": values}, **spec}, words=words, height=max(height, 60), caption=False)
 
 
-def _numbers(column: Column) -> list[dict[str, Any]]:
+def _numbers(column: ComparedColumn) -> list[dict[str, Any]]:
     edges = bins(column.sides.values())
     return [
         {"series": side, "from": low, "to": high, "share": share}
@@ -162,7 +162,7 @@ def _numbers(column: Column) -> list[dict[str, Any]]:
     ]
 
 
-def _texts(column: Column) -> list[dict[str, Any]]:
+def _texts(column: ComparedColumn) -> list[dict[str, Any]]:
     names = top(column.sides[TRAIN], _TOP)
     return [
         {"series": side, "value": value[:40] or "(empty)", "share": top(feature, 1000).get(value, 0.0)}
@@ -176,7 +176,7 @@ def _tip(numeric: bool) -> list[dict[str, str]]:
     return [{"field": name, **({"format": ".2%"} if name == "share" else {})} for name in fields]
 
 
-def _listed(found: list[Column]) -> Markup:
+def _listed(found: list[ComparedColumn]) -> Markup:
     head = ("column", "type", "missing", "range or values", "train to eval", "since served", "limit")
     rows = [
         (
@@ -193,7 +193,7 @@ def _listed(found: list[Column]) -> Markup:
     return table(head, rows, words="All columns", left=(0, 1, 3))
 
 
-def _range(column: Column) -> str:
+def _range(column: ComparedColumn) -> str:
     feature = column.sides[TRAIN]
     if column.numeric:
         return f"{feature.num_stats.min:.4g} to {feature.num_stats.max:.4g}"

@@ -14,7 +14,7 @@ from pipeline.report.data import sample_rows
 from pipeline.report.html.plots import CANDIDATE, QUIET, axis, colored, folded, plot, plots, table
 from pipeline.report.quality.models import OURS, Scored
 from pipeline.report.run import ReportedRun
-from pipeline.report.why.examples import Examples, Value
+from pipeline.report.why.examples import DecodedRows, Value
 from pipeline.report.why.importance import SCORES, Importance, importances, most, rows_for
 from trainer.parameters import Features, Label
 
@@ -45,7 +45,7 @@ def _asked(run: ReportedRun, model: AskedModel, scored: Scored, kept: Sequence[i
     label = run.config.label
     columns = _columns(run, [scored.records[place] for place in kept[:_ASKED]])
     places = kept[: rows_for(len(columns))]
-    examples = Examples([record for place in places if (record := scored.records[place]) is not None])
+    examples = DecodedRows([record for place in places if (record := scored.records[place]) is not None])
     labels = scored.labels[list(places)]
     found = importances(model, examples, labels, columns=columns, task=label.task)
     single = [one.column for one in found if examples.is_single(one.column)][:_DEPENDENT]
@@ -56,7 +56,7 @@ def _asked(run: ReportedRun, model: AskedModel, scored: Scored, kept: Sequence[i
 
 def _columns(run: ReportedRun, records: Sequence[bytes | None]) -> list[str]:
     """What the model reads, as far as the rows have it."""
-    present = Examples([record for record in records if record is not None]).columns
+    present = DecodedRows([record for record in records if record is not None]).columns
     label, features = run.config.label, run.config.features
     wanted = features.names() if features else [name for name in present if name not in label.columns]
     return list(most([name for name in wanted if name in present]))
@@ -83,7 +83,7 @@ def _importance(found: Sequence[Importance], rows: int, label: Label) -> Markup:
     return plot(spec, words=words, height=20 * len(values)) + folded("As a table", listed)
 
 
-def _dependence(model: AskedModel, examples: Examples, labels: np.ndarray, column: str, label: Label) -> Markup:
+def _dependence(model: AskedModel, examples: DecodedRows, labels: np.ndarray, column: str, label: Label) -> Markup:
     """The mean answer if all rows had the same value, and what is true of the rows that have it."""
     grid = examples.grid(column, _POINTS)
     answers = np.stack([model.answers(examples.all_with(column, value, _ASKED)).mean(axis=0) for value in grid])

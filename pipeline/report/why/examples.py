@@ -11,7 +11,7 @@ import tensorflow as tf
 Value = float | str
 
 
-class Examples:
+class DecodedRows:
     """Rows, decoded once.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.report.asked_model import AskedModel
 from pipeline.report.quality.scores import Counts
-from pipeline.report.why.examples import Examples
+from pipeline.report.why.examples import DecodedRows
 from trainer.parameters import Task
 
 # Breiman 2001; the spread is that of the repeats.
@@ -36,7 +36,7 @@ class Importance:
 
 
 def importances(
-    model: AskedModel, examples: Examples, labels: np.ndarray, *, columns: Sequence[str], task: Task
+    model: AskedModel, examples: DecodedRows, labels: np.ndarray, *, columns: Sequence[str], task: Task
 ) -> list[Importance]:
     """The importance of each column, the largest first; the same in every run on the same rows.
 

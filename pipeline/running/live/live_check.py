@@ -20,7 +20,7 @@ _POLL_SECONDS = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class LiveAnswer:
     """One row and the model's answer.
 
     Attributes:
@@ -34,7 +34,7 @@ class Answer:
     truth: str
 
 
-def ask(target: str, *, config: Config, version: int, rows: Sequence[Mapping[str, object]]) -> list[Answer]:
+def ask(target: str, *, config: Config, version: int, rows: Sequence[Mapping[str, object]]) -> list[LiveAnswer]:
     """Query one version with ``rows`` over gRPC, once it is served.
 
     Raises:
@@ -54,7 +54,7 @@ def ask(target: str, *, config: Config, version: int, rows: Sequence[Mapping[str
     return [answer(config.label, row, prediction) for row, prediction in zip(rows, predictions, strict=True)]
 
 
-def answer(label: Label, row: Mapping[str, object], prediction: np.ndarray) -> Answer:
+def answer(label: Label, row: Mapping[str, object], prediction: np.ndarray) -> LiveAnswer:
     """A prediction as text.
 
     Args:
@@ -64,14 +64,14 @@ def answer(label: Label, row: Mapping[str, object], prediction: np.ndarray) -> A
     """
     truth = label.of(row)
     if label.task == "regression":
-        return Answer(row=row, said={PREDICTION: f"{prediction[0]:.4g}"}, truth=f"{truth:.4g}")
+        return LiveAnswer(row=row, said={PREDICTION: f"{prediction[0]:.4g}"}, truth=f"{truth:.4g}")
     names = label.class_names()
     # The data gate may allow labels that are not a class.
     known = names[int(truth)] if 0 <= truth < len(names) else str(row.get(label.column, "unknown"))
     if label.task == "binary":
-        return Answer(row=row, said={PROBABILITY: f"{prediction[0]:.3f}"}, truth=known)
+        return LiveAnswer(row=row, said={PROBABILITY: f"{prediction[0]:.3f}"}, truth=known)
     best = int(np.argmax(prediction))
-    return Answer(row=row, said={"class": names[best], PROBABILITY: f"{prediction[best]:.3f}"}, truth=known)
+    return LiveAnswer(row=row, said={"class": names[best], PROBABILITY: f"{prediction[best]:.3f}"}, truth=known)
 
 
 def sample_rows(examples_uri: str, *, split: str, count: int, among: int = 300) -> list[dict[str, object]]:

@@ -20,7 +20,7 @@ from pipeline.environment import quiet_tensorflow
 from pipeline.records import printing
 from pipeline.running import console as terminal
 from pipeline.watch import last
-from pipeline.watch.feedback.place import Place, next_place, stage_of
+from pipeline.watch.feedback.destination import Destination, next_destination, stage_of
 from pipeline.watch.store import FILE, Busy, OtherRelease, opened
 
 _DONE, _BROKEN, _REFUSED = 0, 1, 3
@@ -47,14 +47,14 @@ def run(config: Config, options: argparse.Namespace) -> int:
     state = last.folder(config) / FILE
     if not state.is_file():
         raise ConfigError(f"feedback: there is no {state}; `python -m pipeline watch` reads the requests and labels.")
-    place = next_place(config, today=datetime.now(UTC).date())
+    destination = next_destination(config, today=datetime.now(UTC).date())
     quiet_tensorflow(verbose=options.verbose)
     try:
         with opened(last.folder(config)) as connection:
             log_file = config.run_folder / "logs" / "feedback.log"
             log_file.unlink(missing_ok=True)
             with terminal.quiet(log_file, verbose=options.verbose):
-                written, ready, waiting = _write(connection, config, options, place)
+                written, ready, waiting = _write(connection, config, options, destination)
     except GateRefused as error:
         print(f"feedback: {error.reason.rstrip('.')}.", file=sys.stderr)
         return _REFUSED
@@ -62,14 +62,14 @@ def run(config: Config, options: argparse.Namespace) -> int:
         print(f"feedback: {error}.", file=sys.stderr)
         return _BROKEN
     except (OSError, sqlite3.Error) as error:
-        print(f"feedback: {place.path} cannot be written ({one_line(str(error))}).", file=sys.stderr)
+        print(f"feedback: {destination.path} cannot be written ({one_line(str(error))}).", file=sys.stderr)
         return _BROKEN
-    _say(options, place, written=written, ready=ready, waiting=waiting)
+    _say(options, destination, written=written, ready=ready, waiting=waiting)
     return _DONE
 
 
 def _write(
-    connection: sqlite3.Connection, config: Config, options: argparse.Namespace, place: Place
+    connection: sqlite3.Connection, config: Config, options: argparse.Namespace, destination: Destination
 ) -> tuple[int, int, int]:
     """Write the span if there are enough rows: those written, those that could be, those without a label."""
     from pipeline.watch.feedback import rows, writing
@@ -84,21 +84,22 @@ def _write(
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir()
     part = stage / "part"
-    writing.write([one.row for one in found], place, config.data.csv, to=part)
-    rows.announce(connection, place.path, found)
-    place.path.parent.mkdir(parents=True, exist_ok=True)
-    part.rename(place.path)
+    writing.write([one.row for one in found], destination, config.data.csv, to=part)
+    rows.announce(connection, destination.path, found)
+    destination.path.parent.mkdir(parents=True, exist_ok=True)
+    part.rename(destination.path)
     rows.settle(connection)
     stage.rmdir()
     return len(found), len(found), waiting
 
 
-def _say(options: argparse.Namespace, place: Place, *, written: int, ready: int, waiting: int) -> None:
+def _say(options: argparse.Namespace, destination: Destination, *, written: int, ready: int, waiting: int) -> None:
     if options.json:
-        about = {"path": str(place.path), "span": place.span} if written else {"path": None, "span": None}
+        about = {"path": str(destination.path), "span": destination.span} if written else {"path": None, "span": None}
         printing.print_json({**about, "rows": written, "ready": ready, "without_label": waiting})
     elif written:
-        print(f"{printing.path(place.path)}: {written:,} rows, span {place.span}; {waiting:,} wait for a label")
+        path = printing.path(destination.path)
+        print(f"{path}: {written:,} rows, span {destination.span}; {waiting:,} wait for a label")
     else:
         few = f"fewer than {options.min_rows:,} (--min-rows)"
         print(f"nothing was written: {ready:,} new rows have a label, {few}; {waiting:,} wait for one")

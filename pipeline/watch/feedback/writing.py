@@ -21,19 +21,19 @@ from components.example_gen.readers.record_files import records
 from components.example_gen.readers.table_files import open_file
 from components.example_gen.reading import CsvOptions
 from components.refusal import GateRefused
-from pipeline.watch.feedback.place import Place
+from pipeline.watch.feedback.destination import Destination
 
 Rows = Sequence[Mapping[str, Any]]
 # Enough to see each feature's type.
 _LOOKED_AT = 1000
 
 
-def write(rows: Rows, place: Place, options: CsvOptions, *, to: Path) -> None:
+def write(rows: Rows, destination: Destination, options: CsvOptions, *, to: Path) -> None:
     """Write a file, and make sure that it is on the disk; columns that no request holds are missing values.
 
     Args:
         rows: raw values by column.
-        place: where it goes, and what it is like.
+        destination: where it goes, and what it is like.
         options: how CSV files are written.
         to: where it is written first.
 
@@ -41,18 +41,18 @@ def write(rows: Rows, place: Place, options: CsvOptions, *, to: Path) -> None:
         GateRefused: the file that it should be like cannot be read, or a value does not fit its column.
         OSError: it cannot be written.
     """
-    packed = place.path.name.endswith(".gz")
-    if place.kind == "tfrecord":
-        _write_records(rows, place, to, packed=packed)
+    packed = destination.path.name.endswith(".gz")
+    if destination.kind == "tfrecord":
+        _write_records(rows, destination, to, packed=packed)
     else:
-        written = _WRITERS[place.kind](rows, place, options)
+        written = _WRITERS[destination.kind](rows, destination, options)
         to.write_bytes(gzip.compress(written) if packed else written)
     with to.open("rb") as file:
         os.fsync(file.fileno())
 
 
-def _csv(rows: Rows, place: Place, options: CsvOptions) -> bytes:
-    with csv_text.opened(str(place.like), open_file, options) as (_, header):
+def _csv(rows: Rows, destination: Destination, options: CsvOptions) -> bytes:
+    with csv_text.opened(str(destination.like), open_file, options) as (_, header):
         names, delimiter, index = header.names, header.delimiter, header.index
     text = io.StringIO()
     # Lines before the header, which every file of the data has.
@@ -66,7 +66,7 @@ def _csv(rows: Rows, place: Place, options: CsvOptions) -> bytes:
         return codecs.encode(text.getvalue(), options.encoding)
     except UnicodeEncodeError as error:
         bad = error.object[error.start : error.end]
-        raise GateRefused(f"the encoding {options.encoding} of {place.like} cannot hold {bad!r}") from None
+        raise GateRefused(f"the encoding {options.encoding} of {destination.like} cannot hold {bad!r}") from None
 
 
 def _cell(value: Any, name: str, options: CsvOptions) -> str:
@@ -81,9 +81,9 @@ def _cell(value: Any, name: str, options: CsvOptions) -> str:
     return str(value)
 
 
-def _table(rows: Rows, place: Place) -> pa.Table:
-    with place.like.open("rb") as stream:
-        schema = arrow_files.schema(str(place.like), place.kind, stream)
+def _table(rows: Rows, destination: Destination) -> pa.Table:
+    with destination.like.open("rb") as stream:
+        schema = arrow_files.schema(str(destination.like), destination.kind, stream)
     return pa.table([_column([row.get(field.name) for row in rows], field) for field in schema], schema=schema)
 
 
@@ -104,23 +104,23 @@ def _column(values: list[Any], field: pa.Field) -> pa.Array:
         raise GateRefused(f"{field.name}: a request's value does not fit {kind} ({error})") from None
 
 
-def _parquet(rows: Rows, place: Place, options: CsvOptions) -> bytes:
+def _parquet(rows: Rows, destination: Destination, options: CsvOptions) -> bytes:
     del options
     sink = pa.BufferOutputStream()
-    pq.write_table(_table(rows, place), sink)
+    pq.write_table(_table(rows, destination), sink)
     return sink.getvalue().to_pybytes()
 
 
-def _arrow(rows: Rows, place: Place, options: CsvOptions) -> bytes:
+def _arrow(rows: Rows, destination: Destination, options: CsvOptions) -> bytes:
     del options
-    table, sink = _table(rows, place), pa.BufferOutputStream()
+    table, sink = _table(rows, destination), pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as stream:
         stream.write_table(table)
     return sink.getvalue().to_pybytes()
 
 
-def _write_records(rows: Rows, place: Place, to: Path, *, packed: bool) -> None:
-    kinds = _kinds(place.like)
+def _write_records(rows: Rows, destination: Destination, to: Path, *, packed: bool) -> None:
+    kinds = _kinds(destination.like)
     with tf.io.TFRecordWriter(str(to), "GZIP" if packed else "") as writer:
         for row in rows:
             writer.write(_example(row, kinds))
@@ -154,7 +154,7 @@ def _example(row: Mapping[str, Any], kinds: Mapping[str, str]) -> bytes:
     return example.SerializeToString(deterministic=True)
 
 
-_WRITERS: Mapping[str, Callable[[Rows, Place, CsvOptions], bytes]] = {
+_WRITERS: Mapping[str, Callable[[Rows, Destination, CsvOptions], bytes]] = {
     "csv": _csv,
     "parquet": _parquet,
     "arrow": _arrow,

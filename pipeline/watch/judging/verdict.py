@@ -16,7 +16,7 @@ QUIET, RETRAIN, ALARM = 0, 10, 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class WatchFinding:
     """What is beyond a limit.
 
     Attributes:
@@ -55,7 +55,7 @@ class Verdict:
         judged: start of the window whose requests were judged; None if there is none.
     """
 
-    findings: Sequence[Finding]
+    findings: Sequence[WatchFinding]
     notices: Sequence[str]
     judged: int | None
 
@@ -102,7 +102,7 @@ def judge(windows: Sequence[Window], watch: Watch) -> Verdict:
     return Verdict(findings=findings, notices=notices, judged=asked.start if asked else None)
 
 
-def of_requests(window: Window, watch: Watch) -> list[Finding]:
+def of_requests(window: Window, watch: Watch) -> list[WatchFinding]:
     """What is beyond a limit in the requests of a window and in the answers."""
     words = "of the rows are broken: they cannot be read, or were answered with no numbers"
     found = [*_share(window, "broken", watch.broken, window.broken, window.rows, words)]
@@ -126,7 +126,7 @@ def of_requests(window: Window, watch: Watch) -> list[Finding]:
     return found
 
 
-def of_labels(window: Window, watch: Watch) -> list[Finding]:
+def of_labels(window: Window, watch: Watch) -> list[WatchFinding]:
     """What is beyond a limit in the labels of a window."""
     labels, quality, level = window.labels, window.quality, watch.quality.level
     given = labels.known + labels.contradicted
@@ -145,7 +145,7 @@ def of_labels(window: Window, watch: Watch) -> list[Finding]:
     return found
 
 
-def _column(window: Window, column: Moved, watch: Watch) -> Iterator[Finding]:
+def _column(window: Window, column: Moved, watch: Watch) -> Iterator[WatchFinding]:
     reference = window.reference
     moving = reference is not None and column.name in reference.moving
     data = f"the training data of version {window.version}"
@@ -170,7 +170,7 @@ def _column(window: Window, column: Moved, watch: Watch) -> Iterator[Finding]:
             break
 
 
-def _share(window: Window, check: str, limits: Limit, count: int, rows: int, words: str) -> Iterator[Finding]:
+def _share(window: Window, check: str, limits: Limit, count: int, rows: int, words: str) -> Iterator[WatchFinding]:
     for kind, limit in _limits(limits):
         if rows and count / rows > limit:
             yield _finding(window, kind, check, "", count / rows, limit, f"{count:,} ({count / rows:.1%}) {words}")
@@ -185,7 +185,7 @@ def _limits(limits: Limit | Fall) -> Iterator[tuple[Kind, float]]:
         yield "retrain", limits.retrain
 
 
-def _nothing_known(window: Window) -> Finding:
+def _nothing_known(window: Window) -> WatchFinding:
     who = f"version {window.version}" if window.version else "a version that the answers do not name"
     text = f"{who} answered, and nothing is known of what it was trained on: no drift is seen"
     return _finding(window, "alarm", "reference", "", math.inf, 0, text)
@@ -205,8 +205,10 @@ def _unknown_quality(window: Window) -> Iterator[str]:
         yield f"{quality.metric} of version {window.version} {why}: no fall is seen"
 
 
-def _finding(window: Window, kind: Kind, check: str, column: str, value: float, limit: float, text: str) -> Finding:
-    return Finding(
+def _finding(
+    window: Window, kind: Kind, check: str, column: str, value: float, limit: float, text: str
+) -> WatchFinding:
+    return WatchFinding(
         kind=kind,
         check=check,
         column=column,

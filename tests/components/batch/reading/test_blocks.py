@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.batch.reading.blocks import ROWS, Files
+from components.batch.reading.blocks import ROWS, BatchFiles
 from components.batch.reading.inputs import find
 from components.example_gen.reading import Reading
 from components.refusal import GateRefused
 
 
-def read(files: Files, *columns: str) -> tuple[list, list, list]:
+def read(files: BatchFiles, *columns: str) -> tuple[list, list, list]:
     """Row numbers, values of the first column, and bad rows, piece by piece."""
     numbers, values, bad = [], [], []
     for piece in files.pieces():

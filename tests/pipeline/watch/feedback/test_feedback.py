@@ -17,7 +17,7 @@ from components.example_gen.tables import Tables
 from pipeline import cli
 from pipeline.config.loading import ConfigError
 from pipeline.watch.feedback import rows, writing
-from pipeline.watch.feedback.place import Place, next_place
+from pipeline.watch.feedback.destination import Destination, next_destination
 from pipeline.watch.reading.requests import take_in
 from pipeline.watch.store import opened
 from tests.pipeline.watch.asked import LABEL, MONDAY, asked_of, config, request, trips, write
@@ -59,8 +59,8 @@ def test_a_span_is_read_as_the_data_are(tmp_path, name):
     kind = name.split(".")[1]
     options = CsvOptions(decimal=",", encoding="cp1252") if kind == "csv" else CsvOptions()
     new = tmp_path / f"2{name[1:]}"
-    place = Place(path=new, span=2, like=plain, kind=kind)
-    writing.write(ROWS, place, options, to=tmp_path / "part")
+    destination = Destination(path=new, span=2, like=plain, kind=kind)
+    writing.write(ROWS, destination, options, to=tmp_path / "part")
     (tmp_path / "part").rename(new)
     types = {"km": "FLOAT", "hour": "INT", "y": "INT", "town": "BYTES"} if kind == "csv" else {}
     reading = Reading(kind=kind, csv=options, types=types)
@@ -97,9 +97,9 @@ def test_the_next_span(tmp_path, files, there, expected, span):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("y\n")
     given = given.model_copy(update={"data": given.data.model_copy(update={"files": files})})
-    place = next_place(given, today=date(2026, 3, 2))
-    assert (place.path, place.span) == (tmp_path / "data" / expected, span)
-    assert place.like == tmp_path / "data" / there[-1]
+    destination = next_destination(given, today=date(2026, 3, 2))
+    assert (destination.path, destination.span) == (tmp_path / "data" / expected, span)
+    assert destination.like == tmp_path / "data" / there[-1]
 
 
 @pytest.mark.parametrize(("files", "why"), [(None, "names no span"), ("day-{SPAN}.csv", "there is no day-")])
@@ -107,7 +107,7 @@ def test_without_spans_none_is_written(tmp_path, files, why):
     given = config(tmp_path)
     given = given.model_copy(update={"data": given.data.model_copy(update={"files": files})})
     with pytest.raises(ConfigError, match=why):
-        next_place(given, today=date(2026, 3, 2))
+        next_destination(given, today=date(2026, 3, 2))
 
 
 @pytest.fixture

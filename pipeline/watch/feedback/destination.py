@@ -19,7 +19,7 @@ _EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Destination:
     """Where a span goes.
 
     Attributes:
@@ -35,7 +35,7 @@ class Place:
     kind: FileFormat
 
 
-def next_place(config: Config, *, today: date) -> Place:
+def next_destination(config: Config, *, today: date) -> Destination:
     """The span after the newest one; of dates today, or the day after the newest.
 
     Raises:
@@ -54,7 +54,7 @@ def next_place(config: Config, *, today: date) -> Place:
     if newest is None:
         raise ConfigError(f"feedback: there is no {pattern} in {data.path} whose columns the new span could have.")
     span = max(newest + 1, (today - _EPOCH).days) if "{YYYY" in pattern else newest + 1
-    return Place(
+    return Destination(
         path=data.path / _plain(spans.named(pattern, span)),
         span=span,
         like=data.path / spans.newest(found, pattern)[-1],

@@ -49,7 +49,7 @@ class ServingModel(tf.Module):
         self, *, model: keras.Model, transform_output: tft.TFTransformOutput, label: Label, features: Features
     ):
         super().__init__()
-        self.model = model
+        self.model = models.served(model)
         self.transform = TransformGraph(transform_output, features)
         self.tables = self.transform.resources
         self._inputs = models.inputs_of(model) or sorted(model_inputs(transform_output.transformed_feature_spec()))

@@ -191,7 +191,7 @@ def check_glibc(venv: Path) -> None:
 def install_packages(venv: Path) -> None:
     """Install exactly the lock, with hashes, byte-compiled.
 
-    Without byte-code every process would compile some 10,000 modules anew.
+    Without byte-code every process would compile some 10,000 modules again.
     """
     command = [venv / "bin/uv", "pip", "sync", "--quiet", "--python", venv / "bin/python"]
     run([*command, "--require-hashes", "--compile-bytecode", LOCK], step="installing requirements.lock")

@@ -39,7 +39,7 @@ def check(config: Config, *, from_node: str | None, to_node: str | None) -> None
         return
     if not config.run_folder.exists():
         raise ConfigError(_nothing_before(from_node))
-    # A missing or damaged database is made anew from the artifacts before the run.
+    # A missing or damaged database is rebuilt from the artifacts before the run.
     if from_node in known and config.metadata_source.exists():
         with suppress(errors.StatusError):
             last = metadata.last_run(config.metadata_source)

@@ -18,7 +18,7 @@ from components.storage.files import digest, hashes
 from serving.versions import version_folders
 
 Objects = dict[str, StoredObject]
-CHANGED = "the export is not what the gates judged: its files have changed since; run it again to train it anew"
+CHANGED = "the export is not what the gates judged: its files have changed since; run it again to retrain it"
 
 
 def push(

@@ -117,7 +117,7 @@ def _ran(
 ) -> str:
     uncached = execution.custom_properties[UNCACHED_PROPERTY].string_value
     if uncached == NEVER_CACHED or cache_key(records, execution) is None:
-        return "run: it is never cached, since it looks up, decides or pushes anew in every run"
+        return "run: it is never cached, since it looks up, decides or pushes in every run"
     if uncached == CACHE_OFF:
         return "run: the cache is off (cache: false)"
     if last is None:

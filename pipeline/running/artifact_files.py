@@ -67,7 +67,7 @@ def _discard_damaged(store: MetadataStore, ids: list[int]) -> bool:
         (artifact, words) for artifact in store.get_artifacts_by_id(ids) if (words := damage(artifact)) is not None
     ]
     for artifact, words in damaged:
-        notices.warning("made anew, since %s in the cache is damaged: %s", artifact.uri, words)
+        notices.warning("rebuilt, since %s in the cache is damaged: %s", artifact.uri, words)
         artifact.state = metadata_store_pb2.Artifact.DELETED
     store.put_artifacts([artifact for artifact, _ in damaged])
     return bool(damaged)

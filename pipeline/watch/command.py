@@ -71,7 +71,7 @@ def _look(config: Config, options: argparse.Namespace) -> int:
         return _BROKEN
     except sqlite3.Error as error:
         state = last.folder(config) / FILE
-        print(f"watch: {state}: {one_line(str(error))}; moved away, it is made anew from the log.", file=sys.stderr)
+        print(f"watch: {state}: {one_line(str(error))}; move it away, and it is rebuilt from the log.", file=sys.stderr)
         return _BROKEN
     except OSError as error:
         print(f"watch: {one_line(str(error))}.", file=sys.stderr)

@@ -113,7 +113,7 @@ def _check_window(connection: sqlite3.Connection, config: Config) -> None:
         state = last.folder(config) / FILE
         raise ConfigError(
             f"watch.window: was {known} so far, is {wanted} now; move {state} away, and the log and the labels are "
-            "read anew."
+            "read again."
         )
     with connection:
         remember(connection, "window", wanted)

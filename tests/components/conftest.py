@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture(scope="module", autouse=True)
 def _lean_beam() -> Iterator[None]:
-    """Beam as a run has it: on a few rows, the signatures that it computes anew take half of the time."""
+    """Beam as a run has it: on a few rows, the signatures that it computes again take half of the time."""
     beam = nullcontext()
     if "apache_beam" in sys.modules:
         from pipeline.beam.memoization import lean_beam

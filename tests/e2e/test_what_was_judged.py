@@ -45,7 +45,7 @@ def test_a_damaged_export_in_the_cache_is_made_anew_and_what_was_served_remains(
     outcome = project.run()
     assert outcome.code == 0, outcome.out + outcome.err
     assert (outcome.nodes()["Transform"], outcome.nodes()["Trainer"]) == ("=", "✓")
-    assert "Trainer: made anew, since" in outcome.out
+    assert "Trainer: rebuilt, since" in outcome.out
     assert digest(good) == before
     # Training again may round otherwise, and is then another model.
     served = version_folders.find(project.serving_folder)

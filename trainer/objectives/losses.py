@@ -67,7 +67,7 @@ def quantile(target: Any, output: Any, *, level: Annotated[float, Field(gt=0, lt
     Args:
         target: see above.
         output: see above.
-        level: float, share of labels, in (0, 1), that shall lie below the prediction.
+        level: float, share of labels, in (0, 1), that should lie below the prediction.
     """
     below = target - output
     return ops.maximum(level * below, (level - 1.0) * below)[:, 0]

@@ -35,7 +35,7 @@ def pinball(label: Any, prediction: Any, *, level: Annotated[float, Field(gt=0, 
     Args:
         label: see above.
         prediction: see above.
-        level: float, share of labels, in (0, 1), that shall lie below the prediction.
+        level: float, share of labels, in (0, 1), that should lie below the prediction.
     """
     return losses.quantile(label, prediction, level=level)
 

@@ -28,7 +28,7 @@ class KerasMeans(SumsCombiner):
             return False
         if combiner._sub_key is not None or combiner._aggregation_type is not None or combiner._class_weights:
             return False
-        # A copy: Keras' metrics are made anew in each worker, and are not sent there.
+        # A copy: Keras' metrics are rebuilt in each worker, and are not sent there.
         looked_at = copy.copy(combiner)
         looked_at.setup()
         return all(isinstance(metric, _KINDS) for metric in looked_at._metrics[""])

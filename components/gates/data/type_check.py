@@ -32,7 +32,7 @@ def type_findings(
             if (columns is None or name in columns) and before.get(name, kind) != kind:
                 text = (
                     f"holds {_words(kind)}, but {_words(before[name])} in the data of the served model, which cannot "
-                    "be compared on them; correct it, or start anew with gates.evaluation.baseline=none"
+                    "be compared on them; correct it, or start over with gates.evaluation.baseline=none"
                 )
                 yield finding(split, name, "TYPE_CHANGED", text)
 

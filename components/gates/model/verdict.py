@@ -12,7 +12,7 @@ from components.gates.findings import write_notices
 from components.messages import shown
 from components.notices import notices as notices_logger
 
-# TFX sets these for each artifact anew.
+# TFX sets these again for each artifact.
 _OF_THE_ARTIFACT = frozenset(
     {"name", "state", "pipeline_name", "producer_component", "tfx_version", "is_external", "display_name"}
 )

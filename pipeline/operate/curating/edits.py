@@ -1,4 +1,4 @@
-"""Edits of a schema's text: entries that changed are written anew, everything else stays as a person wrote it."""
+"""Edits of a schema's text: entries that changed are rewritten, everything else stays as a person wrote it."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class _Read:
 
 
 def use_keys(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
-    """Where the columns of the key are others than so far, rows get new keys, and the labels are read anew."""
+    """Where the columns of the key are others than so far, rows get new keys, and the labels are read again."""
     wanted = json.dumps(list(keys))
     if remembered(connection, "keys") == wanted:
         return

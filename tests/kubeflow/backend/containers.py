@@ -1,6 +1,6 @@
 """Containers without a container runtime: the command line that a backend would start, in a process of its own.
 
-A process starts Python anew, as a container does, or is forked off a server that has imported TFX once; then only the
+A process starts Python afresh, as a container does, or is forked off a server that has imported TFX once; then only the
 import is spared, and the module runs as ``python -m`` would run it.
 """
 
@@ -148,7 +148,7 @@ def _run_module(command: Command) -> None:
 
 
 def start(command: Command, *, fresh: bool) -> Container:
-    """Start a container; ``fresh`` starts Python anew."""
+    """Start a container; ``fresh`` starts Python afresh."""
     return _Fresh(command) if fresh or command.words[:2] != ["python", "-m"] else _Forked(command)
 
 

@@ -98,7 +98,7 @@ class Backend:
         Args:
             compiled: the pipeline.
             parameters: values of runtime parameters.
-            fresh: tasks whose containers start Python anew.
+            fresh: tasks whose containers start Python afresh.
             killed: tasks whose first attempt is killed once its executor runs.
         """
         self._runs += 1

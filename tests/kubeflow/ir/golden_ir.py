@@ -1,6 +1,6 @@
 """The golden files: what the shipped profiles compile to, so that a review sees every change of it.
 
-``python -m tests.kubeflow.ir.golden_ir`` writes them anew. Digests of sources are replaced: an edit in
+``python -m tests.kubeflow.ir.golden_ir`` rewrites them. Digests of sources are replaced: an edit in
 ``trainer/`` is no change of the pipeline.
 """
 

@@ -17,7 +17,7 @@ def compile_pipeline():
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_golden_file_is_what_the_profile_compiles_to(profile, compile_pipeline):
     compiled = without_digests(compile_pipeline(config_of(profile)))
-    assert compiled == golden_file(profile).read_text(), "python -m tests.kubeflow.ir.golden_ir writes it anew"
+    assert compiled == golden_file(profile).read_text(), "python -m tests.kubeflow.ir.golden_ir rewrites it"
 
 
 @pytest.mark.parametrize("profile", PROFILES)

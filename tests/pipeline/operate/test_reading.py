@@ -108,7 +108,7 @@ def test_why_of_what_is_reused_never_cached_or_first(records):
     reused = explained(records, 2, "Transform")
     assert reused.reused
     assert reused.verdict == f"reused: inputs, properties and code are those of run {records.contexts[-1].name}"
-    never = "run: it is never cached, since it looks up, decides or pushes anew in every run"
+    never = "run: it is never cached, since it looks up, decides or pushes in every run"
     assert explained(records, 2, "ModelGate").verdict == never
     assert explained(records, 2, "Baseline").verdict == never
     assert explained(records, 1, "Trainer").verdict == "run: it had never run before"

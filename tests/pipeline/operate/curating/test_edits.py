@@ -1,4 +1,4 @@
-"""Edits of a schema's text: what changed is written anew, everything else stays byte for byte."""
+"""Edits of a schema's text: what changed is rewritten, everything else stays byte for byte."""
 
 import pytest
 from google.protobuf import text_format

@@ -80,7 +80,8 @@ def test_a_damaged_state_is_told_with_the_way_out(watch, tmp_path):
     state.parent.mkdir(parents=True)
     state.write_bytes(b"no database" * 100)
     code, _, err = watch("--log", str(tmp_path / "log"))
-    assert (code, err) == (1, f"watch: {state}: file is not a database; move it away, and it is rebuilt from the log.\n")
+    advice = "move it away, and it is rebuilt from the log"
+    assert (code, err) == (1, f"watch: {state}: file is not a database; {advice}.\n")
     state.rename(tmp_path / "away")
     assert watch("--log", str(tmp_path / "log"))[0] == 3
 

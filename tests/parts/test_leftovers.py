@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.parts.imports import unresolved
+from tests.parts.imports import reaching, unresolved
 from tests.parts.page import dangling
 
 FILES = {
@@ -69,3 +69,20 @@ def test_an_import_that_does_not_resolve_is_found(tmp_path, file, old, new, said
     write(tmp_path)
     (tmp_path / file).write_text(FILES[file].replace(old, new))
     assert unresolved(tmp_path) == [said]
+
+
+@pytest.mark.parametrize(
+    ("changed", "reached"),
+    [
+        ("trainer/parameters.py", ["tests/test_loop.py"]),
+        # Its package may list its modules.
+        ("trainer/gone.py", ["tests/test_loop.py"]),
+        ("tests/conftest.py", ["tests/conftest.py", "tests/test_loop.py"]),
+        ("bench/train.py", ["tests/test_bench.py"]),
+        ("serving/gone.py", []),
+    ],
+)
+def test_what_imports_or_runs_a_changed_module_is_found(tmp_path, changed, reached):
+    write(tmp_path)
+    (tmp_path / "tests" / "test_bench.py").write_text('COMMAND = ["python", "-m", "bench.train"]\n')
+    assert reaching(tmp_path, {changed}, among="tests") == reached

@@ -12,7 +12,7 @@ from serving.versions import version_folders
 from tests.e2e.projects.project import Project
 from tests.shared.folder_digest import digest
 
-pytestmark = pytest.mark.tensorflow
+pytestmark = [pytest.mark.tensorflow, pytest.mark.slow]
 
 _WORSE = (
     "--set",
@@ -30,7 +30,7 @@ def _variables(model: Path) -> Path:
     return model / "variables/variables.data-00000-of-00001"
 
 
-def test_a_damaged_export_in_the_cache_is_made_anew_and_what_was_served_remains(project: Project, first):
+def test_a_damaged_export_in_the_cache_is_rebuilt_and_what_was_served_remains(project: Project, first):
     served = version_folders.find(project.serving_folder)
     good = served[max(served)]
     before = digest(good)
@@ -52,7 +52,6 @@ def test_a_damaged_export_in_the_cache_is_made_anew_and_what_was_served_remains(
     assert _variables(served[max(served)]).stat().st_size == _variables(good).stat().st_size
 
 
-@pytest.mark.slow
 def test_a_worse_model_is_refused_though_all_models_but_the_served_one_are_gone(project: Project, first):
     before = project.served()
     shutil.rmtree(project.folder / "runs/taxi/artifacts/Trainer/model")
@@ -66,7 +65,6 @@ def test_a_worse_model_is_refused_though_all_models_but_the_served_one_are_gone(
     assert "/ServedModel/" in locations["baseline"]
 
 
-@pytest.mark.slow
 def test_a_worse_model_is_refused_without_the_metadata_of_earlier_runs(project: Project, first):
     before = project.served()
     (project.folder / "runs/taxi/metadata.sqlite").unlink()

@@ -160,6 +160,7 @@ def test_a_refusal_is_one_line_with_google_s_words(taxi_config, service, bucket,
     assert "\n" not in line
 
 
+@pytest.mark.slow
 def test_a_bucket_that_nobody_may_write_is_named(taxi_config, service, bucket, tmp_path):
     bucket.fault = 403
     with pytest.raises(OSError, match="write access") as raised:

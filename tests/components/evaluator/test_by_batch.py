@@ -100,7 +100,7 @@ def refused(folder: Path) -> list[tuple[str, str]]:
     [
         ("binary", True),
         pytest.param("multiclass", False, marks=pytest.mark.slow),
-        ("regression", False),
+        pytest.param("regression", False, marks=pytest.mark.slow),
         *(pytest.param(task, task != "binary", marks=pytest.mark.slow) for task in _SPECS),
     ],
 )

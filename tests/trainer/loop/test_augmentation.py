@@ -91,6 +91,7 @@ def train(folder, **options):
 CHANGES = {"flip": "horizontal", "shift": 0.2}
 
 
+@pytest.mark.slow
 def test_neither_the_length_of_a_call_nor_the_micro_batches_change_what_a_step_sees(tmp_path):
     weights = [
         train(tmp_path / str(index), augmentation=CHANGES, **options)[0].model.get_weights()

@@ -48,6 +48,7 @@ def curves() -> Markup:
     return binary.body(scored, LABELS["binary"], 0.9)
 
 
+@pytest.mark.slow
 def test_they_are_drawn_without_a_fault(tmp_path):
     page = tmp_path / "page.html"
     inside = Markup("").join([*map(by_column, LABELS), curves()])

@@ -52,6 +52,7 @@ def look(connection: sqlite3.Connection, config: Config, *, now: float) -> Look:
     requests.use_keys(connection, watch.keys)
     new = requests.take_in(connection, asked)
     problems = [
+        *requests.nothing_logged(connection, asked),
         *labels.take_in(connection, _label_files(config), now=int(now)),
         *labels.unjoined(connection, watch.keys),
         *latency.take_in(connection, watch.latency, model=asked.model, start=int(now - now % seconds)),

@@ -110,6 +110,15 @@ def take_in(connection: sqlite3.Connection, asked: Asked) -> int:
     return count
 
 
+def nothing_logged(connection: sqlite3.Connection, asked: Asked) -> Iterator[str]:
+    """That the log has no file of the model, in words."""
+    if connection.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None:
+        yield (
+            f"{asked.folder} holds no request to {asked.model!r}; servers log a share of them, 0.01 unless "
+            "--request_log_sampling_rate says otherwise"
+        )
+
+
 def _take_in_file(connection: sqlite3.Connection, asked: Asked, file: LogFile, start: int) -> int:
     place, damaged = start, None
     following = records(file, start=start)

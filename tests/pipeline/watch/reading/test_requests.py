@@ -6,7 +6,7 @@ import time
 import pytest
 
 from pipeline.watch.reading.examples import plain_row
-from pipeline.watch.reading.requests import take_in
+from pipeline.watch.reading.requests import nothing_logged, take_in
 from pipeline.watch.store import Busy, opened
 from serving.request_log.writer import RequestLog
 from tests.pipeline.watch.asked import MODEL, MONDAY, asked_of, config, request, trips, write, write_day
@@ -156,3 +156,14 @@ def test_a_removed_file_is_forgotten_and_what_it_held_stays(tmp_path, state):
 def test_two_at_a_time_are_refused(tmp_path, state):
     with pytest.raises(Busy, match="another watch"), opened(tmp_path / "watch"):
         pass
+
+
+def test_a_log_without_the_model_is_named_with_the_share_that_servers_log(tmp_path, state):
+    asked = asked_of(config(tmp_path))
+    write(tmp_path / "log" / "another" / "a.tfrecord", [request(trips(1, 2))])
+    take_in(state, asked)
+    [notice] = nothing_logged(state, asked)
+    assert notice.startswith(f"{tmp_path / 'log'} holds no request to '{MODEL}'; servers log a share of them, 0.01 ")
+    write(tmp_path / "log" / MODEL / "a.tfrecord", [request(trips(1, 2))])
+    take_in(state, asked)
+    assert list(nothing_logged(state, asked)) == []

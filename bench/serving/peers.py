@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import queue
 import signal
-import threading
 from collections.abc import Callable
 from concurrent import futures
 from pathlib import Path
@@ -71,11 +71,11 @@ def main() -> None:
     handler = grpc.method_handlers_generic_handler(_SERVICE, {"Predict": _KINDS[options.kind](models)})
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stopped: queue.SimpleQueue[None] = queue.SimpleQueue()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.put(None))
     server.start()
     print(f"ready 127.0.0.1:{port}", flush=True)
-    stop.wait()
+    stopped.get()
     server.stop(grace=None)
 
 

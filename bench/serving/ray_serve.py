@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import sysconfig
-import threading
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -99,9 +99,9 @@ def main() -> None:
     deployment = serve.deployment(max_ongoing_requests=64, logging_config={"enable_access_log": False})(Predictor)
     serve.run(deployment.bind(options.saved_model), route_prefix="/taxi", name="taxi")
     print(f"ready 127.0.0.1:{port}", file=ready, flush=True)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    stop.wait()
+    stopped: queue.SimpleQueue[None] = queue.SimpleQueue()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.put(None))
+    stopped.get()
     serve.shutdown()
     ray.shutdown()
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +20,34 @@ from serving.server import flags
 from serving.server.listening import Listening
 
 _HEALTH_SECONDS = 0.2
+
+
+class StopSignals:
+    """Waits for a signal, in the main thread.
+
+    A handler runs between two instructions of the thread that waits. ``threading.Event.set`` would take a lock that
+    ``Event.wait`` may hold there, and wait for itself for ever; ``put`` of a SimpleQueue may interrupt its ``get``.
+
+    Args:
+        numbers: the signals.
+    """
+
+    def __init__(self, *numbers: int):
+        self._arrived: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for number in numbers:
+            signal.signal(number, lambda number, _: self._arrived.put(number))
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Whether a signal came, now or earlier.
+
+        Args:
+            seconds: how long to wait at most; None for no limit.
+        """
+        try:
+            self._arrived.get(timeout=seconds)
+        except queue.Empty:
+            return False
+        return True
 
 
 def serve(options: ServerOptions, parts: Sequence[Part], *, ready: Callable[[Listening], object]) -> int:
@@ -33,9 +61,7 @@ def serve(options: ServerOptions, parts: Sequence[Part], *, ready: Callable[[Lis
     Returns:
         0 after an orderly shutdown, 1 if a port cannot be bound, 2 if a config file is invalid.
     """
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = StopSignals(signal.SIGTERM, signal.SIGINT)
     # Native libraries print to file descriptor 2 while they are imported, whatever the log level.
     with _silent_stderr():
         from serving.server.assembly import assemble

@@ -29,7 +29,7 @@ def reaching(tree: Path, changed: Set[str], *, among: str) -> list[str]:
     """
     reached = {_module(name if (tree / name).exists() else f"{Path(name).parent}/__init__.py") for name in changed}
     files = {_module(str(file.relative_to(tree))): file for name in PACKAGES for file in (tree / name).rglob("*.py")}
-    uses = {module: _used(file) for module, file in files.items()}
+    uses = {module: _used(file) | _conftests(module) for module, file in files.items()}
     grown = 0
     while grown != len(reached):
         grown = len(reached)
@@ -40,6 +40,12 @@ def reaching(tree: Path, changed: Set[str], *, among: str) -> list[str]:
 
 def _module(file: str) -> str:
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def _conftests(module: str) -> set[str]:
+    """Those of its folders, which pytest imports for it."""
+    packages = module.split(".")[:-1]
+    return {".".join([*packages[:end], "conftest"]) for end in range(1, len(packages) + 1)}
 
 
 def _used(file: Path) -> set[str]:

@@ -11,7 +11,8 @@ from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.embeddings import BagEmbedding, IdEmbedding
-from trainer.models.layers import HashDropout, spread
+from trainer.models.layers import HashDropout
+from trainer.models.places import spread
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops

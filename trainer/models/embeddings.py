@@ -1,4 +1,4 @@
-"""Embeddings of ids and of places in bins, written for a step that XLA compiles: one table for all columns."""
+"""Embeddings of ids, written for a step that XLA compiles: one table and one gather for all columns."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-
-from trainer.models.layers import spread
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops
@@ -112,86 +110,6 @@ class BagEmbedding(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The configuration with which a saved model rebuilds the layer."""
         return {**super().get_config(), "size": self.size, "dim": self.dim}
-
-
-@keras.saving.register_keras_serializable(package="trainer")
-class PlaceEmbedding(keras.layers.Layer):
-    """Embeddings of places on axes of quantile bins: linear within a bin, and zero before the training.
-
-    Args:
-        bins: int, bins of each number.
-        dim: int, length of an embedding.
-    """
-
-    def __init__(self, *, bins: int, dim: int, **options: Any):
-        super().__init__(**options)
-        self.bins = bins
-        self.dim = dim
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the table, float32 ``[n, bins, dim]``."""
-        self.table = self.add_weight(shape=(input_shape[1], self.bins, self.dim), initializer="zeros", name="table")
-
-    def call(self, places: Any) -> Any:
-        """Float places ``[batch, n]`` from 0 to ``bins`` to ``[batch, n * dim]``."""
-        embedded = ops.einsum("bnt,ntd->bnd", spread(places, self.bins), self.table)
-        return ops.reshape(embedded, (-1, places.shape[1] * self.dim))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
-        """The shape of `call`'s result."""
-        return (input_shape[0], (input_shape[1] or 0) * self.dim)
-
-    def served(self) -> PlaceLookup:
-        """The same function of places as two lookups a number, with the sums of all bins below a place made before."""
-        lookup = PlaceLookup(bins=self.bins, dim=self.dim, name=self.name)
-        slopes = ops.convert_to_numpy(self.table)
-        starts = np.cumsum(slopes, axis=1, dtype=np.float64) - slopes
-        lookup.build((None, slopes.shape[0]))
-        lookup.set_weights([np.concatenate([starts, slopes], axis=-1).reshape(-1, 2 * self.dim)])
-        return lookup
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration with which a saved model rebuilds the layer."""
-        return {**super().get_config(), "bins": self.bins, "dim": self.dim}
-
-
-@keras.saving.register_keras_serializable(package="trainer")
-class PlaceLookup(keras.layers.Layer):
-    """What a trained `PlaceEmbedding` computes, from the embedding at each bin's start and its slope in the bin.
-
-    Args:
-        bins: int, bins of each number.
-        dim: int, length of an embedding.
-    """
-
-    def __init__(self, *, bins: int, dim: int, **options: Any):
-        super().__init__(**options)
-        self.bins = bins
-        self.dim = dim
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the table of starts and slopes, float32 ``[n * bins, 2 * dim]``."""
-        shape = ((input_shape[1] or 0) * self.bins, 2 * self.dim)
-        self.table = self.add_weight(shape=shape, initializer="zeros", trainable=False, name="table")
-
-    def call(self, places: Any) -> Any:
-        """Float places ``[batch, n]`` from 0 to ``bins`` to ``[batch, n * dim]``."""
-        numbers = places.shape[1]
-        inside = ops.clip(places, 0, self.bins)
-        # The end of the last bin has no bin of its own, and NaN, which stays NaN, must not look up a row of no table.
-        bin_ = ops.clip(ops.cast(inside, "int32"), 0, self.bins - 1)
-        found = tf.gather(ops.convert_to_tensor(self.table), bin_ + np.arange(numbers, dtype=np.int32) * self.bins)
-        start, slope = ops.split(found, 2, axis=-1)
-        embedded = start + slope * ops.expand_dims(inside - ops.cast(bin_, inside.dtype), -1)
-        return ops.reshape(embedded, (-1, numbers * self.dim))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
-        """The shape of `call`'s result."""
-        return (input_shape[0], (input_shape[1] or 0) * self.dim)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration with which a saved model rebuilds the layer."""
-        return {**super().get_config(), "bins": self.bins, "dim": self.dim}
 
 
 def _zero_at(rows: Sequence[int], *, initial: float = _INITIAL) -> Any:

@@ -69,38 +69,6 @@ class HashDropout(keras.layers.Layer):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
-@keras.saving.register_keras_serializable(package="trainer")
-class PiecewiseLinear(keras.layers.Layer):
-    """Places on axes of quantile bins as a piecewise-linear encoding (Gorishniy et al. 2022, arXiv:2203.05556).
-
-    A bin below the place is 1, one above it is 0, and the place's own bin is its fraction.
-
-    Args:
-        bins: int, bins of each number.
-    """
-
-    def __init__(self, *, bins: int, **options: Any):
-        super().__init__(**options)
-        self.bins = bins
-
-    def call(self, places: Any) -> Any:
-        """Float places ``[batch, n]`` from 0 to ``bins`` to ``[batch, n * bins]``, each from 0 to 1."""
-        return ops.reshape(spread(places, self.bins), (-1, places.shape[1] * self.bins))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, int]:
-        """The shape of `call`'s result."""
-        return (input_shape[0], (input_shape[1] or 0) * self.bins)
-
-    def get_config(self) -> dict[str, Any]:
-        """The configuration with which a saved model rebuilds the layer."""
-        return {**super().get_config(), "bins": self.bins}
-
-
-def spread(places: Any, bins: int) -> Any:
-    """Float places ``[batch, n]`` from 0 to ``bins`` over the bins, ``[batch, n, bins]``."""
-    return ops.clip(ops.expand_dims(places, -1) - ops.arange(bins, dtype=places.dtype), 0, 1)
-
-
 def _replica() -> Any:
     """The number of the current replica, so that replicas draw different masks."""
     context = tf.distribute.get_replica_context()

@@ -14,9 +14,10 @@ import numpy as np
 from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
-from trainer.models.embeddings import BagEmbedding, IdEmbedding, PlaceEmbedding
+from trainer.models.embeddings import BagEmbedding, IdEmbedding
 from trainer.models.inputs import table_inputs
 from trainer.models.layers import HashDropout
+from trainer.models.places import PlaceEmbedding
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops

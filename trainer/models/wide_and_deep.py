@@ -10,7 +10,8 @@ from pydantic import Field, PositiveInt
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.embeddings import BagEmbedding, IdEmbedding
 from trainer.models.inputs import table_inputs
-from trainer.models.layers import HashDropout, PiecewiseLinear
+from trainer.models.layers import HashDropout
+from trainer.models.places import PiecewiseLinear
 
 
 def build(

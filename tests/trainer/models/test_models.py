@@ -9,7 +9,8 @@ from trainer.features.transformed import BinPlaces, Ids, TransformedFeatures
 from trainer.models import dnn, lenet
 from trainer.models.embeddings import BagEmbedding, IdEmbedding
 from trainer.models.heads import BinaryHead, MulticlassHead, RegressionHead
-from trainer.models.layers import HashDropout, PiecewiseLinear
+from trainer.models.layers import HashDropout
+from trainer.models.places import PiecewiseLinear
 from trainer.parameters import Model
 
 pytestmark = pytest.mark.tensorflow

@@ -129,9 +129,10 @@ def test_keys_that_no_row_has_or_no_label_shares_are_a_problem(tmp_path, state):
     write(tmp_path / "log" / "asked" / "a.tfrecord", [request([{"trip": "a"}, {"town": "Ulm"}])])
     take_requests_in(state, dataclasses.replace(asked_of(config(tmp_path)), keys=["trip"]))
     path = tmp_path / "a.csv"
+    other = """labels: none has the key of a logged row; a label's is ["b"], a row's ["a"]; write both alike"""
     for text, expected in (
         ("trip,y\n", []),
-        ("trip,y\nb,1\n", ["""labels: none has the key of a logged row; a label's is ["b"], a row's ["a"]"""]),
+        ("trip,y\nb,1\n", [other]),
         ("trip,y\nb,1\na,1\n", []),
     ):
         path.write_text(text)
@@ -139,6 +140,6 @@ def test_keys_that_no_row_has_or_no_label_shares_are_a_problem(tmp_path, state):
         assert list(unjoined(state, ["trip"])) == expected
     use_keys(state, ["id", "line"])
     assert list(unjoined(state, ["id", "line"])) == [
-        "watch.keys: no logged row has 'id' and 'line'; no label finds its request"
+        "watch.keys: no logged row has 'id' and 'line', so no label finds its request; name columns that requests hold"
     ]
     assert list(unjoined(state, [])) == []

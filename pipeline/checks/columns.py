@@ -82,14 +82,14 @@ def check_schema(config: Config) -> None:
         raise ConfigError(
             f"example_weight: {config.example_weight!r} is the label; name another column or drop the key."
         )
-    types_of = _types(config)
+    types_of, read_as = _types(config), _types_of_features(config)
     for key, column in named_columns(config):
         if schema is not None and column not in schema:
             raise ConfigError(
                 f"{key}: there is no feature {column!r} in {config.schema_path}; {did_you_mean(schema, like=column)}"
                 "add it or drop the key."
             )
-        types = types_of.get(key, _ANY)
+        types = read_as.get((key, column)) or types_of.get(key, _ANY)
         if schema is not None and schema[column] not in types:
             expected = " or ".join(types)
             raise ConfigError(f"{key}: {column!r} is {schema[column]} in {config.schema_path}; it must be {expected}.")
@@ -182,5 +182,13 @@ def _types(config: Config) -> Mapping[str, tuple[str, ...]]:
     counted = config.label.task != "binary" and config.label.values is None
     is_number = counted or config.label.above is not None
     of_label = ("BYTES",) if config.label.needs_text() else _NUMBER if is_number else _ANY
-    columns = config.features.columns() if config.features else ()
-    return {"label.column": of_label, **_TYPES, **{column.key: column.options.SCHEMA_TYPES for column in columns}}
+    return {"label.column": of_label, **_TYPES}
+
+
+def _types_of_features(config: Config) -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """The types that a column may have in the schema, by the feature's key and the column."""
+    return {
+        (column.key, source): options.SCHEMA_TYPES
+        for column in (config.features.columns() if config.features else ())
+        for source, options in column.readings
+    }

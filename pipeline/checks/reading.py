@@ -38,8 +38,7 @@ def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Readin
 
 def _columns(config: Config, kinds: tuple[str, ...]) -> Iterator[str]:
     for column in config.features.columns() if config.features else ():
-        if column.options.kind in kinds:
-            yield from column.sources
+        yield from (source for source, options in column.readings if options.kind in kinds)
 
 
 def _numbers_beside_features(config: Config) -> Iterator[str]:

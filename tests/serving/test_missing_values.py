@@ -284,6 +284,8 @@ def test_metadata_say_what_a_column_holds(server, rest, capsys):
         "in place float32 [-1, 3] vector",
         "in fixed float32 [-1, 2] vector, required",
         "in crossed int int64 [-1] cross",
+        "in crossed float float32 [-1] cross",
+        "in crossed day string [-1] cross",
         "in float float32 [-1] number",
     ):
         assert tuple(line.split()) in lines

@@ -51,6 +51,15 @@ def test_a_kind_is_given_by_name_with_options_or_several_times():
         ({"a": {"kind": "list", "separator": ";", "json_list": True}}, "a: give separator or json"),
         ({"a": {"kind": "vector"}}, "a.length: Field required"),
         ({"a": {"kind": "cross", "columns": ["b"]}}, "a.columns: Tuple should have at least 2 items"),
+        (
+            {"a": {"kind": "cross", "columns": ["b", {"column": "c", "buckets": 3, "part": "hour"}]}},
+            "a.columns.1: give buckets of a number or part of a date, not both",
+        ),
+        (
+            {"a": {"kind": "cross", "columns": ["b", {"column": "c", "format": "%d.%m.%Y"}]}},
+            "a.columns.1: a format is that of a date; give part, too",
+        ),
+        ({"a": {"kind": "cross", "columns": ["b", {"column": "c", "part": "year"}]}}, "a.columns.1.part: Input should"),
         (["a"], "give one line per column"),
     ],
 )

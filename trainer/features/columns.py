@@ -58,6 +58,12 @@ class Features(RootModel[Mapping[str, tuple[SerializeAsAny[Kind], ...]]]):
         """Every raw column that the model reads, each once, sorted."""
         return tuple(sorted({source for column in self.columns() for source in column.sources}))
 
+    def read_as(self, kind: str) -> frozenset[str]:
+        """The raw columns that are read as a kind, by themselves or in a cross."""
+        return frozenset(
+            source for column in self.columns() for source, options in column.readings if options.kind == kind
+        )
+
     def scalars(self) -> tuple[str, ...]:
         """The raw columns that hold at most one value a row, sorted."""
         multivalent = {source for column in self.columns() if column.options.multivalent for source in column.sources}

@@ -39,9 +39,9 @@ class Kind(Strict):
         del text
         return 1
 
-    def sources(self, name: str) -> tuple[str, ...]:
-        """The raw columns that the feature ``name`` reads."""
-        return (name,)
+    def readings(self, name: str) -> tuple[tuple[str, Kind], ...]:
+        """The raw columns that the feature ``name`` reads, each with the options by which it is read."""
+        return ((name, self),)
 
     def faults(self, seen: Seen) -> Iterator[Fault]:
         """What is wrong with a column's values, as far as their statistics tell."""
@@ -130,6 +130,11 @@ class Column(NamedTuple, Generic[Options]):
         return f"features.{self.name}"
 
     @property
+    def readings(self) -> tuple[tuple[str, Kind], ...]:
+        """The raw columns that it reads, each with the options by which it is read."""
+        return self.options.readings(self.name)
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The raw columns that it reads."""
-        return self.options.sources(self.name)
+        return tuple(source for source, _ in self.readings)

@@ -71,9 +71,7 @@ class Outputs:
 
     def buckets(self, values: tf.Tensor, columns: Sequence[IdColumn]) -> None:
         """Numbers, float64 ``[batch, n]``, as the ids of quantile buckets, by the number of buckets."""
-        above = tf.cast(values, tf.float32)[:, :, tf.newaxis] >= _all_quantiles(values, columns)
-        bucket = tf.reduce_sum(tf.cast(above, tf.int64), axis=2) + 1
-        self._add(tf.where(tf.math.is_nan(values), _MISSING, bucket), columns)
+        self._add(bucket_ids(values, columns), columns)
 
     def codes(self, values: tf.Tensor, columns: Sequence[IdColumn]) -> None:
         """Codes from 0 on, float64 ``[batch, n]``; NaN is missing, and others share the id of unseen ones."""
@@ -149,6 +147,18 @@ class Outputs:
         ids = joined(parts)
         _declare_range(ids, rows - 1)
         return ids
+
+
+def bucket_ids(values: tf.Tensor, columns: Sequence[IdColumn]) -> tf.Tensor:
+    """The quantile bucket of each number, int64 ``[batch, n]``, from 1; 0 where the number is missing.
+
+    Args:
+        values: float64 ``[batch, n]``, NaN where missing.
+        columns: one for each of the ``n``, those of equally many buckets side by side.
+    """
+    above = tf.cast(values, tf.float32)[:, :, tf.newaxis] >= _all_quantiles(values, columns)
+    bucket = tf.reduce_sum(tf.cast(above, tf.int64), axis=2) + 1
+    return tf.where(tf.math.is_nan(values), _MISSING, bucket)
 
 
 def _word_ids(

@@ -229,10 +229,11 @@ def _ints_as_words(values: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.equal(values, MISSING[tf.int64]), "", tf.strings.as_string(values))
 
 
-def _floats_as_words(values: tf.Tensor) -> tf.Tensor:
-    whole = tf.strings.as_string(tf.cast(tf.where(tf.math.is_nan(values), 0.0, values), tf.int64))
-    return tf.where(tf.math.is_nan(values), "", whole)
+def whole_words(values: tf.Tensor) -> tf.Tensor:
+    """Whole numbers, floats of any shape, in decimal digits; NaN is missing and becomes empty."""
+    known = tf.where(tf.math.is_nan(values), tf.constant(0, values.dtype), values)
+    return tf.where(tf.math.is_nan(values), "", tf.strings.as_string(tf.cast(known, tf.int64)))
 
 
 _FLOATS = {tf.float32: _as_floats, tf.int64: _ints_as_floats}
-_WORDS = {tf.float32: _floats_as_words, tf.int64: _ints_as_words, tf.string: tf.identity}
+_WORDS = {tf.float32: whole_words, tf.int64: _ints_as_words, tf.string: tf.identity}

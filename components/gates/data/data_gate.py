@@ -183,8 +183,7 @@ def _features(data: GatedData, served: str | None, schema: schema_pb2.Schema) ->
 def _current(data: GatedData, labels: LabelRows | None) -> Current:
     sides = profile.sides(data.statistics, data.examples, splits=data.splits, label=data.label, labels=labels)
     if (wanted := data.named) is not None:
-        dates = {source for column in wanted.columns() if column.options.kind == _DATE for source in column.sources}
-        columns = set(wanted.names()) - dates
+        columns = set(wanted.names()) - wanted.read_as(_DATE)
     else:
         columns = {name for side in sides.values() for name in side.features}
     return Current(data.statistics, data.splits, sides, data.label, sorted(columns - data.others))

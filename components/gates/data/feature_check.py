@@ -6,7 +6,6 @@ The statistics decide where they can; for the rest, such as text that is no date
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
@@ -16,7 +15,7 @@ from components.gates.findings import Finding, finding
 from components.messages import did_you_mean, known_names, shown
 from trainer.features.columns import Features
 from trainer.features.faults import RowTest, Seen
-from trainer.features.kind import Column
+from trainer.features.kind import Kind
 
 _DTYPES = {Statistics.INT: "int64", Statistics.FLOAT: "float32"}
 
@@ -48,11 +47,11 @@ def feature_findings(
         names = wanted.names() if features else sorted(set(seen) - set(others))
         yield from _missing(split, rows, names, seen)
         tests: dict[tuple[str, int], RowTest] = {}
-        for column, source in _sources(wanted, seen):
+        for source, options in _readings(wanted, seen):
             found = _seen(seen[source], complete=source in complete)
-            faults = list(column.options.faults(found))
+            faults = list(options.faults(found))
             yield from (finding(split, source, fault.reason, fault.text) for fault in faults)
-            if not faults and (test := column.options.row_test(found)):
+            if not faults and (test := options.row_test(found)):
                 tests[source, len(tests)] = test
         yield from _found_in_rows(f"{examples}/Split-{split}", split, tests, seen)
 
@@ -79,11 +78,11 @@ def _missing(split: str, rows: int, names: Sequence[str], seen: Mapping[str, Sta
             yield finding(split, name, "COLUMN_EMPTY", f"has no value in any of {rows:,} rows", refuses=False)
 
 
-def _sources(features: Features, seen: Mapping[str, Statistics]) -> Iterator[tuple[Column[Any], str]]:
+def _readings(features: Features, seen: Mapping[str, Statistics]) -> Iterator[tuple[str, Kind]]:
     for column in features.columns():
-        for source in column.sources:
+        for source, options in column.readings:
             if source in seen and _common(seen[source]).tot_num_values:
-                yield column, source
+                yield source, options
 
 
 def _found_in_rows(

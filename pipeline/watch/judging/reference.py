@@ -123,8 +123,7 @@ def _not_sent(config: Config) -> set[str]:
 
 
 def _dates(config: Config) -> set[str]:
-    columns = config.features.columns() if config.features else ()
-    return {source for column in columns if column.options.kind == _DATE for source in column.sources}
+    return set(config.features.read_as(_DATE)) if config.features else set()
 
 
 def _scored(outputs: Outputs) -> Scored | None:

@@ -28,6 +28,18 @@ from tests.pipeline.config.taxi import load_taxi
         ("features.miles=number", "features.miles: there is no column 'miles'"),
         ("features.x={kind: cross, columns: [company, kind]}", "features.x: there is no column 'kind'"),
         (
+            "features.x={kind: cross, columns: [company, fare]}",
+            "features.x: 'fare' is FLOAT in schema/taxi/schema.pbtxt",
+        ),
+        (
+            "features.x={kind: cross, columns: [fare, {column: company, buckets: 3}]}",
+            "features.x: 'fare' is FLOAT in schema/taxi/schema.pbtxt",
+        ),
+        (
+            "features.x={kind: cross, columns: [payment_type, {column: company, buckets: 3}]}",
+            "features.x: 'company' is BYTES in schema/taxi/schema.pbtxt; it must be INT or FLOAT",
+        ),
+        (
             "features.payment_type=number",
             "features.payment_type: 'payment_type' is BYTES in .*; it must be INT or FLOAT",
         ),

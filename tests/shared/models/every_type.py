@@ -85,6 +85,8 @@ COLUMNS = {
     "fixed": Kept({"kind": "vector", "length": 2}, _complete(tf.float32, 2), lambda row: [row / 5, 2.0], required=True),
     "crossed text": Kept(None, _complete(tf.string), lambda row: _WORDS[row % 2]),
     "crossed int": Kept(None, _OPTIONAL[tf.int64], lambda row: row % 3),
+    "crossed float": Kept(None, _complete(tf.float32), lambda row: row % 4 * 0.7),
+    "crossed day": Kept(None, _OPTIONAL[tf.string], lambda row: f"1{row % 7}.03.2024"),
     "pixels": Kept(_PICTURE, _OPTIONAL[tf.int64], lambda row: [row, 9, 40, 80, 160, 255 - row]),
     "glyph": Kept(_PICTURE, _complete(tf.float32, 6), lambda row: [row * 1.0, 9.5, 40, 80, 160, 250], required=True),
     "photo": Kept({**_PICTURE, "channels": 3}, _OPTIONAL[tf.string], _png),
@@ -95,6 +97,14 @@ PARAMETERS = Parameters(
     features={
         **{name: column.feature for name, column in COLUMNS.items() if column.feature},
         "crossed": {"kind": "cross", "columns": ["crossed text", "crossed int"], "hash": 30},
+        "crossed parts": {
+            "kind": "cross",
+            "columns": [
+                {"column": "crossed float", "buckets": 3},
+                {"column": "crossed day", "part": "weekday", "format": "%d.%m.%Y"},
+            ],
+            "hash": 40,
+        },
     },
     model={"name": "dnn", "hidden_units": [8]},
 )

@@ -29,6 +29,11 @@ EVERY_KIND = Parameters(
         "kind": "category",
         "hour": {"kind": "category", "codes": 24},
         "kind x hour": {"kind": "cross", "columns": ["kind", "hour"], "hash": 50},
+        "size x month": {
+            "kind": "cross",
+            "columns": [{"column": "size", "buckets": 3}, {"column": "Day / of", "part": "month"}],
+            "hash": 50,
+        },
         "Day / of": "date",
         "note": {"kind": "text", "hash": 30, "max_words": 5},
         "tags": {"kind": "list", "max_values": 3},

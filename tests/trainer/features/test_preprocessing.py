@@ -91,6 +91,24 @@ def test_every_kind_of_feature_and_its_missing_value(tmp_path):
     assert words[32] == ("kind", "words", "=a")
 
 
+def test_a_cross_joins_values_buckets_and_parts_of_dates(tmp_path):
+    crossed = ["kind", {"column": "size", "buckets": 2}, {"column": "day", "part": "weekday"}]
+    days = ("2024-01-01", "2024-01-08T23:00:00", "2024-01-02")
+    rows = [{"y": 1.0, "kind": "a", "size": size, "day": day} for size in (1.0, 2.0, 8.0, 9.0) for day in days]
+    rows += [{**rows[11], "kind": "b"}]
+    rows += [{name: rows[11][name] for name in rows[11] if name != gone} for gone in ("size", "day")]
+    spec = {**LABEL_SPEC, "kind": OPTIONAL["kind"], "size": OPTIONAL["size"], "day": tf.io.VarLenFeature(tf.string)}
+    features = {"x": {"kind": "cross", "columns": crossed, "hash": 100_000}}
+    output = exports.transform(rows, spec, Parameters(label={"column": "y"}, features=features), tmp_path)
+    ids = exports.transformed_columns(output, tmp_path)["ids"].numpy()[:, 0].tolist()
+    # Small or large, on a Monday or a Tuesday: four ids. Both days of the same weekday share one.
+    small, large = ids[:6], ids[6:12]
+    assert small == [small[0], small[0], small[2]] * 2
+    assert large == [large[0], large[0], large[2]] * 2
+    assert len({small[0], small[2], large[0], large[2], ids[12], 0}) == 6
+    assert ids[13:] == [0, 0]
+
+
 @pytest.mark.parametrize("kind", [tf.int64, tf.float32])
 def test_example_weights_count_one_where_missing(kind):
     weights = [kind.as_numpy_dtype(value).item() for value in (3, 0)]

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from trainer.features.outputs import Outputs
     from trainer.features.raw import RawColumns
 
-# The parts of the calendar that have ids, and how many.
-_PARTS = (("month", 12), ("weekday", 7), ("hour", 24))
+Format = Annotated[str, AfterValidator(formats.check)]
+Part = Literal["month", "weekday", "hour"]
+
+# The parts of the calendar that have ids, and how many, in the order of `calendar.parts`.
+PARTS: dict[Part, int] = {"month": 12, "weekday": 7, "hour": 24}
 # Numbers that people write for a year or a day, which as seconds since 1970 would all be in 1970.
 _WRITTEN = ((1000, 3000, "years"), (10000101, 30001231, "days such as 20240131"))
 
@@ -36,7 +39,7 @@ class Options(Kind):
     SCHEMA_TYPES: ClassVar = ("BYTES", "INT", "FLOAT")
 
     kind: Literal["date"] = "date"
-    format: Annotated[str, AfterValidator(formats.check)] | None = None
+    format: Format | None = None
 
     def faults(self, seen: Seen) -> Iterator[Fault]:
         """Numbers are seconds since 1970, or parts of them."""
@@ -88,4 +91,4 @@ def _unreadable(values: Any, *, given: str | None = None) -> Any:
 
 def ids(columns: Sequence[Column[Options]]) -> list[IdColumn]:
     """Month, weekday and hour of each date."""
-    return [IdColumn(f"{name} ({part})", CODES, count + 2) for part, count in _PARTS for name, _ in columns]
+    return [IdColumn(f"{name} ({part})", CODES, count + 2) for part, count in PARTS.items() for name, _ in columns]

@@ -26,44 +26,58 @@ _INITIAL = 0.5
 
 
 @keras.saving.register_keras_serializable(package="trainer")
-class MemberScale(keras.layers.Layer):
-    """A scale of every input for each member, drawn once for all inputs of a feature.
+class ScaledDense(keras.layers.Layer):
+    """The first dense layer: all members share it, after a scale of every input that is each member's own.
 
     Args:
+        units: int, width of a member's result.
         members: int, members of the ensemble.
-        chunks: how many inputs each feature has; they add up to the inputs' width.
+        chunks: how many inputs each feature has; they add up to the inputs' width. A feature's scales are drawn once.
     """
 
-    def __init__(self, *, members: int, chunks: Sequence[int], **options: Any):
+    def __init__(self, units: int, *, members: int, chunks: Sequence[int], **options: Any):
         super().__init__(**options)
+        self.units = units
         self.members = members
         self.chunks = tuple(chunks)
+        self._kernel_initializer = keras.initializers.GlorotUniform()
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the scales, float32 ``[members, width]``."""
+        """Create the scales, float32 ``[members, width]``, the kernel ``[width, units]`` and biases."""
 
         def per_feature(shape: tuple[int, int], dtype: str) -> Any:
             drawn = keras.random.normal((shape[0], len(self.chunks)), dtype=dtype)
             return ops.take(drawn, np.repeat(np.arange(len(self.chunks)), self.chunks), axis=1)
 
-        shape = (self.members, sum(self.chunks))
-        self.scale = self.add_weight(shape=shape, initializer=per_feature, name="member_scale")
+        width = sum(self.chunks)
+        self.scale = self.add_weight(shape=(self.members, width), initializer=per_feature, name="scale")
+        self.kernel = self.add_weight(shape=(width, self.units), initializer=self._kernel_initializer, name="kernel")
+        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
 
     def call(self, inputs: Any) -> Any:
-        """Floats ``[batch, width]`` to ``[batch * members, width]``, a row's members side by side.
+        """Floats ``[batch, width]`` to ``[batch * members, units]`` of at least 0, a row's members side by side.
 
-        As a matrix, so that a dense layer is one product: Keras reshapes anything else with ten operations more.
+        A matrix, so that a dense layer is one product: Keras reshapes anything else with ten operations more. The
+        scales apply to the inputs, or with the same result to the kernel, whichever is smaller: in a step of 256 rows
+        that halves the layer's time.
         """
-        return ops.reshape(ops.expand_dims(inputs, 1) * self.scale, (-1, sum(self.chunks)))
+        width, kernel = sum(self.chunks), ops.convert_to_tensor(self.kernel)
+        if inputs.shape[0] is None or inputs.shape[0] < self.units:
+            scaled = ops.reshape(ops.expand_dims(inputs, 1) * self.scale, (-1, width))
+            return ops.relu(ops.matmul(scaled, kernel) + self.bias)
+        kernels = ops.expand_dims(ops.transpose(self.scale), 2) * ops.expand_dims(kernel, 1)
+        product = ops.matmul(inputs, ops.reshape(kernels, (width, self.members * self.units)))
+        return ops.relu(ops.reshape(product, (-1, self.units)) + self.bias)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The shape of `call`'s result."""
         rows = input_shape[0]
-        return (None if rows is None else rows * self.members, input_shape[1])
+        return (None if rows is None else rows * self.members, self.units)
 
     def get_config(self) -> dict[str, Any]:
         """The configuration with which a saved model rebuilds the layer."""
-        return {**super().get_config(), "members": self.members, "chunks": self.chunks}
+        own = {"units": self.units, "members": self.members, "chunks": self.chunks}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="trainer")
@@ -112,7 +126,7 @@ def build(
     units: int,
     members: PositiveInt = 16,
     embedding_dim: PositiveInt = 8,
-    hidden_units: tuple[PositiveInt, ...] = (64, 64),
+    hidden_units: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (64, 64),
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
 ) -> keras.Model:
     """Build the network.
@@ -155,8 +169,9 @@ def build(
         parts.append(BagEmbedding(size=bag.size, dim=embedding_dim, name=f"{name}_embedding")(inputs[name]))
         chunks.append(embedding_dim)
     hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
-    hidden = MemberScale(members=members, chunks=chunks, name="members")(hidden)
-    for index, width in enumerate(hidden_units):
+    first = ScaledDense(hidden_units[0], members=members, chunks=chunks, name="hidden_0")
+    hidden = HashDropout(dropout)(first(hidden))
+    for index, width in enumerate(hidden_units[1:], start=1):
         hidden = keras.layers.Dense(width, activation="relu", name=f"hidden_{index}")(hidden)
         hidden = HashDropout(dropout)(hidden)
     return keras.Model(inputs, MemberDense(units, members=members, name="logits")(hidden), name="tabm")

@@ -40,6 +40,6 @@ def _problems(feature: Statistics | None, rows: int) -> Iterator[Problem]:
     elif math.isinf(numbers.min) or math.isinf(numbers.max):
         yield "WEIGHT_NOT_FINITE", "is infinite in a row; write a number"
     elif numbers.min < 0:
-        yield "WEIGHT_NEGATIVE", f"is {numbers.min:g} at the least; a weight is 0 or more"
+        yield "WEIGHT_NEGATIVE", f"is as small as {numbers.min:g}; a weight is 0 or more"
     elif numbers.max == 0:
         yield "WEIGHT_ZERO", f"is 0 in all {rows:,} rows, so that nothing is learnt"

@@ -280,7 +280,7 @@ def test_an_ensemble_s_loss_is_the_mean_of_its_members_and_so_is_its_prediction(
 
 def test_members_differ_and_a_feature_is_scaled_as_one():
     model = build("tabm", BINNED, units=1, members=4, embedding_dim=2)
-    scale = model.get_layer("members").scale.numpy()
+    scale = model.get_layer("hidden_0").scale.numpy()
     assert scale.shape == (4, 2 + 3 * 2)
     np.testing.assert_array_equal(scale[:, 2::2], scale[:, 3::2])
     assert len(np.unique(scale[:, 0])) == 4

@@ -32,7 +32,7 @@ def test_each_member_is_a_network_of_its_own(units):
         layer.numpy()
         for layer in (
             model.get_layer("bins_5_embedding").table,
-            model.get_layer("members").scale,
+            model.get_layer("hidden_0").scale,
             model.get_layer("logits").kernel,
             model.get_layer("logits").bias,
         )
@@ -43,11 +43,15 @@ def test_each_member_is_a_network_of_its_own(units):
     for member in range(4):
         hidden = row * scale[member]
         for name in ("hidden_0", "hidden_1"):
-            weights, offset = model.get_layer(name).get_weights()
+            *_, weights, offset = model.get_layer(name).get_weights()
             hidden = np.maximum(hidden @ weights + offset, 0)
         expected.append(hidden @ kernel[member] + bias[member])
-    logits = models.apply(model, inputs(), training=False)
-    np.testing.assert_allclose(logits, np.stack(expected, axis=1), rtol=2e-4, atol=1e-3)
+    # Few rows are scaled themselves; for many, the kernel is.
+    for copies in (1, 100):
+        rows = {name: tf.repeat(values, copies, axis=0) for name, values in inputs().items()}
+        logits = models.apply(model, rows, training=False)
+        repeated = np.repeat(np.stack(expected, axis=1), copies, axis=0)
+        np.testing.assert_allclose(logits, repeated, rtol=2e-4, atol=1e-3)
 
 
 def test_the_served_form_computes_the_same_and_a_nan_stays_one():

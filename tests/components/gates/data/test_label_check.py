@@ -223,7 +223,7 @@ def test_a_row_has_one_label(tmp_path):
 @pytest.mark.parametrize(
     ("weights", "text"),
     [
-        ([1.0, -0.5, 2.0], "train/w: the example weight is -0.5 at the least; a weight is 0 or more (WEIGHT_NEGATIVE)"),
+        ([1.0, -0.5, 2.0], "train/w: the example weight is as small as -0.5; a weight is 0 or more (WEIGHT_NEGATIVE)"),
         ([0, 0, 0], "train/w: the example weight is 0 in all 3 rows, so that nothing is learnt (WEIGHT_ZERO)"),
         ([1.0, float("inf"), 2.0], "train/w: the example weight is infinite in a row; write a number"),
         (["a", "b", "a"], "train/w: the example weight is text, such as 'a'; write it as a number"),

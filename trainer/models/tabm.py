@@ -1,7 +1,8 @@
 """An ensemble in one network for tables: TabM (Gorishniy et al., ICLR 2025, arXiv:2410.24210), its "mini" form.
 
 Members share all weights but a scale of every input, which is what makes them differ (BatchEnsemble, Wen et al., ICLR
-2020, arXiv:2002.06715), and their last layer. Each is trained on its own; their predictions are averaged.
+2020, arXiv:2002.06715), and their last layer. Each is trained on its own; their predictions are averaged. A linear
+function of the numbers is added to all of them: a straight line is what a network of bins and ReLUs learns badly.
 """
 
 from __future__ import annotations
@@ -120,6 +121,23 @@ class MemberDense(keras.layers.Layer):
         return {**super().get_config(), "units": self.units, "members": self.members}
 
 
+@keras.saving.register_keras_serializable(package="trainer")
+class SharedSum(keras.layers.Layer):
+    """Adds the same to the logits of all members.
+
+    ``keras.layers.Add`` would take a batch of as many rows as there are members for a bias of the members.
+    """
+
+    def call(self, inputs: tuple[Any, Any]) -> Any:
+        """Floats ``[batch, members, units]`` and ``[batch, units]`` to ``[batch, members, units]``."""
+        logits, shared = inputs
+        return logits + ops.expand_dims(shared, 1)
+
+    def compute_output_shape(self, input_shape: tuple[Any, Any]) -> Any:
+        """The shape of `call`'s result."""
+        return input_shape[0]
+
+
 def build(
     *,
     features: TransformedFeatures,
@@ -168,10 +186,19 @@ def build(
     for name, bag in features.bags.items():
         parts.append(BagEmbedding(size=bag.size, dim=embedding_dim, name=f"{name}_embedding")(inputs[name]))
         chunks.append(embedding_dim)
-    hidden = keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]
     first = ScaledDense(hidden_units[0], members=members, chunks=chunks, name="hidden_0")
-    hidden = HashDropout(dropout)(first(hidden))
+    hidden = HashDropout(dropout)(first(_joined(parts)))
     for index, width in enumerate(hidden_units[1:], start=1):
         hidden = keras.layers.Dense(width, activation="relu", name=f"hidden_{index}")(hidden)
         hidden = HashDropout(dropout)(hidden)
-    return keras.Model(inputs, MemberDense(units, members=members, name="logits")(hidden), name="tabm")
+    logits = MemberDense(units, members=members, name="logits")(hidden)
+    if features.numbers:
+        linear = keras.layers.Dense(units, use_bias=False, kernel_initializer="zeros", name="linear")
+        numbers = _joined([inputs[name] for name in features.numbers])
+        logits = SharedSum(name="sum")([logits, linear(numbers)])
+    return keras.Model(inputs, logits, name="tabm")
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Matrices side by side."""
+    return keras.layers.Concatenate()(parts) if len(parts) > 1 else parts[0]

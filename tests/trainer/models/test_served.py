@@ -45,7 +45,8 @@ def test_each_member_is_a_network_of_its_own(units):
         for name in ("hidden_0", "hidden_1"):
             *_, weights, offset = model.get_layer(name).get_weights()
             hidden = np.maximum(hidden @ weights + offset, 0)
-        expected.append(hidden @ kernel[member] + bias[member])
+        linear = inputs()["numbers"].numpy() @ model.get_layer("linear").kernel.numpy()
+        expected.append(hidden @ kernel[member] + bias[member] + linear)
     # Few rows are scaled themselves; for many, the kernel is.
     for copies in (1, 100):
         rows = {name: tf.repeat(values, copies, axis=0) for name, values in inputs().items()}

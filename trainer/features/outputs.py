@@ -178,12 +178,14 @@ def _word_ids(
     places, starts, first = [], [], 0
     for index, (vocabulary, same) in enumerate(groupby(vocabularies)):
         end = first + len(tuple(same))
+        # Transform warns of a threshold of 1, which changes nothing.
+        least = vocabulary.min_count if vocabulary.min_count > 1 else None
         file = tft.vocabulary(
             known[:, first:end],
             top_k=1,
             coverage_top_k=vocabulary.top_k,
-            frequency_threshold=vocabulary.min_count,
-            coverage_frequency_threshold=vocabulary.min_count,
+            frequency_threshold=least,
+            coverage_frequency_threshold=least,
             key_fn=_column_of,
             vocab_filename=names.vocabulary_name(IDS, index),
         )

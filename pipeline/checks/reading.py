@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from components.example_gen.pictures.folders import PICTURE
 from components.example_gen.reading import Reading
 from pipeline.config.config import Config
+from trainer.features.kinds import category
 
 # The kinds of features that take one number a row, and those that take one code.
 _NUMBERS = ("number",)
@@ -26,7 +27,11 @@ def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Readin
         kind=config.data.file_format,
         types=known,
         csv=config.data.csv,
-        numbers=tuple(sorted({*_numbers_beside_features(config), *_columns(config, _NUMBERS)} - set(known))),
+        numbers=tuple(
+            sorted(
+                {*_numbers_beside_features(config), *_columns(config, _NUMBERS), *_integers_from_0(config)} - set(known)
+            )
+        ),
         codes=tuple(sorted(set(_columns(config, _CODES)) - set(known))),
         weight=config.example_weight,
         guessed=config.features is None,
@@ -39,6 +44,14 @@ def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Readin
 def _columns(config: Config, kinds: tuple[str, ...]) -> Iterator[str]:
     for column in config.features.columns() if config.features else ():
         yield from (source for source, options in column.readings if options.kind in kinds)
+
+
+def _integers_from_0(config: Config) -> Iterator[str]:
+    """The columns of categories whose values are their ids."""
+    for column in config.features.columns() if config.features else ():
+        for source, options in column.readings:
+            if isinstance(options, category.Options) and options.codes:
+                yield source
 
 
 def _numbers_beside_features(config: Config) -> Iterator[str]:

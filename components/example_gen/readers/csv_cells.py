@@ -1,4 +1,4 @@
-"""The cells of CSV files as numbers; each becomes what TFX's CsvExampleGen makes of it.
+"""The cells of CSV files as numbers; each becomes what TFX's CsvExampleGen makes of it, but for codes such as 01067.
 
 A type is ``INT``, ``FLOAT`` or ``BYTES``, as in a schema, or ``UNKNOWN`` for a column without any value.
 """
@@ -24,6 +24,7 @@ _INT64 = range(-(2**63), 2**63)
 # Blanks, and what R, spreadsheets, databases and the tables of the UCI archive write.
 _MARKS = ("", "na", "n/a", "#n/a", "<na>", "null", "none", "?", "-", "--", ".")
 _NAN = r"(?i)^\s*[+-]?nan\s*$"
+_PADDED = r"^0[0-9]+$"
 
 
 class NotOfType(Exception):
@@ -67,7 +68,7 @@ def converted(cells: pa.Array, kind: str, options: CsvOptions, *, integer: bool 
 
 
 def type_of(
-    cells: pa.Array, options: CsvOptions, *, integer: bool = False, known: str = "UNKNOWN"
+    cells: pa.Array, options: CsvOptions, *, integer: bool = False, padded: bool = False, known: str = "UNKNOWN"
 ) -> tuple[str, int | None]:
     """The narrowest type of all cells, by TFX's rules, and the index of the cell that no narrower type holds.
 
@@ -75,10 +76,14 @@ def type_of(
         cells: text; null for an empty cell.
         options: how numbers are written.
         integer: as in `converted`.
+        padded: whether codes of one length that begin with zeros, such as 01067, are text: as integers, they would lose
+            them.
         known: the type of earlier cells: narrower ones are not tried.
     """
     if cells.null_count == len(cells):
         return "UNKNOWN", None
+    if padded and (code := _padded_code(cells)) is not None:
+        return "BYTES", code
     witness = None
     for kind in ("FLOAT",) if known == "FLOAT" else ("INT", "FLOAT"):
         try:
@@ -194,6 +199,15 @@ def _each(cells: pa.Array) -> Iterator[str | None]:
 
 def _any_hexadecimal(cells: pa.Array) -> bool:
     return bool(pc.any(pc.match_substring(cells, "x", ignore_case=True)).as_py())
+
+
+def _padded_code(cells: pa.Array) -> int | None:
+    """The index of the first code that begins with a zero, if all cells are of one length; None if there is none."""
+    lengths = pc.min_max(pc.utf8_length(cells))
+    if lengths["min"] != lengths["max"]:
+        return None
+    found = pc.index(pc.match_substring_regex(cells, _PADDED), True).as_py()
+    return found if found >= 0 else None
 
 
 def _long_integer(cells: pa.Array) -> int | None:

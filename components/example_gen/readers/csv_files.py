@@ -129,7 +129,13 @@ def inferred_types(
 
 
 def _widened(before: CellType, name: str, cells: pa.Array, place: str, rows: int, reading: Reading) -> CellType:
-    kind, index = csv_cells.type_of(cells, reading.csv, integer=name in reading.integers, known=before.kind)
+    kind, index = csv_cells.type_of(
+        cells,
+        reading.csv,
+        integer=name in reading.integers,
+        padded=name not in reading.numbers,
+        known=before.kind,
+    )
     if csv_cells.ORDER.index(kind) <= csv_cells.ORDER.index(before.kind):
         return before
     if index is None:

@@ -162,6 +162,18 @@ def test_codes_that_pandas_wrote_as_floats_are_integers_without_rounding(file):
     assert [row["zone"] for row in read(path)][:2] == [17031.0, 9007199254740992.0]
 
 
+def test_codes_of_one_length_keep_their_zeros_but_numbers_do_not(file):
+    path = file("zip,size,day\n80331,007,01022024\n,12,31122023\n01067,5,02022024\n")
+    assert [row["zip"] for row in read(path)] == ["80331", None, "01067"]
+    # Sizes are of several lengths.
+    assert [row["size"] for row in read(path)] == [7, 12, 5]
+    assert [row["zip"] for row in read(path, codes=["zip"])] == ["80331", None, "01067"]
+    for wanted in ({"numbers": ["zip"]}, {"types": {"zip": "INT"}}):
+        assert [row["zip"] for row in read(path, **wanted)] == [80331, None, 1067]
+    assert [row["day"] for row in read(path)] == ["01022024", "31122023", "02022024"]
+    assert [row["x"] for row in read(file("x\n00\n0\n"))] == [0, 0]
+
+
 def test_a_code_with_a_fraction_is_refused_but_codes_may_be_text(file):
     with pytest.raises(
         GateRefused, match=r"row 2 after the header: 'zone' is '1\.5', which is no integer of 64 bits.*category"

@@ -203,8 +203,7 @@ def _any_hexadecimal(cells: pa.Array) -> bool:
 
 def _padded_code(cells: pa.Array) -> int | None:
     """The index of the first code that begins with a zero, if all cells are of one length; None if there is none."""
-    lengths = pc.min_max(pc.utf8_length(cells))
-    if lengths["min"] != lengths["max"]:
+    if len(pc.binary_length(cells).unique().drop_null()) > 1:
         return None
     found = pc.index(pc.match_substring_regex(cells, _PADDED), True).as_py()
     return found if found >= 0 else None

@@ -23,15 +23,12 @@ def reading_of(config: Config, types: Mapping[str, str] | None = None) -> Readin
             that another choice of features finds the same examples in the cache.
     """
     known = types or {}
+    numbers = {*_numbers_beside_features(config), *_columns(config, _NUMBERS), *_integers_from_0(config)}
     return Reading(
         kind=config.data.file_format,
         types=known,
         csv=config.data.csv,
-        numbers=tuple(
-            sorted(
-                {*_numbers_beside_features(config), *_columns(config, _NUMBERS), *_integers_from_0(config)} - set(known)
-            )
-        ),
+        numbers=tuple(sorted(numbers - set(known))),
         codes=tuple(sorted(set(_columns(config, _CODES)) - set(known))),
         weight=config.example_weight,
         guessed=config.features is None,

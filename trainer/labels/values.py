@@ -30,7 +30,7 @@ def check(values: np.ndarray, *, label: Label, split: str) -> None:
             "leave the rows out with label.missing: drop, or correct label or data."
         )
     if label.log and (least := float(values.min())) <= -1:
-        raise ValueError(f"label.log: {label.column!r} is {least:g} in {split}; the logarithm needs positive labels.")
+        raise ValueError(f"label.log: {label.column!r} is {least:g} in {split}; log(1 + label) needs labels above -1.")
 
 
 def scale(values: np.ndarray, *, log: bool) -> tuple[float, float]:

@@ -29,7 +29,7 @@ def test_scale_is_mean_and_deviation_of_the_labels_or_their_logarithms():
         ),
         (ANIMALS, [0, -1, -1], "'y' has no usable value in 2 of 3 rows of eval"),
         (AMOUNT, [0, 5, np.inf], "'y' has no usable value in 1 of 3 rows"),
-        (AMOUNT, [0, 5, -1.5], "label.log: 'y' is -1.5 in eval; log(1 . label. needs labels above -1"),
+        (AMOUNT, [0, 5, -1.5], "label.log: 'y' is -1.5 in eval; log.* needs labels above -1"),
     ],
 )
 def test_labels_that_nothing_can_be_learnt_from_are_refused(label, values, message):

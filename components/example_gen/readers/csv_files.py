@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -11,6 +12,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from components.example_gen.readers import csv_cells, csv_text
+from components.example_gen.readers.arrow_threads import wait_until_released
 from components.example_gen.readers.csv_cells import NotOfType
 from components.example_gen.readers.schemas import check_same_names
 from components.example_gen.readers.values import BadValue, check_weight, finite, is_utf8, not_whole
@@ -199,6 +201,7 @@ def text_batches(
 
     with csv_text.opened(path, open_file, reading.csv) as (stream, layout):
         text = _Text(stream)
+        lent = (weakref.ref(text), weakref.ref(remember))
         block = _BLOCK * min(max(len(layout.cells) // _COLUMNS, 1), _MOST_BLOCKS)
         names = [name for name in layout.names if columns is None or name in columns]
         rows = 0
@@ -227,9 +230,13 @@ def text_batches(
             if "UTF8" in str(error):
                 raise _not_utf8(path, open_file, reading.csv) from None
             raise GateRefused(f"{path}, {_reason(error, () if skipped else bad_rows, rows, block)}.") from None
-        if text.quotes % 2:
-            # Arrow has taken the rest of the file for one value.
-            raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
+        else:
+            if text.quotes % 2:
+                # Arrow has taken the rest of the file for one value.
+                raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
+        finally:
+            del text, remember
+            wait_until_released(*lent)
 
 
 def _header_again(batch: pa.RecordBatch, names: Sequence[str]) -> int | None:

@@ -20,7 +20,7 @@ from trainer import models
 from trainer.data.columns import Columns, read_columns
 from trainer.data.held_back import hold_back
 from trainer.distribution.replicas import Replicas
-from trainer.features.meaning import meanings
+from trainer.features.meaning import meanings, unlearnt_columns
 from trainer.features.transformed import EXAMPLE_WEIGHT_KEY, LABEL_KEY, TransformedFeatures, pixel_scales
 from trainer.labels import threshold, values
 from trainer.labels.config import Label
@@ -72,11 +72,17 @@ class Training:
         read = functools.partial(
             read_columns, feature_spec=transform_output.transformed_feature_spec(), pixels=pixel_scales(features)
         )
+        known = meanings(features, transform_output)
+        for name in unlearnt_columns(features, known):
+            progress_logger.warning(
+                f"{name}: no value occurs min_count times in train, so that all are unknown to the network; lower "
+                "min_count, choose hash, or drop the column."
+            )
         # The splits share the memory roughly as they share the examples.
         memory = parameters.loop.memory_mb * 2**20
         return cls(
             features=TransformedFeatures.read(features, transform_output),
-            meanings=Meanings(meanings(features, transform_output)),
+            meanings=Meanings(known),
             train=read(fn_args.train_files, memory_bytes=memory * 3 // 4, scratch=str(Path(scratch, "train"))),
             evaluation=read(fn_args.eval_files, memory_bytes=memory // 4, scratch=str(Path(scratch, "eval"))),
         )

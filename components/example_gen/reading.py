@@ -117,11 +117,17 @@ class Reading(Strict):
         return frozenset(self.codes) | {name for name, kind in self.types.items() if kind == "INT"}
 
 
+def is_hidden(path: str) -> bool:
+    """Whether a file's name begins with a point."""
+    return path.rpartition("/")[2].startswith(".")
+
+
 def data_files(pattern: str, paths: Sequence[str], kind: FileFormat) -> list[str]:
     """Which of the files that match a pattern are data: ``*.csv*`` means ``.csv`` and ``.csv.gz``, no ``d.csv.bak``.
 
-    Among pictures, other files, such as a README, are left alone.
+    Hidden files, such as those that macOS writes, are left alone; among pictures also others, such as a README.
     """
+    paths = [path for path in paths if not is_hidden(path)]
     if kind == "pictures":
         return [path for path in paths if path.lower().endswith(PICTURE_ENDINGS)]
     endings = (".csv", ".csv.gz") if pattern.endswith(".csv*") else ""

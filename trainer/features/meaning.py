@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from trainer.features.kind import WORDS, IdColumn
@@ -35,12 +35,26 @@ def meanings(features: Features, output: tft.TFTransformOutput) -> dict[str, lis
     fixed = [(column.name, column.form, str(index)) for column in columns for index in range(column.size)]
     words = [word.partition(MARK) for word in _words(IDS, output)]
     if columns:
-        found[IDS] = fixed + [(learnt[int(number)], WORDS, f"={word}") for number, _, word in words]
+        # An empty vocabulary holds a word of Transform's own, without a mark.
+        found[IDS] = fixed + [(learnt[int(number)] if mark else "", WORDS, f"={word}") for number, mark, word in words]
     for index, column in enumerate(column for column in features.columns() if column.options.kind == "list"):
         name = bag_name("list", index)
         values = [(column.name, WORDS, f"={word}") for word in _words(name, output)]
         found[name] = [(column.name, WORDS, str(place)) for place in range(2)] + values
     return {name: rows for name, rows in found.items() if len(rows) == size_of(name, output)}
+
+
+def unlearnt_columns(features: Features, rows: Mapping[str, Sequence[Meaning]]) -> list[str]:
+    """The columns with a vocabulary in which no word is, since no value is frequent enough.
+
+    Args:
+        features: the configured features.
+        rows: from `meanings`.
+    """
+    if IDS not in rows:
+        return []
+    words = {column for column, form, what in rows[IDS] if form == WORDS and what.startswith("=")}
+    return [column.name for column in id_columns(features) if column.form == WORDS and column.name not in words]
 
 
 def untrained(features: Features) -> tuple[int, ...]:

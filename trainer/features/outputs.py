@@ -29,6 +29,8 @@ _FAR = 1e6
 # Columns whose quantiles are analysed together; one accumulator takes 182 KB a column.
 _QUANTILE_COLUMNS = 100
 _QUANTILE_EPSILON = 0.01
+# A vocabulary has a line for each word, and so leaves out words with line breaks; this stands for one.
+_LINE_BREAK, _NO_LINE_BREAK = "[\r\n]", "\x1e"
 # The id of a missing value among those of its column.
 _MISSING = np.int64(0)
 
@@ -102,6 +104,7 @@ class Outputs:
     def learnt_bag(self, kind: str, index: int, values: tf.SparseTensor, *, top_k: int, length: int) -> None:
         """Several values a row, string ``[batch, ?]``, as ids of the most frequent ones; the others share an id."""
         name = names.bag_name(kind, index)
+        values = tf.SparseTensor(values.indices, _of_one_line(values.values), values.dense_shape)
         file = tft.vocabulary(values, top_k=top_k, vocab_filename=names.vocabulary_name(name))
         found, size = _lookup(values.values, file)
         ids = bags.padded(tf.SparseTensor(values.indices, found + 2, values.dense_shape), length)
@@ -142,7 +145,7 @@ class Outputs:
             parts.append(joined(self._ids) + own)
         if self._words:
             own = tf.constant([start for start, words in zip(starts, learnt, strict=True) if words], tf.int64)
-            ids, rows = _word_ids(joined(self._words), self._vocabularies, own, rows)
+            ids, rows = _word_ids(_of_one_line(joined(self._words)), self._vocabularies, own, rows)
             parts.append(ids)
         ids = joined(parts)
         _declare_range(ids, rows - 1)
@@ -197,6 +200,11 @@ def _word_ids(
         first = end
     found = joined(places)
     return tf.where(found >= 0, found + tf.concat(starts, axis=0), tf.cast(there, tf.int64) + own), rows
+
+
+def _of_one_line(words: tf.Tensor) -> tf.Tensor:
+    """Words whose line breaks another character stands for, string of the same shape."""
+    return tf.strings.regex_replace(words, _LINE_BREAK, _NO_LINE_BREAK)
 
 
 def _column_of(word: Any) -> Any:

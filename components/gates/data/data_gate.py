@@ -14,6 +14,7 @@ from tfx.types import Artifact, artifact_utils, standard_artifacts
 from tfx.utils import io_utils
 
 from components.annotations import InputArtifact, OptionalInputArtifact, OutputArtifact, Parameter
+from components.gates.data.class_check import unseen_classes
 from components.gates.data.drift import profile
 from components.gates.data.drift.drift_check import Current, drift_findings, skew_findings
 from components.gates.data.drift.earlier import Earlier, served_data
@@ -162,6 +163,8 @@ def _judged(
 
 def _label_and_weight(data: GatedData, labels: LabelRows) -> Iterator[Finding]:
     found = [*label_anomalies(data.statistics, splits=data.splits, label=data.label, labels=labels)]
+    if not found:
+        yield from unseen_classes(data.statistics, splits=data.splits, label=data.label, labels=labels)
     if data.example_weight:
         found += weight_anomalies(data.statistics, splits=data.splits, column=data.example_weight)
     yield from (Finding(text, names) for text, names in found)

@@ -47,10 +47,11 @@ def feature_findings(
         names = wanted.names() if features else sorted(set(seen) - set(others))
         yield from _missing(split, rows, names, seen)
         tests: dict[tuple[str, int], RowTest] = {}
-        for source, options in _readings(wanted, seen):
+        for feature, source, options in _readings(wanted, seen):
             found = _seen(seen[source], complete=source in complete)
             faults = list(options.faults(found))
-            yield from (finding(split, source, fault.reason, fault.text) for fault in faults)
+            where = "" if feature == source else f"in {feature}, "
+            yield from (finding(split, source, fault.reason, where + fault.text) for fault in faults)
             if not faults and (test := options.row_test(found)):
                 tests[source, len(tests)] = test
         yield from _found_in_rows(f"{examples}/Split-{split}", split, tests, seen)
@@ -78,11 +79,11 @@ def _missing(split: str, rows: int, names: Sequence[str], seen: Mapping[str, Sta
             yield finding(split, name, "COLUMN_EMPTY", f"has no value in any of {rows:,} rows", refuses=False)
 
 
-def _readings(features: Features, seen: Mapping[str, Statistics]) -> Iterator[tuple[str, Kind]]:
+def _readings(features: Features, seen: Mapping[str, Statistics]) -> Iterator[tuple[str, str, Kind]]:
     for column in features.columns():
         for source, options in column.readings:
             if source in seen and _common(seen[source]).tot_num_values:
-                yield source, options
+                yield column.name, source, options
 
 
 def _found_in_rows(

@@ -10,7 +10,7 @@ import pyarrow as pa
 from PIL import Image
 
 from components.example_gen.pictures.files import located
-from components.example_gen.reading import PICTURE_ENDINGS
+from components.example_gen.reading import PICTURE_ENDINGS, is_hidden
 from pipeline.config.loading import ConfigError
 
 # A network for small pictures: larger ones are resized.
@@ -20,7 +20,7 @@ _LOOKED_AT, _LOOKED_FOR = 200, 20
 
 def by_class(folder: Path) -> list[str]:
     """The pictures in the folder's folders, in order."""
-    found = (path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_ENDINGS)
+    found = (path for path in folder.glob("*/*") if path.suffix.lower() in PICTURE_ENDINGS and not is_hidden(path.name))
     return sorted(path.as_posix() for path in found)
 
 

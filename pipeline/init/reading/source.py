@@ -14,7 +14,7 @@ from components.example_gen.pictures import folders
 from components.example_gen.pictures.folders import PICTURE
 from components.example_gen.readers import table_files
 from components.example_gen.readers.table_files import Piece
-from components.example_gen.reading import DEFAULT_PATTERNS, CsvOptions, FileFormat, Reading
+from components.example_gen.reading import DEFAULT_PATTERNS, CsvOptions, FileFormat, Reading, is_hidden
 from components.messages import shown
 from components.refusal import GateRefused
 from pipeline.checks.files import has_bytes
@@ -177,7 +177,7 @@ def _data_files(folder: Path) -> list[Path]:
     """The files of known formats in a folder, or in its folders."""
     for pattern in ("*", "*/*"):
         known = re.compile("|".join(_ENDINGS.values()))
-        found = sorted(path for path in folder.glob(pattern) if known.search(path.name))
+        found = sorted(path for path in folder.glob(pattern) if known.search(path.name) and not is_hidden(path.name))
         # Beside files, a folder of that name is a fault that a run would refuse, too.
         if not all(path.is_dir() for path in found):
             return found

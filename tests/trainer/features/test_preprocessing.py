@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 from tests.shared.models import exports
 from tests.shared.models.small_model import serialize
 from trainer.features.columns import Features
-from trainer.features.meaning import meanings
+from trainer.features.meaning import meanings, unlearnt_columns
 from trainer.features.outputs import softly_clipped
 from trainer.features.raw import RawColumns
 from trainer.features.transformed import BinPlaces, Ids, TransformedFeatures, model_inputs
@@ -89,6 +89,24 @@ def test_every_kind_of_feature_and_its_missing_value(tmp_path):
         *(("hour", "codes", str(index)) for index in range(2)),
     ]
     assert words[32] == ("kind", "words", "=a")
+
+
+def test_words_may_hold_line_breaks_and_a_vocabulary_may_be_empty(tmp_path):
+    words = ["main\nst", "side\nst", "main\r\nst"] * 3
+    rows = [{"y": 1.0, "street": word, "own": f"id {place}", "tags": [word]} for place, word in enumerate(words)]
+    spec = {**LABEL_SPEC, **{name: tf.io.VarLenFeature(tf.string) for name in ("street", "own", "tags")}}
+    named = {"street": "category", "own": {"kind": "category", "top_k": 5}, "tags": "list"}
+    output = exports.transform(rows, spec, Parameters(label={"column": "y"}, features=named), tmp_path)
+    found = exports.transformed_columns(output, tmp_path)
+    features = Features.model_validate(named)
+    known = meanings(features, output)
+    # Those of vocabularies of one kind stand together: own, then street.
+    own, street = found["ids"].numpy().T
+    assert len(set(street)) == 3
+    assert min(street) >= 4
+    assert set(own) == {1}
+    assert len(set(found["bag_list_0"].numpy()[:, 0])) == 3
+    assert unlearnt_columns(features, known) == ["own"]
 
 
 def test_a_cross_joins_values_buckets_and_parts_of_dates(tmp_path):

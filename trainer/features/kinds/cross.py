@@ -56,7 +56,7 @@ class Options(Kind):
 
     Attributes:
         columns: the columns: names of columns of text or integers, ``{column: NAME, buckets: 10}`` of numbers, or
-            ``{column: NAME, part: hour}`` of dates.
+            ``{column: NAME, part: hour}`` of dates, with the ``format`` if they have one.
         hash: int, ids that all combinations share by hash.
     """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from components.messages import one_line
 from pipeline.config.config import Config
 from pipeline.running.live.model_server import ServerNotReady
 from serving.client import Client, ServingError
@@ -17,6 +18,8 @@ from trainer.models.heads import PREDICTION, PROBABILITY, head_of
 from trainer.parameters import Label
 
 _POLL_SECONDS = 30.0
+# Of a value in a line.
+_LONGEST = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,4 +111,7 @@ def in_words(value: object) -> str:
         return f"({len(value):,} bytes)"
     if isinstance(value, list):
         return f"({len(value):,} values)"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    text = one_line(str(value))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -93,6 +93,8 @@ def test_a_row_keeps_pictures_and_lists():
     row = live_check.example_row(picture.SerializeToString())
     assert row == {"kind": "ä", "n": 3, "photo": PNG, "pixels": [0.5, 1.0]}
     assert [live_check.in_words(value) for value in row.values()] == ["ä", "3", "(8 bytes)", "(2 values)"]
+    assert live_check.in_words("side\nst") == "side\\nst"
+    assert live_check.in_words("long " * 50) == "long " * 11 + "lo..."
 
 
 @pytest.mark.parametrize(("task", "worst"), [("binary", "a"), ("named", "a"), ("regression", "b")])

@@ -23,7 +23,10 @@ _OTHER_DATE = re.compile(
     rf"|{_MONTH} \d{{1,2}},? \d{{4}}|\d{{1,2}}\.?[ -]{_MONTH}[ -](\d{{4}}|\d{{2}}))\b.*",
     re.IGNORECASE,
 )
-_AMOUNT = re.compile(r"\s*[+\-−]?[$€£¥]?\s*[+\-−]?[\d.]\d*([.,' ]\d+)*(e[+-]?\d+)?\s*([$€£¥%]|[a-zA-Z]{1,3})?\s*")
+# Bookkeepers write negative ones as (12.50) and 12.50-.
+_AMOUNT = re.compile(
+    r"\s*\(?[+\-−]?[$€£¥]?\s*[+\-−]?[\d.]\d*([.,' ]\d+)*(e[+-]?\d+)?\s*([$€£¥%]|[a-zA-Z]{1,3})?[-−]?\)?\s*"
+)
 _ID_NAME = re.compile(
     r"(^|[_\W])(id|ids|uuid|guid|key|index|nr|no|row)($|[_\W])|[a-z](Id|ID|Key)$|^unnamed", re.IGNORECASE
 )

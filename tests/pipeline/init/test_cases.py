@@ -234,6 +234,8 @@ def test_numbers_at_the_edge_of_their_type_are_numbers(project, name):
             "such as '0,37', which may be a number: write it",
         ),
         (lambda row: f"−{row * 0.37:.2f}", "such as '−0.00', which may be a number"),
+        (lambda row: f"({row * 0.37:.2f})", "such as '(0.00)', which may be a number"),
+        (lambda row: f"{row * 0.37:.2f}-", "such as '0.00-', which may be a number"),
         (
             lambda row: [f"{1900 + row}-01-31", f"{row % 28 + 1}.5.{1900 + row}"][row % 2],
             "such as '2.5.1901', which may be a date",

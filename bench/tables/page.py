@@ -35,18 +35,28 @@ def _part(title: str, lines: Sequence[Mapping[str, Any]], *, chose: bool) -> Ite
         "task",
         "rows",
         "columns",
+        "splits",
         "over HistGB",
         "over LightGBM",
         "over linear",
         "CPU s",
         "CPU s of HistGB",
     )
-    yield "|---|---|---|" + "---:|" * 7
+    yield "|---|---|---|" + "---:|" * 8
     for line in some:
         item, _, label = line["what"].partition(": ")
         ratios = (f"{line['ratio'][peer]:.2f}" if peer in line["ratio"] else "" for peer in _PEERS)
         cpu = (f"{line['cpu_s'][who]:.1f}" if who in line.get("cpu_s", {}) else "" for who in ("ours", YARDSTICK))
-        yield _row(f"`{item}`", label, line["task"], f"{line['rows']:,}", line.get("columns", ""), *ratios, *cpu)
+        yield _row(
+            f"`{item}`",
+            label,
+            line["task"],
+            f"{line['rows']:,}",
+            line.get("columns", ""),
+            line["splits"],
+            *ratios,
+            *cpu,
+        )
     found = means(some)
     yield ""
     yield (

@@ -14,6 +14,7 @@ def _line(item, *, ratio, lightgbm, chose=False, rows=1_000):
         "what": f"{item}: label",
         "task": "binary",
         "rows": rows,
+        "splits": 3,
         "columns": 7,
         "chose": chose,
         "ratio": {"HistGradientBoosting": ratio, "LightGBM": lightgbm, "linear": 0.5},
@@ -36,7 +37,7 @@ def test_the_page_lists_the_halves_apart_and_the_smallest_table_first():
     ]
     text = page.figures(lines)
     assert text.index("not used to choose") < text.index("`small`") < text.index("`large`") < text.index("`chosen`")
-    assert "| `small` | label | binary | 1,000 | 7 | 0.70 | 0.75 | 0.50 | 12.3 | 1.0 |" in text
+    assert "| `small` | label | binary | 1,000 | 7 | 3 | 0.70 | 0.75 | 0.50 | 12.3 | 1.0 |" in text
     assert "Mean over 2 tables: **0.800**" in text
 
 

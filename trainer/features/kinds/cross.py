@@ -51,6 +51,10 @@ class Crossed(Strict):
         return date.Options(format=self.format) if self.part else None
 
 
+def _named(given: Any) -> Any:
+    return {"column": given} if isinstance(given, str) else given
+
+
 class Options(Kind):
     """A feature of several columns; its name in the config is its own.
 
@@ -63,7 +67,7 @@ class Options(Kind):
     SCHEMA_TYPES: ClassVar = ("BYTES", "INT")
 
     kind: Literal["cross"] = "cross"
-    columns: tuple[Annotated[Crossed, BeforeValidator(lambda given: _named(given))], ...] = Field(min_length=2)
+    columns: tuple[Annotated[Crossed, BeforeValidator(_named)], ...] = Field(min_length=2)
     hash: Size = 1000
 
     def readings(self, name: str) -> tuple[tuple[str, Kind], ...]:
@@ -127,7 +131,3 @@ def _number(crossed: Crossed, raw: RawColumns) -> tf.Tensor:
     parts = calendar.parts(raw.days({name: crossed.format}))
     place = [part == crossed.part for part in date.PARTS].index(True)
     return whole_words(parts[:, place : place + 1])
-
-
-def _named(given: Any) -> Any:
-    return {"column": given} if isinstance(given, str) else given

@@ -83,7 +83,7 @@ def fill(example: Any, values: Mapping[str, Any], features: Features, *, where: 
 def _array(values: Sequence[Any], name: str, feature: RowFeature) -> np.ndarray:
     plain = [_plain(value, name, feature, f"row {row}") for row, value in enumerate(values)]
     try:
-        return array(plain, name, feature.dtype, shape=feature.shape)
+        return array(plain, name, feature.dtype, shape=feature.shape, holds=feature.holds)
     except ValueError as error:
         raise JsonError(str(error)) from None
 
@@ -93,7 +93,7 @@ def _plain(value: Any, name: str, feature: RowFeature, where: str) -> Any:
     try:
         return _leaves(value, feature.dtype.kind)
     except (TypeError, JsonError):
-        raise JsonError(wrong(where, name, value, feature.dtype, feature.shape)) from None
+        raise JsonError(wrong(where, name, value, feature.dtype, feature.shape, feature.holds)) from None
 
 
 def _leaves(value: Any, kind: str) -> Any:

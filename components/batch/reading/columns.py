@@ -102,9 +102,22 @@ def with_pictures(batch: pa.RecordBatch, names: Sequence[str], folders: Sequence
     return pa.record_batch(columns)
 
 
+def _check_present(column: pa.Array, name: str) -> None:
+    """Refuse the rows without a column that the model cannot do without, in the client's words."""
+    missing = column.is_null()
+    if is_list(column.type):
+        missing = pc.or_kleene(missing, pc.equal(pc.list_value_length(column), 0))
+    elif _is_text(column.type):
+        missing = pc.or_kleene(missing, pc.equal(pc.binary_length(column), 0))
+    if rows := pc.indices_nonzero(pc.fill_null(missing, True)).to_pylist():
+        raise Unfit(dict.fromkeys(rows, f"{name}: is missing, and {client.NEEDED}"))
+
+
 def _array(column: pa.Array, name: str, feature: RowFeature, options: CsvOptions) -> np.ndarray:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if feature.holds.required:
+        _check_present(column, name)
     if is_list(column.type):
         flat, shape = _flat(column, feature)
         if flat is None:
@@ -188,8 +201,8 @@ def _is_date(kind: pa.DataType) -> bool:
 
 def _of_four_digits(column: pa.Array) -> bool:
     """Whether ISO text can express the year of each date."""
-    years = pc.min_max(pc.year(column)).as_py()
-    return years["min"] is None or 1 <= years["min"] <= years["max"] <= 9999
+    times = column.drop_null().to_numpy(zero_copy_only=False).astype("datetime64[Y]")
+    return not len(times) or np.datetime64("0001") <= times.min() <= times.max() <= np.datetime64("9999")
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from serving.client.messages.holds import ANYTHING, Holds
-from serving.client.messages.values import MISSING, missing_of, values_of, wrong
+from serving.client.messages.values import MISSING, is_missing, missing_of, values_of, wrong
 
 Row = Mapping[str, object]
+NEEDED = "the model cannot do without it"
 
 
 def column(
@@ -68,6 +69,22 @@ def array(
         _pad(found, width, missing_of(dtype), name, dtype, first)
     flat = [value for row in found for value in row]
     return np.array(flat, dtype=dtype).reshape([len(found), *([width] if shape is None else shape)])
+
+
+def check_present(values: Sequence[object], name: str, *, first: int = 0) -> None:
+    """Refuse a column without which the model refuses the row, before anything is sent.
+
+    Args:
+        values: of the column, one a row.
+        name: the column's name.
+        first: as in `array`.
+
+    Raises:
+        ValueError: a row lacks the column; the text names both.
+    """
+    for index, value in enumerate(values):
+        if is_missing(value) or (isinstance(value, list | tuple) and all(map(is_missing, value))):
+            raise ValueError(f"row {first + index}, {name}: is missing, and {NEEDED}")
 
 
 def _plain(values: Sequence[object], dtype: np.dtype) -> np.ndarray | None:

@@ -100,6 +100,20 @@ def test_a_date_that_python_does_not_have_is_refused(feature):
     assert refused.value.reasons[1].startswith("c: np.datetime64('12921-")
 
 
+def test_a_column_that_the_model_needs_is_refused_where_it_is_missing():
+    batch = pa.record_batch({"v": [[1.0, 2.0], None, []], "p": [b"", b"x", None], "q": ["a", "b", ""]})
+    features = {
+        "v": RowFeature(FLOAT, (2,), "vector, required"),
+        "p": RowFeature(TEXT, (), "image, required"),
+        "q": RowFeature(TEXT, (), "category"),
+    }
+    with pytest.raises(Unfit) as refused:
+        inputs(batch, features, CsvOptions())
+    lacks = "is missing, and the model cannot do without it"
+    assert refused.value.reasons == {0: f"p: {lacks}", 1: f"v: {lacks}", 2: f"v: {lacks}"}
+    assert inputs(batch.slice(0, 1), {"v": features["v"]}, CsvOptions())["v"].tolist() == [[1, 2]]
+
+
 def test_numbers_in_text_are_read_as_the_config_says():
     batch = pa.record_batch({"n": ["1.234,5", None, "7", "x"], "i": ["1.000", "2", "3", "4"]})
     options = CsvOptions(decimal=",", thousands=".")

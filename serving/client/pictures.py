@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from serving.client.messages import holds
+
 _ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp")
 # What a column's kind is called in the metadata, where it may be followed by other kinds.
 _KIND = "image"
@@ -54,6 +56,6 @@ def rows(paths: Sequence[Path], name: str) -> list[dict[str, object]]:
     return [{name: path.read_bytes()} for path in paths]
 
 
-def _kinds(info: Any) -> list[str]:
+def _kinds(info: Any) -> tuple[str, ...]:
     dims = info.tensor_shape.dim
-    return [kind.strip() for kind in dims[0].name.split(",")] if dims else []
+    return holds.parse(dims[0].name).kinds if dims else ()

@@ -17,7 +17,7 @@ import numpy as np
 from serving.client.call_options import CallSettings
 from serving.client.errors import InvalidRequest
 from serving.client.messages import dtypes, requests
-from serving.client.messages.columns import Row
+from serving.client.messages.columns import Row, check_present
 from serving.client.messages.examples import Features, columns, features_of_signature, serialize, takes_examples
 from serving.client.messages.requests import ModelRef, Rpc
 
@@ -246,6 +246,9 @@ def _chunks(rows: Sequence[Row], settings: CallSettings, features: Features) -> 
             unknown = sorted(set(row) - set(features))
             if unknown:
                 raise ValueError(f"row {index}: {', '.join(unknown)}: the model has no such feature")
+    for name, feature in features.items():
+        if feature.holds.required:
+            check_present([row.get(name) for row in rows], name)
     for part in _parts(len(rows), settings.chunk_rows):
         yield part.start, rows[part]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from serving.client.messages import examples
-from serving.client.messages.columns import array
+from serving.client.messages.columns import array, check_present
 from serving.client.messages.examples import Features, RowFeature
 from serving.client.messages.values import wrong
 from serving.rest.values import JsonError, decode_base64, is_base64, is_object, string_bytes
@@ -83,7 +83,9 @@ def fill(example: Any, values: Mapping[str, Any], features: Features, *, where: 
 def _array(values: Sequence[Any], name: str, feature: RowFeature) -> np.ndarray:
     plain = [_plain(value, name, feature, f"row {row}") for row, value in enumerate(values)]
     try:
-        return array(plain, name, feature.dtype, shape=feature.shape)
+        if feature.holds.required:
+            check_present(plain, name)
+        return array(plain, name, feature.dtype, shape=feature.shape, holds=feature.holds)
     except ValueError as error:
         raise JsonError(str(error)) from None
 
@@ -93,7 +95,7 @@ def _plain(value: Any, name: str, feature: RowFeature, where: str) -> Any:
     try:
         return _leaves(value, feature.dtype.kind)
     except (TypeError, JsonError):
-        raise JsonError(wrong(where, name, value, feature.dtype, feature.shape)) from None
+        raise JsonError(wrong(where, name, value, feature.dtype, feature.shape, feature.holds)) from None
 
 
 def _leaves(value: Any, kind: str) -> Any:

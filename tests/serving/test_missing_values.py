@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 
 from components.gates.trained_model import TrainedModel
-from serving.client import Client, InvalidRequest
+from serving.client import Client
 from serving.client.__main__ import main
 from serving.client.messages.examples import columns, features_of_signature
 from serving.errors import StatusError
@@ -200,17 +200,22 @@ def test_a_column_that_no_row_has_may_be_left_out_of_inputs(rest, trained):
 @pytest.mark.parametrize("name", REQUIRED)
 def test_a_column_that_cannot_be_imputed_is_refused_by_name_everywhere(folder, server, rest, name):
     row = every_type.without(every_type.full_row(1), name)
+    expected = f"row 1, {name}: is missing, and the model cannot do without it"
     session = SavedModel(str(folder / "saved_model"))
     examples = session.signatures["serving_default"]
     with pytest.raises(StatusError, match=name):
         session.run(examples, {"examples": np.array(every_type.records([row]), object)})
     with Client(server.target) as client:
         for method, how in (("predict", {}), ("predict", {"signature": "serving_default"}), ("regress", {})):
-            with pytest.raises(InvalidRequest, match=f"INVALID_ARGUMENT: .*{name}"):
-                getattr(client, method)("regression", [row], **how)
+            with pytest.raises(ValueError, match="row 1") as caught:
+                getattr(client, method)("regression", [every_type.full_row(0), row], **how)
+            assert str(caught.value) == expected
         assert client.predict("regression", [every_type.full_row(1)])
-    instances = {"signature_name": "columnar", "instances": [_for_json(row)]}
-    assert name in error(rest.post("/v1/models/regression:predict", instances))
+    instances = [_for_json(every_type.full_row(0)), _for_json(row)]
+    columnar = {key: [sent.get(key) for sent in instances] for key in every_type.COLUMNS}
+    for body in ({"instances": instances}, {"inputs": columnar}):
+        answer = rest.post("/v1/models/regression:predict", {"signature_name": "columnar", **body})
+        assert error(answer) == expected
 
 
 WRONG = [
@@ -218,6 +223,10 @@ WRONG = [
     ("int", 1.5, "1.5 is not a whole number"),
     ("float", [1, 2], "[1, 2] is not a number"),
     ("text", ["a", "b"], "['a', 'b'] is not a text"),
+    ("day", 20240131, "20240131 is not a date"),
+    ("us day", True, "True is not a date of the format %m/%d/%Y %I:%M %p"),
+    ("crossed day", 3.5, "3.5 is not a date of the format %d.%m.%Y"),
+    ("tags", [["a"], ["b"]], "[['a'], ['b']] is not a list of texts"),
     ("place", [1, 2], "[1, 2] is not a list of 3 numbers"),
     ("place", "near", "'near' is not a list of 3 numbers"),
     ("tags", {"a": 1}, "{'a': 1} is not a list of texts"),
@@ -284,8 +293,10 @@ def test_metadata_say_what_a_column_holds(server, rest, capsys):
         "in place float32 [-1, 3] vector",
         "in fixed float32 [-1, 2] vector, required",
         "in crossed int int64 [-1] cross",
-        "in crossed float float32 [-1] cross",
-        "in crossed day string [-1] cross",
+        "in crossed float float32 [-1] cross, number",
+        'in crossed day string [-1] cross, date "%d.%m.%Y"',
+        'in us day string [-1] date "%m/%d/%Y %I:%M %p"',
+        'in epoch int64 [-1] date "%s"',
         "in float float32 [-1] number",
     ):
         assert tuple(line.split()) in lines

@@ -34,7 +34,7 @@ class RequestParser:
         self._raw_spec = raw_spec
         self.names = tuple(sorted(served))
         self.scalars = frozenset(scalars)
-        self._kinds = _kinds(columns)
+        self._kinds = _kinds(columns, raw_spec)
         self._lengths = {
             name: column.options.values_per_row(text=raw_spec[name].dtype == tf.string)
             for column in columns
@@ -68,7 +68,7 @@ class RequestParser:
         ]
 
     def takes(self) -> dict[str, str]:
-        """What each column holds in the file: its kinds, and whether it may be missing; for the model's metadata."""
+        """What each column holds in the file: kinds, formats of dates, and whether it may be missing; for metadata."""
         return {
             name: f"{self._kinds.get(name, 'column')}{', required' if self._is_required(name) else ''}"
             for name in self.names
@@ -117,12 +117,16 @@ class RequestParser:
         return [] if length == 1 else [length]
 
 
-def _kinds(columns: Collection[Column]) -> dict[str, str]:
-    """The kinds of each raw column, such as ``number`` or ``category, cross``."""
+def _kinds(columns: Collection[Column], raw_spec: FeatureSpecs) -> dict[str, str]:
+    """What each raw column holds, such as ``number``, ``category, cross`` or ``date "%d.%m.%Y"``."""
     found: dict[str, dict[str, None]] = {}
     for column in columns:
-        for name in column.sources:
-            found.setdefault(name, {})[column.options.kind] = None
+        for name, options in column.readings:
+            kinds = found.setdefault(name, {})
+            text = raw_spec[name].dtype == tf.string
+            # A cross reads some of its columns as another kind would.
+            for each in (column.options, options):
+                kinds[each.holds(text=text)] = None
     return {name: ", ".join(kinds) for name, kinds in found.items()}
 
 

@@ -43,6 +43,11 @@ class Kind(Strict):
         """The raw columns that the feature ``name`` reads, each with the options by which it is read."""
         return ((name, self),)
 
+    def holds(self, *, text: bool) -> str:
+        """What a column of text or of numbers holds, as the model's metadata say it to those who make requests."""
+        del text
+        return str(self.kind)
+
     def faults(self, seen: Seen) -> Iterator[Fault]:
         """What is wrong with a column's values, as far as their statistics tell."""
         limit = self.values_per_row(text=seen.kind == "BYTES")

@@ -102,18 +102,34 @@ def with_pictures(batch: pa.RecordBatch, names: Sequence[str], folders: Sequence
     return pa.record_batch(columns)
 
 
+def _check_present(column: pa.Array, name: str) -> None:
+    """Refuse the rows without a column that the model cannot do without, in the client's words."""
+    missing = column.is_null()
+    if is_list(column.type):
+        missing = pc.or_kleene(missing, pc.equal(pc.list_value_length(column), 0))
+    elif _is_text(column.type):
+        missing = pc.or_kleene(missing, pc.equal(pc.binary_length(column), 0))
+    if rows := pc.indices_nonzero(pc.fill_null(missing, True)).to_pylist():
+        raise Unfit(dict.fromkeys(rows, f"{name}: is missing, and {client.NEEDED}"))
+
+
 def _array(column: pa.Array, name: str, feature: RowFeature, options: CsvOptions) -> np.ndarray:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if feature.holds.required:
+        _check_present(column, name)
     if is_list(column.type):
         flat, shape = _flat(column, feature)
         if flat is None:
             return _by_value(column.to_pylist(), name, feature)
-        plain = _plain(flat, feature.dtype, options)
+        plain = _plain(flat, feature, options)
         return _by_value(column.to_pylist(), name, feature) if plain is None else plain.reshape(shape)
-    plain = _plain(column, feature.dtype, options) if feature.shape == () else None
+    plain = _plain(column, feature, options) if feature.shape == () else None
     if plain is None and _is_text(column.type) and feature.dtype.kind in "fi" and _written_otherwise(options):
         return _by_value(_numbers(column, feature.dtype, options), name, feature)
+    if plain is None and feature.holds.dates and _is_date(column.type):
+        # Python has no dates beyond the year 9999.
+        return _by_value(list(column.to_numpy(zero_copy_only=False)), name, feature)
     return _by_value(column.to_pylist(), name, feature) if plain is None else plain
 
 
@@ -135,10 +151,11 @@ def _is_whole(values: pa.Array) -> bool:
     return not values.null_count and not (is_float and pc.any(pc.is_nan(values.cast(pa.float64()))).as_py())
 
 
-def _plain(column: pa.Array, dtype: np.dtype, options: CsvOptions) -> np.ndarray | None:
+def _plain(column: pa.Array, feature: RowFeature, options: CsvOptions) -> np.ndarray | None:
     """Single values, all at once; None if they are not, or one does not fit."""
+    dtype = feature.dtype
     if dtype.kind == "O":
-        return _texts(column)
+        return _texts(column, feature)
     if dtype not in (np.float32, np.float64, np.int64):
         return None
     try:
@@ -167,13 +184,25 @@ def _integers(column: pa.Array) -> np.ndarray | None:
     return pc.fill_null(column.cast(pa.int64()), MISSING["i"]).to_numpy(zero_copy_only=False)
 
 
-def _texts(column: pa.Array) -> np.ndarray | None:
+def _texts(column: pa.Array, feature: RowFeature) -> np.ndarray | None:
     kind = column.type
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+    if _is_date(kind):
+        if feature.holds.date_format or (feature.holds.dates and not _of_four_digits(column)):
+            return None
         column = iso_text(column)
     elif not (_is_text(kind) or pa.types.is_null(kind)):
         return None
     return pc.fill_null(column.cast(pa.large_binary()), MISSING["O"]).to_numpy(zero_copy_only=False)
+
+
+def _is_date(kind: pa.DataType) -> bool:
+    return pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+
+
+def _of_four_digits(column: pa.Array) -> bool:
+    """Whether ISO text can express the year of each date."""
+    times = column.drop_null().to_numpy(zero_copy_only=False).astype("datetime64[Y]")
+    return not len(times) or np.datetime64("0001") <= times.min() <= times.max() <= np.datetime64("9999")
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -221,12 +250,12 @@ def _numbers(cells: pa.Array, dtype: np.dtype, options: CsvOptions) -> list[obje
 
 def _by_value(values: Sequence[object], name: str, feature: RowFeature) -> np.ndarray:
     try:
-        return client.array(values, name, feature.dtype, shape=feature.shape)
+        return client.array(values, name, feature.dtype, shape=feature.shape, holds=feature.holds)
     except ValueError:
         reasons = {}
         for index, value in enumerate(values):
             try:
-                client.array([value], name, feature.dtype, shape=feature.shape)
+                client.array([value], name, feature.dtype, shape=feature.shape, holds=feature.holds)
             except ValueError as error:
                 # Of a single row the message begins with "row 0, ".
                 reasons[index] = one_line(str(error).partition(", ")[2])

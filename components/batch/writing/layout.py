@@ -68,7 +68,7 @@ def said(arrays: Arrays, types: Mapping[str, pa.DataType]) -> dict[str, pa.Array
 
 
 def _input(array: np.ndarray, feature: RowFeature) -> pa.Array:
-    binary = feature.dtype.kind == "O" and _PICTURE_KIND in feature.kinds
+    binary = feature.dtype.kind == "O" and _PICTURE_KIND in feature.holds.kinds
     kind = pa.binary() if binary else _type(feature.dtype)
     if array.ndim > 1:
         return _values(array, pa.list_(kind))

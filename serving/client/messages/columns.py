@@ -7,13 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from serving.client.messages.values import MISSING, missing_of, values_of, wrong
+from serving.client.messages.holds import ANYTHING, Holds
+from serving.client.messages.values import MISSING, is_missing, missing_of, values_of, wrong
 
 Row = Mapping[str, object]
+NEEDED = "the model cannot do without it"
 
 
 def column(
-    rows: Sequence[Row], name: str, dtype: np.dtype, *, shape: Sequence[int] | None = (), first: int = 0
+    rows: Sequence[Row],
+    name: str,
+    dtype: np.dtype,
+    *,
+    shape: Sequence[int] | None = (),
+    holds: Holds = ANYTHING,
+    first: int = 0,
 ) -> np.ndarray:
     """One array of a named value; see `array`.
 
@@ -22,13 +30,20 @@ def column(
         name: the key.
         dtype: as in `array`.
         shape: as in `array`.
+        holds: as in `array`.
         first: as in `array`.
     """
-    return array([row.get(name) for row in rows], name, dtype, shape=shape, first=first)
+    return array([row.get(name) for row in rows], name, dtype, shape=shape, holds=holds, first=first)
 
 
 def array(
-    values: Sequence[object], name: str, dtype: np.dtype, *, shape: Sequence[int] | None = (), first: int = 0
+    values: Sequence[object],
+    name: str,
+    dtype: np.dtype,
+    *,
+    shape: Sequence[int] | None = (),
+    holds: Holds = ANYTHING,
+    first: int = 0,
 ) -> np.ndarray:
     """A column's values, ``[rows, *shape]``, with `MISSING` where one is missing.
 
@@ -38,6 +53,7 @@ def array(
         dtype: float32, int64 or object (bytes); a signature's input may have any other.
         shape: shape of one row's value: empty for a single value, None for lists of any length, which are padded at
             the end with `MISSING` to the longest, ``[rows, longest]``.
+        holds: what the column holds.
         first: int, number of the first row, for the messages.
 
     Raises:
@@ -46,13 +62,29 @@ def array(
     """
     if shape is not None and not shape and (plain := _plain(values, dtype)) is not None:
         return plain
-    found = [_row(value, name, dtype, shape, f"row {first + index}") for index, value in enumerate(values)]
+    found = [_row(value, name, dtype, shape, holds, f"row {first + index}") for index, value in enumerate(values)]
     lengths = {len(row) for row in found}
     width = max(lengths, default=0) if shape is None else int(np.prod(shape, dtype=np.int64))
     if not lengths <= {width}:
         _pad(found, width, missing_of(dtype), name, dtype, first)
     flat = [value for row in found for value in row]
     return np.array(flat, dtype=dtype).reshape([len(found), *([width] if shape is None else shape)])
+
+
+def check_present(values: Sequence[object], name: str, *, first: int = 0) -> None:
+    """Refuse a column without which the model refuses the row, before anything is sent.
+
+    Args:
+        values: of the column, one a row.
+        name: the column's name.
+        first: as in `array`.
+
+    Raises:
+        ValueError: a row lacks the column; the text names both.
+    """
+    for index, value in enumerate(values):
+        if is_missing(value) or (isinstance(value, list | tuple) and all(map(is_missing, value))):
+            raise ValueError(f"row {first + index}, {name}: is missing, and {NEEDED}")
 
 
 def _plain(values: Sequence[object], dtype: np.dtype) -> np.ndarray | None:
@@ -74,11 +106,11 @@ def _plain(values: Sequence[object], dtype: np.dtype) -> np.ndarray | None:
     return None
 
 
-def _row(value: object, name: str, dtype: np.dtype, shape: Sequence[int] | None, where: str) -> list[Any]:
+def _row(value: object, name: str, dtype: np.dtype, shape: Sequence[int] | None, holds: Holds, where: str) -> list[Any]:
     try:
-        return values_of(value, dtype, shape)
+        return values_of(value, dtype, shape, holds)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(wrong(where, name, value, dtype, shape)) from None
+        raise ValueError(wrong(where, name, value, dtype, shape, holds)) from None
 
 
 def _pad(found: list[list[Any]], width: int, missing: Any, name: str, dtype: np.dtype, first: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.client.messages import dtypes
+from serving.client.messages import dtypes, holds
 from serving.client.messages.columns import Row, column
 from serving.client.messages.protos import message, parse_text
 from serving.client.messages.values import values_of, wrong
@@ -23,12 +24,17 @@ class RowFeature:
     Attributes:
         dtype: float32, int64 or object (bytes); a signature's input may have any other.
         shape: shape of one row's value: empty for a single value, None for any number of values.
-        kinds: what the column holds in the file, such as ``date``, from the exporter; empty if that is not known.
+        kinds: what the column holds in the file, see `holds`, from the exporter; empty if that is not known.
     """
 
     dtype: np.dtype
     shape: tuple[int, ...] | None
     kinds: str = ""
+
+    @functools.cached_property
+    def holds(self) -> holds.Holds:
+        """What `kinds` says."""
+        return holds.parse(self.kinds)
 
 
 Features = Mapping[str, RowFeature]
@@ -101,7 +107,8 @@ def features_of_signature(signature: Any) -> Features:
 def columns(rows: Sequence[Row], features: Features, *, first: int = 0) -> dict[str, np.ndarray]:
     """One array per feature, ``[rows, ...]``; see `column`."""
     return {
-        name: column(rows, name, feature.dtype, shape=feature.shape, first=first) for name, feature in features.items()
+        name: column(rows, name, feature.dtype, shape=feature.shape, holds=feature.holds, first=first)
+        for name, feature in features.items()
     }
 
 
@@ -139,8 +146,8 @@ def fill(example: Any, name: str, value: object, feature: RowFeature, *, where: 
         ValueError: the value has the wrong type or size.
     """
     try:
-        values = values_of(value, feature.dtype, feature.shape)
+        values = values_of(value, feature.dtype, feature.shape, feature.holds)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError(wrong(where, name, value, feature.dtype, feature.shape)) from None
+        raise ValueError(wrong(where, name, value, feature.dtype, feature.shape, feature.holds)) from None
     if values:
         getattr(example.features.feature[name], _LISTS[feature.dtype.kind]).value.extend(values)

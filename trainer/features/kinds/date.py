@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -21,6 +22,8 @@ Part = Literal["month", "weekday", "hour"]
 
 # The parts of the calendar that have ids, and how many, in the order of `calendar.parts`.
 PARTS: dict[Part, int] = {"month": 12, "weekday": 7, "hour": 24}
+# What a number is without a format, in the words of strftime; no format of the config.
+SECONDS = "%s"
 # Numbers that people write for a year or a day, which as seconds since 1970 would all be in 1970.
 _WRITTEN = ((1000, 3000, "years"), (10000101, 30001231, "days such as 20240131"))
 
@@ -40,6 +43,11 @@ class Options(Kind):
 
     kind: Literal["date"] = "date"
     format: Format | None = None
+
+    def holds(self, *, text: bool) -> str:
+        """The format, too, in JSON's quotes, so that clients write dates in it; of numbers without one it is ``%s``."""
+        given = self.format or (None if text else SECONDS)
+        return f"{self.kind} {json.dumps(given, ensure_ascii=False)}" if given else self.kind
 
     def faults(self, seen: Seen) -> Iterator[Fault]:
         """Numbers are seconds since 1970, or parts of them."""

@@ -31,6 +31,9 @@ COLUMNS = {
     "words": pa.array(["x", None, "3", "x"]).dictionary_encode(),
     "dates": pa.array([DAY, None], pa.date32()),
     "times": pa.array([TIME, None], pa.timestamp("us", tz="UTC")),
+    "days": pa.array([DAY, None], pa.date64()),
+    "late times": pa.array([TIME, None], pa.timestamp("ns", tz="Asia/Tokyo")),
+    "clocks": pa.array([datetime.time(1, 2), None], pa.time32("s")),
     "nothing": pa.nulls(3),
     "lists": pa.array([[1.0, 2.0], None, [], [3.0, None], [4.0], [5.0, 6.0, 7.0]], pa.list_(pa.float32())),
     "holes": pa.array([[1.0, np.nan], [2.0, 3.0]], pa.list_(pa.float32())),
@@ -48,6 +51,11 @@ FEATURES = [
     RowFeature(FLOAT, (2,)),
     RowFeature(INT, None),
     RowFeature(TEXT, None),
+    RowFeature(TEXT, (), "date"),
+    RowFeature(TEXT, (), 'date "%d.%m.%Y %H:%M:%S"'),
+    RowFeature(INT, (), 'date "%Y%m%d"'),
+    RowFeature(INT, (), 'date "%s"'),
+    RowFeature(FLOAT, (), 'date "%s"'),
 ]
 
 
@@ -57,13 +65,15 @@ def by_client(column: pa.Array, feature: RowFeature) -> tuple[np.ndarray | None,
     refused = set()
     for index, value in enumerate(values):
         try:
-            client.array([value], "c", feature.dtype, shape=feature.shape)
+            client.array([value], "c", feature.dtype, shape=feature.shape, holds=feature.holds)
         except ValueError:
             refused.add(index)
-    return (None if refused else client.array(values, "c", feature.dtype, shape=feature.shape)), refused
+    if refused:
+        return None, refused
+    return client.array(values, "c", feature.dtype, shape=feature.shape, holds=feature.holds), refused
 
 
-@pytest.mark.parametrize("feature", FEATURES, ids=lambda each: f"{each.dtype}-{each.shape}")
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda each: f"{each.dtype}-{each.shape}-{each.kinds}")
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_column_is_what_the_client_makes_of_its_values(name, feature):
     column = COLUMNS[name]
@@ -79,6 +89,29 @@ def test_a_column_is_what_the_client_makes_of_its_values(name, feature):
         found = inputs(batch, {"c": feature}, CsvOptions())["c"]
         assert found.dtype == expected.dtype
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("feature", FEATURES[-5:], ids=lambda each: f"{each.dtype}-{each.kinds}")
+def test_a_date_that_python_does_not_have_is_refused(feature):
+    batch = pa.record_batch({"c": pa.array([0, 4_000_000], pa.int32()).cast(pa.date32())})
+    with pytest.raises(Unfit) as refused:
+        inputs(batch, {"c": feature}, CsvOptions())
+    assert list(refused.value.reasons) == [1]
+    assert refused.value.reasons[1].startswith("c: np.datetime64('12921-")
+
+
+def test_a_column_that_the_model_needs_is_refused_where_it_is_missing():
+    batch = pa.record_batch({"v": [[1.0, 2.0], None, []], "p": [b"", b"x", None], "q": ["a", "b", ""]})
+    features = {
+        "v": RowFeature(FLOAT, (2,), "vector, required"),
+        "p": RowFeature(TEXT, (), "image, required"),
+        "q": RowFeature(TEXT, (), "category"),
+    }
+    with pytest.raises(Unfit) as refused:
+        inputs(batch, features, CsvOptions())
+    lacks = "is missing, and the model cannot do without it"
+    assert refused.value.reasons == {0: f"p: {lacks}", 1: f"v: {lacks}", 2: f"v: {lacks}"}
+    assert inputs(batch.slice(0, 1), {"v": features["v"]}, CsvOptions())["v"].tolist() == [[1, 2]]
 
 
 def test_numbers_in_text_are_read_as_the_config_says():

@@ -45,6 +45,7 @@ def run(table: Table, folder: Path) -> Outcome:
     data = str(folder / "train.csv")
     pipeline(folder, "init", "--data", data, "--label", table.label, "--task", table.task, "--name", "table")
     config = folder / "configs" / "table.yaml"
+    _allow_missing_values(folder / "schema" / "table" / "schema.pbtxt")
     splits = json.dumps({"by": "files", "train": "train.csv", "eval": "eval.csv"})
     # An eval row may be an outlier to what `init` saw, which a person would have to allow.
     with (folder / "train.csv").open(newline="") as file:
@@ -76,6 +77,18 @@ def run(table: Table, folder: Path) -> Outcome:
         seconds=seconds,
         columns=tuple(sorted({source for column in features.columns() for source in column.sources})),
     )
+
+
+def _allow_missing_values(file: Path) -> None:
+    """Change the schema so that a column which is complete in ``train.csv`` need not be in ``eval.csv``."""
+    from google.protobuf import text_format
+    from tensorflow_metadata.proto.v0 import schema_pb2
+
+    schema = text_format.Parse(file.read_text(), schema_pb2.Schema())
+    for feature in schema.feature:
+        feature.ClearField("shape")
+        feature.ClearField("presence")
+    file.write_text(text_format.MessageToString(schema))
 
 
 def _error(artifacts: Path, table: Table) -> float:

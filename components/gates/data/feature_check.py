@@ -46,6 +46,7 @@ def feature_findings(
         wanted = features or _inferred(seen, others)
         names = wanted.names() if features else sorted(set(seen) - set(others))
         yield from _missing(split, rows, names, seen)
+        yield from _incomplete(split, rows, [name for name in names if name in complete], seen)
         tests: dict[tuple[str, int], RowTest] = {}
         for feature, source, options in _readings(wanted, seen):
             found = _seen(seen[source], complete=source in complete)
@@ -77,6 +78,19 @@ def _missing(split: str, rows: int, names: Sequence[str], seen: Mapping[str, Sta
             yield finding(split, name, "COLUMN_MISSING", text)
         elif name not in present:
             yield finding(split, name, "COLUMN_EMPTY", f"has no value in any of {rows:,} rows", refuses=False)
+
+
+def _incomplete(split: str, rows: int, complete: Sequence[str], seen: Mapping[str, Statistics]) -> Iterator[Finding]:
+    """Values that are missing where Transform, which reads the schema, relies on them. Nothing allows that."""
+    for name in complete:
+        common = _common(seen[name]) if name in seen else None
+        missing = rows - int(common.tot_num_values) if common else 0
+        if common and missing > 0 and common.max_num_values <= 1:
+            text = (
+                f"has no value in {missing:,} of {rows:,} rows, but a shape in the schema, so that Transform cannot "
+                "read such rows; drop the shape there and lower the presence, or leave the rows out with data.where"
+            )
+            yield finding(split, name, "COLUMN_INCOMPLETE", text)._replace(names=frozenset())
 
 
 def _readings(features: Features, seen: Mapping[str, Statistics]) -> Iterator[tuple[str, str, Kind]]:

@@ -144,3 +144,14 @@ def test_a_column_without_any_value_is_told(tmp_path, features):
 
 def test_dates_that_are_no_dates_can_be_allowed(tmp_path):
     assert checked(tmp_path, NO_DATES, {"x": "date"}, allow="x:DATE_UNREADABLE") == ()
+
+
+def test_a_missing_value_of_a_column_with_a_shape_cannot_be_allowed(tmp_path):
+    """Transform would fail on the first such row, and not say which."""
+    whole = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "y": [0, 1, 0, 1]})
+    schema = tfdv.infer_schema(tfdv.generate_statistics_from_dataframe(whole))
+    tfdv.get_feature(schema, "x").shape.dim.add().size = 1
+    artifacts = write_artifacts(tmp_path, schema, {"train": whole, "eval": whole.assign(x=[1.0, None, 3.0, 4.0])})
+    features = Features.model_validate({"x": "number"}).model_dump_json()
+    with pytest.raises(GateRefused, match=r"eval/x: has no value in 1 of 4 rows, but a shape in the schema"):
+        gate(artifacts, features=features, allow="x")

@@ -38,8 +38,22 @@ MUTATIONS = (
     Mutation(
         "DataGate lets everything pass that a kind cannot read",
         "components/gates/data/feature_check.py",
-        "faults = list(column.options.faults(found))",
+        "faults = list(options.faults(found))",
         "faults = []",
+        (f"{_GATES}/data/test_feature_check.py",),
+    ),
+    Mutation(
+        "DataGate lets a class pass that train lacks",
+        "components/gates/data/class_check.py",
+        "if count and not in_train:",
+        "if count and in_train:",
+        (f"{_GATES}/data/test_class_check.py",),
+    ),
+    Mutation(
+        "DataGate lets a row pass that Transform cannot read",
+        "components/gates/data/feature_check.py",
+        "if common and missing > 0 and",
+        "if common and missing < 0 and",
         (f"{_GATES}/data/test_feature_check.py",),
     ),
     *DRIFT,

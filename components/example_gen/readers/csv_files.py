@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from components.example_gen.readers import csv_cells, csv_text
-from components.example_gen.readers.arrow_threads import wait_until_released
 from components.example_gen.readers.csv_cells import NotOfType
+from components.example_gen.readers.lent_text import LentText, wait_until_released
 from components.example_gen.readers.schemas import check_same_names
 from components.example_gen.readers.values import BadValue, check_weight, finite, is_utf8, not_whole
 from components.example_gen.reading import CsvOptions, Reading
@@ -200,7 +198,7 @@ def text_batches(
         return "error" if skipped is None else "skip"
 
     with csv_text.opened(path, open_file, reading.csv) as (stream, layout):
-        text = _Text(stream)
+        text = LentText(stream)
         lent = (weakref.ref(text), weakref.ref(remember))
         block = _BLOCK * min(max(len(layout.cells) // _COLUMNS, 1), _MOST_BLOCKS)
         names = [name for name in layout.names if columns is None or name in columns]
@@ -225,12 +223,13 @@ def text_batches(
                 yield rows, batch
                 rows += batch.num_rows
         except pa.ArrowInvalid as error:
-            if "Empty CSV" in str(error):
+            if text.error is None and "Empty CSV" in str(error):
                 return
-            if "UTF8" in str(error):
-                raise _not_utf8(path, open_file, reading.csv) from None
-            raise GateRefused(f"{path}, {_reason(error, () if skipped else bad_rows, rows, block)}.") from None
+            reason = _reason(error, () if skipped else bad_rows, rows, block)
+            raise text.error or _refusal(error, path, open_file, reading.csv, reason) from None
         else:
+            if text.error:
+                raise text.error
             if text.quotes % 2:
                 # Arrow has taken the rest of the file for one value.
                 raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
@@ -266,6 +265,12 @@ def wrong_cells(row: arrow_csv.InvalidRow) -> str:
     return f"has {row.actual_columns} cells, the header has {row.expected_columns}: {shown(row.text)}"
 
 
+def _refusal(
+    error: pa.ArrowInvalid, path: str, open_file: csv_text.Open, options: CsvOptions, reason: str
+) -> GateRefused:
+    return _not_utf8(path, open_file, options) if "UTF8" in str(error) else GateRefused(f"{path}, {reason}.")
+
+
 def _not_utf8(path: str, open_file: csv_text.Open, options: CsvOptions) -> GateRefused:
     with csv_text.opened(path, open_file, options) as (stream, _):
         number, line = next((number, line) for number, line in enumerate(stream, 1) if not is_utf8(line))
@@ -273,23 +278,3 @@ def _not_utf8(path: str, open_file: csv_text.Open, options: CsvOptions) -> GateR
         f"{path}, line {number} after the header: {shown(line.strip())} is not UTF-8 text; set data.csv.encoding to "
         "the right one, such as cp1252 or latin-1."
     )
-
-
-class _Text(io.RawIOBase):
-    """A stream without NUL bytes that counts the quotes and the lines that are read from it."""
-
-    def __init__(self, stream: BinaryIO):
-        super().__init__()
-        self._stream, self.quotes, self._lines = stream, 0, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        if (place := data.find(b"\0")) >= 0:
-            line = self._lines + data.count(b"\n", 0, place) + 1
-            raise csv_text.NoText(f"line {line} after the header has a NUL byte, which is no text; fix the line")
-        self.quotes += data.count(b'"')
-        self._lines += data.count(b"\n")
-        return data

@@ -70,10 +70,11 @@ def test_a_header_of_many_columns_without_the_label_is_one_short_line(tmp_path):
     assert len(str(error.value)) <= 300
 
 
-def test_compressed_and_plain_files_are_read_and_backups_left_alone(tmp_path):
+def test_compressed_and_plain_files_are_read_and_backups_and_hidden_ones_left_alone(tmp_path):
     (tmp_path / "1.csv").write_text("a;b\n1;2\n")
     (tmp_path / "2.csv.gz").write_bytes(gzip.compress(b"b;a\n1;2\n"))
-    (tmp_path / "2.csv.bak").write_text("no table")
+    for name in ("2.csv.bak", "._1.csv"):
+        (tmp_path / name).write_text("no table")
     config = taxi(tmp_path)
     files = data_files(config)
     assert [file.name for file in files] == ["1.csv", "2.csv.gz"]

@@ -133,6 +133,13 @@ def test_the_name_follows_from_the_file(project, file, name):
     assert (project.folder / "schema" / name / "schema.pbtxt").exists()
 
 
+def test_hidden_files_are_no_data(project):
+    (project.folder / "data").mkdir()
+    data = write_csv(project.folder / "data" / "d.csv", people()).parent
+    (data / "._d.csv").write_bytes(b"\0\5\x16\7 what macOS writes beside it")
+    assert project.init("--data", str(data), "--label", "y").code == 0
+
+
 def test_an_impossible_name_is_refused(project):
     data = write_csv(project.folder / "d.csv", people())
     assert "--name: 'a/b'" in project.init("--data", str(data), "--label", "y", "--name", "a/b").refusal()

@@ -155,3 +155,14 @@ def test_a_missing_value_of_a_column_with_a_shape_cannot_be_allowed(tmp_path):
     features = Features.model_validate({"x": "number"}).model_dump_json()
     with pytest.raises(GateRefused, match=r"eval/x: has no value in 1 of 4 rows, but a shape in the schema"):
         gate(artifacts, features=features, allow="x")
+
+
+def test_a_fault_of_a_cross_names_it(tmp_path):
+    crossed = {"kind": "cross", "columns": ["y", {"column": "x", "part": "month"}]}
+    with pytest.raises(GateRefused, match="train/x: in both, ranges from 20240131 to 20240202, which look like days"):
+        checked(tmp_path, [20240131, 20240201, 20240202, 20240131], {"both": crossed})
+    plain = {"kind": "cross", "columns": ["y", "x"]}
+    with pytest.raises(
+        GateRefused, match=r"train/x: in both, holds numbers, such as 4\.5, which a cross reads in buckets"
+    ):
+        checked(tmp_path / "plain", [1.5, 2.5, 3.5, 4.5], {"both": plain})

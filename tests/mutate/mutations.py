@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.mutate.data_gate import DATA_GATE
 from tests.mutate.drift import DRIFT
 from tests.mutate.lite import LITE_GATE  # part: lite
 from tests.mutate.model_gate import MODEL_GATE
@@ -9,7 +10,6 @@ from tests.mutate.mutation import Mutation
 from tests.mutate.watch import WATCH  # part: watch
 
 _GATES = "tests/components/gates"
-_DATA_GATE = (f"{_GATES}/data/test_data_gate.py",)
 _MODEL_GATE = (f"{_GATES}/test_model_gate.py",)
 _EVALUATION = (f"{_GATES}/evaluation",)
 _INFRA = (f"{_GATES}/infra",)
@@ -18,44 +18,7 @@ _LOOP = ("tests/trainer/loop/test_loop.py",)
 _CODEC = ("tests/serving/client/test_tensors.py",)
 
 MUTATIONS = (
-    Mutation(
-        "DataGate never refuses", "components/gates/data/data_gate.py", "    if found:\n", "    if False:\n", _DATA_GATE
-    ),
-    Mutation(
-        "DataGate lets errors pass",
-        "components/gates/data/data_gate.py",
-        "info.severity >= _SEVERITY[fail_on]",
-        "info.severity > _SEVERITY[fail_on]",
-        _DATA_GATE,
-    ),
-    Mutation(
-        "DataGate allows everything",
-        "components/gates/data/data_gate.py",
-        'if f"{feature}:{name}" not in allow',
-        'if f"{feature}:{name}" in allow',
-        _DATA_GATE,
-    ),
-    Mutation(
-        "DataGate lets everything pass that a kind cannot read",
-        "components/gates/data/feature_check.py",
-        "faults = list(options.faults(found))",
-        "faults = []",
-        (f"{_GATES}/data/test_feature_check.py",),
-    ),
-    Mutation(
-        "DataGate lets a class pass that train lacks",
-        "components/gates/data/class_check.py",
-        "if count and not in_train:",
-        "if count and in_train:",
-        (f"{_GATES}/data/test_class_check.py",),
-    ),
-    Mutation(
-        "DataGate lets a row pass that Transform cannot read",
-        "components/gates/data/feature_check.py",
-        "if common and missing > 0 and",
-        "if common and missing < 0 and",
-        (f"{_GATES}/data/test_feature_check.py",),
-    ),
+    *DATA_GATE,
     *DRIFT,
     Mutation(
         "Evaluator blesses everything",

@@ -218,23 +218,7 @@ def test_a_column_that_cannot_be_imputed_is_refused_by_name_everywhere(folder, s
         assert error(answer) == expected
 
 
-WRONG = [
-    ("float", "cheap", "'cheap' is not a number"),
-    ("int", 1.5, "1.5 is not a whole number"),
-    ("float", [1, 2], "[1, 2] is not a number"),
-    ("text", ["a", "b"], "['a', 'b'] is not a text"),
-    ("day", 20240131, "20240131 is not a date"),
-    ("us day", True, "True is not a date of the format %m/%d/%Y %I:%M %p"),
-    ("crossed day", 3.5, "3.5 is not a date of the format %d.%m.%Y"),
-    ("tags", [["a"], ["b"]], "[['a'], ['b']] is not a list of texts"),
-    ("place", [1, 2], "[1, 2] is not a list of 3 numbers"),
-    ("place", "near", "'near' is not a list of 3 numbers"),
-    ("tags", {"a": 1}, "{'a': 1} is not a list of texts"),
-    ("visits", [1, "x"], "[1, 'x'] is not a list of whole numbers"),
-]
-
-
-@pytest.mark.parametrize(("name", "value", "text"), WRONG)
+@pytest.mark.parametrize(("name", "value", "text"), every_type.WRONG)
 def test_a_value_of_another_type_is_refused_with_column_row_and_value(server, rest, name, value, text):
     rows = [every_type.full_row(0), {**every_type.full_row(1), name: value}]
     expected = f"row 1, {name}: {text}"

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 
 import tensorflow as tf
 
-from trainer.models.layers import mixed
+from trainer.models.layers.dropout import mixed
 from trainer.options import Augmentation
 
 # One hash for each draw, and which axes a flip has.

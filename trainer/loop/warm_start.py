@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import models
-from trainer.models.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.layers.embeddings import BagEmbedding, IdEmbedding
 
 _SUFFIX = "_embedding"
 

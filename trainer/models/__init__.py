@@ -92,8 +92,8 @@ def load(path: str) -> keras.Model:
     """
     import keras
 
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
+        importlib.import_module(module.name)
     model = keras.models.load_model(path)
     if not isinstance(model, keras.Model):
         raise ValueError(f"{path} does not hold a model.")

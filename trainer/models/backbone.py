@@ -19,7 +19,7 @@ from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.inputs import picture_input
-from trainer.models.layers import HashDropout
+from trainer.models.layers.dropout import HashDropout
 
 # All halve a picture five times.
 _SIDE = 32

@@ -10,9 +10,9 @@ import keras
 from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
-from trainer.models.embeddings import BagEmbedding, IdEmbedding
-from trainer.models.layers import HashDropout
-from trainer.models.places import spread
+from trainer.models.layers.dropout import HashDropout
+from trainer.models.layers.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.layers.places import spread
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.inputs import one_picture
-from trainer.models.layers import HashDropout
+from trainer.models.layers.dropout import HashDropout
 
 # Keras does not annotate what its operations return.
 ops: Any = keras.ops

@@ -13,7 +13,7 @@ from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
 from trainer.models.inputs import picture_input
-from trainer.models.layers import HashDropout
+from trainer.models.layers.dropout import HashDropout
 
 # Each group has this many channels.
 _CHANNELS_PER_GROUP = 8

@@ -8,10 +8,10 @@ import keras
 from pydantic import Field, PositiveInt
 
 from trainer.features.transformed import TransformedFeatures
-from trainer.models.embeddings import BagEmbedding, IdEmbedding
 from trainer.models.inputs import table_inputs
-from trainer.models.layers import HashDropout
-from trainer.models.places import PiecewiseLinear
+from trainer.models.layers.dropout import HashDropout
+from trainer.models.layers.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.layers.places import PiecewiseLinear
 
 
 def build(

@@ -92,6 +92,21 @@ COLUMNS = {
     "photo": Kept({**_PICTURE, "channels": 3}, _OPTIONAL[tf.string], _png),
     "portrait": Kept(_PICTURE, _complete(tf.string), lambda row: _png(row + 50), required=True),
 }
+# Values of other types than the columns', and how they are refused.
+WRONG = [
+    ("float", "cheap", "'cheap' is not a number"),
+    ("int", 1.5, "1.5 is not a whole number"),
+    ("float", [1, 2], "[1, 2] is not a number"),
+    ("text", ["a", "b"], "['a', 'b'] is not a text"),
+    ("day", 20240131, "20240131 is not a date"),
+    ("us day", True, "True is not a date of the format %m/%d/%Y %I:%M %p"),
+    ("crossed day", 3.5, "3.5 is not a date of the format %d.%m.%Y"),
+    ("tags", [["a"], ["b"]], "[['a'], ['b']] is not a list of texts"),
+    ("place", [1, 2], "[1, 2] is not a list of 3 numbers"),
+    ("place", "near", "'near' is not a list of 3 numbers"),
+    ("tags", {"a": 1}, "{'a': 1} is not a list of texts"),
+    ("visits", [1, "x"], "[1, 'x'] is not a list of whole numbers"),
+]
 PARAMETERS = Parameters(
     label={"column": "row", "task": "regression"},
     features={

@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from trainer import models
 from trainer.features.transformed import BinPlaces, Ids, TransformedFeatures
 from trainer.models import dnn, lenet
-from trainer.models.embeddings import BagEmbedding, IdEmbedding
 from trainer.models.heads import BinaryHead, MulticlassHead, RegressionHead
-from trainer.models.layers import HashDropout
-from trainer.models.places import PiecewiseLinear
+from trainer.models.layers.dropout import HashDropout
+from trainer.models.layers.embeddings import BagEmbedding, IdEmbedding
+from trainer.models.layers.places import PiecewiseLinear
 from trainer.parameters import Model
 
 pytestmark = pytest.mark.tensorflow
@@ -197,7 +197,7 @@ def test_a_model_says_which_features_it_needs(name, features, message):
         build(name, features)
 
 
-@pytest.mark.parametrize("name", ["layers", "embeddings", "heads"])
+@pytest.mark.parametrize("name", ["layers", "inputs", "heads"])
 def test_what_networks_share_is_not_a_network(name):
     with pytest.raises(ValueError, match=f"trainer.models.{name} is not a network"):
         build(name, TABLE)

@@ -75,8 +75,8 @@ class Training:
         known = meanings(features, transform_output)
         for name in unlearnt_columns(features, known):
             progress_logger.warning(
-                f"{name}: no value occurs min_count times in train, so that all are unknown to the network; lower "
-                "min_count, choose hash, or drop the column."
+                f"{name}: no value of train is frequent enough for its vocabulary, so that all are unknown to the "
+                "network; lower min_count, choose hash, or drop the column."
             )
         # The splits share the memory roughly as they share the examples.
         memory = parameters.loop.memory_mb * 2**20

@@ -223,13 +223,12 @@ def text_batches(
                 yield rows, batch
                 rows += batch.num_rows
         except pa.ArrowInvalid as error:
-            if text.error is None and "Empty CSV" in str(error):
+            if "Empty CSV" in str(error):
                 return
-            reason = _reason(error, () if skipped else bad_rows, rows, block)
-            raise text.error or _refusal(error, path, open_file, reading.csv, reason) from None
+            if "UTF8" in str(error):
+                raise _not_utf8(path, open_file, reading.csv) from None
+            raise GateRefused(f"{path}, {_reason(error, () if skipped else bad_rows, rows, block)}.") from None
         else:
-            if text.error:
-                raise text.error
             if text.quotes % 2:
                 # Arrow has taken the rest of the file for one value.
                 raise GateRefused(f"{path}: a quote is opened but never closed; fix the file.")
@@ -263,12 +262,6 @@ def _reason(error: pa.ArrowInvalid, bad_rows: Sequence[arrow_csv.InvalidRow], ro
 def wrong_cells(row: arrow_csv.InvalidRow) -> str:
     """What is wrong with a row that has too many or too few cells, to follow its number."""
     return f"has {row.actual_columns} cells, the header has {row.expected_columns}: {shown(row.text)}"
-
-
-def _refusal(
-    error: pa.ArrowInvalid, path: str, open_file: csv_text.Open, options: CsvOptions, reason: str
-) -> GateRefused:
-    return _not_utf8(path, open_file, options) if "UTF8" in str(error) else GateRefused(f"{path}, {reason}.")
 
 
 def _not_utf8(path: str, open_file: csv_text.Open, options: CsvOptions) -> GateRefused:

@@ -15,8 +15,6 @@ _SECONDS = 2.0
 class LentText(io.RawIOBase):
     """A stream without NUL bytes that counts the quotes and the lines that are read from it.
 
-    It ends where it cannot be read, and keeps the error: one that is raised to Arrow would hold the stream.
-
     Args:
         stream: text in UTF-8.
     """
@@ -24,19 +22,25 @@ class LentText(io.RawIOBase):
     def __init__(self, stream: BinaryIO):
         super().__init__()
         self._stream, self.quotes, self._lines = stream, 0, 0
-        self.error: Exception | None = None
 
     def readable(self) -> bool:
         """Whether it can be read."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """At most ``size`` bytes; none at the end, and after an error."""
+        """At most ``size`` bytes.
+
+        Raises:
+            NoText: there is a NUL byte.
+            Exception: what reading the stream raises.
+        """
         try:
-            return b"" if self.error else self._read(size)
+            return self._read(size)
         except Exception as error:
-            self.error = error.with_traceback(None)
-            return b""
+            failure = error.with_traceback(None)
+        # The traceback holds this frame, which must not hold the stream.
+        del self
+        raise failure
 
     def _read(self, size: int) -> bytes:
         data = self._stream.read(size)

@@ -238,6 +238,7 @@ def _read(
 
 
 def _blocks(paths: Sequence[str], feature_spec: FeatureSpecs, layout: MatrixLayout) -> Iterator[tuple[bool, Matrices]]:
+    @tf.autograph.experimental.do_not_convert
     def decode(batch: tf.Tensor) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         features = specs.parse(batch, feature_spec)
         return layout.overflows(features), layout.pack(features)

@@ -37,7 +37,7 @@ class Evaluation:
         self._columns = columns
         self._head = head
         self._metrics = head.metrics()
-        self._logits = _logits if eager else tf.function(_logits, reduce_retracing=True)
+        self._logits = _logits if eager else tf.function(_logits, reduce_retracing=True, autograph=False)
 
     def run(self) -> dict[str, float]:
         """The mean loss under `LOSS`, and the head's metrics by name; weighted by the example weights."""

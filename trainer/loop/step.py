@@ -84,7 +84,8 @@ class StepRunner:
         self._averaged = [(_copy(variable), variable) for variable in averaged]
         self.averages = [average for average, _ in self._averaged]
         self._gradients = self._sums_and_gradients
-        self._run: Callable[..., tf.Tensor] = self._steps if options.eager else tf.function(self._steps)
+        # AutoGraph would convert every function that a step calls, which takes as long as XLA's compilation.
+        self._run: Callable[..., tf.Tensor] = self._steps if options.eager else tf.function(self._steps, autograph=False)
         self._may_be_compiled = options.jit_compile is None
         # XLA compiles the whole call of a single replica. Several have variables on different devices, so it can only
         # compile what each computes by itself; a TPU compiles anyway.
@@ -92,9 +93,9 @@ class StepRunner:
         if options.eager or options.jit_compile is False or slower or replicas.is_tpu:
             return
         if replicas.count == 1:
-            self._run = tf.function(self._steps, jit_compile=True)
+            self._run = tf.function(self._steps, jit_compile=True, autograph=False)
         elif options.jit_compile:
-            self._gradients = tf.function(self._sums_and_gradients, jit_compile=True)
+            self._gradients = tf.function(self._sums_and_gradients, jit_compile=True, autograph=False)
 
     def run(self, block: Block, *, start: int, steps: int, stop: bool) -> Sums:
         """Run the first ``steps`` steps of a block.
@@ -113,7 +114,7 @@ class StepRunner:
                 raise
             progress_logger.warning("XLA cannot compile this model; training without it. Set jit_compile to false.")
             self._may_be_compiled = False
-            self._run = tf.function(self._steps)
+            self._run = tf.function(self._steps, autograph=False)
             sums = self._run(*arguments)
         return Sums(*sums.numpy().tolist())
 
@@ -121,13 +122,15 @@ class StepRunner:
         self, matrices: Tensors, valid: tf.Tensor, start: tf.Tensor, steps: tf.Tensor, stop: tf.Tensor
     ) -> tf.Tensor:
         strategy = self._replicas.strategy
-        sums, step = tf.zeros([5]), tf.constant(0)
-        # With ``for step in tf.range(steps)`` XLA would compile again for every number of steps.
-        while step < steps:
+
+        def next_step(step: tf.Tensor, sums: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             parts = strategy.run(self._step, args=(matrices, valid, start, step, stop))
             sums += strategy.reduce(tf.distribute.ReduceOp.SUM, parts, axis=None)
             self._update_averages()
-            step += 1
+            return step + 1, sums
+
+        # With a loop over ``tf.range(steps)`` XLA would compile again for every number of steps.
+        _, sums = tf.while_loop(lambda step, _: step < steps, next_step, (tf.constant(0), tf.zeros([5])))
         return sums
 
     def _step(

@@ -35,7 +35,7 @@ docs: $(READY)             ## the documentation as a site, into site/, with ever
 	@$(BIN)/zensical build --strict --clean
 
 bench: $(READY)            ## every benchmark, JSON lines on stdout
-	@for name in quality tables pipeline transform train export serving compile; do $(BIN)/python -m bench.$$name || exit 1; done
+	@for name in quality tables first_model pipeline transform train export serving compile; do $(BIN)/python -m bench.$$name || exit 1; done
 
 lock: $(READY)             ## renew requirements.lock from setup.py, and those of the images from that
 	@$(COMPILE) setup.py --extra dev --extra sql --output-file requirements.lock

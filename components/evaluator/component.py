@@ -37,8 +37,8 @@ from components.gates.model.predictions import AllPredictions
 from components.refusal import GateRefused
 from trainer.export.model_artifact import is_empty
 
-# Rows that the model answers at once.
-_BATCH = 4096
+# What the model answers at once: rows, and values in all columns. An ensemble makes a few hundred floats of each value.
+_ROWS, _VALUES = 4096, 2**18
 _REPLICATES, _EDGES = "replicates", "edges"
 
 
@@ -125,9 +125,10 @@ class Executor(BaseBeamExecutor):
         evaluator = batch_evaluator(
             config, run_after=extractors[-1].stage_name, schema=schema, replicates=replicates, edges=edges
         )
+        rows = max(1, min(_ROWS, _VALUES // len(any_source.ArrowSchema())))
         with self._make_beam_pipeline() as pipeline:
             batches = [
-                pipeline | f"Read_{name}" >> source.BeamSource(batch_size=_BATCH) for name, source in sources.items()
+                pipeline | f"Read_{name}" >> source.BeamSource(batch_size=rows) for name, source in sources.items()
             ]
             _ = (
                 batches

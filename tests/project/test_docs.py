@@ -22,6 +22,7 @@ MODULES = {
     "serving.versions": "serving.versions.cli",
     "bench.batch": "bench.batch.__main__",
     "bench.compile": "bench.compile",
+    "bench.first_model": "bench.first_model",
     "bench.images": "bench.images.__main__",
     "bench.pipeline": "bench.pipeline",
     "bench.scale": "bench.scale.__main__",

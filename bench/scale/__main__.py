@@ -23,7 +23,7 @@ from pathlib import Path
 from bench.measure import Failed, measure
 from bench.scale import data as scale_data
 from bench.scale import engines, plan, report, results
-from bench.scale.plan import NODES, ROOT, RUNNERS, SIZES, STOCK_RUNNER, WAYS, Setting
+from bench.scale.plan import NODES, OVERRIDES, ROOT, RUNNERS, SIZES, STOCK_RUNNER, WAYS, Setting
 from bench.scale.records import count_records
 
 _FOLDER = ROOT / "runs" / "bench-scale"
@@ -69,6 +69,7 @@ class Measurer:
                 *(f"--set={word}" for word in target.overrides),
                 *(f"--set=runs={scratch}", f"--set=data.path={data}"),
                 f"--set=data.format={'parquet' if setting.stage == 'ingest_parquet' else 'csv'}",
+                *(f"--set={word}" for stage, word in OVERRIDES.items() if stage == setting.stage),
             ]
             load = os.getloadavg()[0]
             try:
@@ -102,13 +103,13 @@ class Measurer:
         if NODES[setting.stage] == "ExampleGen":
             return []
         runners = (setting.runner, STOCK_RUNNER)
-        ingests = [
-            self._output(Setting(way=setting.way, runner=each, stage="ingest", rows=setting.rows)) for each in runners
-        ]
+        # Stock's ingest writes a missing text as an empty list, which a served model refuses.
+        way = "ours" if NODES[setting.stage] == "Evaluator" else setting.way
+        ingests = [self._output(Setting(way=way, runner=each, stage="ingest", rows=setting.rows)) for each in runners]
         examples = next((folder for folder in ingests if (folder / "examples.json").exists()), None)
         if examples is None:
             raise NotPossible(f"there are no examples in {ingests[-1]}; measure the ingest first (--again)")
-        if setting.stage != "evaluation":
+        if NODES[setting.stage] != "Evaluator":
             return ["--examples", str(examples)]
         return ["--examples", str(examples), "--model", str(_model(self.folder))]
 

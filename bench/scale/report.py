@@ -35,16 +35,16 @@ def write(results: Path) -> None:
     draw(series(measurements), PLOT)
 
 
-def with_figures(page: str, text: str) -> str:
-    """The page with ``text`` between the two markers.
+def with_figures(page: str, text: str, *, begin: str = _BEGIN, end: str = _END) -> str:
+    """The page with ``text`` between two markers.
 
     Raises:
         SystemExit: a marker is missing.
     """
-    before, begin, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not (begin and end):
-        raise SystemExit(f"{PAGE}: the markers {_BEGIN} and {_END} are missing; put them where the figures belong.")
+    before, begins, rest = page.partition(begin)
+    _, ends, after = rest.partition(end)
+    if not (begins and ends):
+        raise SystemExit(f"{PAGE}: the markers {begin} and {end} are missing; put them where the figures belong.")
     return f"{before}{begin}\n{text}{end}{after}"
 
 
@@ -69,6 +69,9 @@ def _goals(measurements: Sequence[Measurement]) -> Iterator[str]:
     if memory:
         goal = f"memory of ingest, {memory['what']}: at most {memory['goal']:g} times"
         yield _row(goal, f"{memory['ratio']:.2f}", _met(memory["met"]))
+    for each in summary["evaluation"]:
+        what = f"CPU a row of {each['what'].replace('_', ' ')}: at most {each['goal']:g} of {each['peer']}"
+        yield _row(what, f"{each['ratio']:.3f}", _met(each["met"]))
     growth = summary["growth"]
     for what, goal, limit in (("time", "time at most linear", LINEAR), ("memory", "no memory linear", FLAT)):
         ours = [each for each in growth if ", ours on " in each["what"]]

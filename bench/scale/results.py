@@ -16,6 +16,8 @@ from bench.measure import Cost
 from bench.scale.plan import STOCK_RUNNER, Setting, size_name
 
 CPU_GOAL = 0.2
+# Of CPU a row: the Evaluator's over stock's, and over itself with ten times the slices or with intervals.
+EVALUATION_GOALS = {"evaluation": 0.15, "evaluation_slices": 2.0, "evaluation_intervals": 3.0}
 MEMORY_GOAL = 1.5
 # Noise: for ten times the rows, up to 12 % more than ten times the wall time still counts as linear.
 LINEAR = 1.05
@@ -144,7 +146,12 @@ def _series(key: tuple[str, str, str], by_rows: dict[int, list[Measurement]]) ->
 def headline(measurements: Sequence[Measurement]) -> str:
     """The last line: the ingest's CPU over stock's at the largest size that both have, and every other goal."""
     growth = [found for each in series(measurements) if (found := _growth(each))]
-    more = {"goal": CPU_GOAL, "ingest_memory": _ingest_memory(measurements), "growth": growth}
+    more = {
+        "goal": CPU_GOAL,
+        "ingest_memory": _ingest_memory(measurements),
+        "evaluation": _evaluation(measurements),
+        "growth": growth,
+    }
     cpu: dict[str, dict[int, list[float]]] = {way: defaultdict(list) for way in ("ours", "stock")}
     for one in measurements:
         if one.cost and one.setting.stage == "ingest" and one.setting.runner == STOCK_RUNNER:
@@ -166,6 +173,19 @@ def _ingest_memory(measurements: Sequence[Measurement]) -> dict[str, object] | N
             sizes = f"{size_name(last)} over {size_name(before)} rows"
             return {"what": sizes, "ratio": round(ratio, 3), "goal": MEMORY_GOAL, "met": ratio <= MEMORY_GOAL}
     return None
+
+
+def _evaluation(measurements: Sequence[Measurement]) -> list[dict[str, object]]:
+    """The CPU that a row costs the Evaluator, beyond the start of a process, against each goal that was measured."""
+    a_row = {(each.stage, each.way): each.us_per_row for each in series(measurements) if each.runner == STOCK_RUNNER}
+    found: list[dict[str, object]] = []
+    for stage, goal in EVALUATION_GOALS.items():
+        peer = "stock's" if stage == "evaluation" else "evaluation's"
+        ours, theirs = a_row.get((stage, "ours")), a_row.get(("evaluation", "stock" if peer == "stock's" else "ours"))
+        if ours and theirs:
+            ratio = ours / theirs
+            found.append({"what": stage, "peer": peer, "ratio": round(ratio, 3), "goal": goal, "met": ratio <= goal})
+    return found
 
 
 def _growth(each: Series) -> dict[str, object] | None:

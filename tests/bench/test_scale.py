@@ -40,8 +40,8 @@ def test_a_stage_comes_after_what_it_reads_and_the_ways_take_turns():
             repeats=2,
         )
     )
-    assert len(settings) == len(set(settings)) == 2 * 2 * (5 * 2 + 4)
-    assert [setting.rows for setting in settings] == [15] * 28 + [150] * 28
+    assert len(settings) == len(set(settings)) == 2 * 2 * (7 * 2 + 4)
+    assert [setting.rows for setting in settings] == [15] * 36 + [150] * 36
     assert [(setting.stage, setting.way, setting.runner) for setting in settings[:4]] == [
         ("ingest", "stock", "in_memory"),
         ("ingest", "ours", "in_memory"),
@@ -81,6 +81,20 @@ def test_growth_and_goals():
     assert summary["met"]
     assert summary["ingest_memory"] == {"what": "1.5M over 150k rows", "ratio": 1.0, "goal": 1.5, "met": True}
     assert [(each["time_met"], each["memory_met"]) for each in summary["growth"]] == [(True, True), (True, False)]
+
+
+def test_slices_and_intervals_are_compared_with_the_evaluation_without_them():
+    us = {"evaluation": 20, "evaluation_slices": 30, "evaluation_intervals": 70}
+    lines = [_measured(rows=n, cpu=9 + n * each * 1e-6, stage=stage) for stage, each in us.items() for n in (15, 150)]
+    lines += [_measured("stock", rows=n, cpu=9 + n * 400e-6, stage="evaluation") for n in (15, 150)]
+    found = {each["what"]: (each["ratio"], each["met"]) for each in json.loads(headline(lines))["evaluation"]}
+    assert found == {
+        "evaluation": (0.05, True),
+        "evaluation_slices": (1.5, True),
+        "evaluation_intervals": (3.5, False),
+    }
+    row = "| CPU a row of evaluation intervals: at most 3 of evaluation's | 3.500 | **missed** |"
+    assert row in report.figures(lines)
 
 
 def test_the_median_of_repeats_counts_and_a_failure_is_shown():

@@ -85,7 +85,9 @@ class StepRunner:
         self.averages = [average for average, _ in self._averaged]
         self._gradients = self._sums_and_gradients
         # AutoGraph would convert every function that a step calls, which takes as long as XLA's compilation.
-        self._run: Callable[..., tf.Tensor] = self._steps if options.eager else tf.function(self._steps, autograph=False)
+        self._run: Callable[..., tf.Tensor] = (
+            self._steps if options.eager else tf.function(self._steps, autograph=False)
+        )
         self._may_be_compiled = options.jit_compile is None
         # XLA compiles the whole call of a single replica. Several have variables on different devices, so it can only
         # compile what each computes by itself; a TPU compiles anyway.

@@ -202,6 +202,7 @@ def text_batches(
         lent = (weakref.ref(text), weakref.ref(remember))
         block = _BLOCK * min(max(len(layout.cells) // _COLUMNS, 1), _MOST_BLOCKS)
         names = [name for name in layout.names if columns is None or name in columns]
+        trailing = [csv_text.TRAILING] * layout.trailing
         rows = 0
         try:
             for batch in arrow_csv.open_csv(
@@ -212,12 +213,15 @@ def text_batches(
                     delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=remember
                 ),
                 convert_options=arrow_csv.ConvertOptions(
-                    include_columns=names,
-                    column_types=dict.fromkeys(names, pa.string()),
+                    include_columns=[*names, *trailing],
+                    column_types=dict.fromkeys([*names, *trailing], pa.string()),
                     null_values=["", *reading.csv.missing],
                     strings_can_be_null=True,
                 ),
             ):
+                if trailing:
+                    _check_empty(batch.column(len(names)), f"{path}, row", rows, number=len(layout.cells))
+                    batch = batch.select(names)
                 if skipped is None and (place := _header_again(batch, names)) is not None:
                     raise GateRefused(f"{path}, row {rows + place + 1} after the header is the header again; drop it.")
                 yield rows, batch
@@ -235,6 +239,16 @@ def text_batches(
         finally:
             del text, remember
             wait_until_released(*lent)
+
+
+def _check_empty(cells: pa.Array, place: str, rows: int, *, number: int) -> None:
+    """Refuse a value behind the last delimiter."""
+    if cells.null_count < len(cells):
+        index, value = next((index, value) for index, value in enumerate(cells.to_pylist()) if value is not None)
+        raise GateRefused(
+            f"{place} {rows + index + 1} after the header has {shown(value)} in column {number}, which has no name; "
+            "name it."
+        )
 
 
 def _header_again(batch: pa.RecordBatch, names: Sequence[str]) -> int | None:

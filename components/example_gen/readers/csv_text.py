@@ -31,6 +31,8 @@ _MARKS = {
 DAMAGED_GZIP = (EOFError, gzip.BadGzipFile, zlib.error)
 
 Open = Callable[[str], BinaryIO]
+# What the cell after a delimiter that ends each row is called; no column can have this name.
+TRAILING = "\0"
 
 
 @dataclass(frozen=True)
@@ -41,16 +43,18 @@ class Header:
         names: the names of the columns.
         delimiter: the character between cells.
         index: whether a column without a name stands before the others.
+        trailing: whether a delimiter ends the line, as some programs write it; then one ends each row.
     """
 
     names: tuple[str, ...]
     delimiter: str
     index: bool
+    trailing: bool
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The names of all cells of a row, with an empty one for the index."""
-        return ("", *self.names) if self.index else self.names
+        """The names of all cells of a row: an empty one for the index, and `TRAILING` after the last delimiter."""
+        return (*[""] * self.index, *self.names, *[TRAILING] * self.trailing)
 
 
 @contextlib.contextmanager
@@ -150,11 +154,13 @@ def _layout(line: str, options: CsvOptions) -> Header:
         raise NoText(
             "the first column has no name, as pandas writes its index; name it, or leave it out by data.csv.index: true"
         )
+    trailing = len(names) > 1 and not names[-1]
+    columns = names[options.index : len(names) - trailing]
     try:
-        check_names(names[options.index :])
+        check_names(columns)
     except GateRefused as error:
         raise NoText(error.reason) from None
-    return Header(names=tuple(names[options.index :]), delimiter=delimiter, index=options.index)
+    return Header(names=tuple(columns), delimiter=delimiter, index=options.index, trailing=trailing)
 
 
 def _delimiter(line: str) -> str:

@@ -185,4 +185,4 @@ def _reads(path: str, options: CsvOptions, names: Sequence[str]) -> bool:
         found = csv_files.header(path, open_file, Reading(kind="csv", csv=options))
     except GateRefused:
         return False
-    return len(found) == len(names) - options.index
+    return len(found) == len(names) - options.index - (not names[-1])

@@ -21,6 +21,7 @@ from pipeline.checks.files import has_bytes
 from pipeline.config.loading import ConfigError
 from pipeline.init.reading import csv_layout, pictures
 from pipeline.init.reading.database import of_database  # part: sql
+from pipeline.init.reading.unlabelled import the_labelled, without_label
 
 _ENDINGS: Mapping[FileFormat, str] = {
     "csv": r"\.csv(\.gz)?$",
@@ -83,9 +84,13 @@ def of(data: str, *, label: str, query: str | None) -> Source:
 def _files(path: Path, label: str) -> Source:
     files = _data_files(path) if path.is_dir() else [path]
     kind = _only_format(path, files)
+    notes: list[str] = []
+    if unlabelled := without_label(files, kind, label):
+        path, note = the_labelled(files, unlabelled, label)
+        files = [path]
+        notes.append(note)
     folder = path if path.is_dir() else path.parent
     section: dict[str, Any] = {"path": str(folder), "format": kind}
-    notes: list[str] = []
     if splits := _splits(files) if path.is_dir() else None:
         section["splits"] = splits
         notes.append("the files' names say which split they are")

@@ -1,5 +1,7 @@
 """The files that init writes: they are read back as they were meant, and nothing is overwritten unasked."""
 
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -143,3 +145,29 @@ def test_hidden_files_are_no_data(project):
 def test_an_impossible_name_is_refused(project):
     data = write_csv(project.folder / "d.csv", people())
     assert "--name: 'a/b'" in project.init("--data", str(data), "--label", "y", "--name", "a/b").refusal()
+
+
+def _contest(folder) -> Path:
+    folder.mkdir()
+    write_csv(folder / "train.csv", people())
+    write_csv(folder / "test.csv", {name: values for name, values in people().items() if name != "y"})
+    return folder
+
+
+def test_a_file_without_the_label_is_left_out_beside_one_that_has_it(project):
+    outcome = project.init("--data", str(_contest(project.folder / "titanic")), "--label", "y", "--name", "mine")
+    assert outcome.code == 0
+    assert "left out, since there is no column 'y': 'test.csv'" in outcome.out
+    assert project.written().data.files == "train.csv"
+
+
+def test_a_file_without_the_label_beside_several_is_named(project):
+    folder = _contest(project.folder / "titanic")
+    write_csv(folder / "more.csv", people(seed=1))
+    line = project.init("--data", str(folder), "--label", "y").refusal()
+    assert line == "--data: there is no column 'y' in 'test.csv'; move such files elsewhere, or name one file."
+
+
+def test_a_wrong_label_leaves_no_file_out(project):
+    line = project.init("--data", str(_contest(project.folder / "titanic")), "--label", "z").refusal()
+    assert "lacks the column 'y'" in line

@@ -48,6 +48,8 @@ READ = {
     "utf-16": (TABLE.encode("utf-16"), {"encoding": "UTF-16"}),
     "index": (",größe,b\n0,1.5,x\n1,-2,\n", {"index": True}),
     "decimal comma": ("größe;b\n1,5;x\n-2;\n", {"decimal": ","}),
+    "a delimiter at the end of each row": (TABLE.replace("\n", ",\n"), {}),
+    "an index, and a delimiter at the end": (",größe,b,\n0,1.5,x,\n1,-2,,\n", {"index": True}),
     "quotes": ('"größe","b"\n"1.5","x"\n-2,\n', {}),
 }
 
@@ -74,6 +76,11 @@ REFUSED = {
     "index": (",x\n0,1\n", {}, r"the first column has no name.*data\.csv\.index: true"),
     "no index": ("x,y\n0,1\n", {"index": True}, r"the first column has a name, 'x'; drop data\.csv\.index"),
     "no name": ("a,,b\n1,2,3\n", {}, r"column 2 of 3 has no name"),
+    "no name for a value": (
+        "a,b,\n1,2,\n3,4,5\n",
+        {},
+        r"row 2 after .* has '5' in column 3, which has no name; name it\.$",
+    ),
     "one name twice": ("a,b,a\n1,2,3\n", {}, r"column 'a' occurs twice"),
     "a newline in a name": ('"x\n1",y\n1,2\n', {}, r"the header has a quote that is not closed on its line"),
     "a control character": ("a\x1bb,c\n1,2\n", {}, r"the name of column 1 has a control character: 'a\\x1bb'"),

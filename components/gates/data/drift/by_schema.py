@@ -18,7 +18,8 @@ _NAMES: Mapping[int, str] = {
     _Measured.JENSEN_SHANNON_DIVERGENCE: "COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH",
     _Measured.NORMALIZED_ABSOLUTE_DIFFERENCE: "COMPARATOR_NORMALIZED_ABSOLUTE_DIFFERENCE_HIGH",
 }
-_SHOWN = 5
+# Columns that a notice names; of more it says how many.
+_SHOWN = 3
 
 
 class Comparators(NamedTuple):
@@ -38,12 +39,10 @@ class Comparators(NamedTuple):
         """The columns that have one."""
         return [feature.name for feature in schema.feature if feature.HasField(self.name)]
 
-    def nothing_to_compare(self, columns: Collection[str], what: str) -> Finding:
+    def nothing_to_compare(self, columns: Collection[str], why: str) -> Finding:
         """That there is nothing to compare with, where the schema wants it."""
-        names = sorted(columns)
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        shown = ", ".join(names[:_SHOWN]) + more
-        return notice(f"the schema has a {self.name} for {shown}, but there {what} to compare with")
+        shown = ", ".join(sorted(columns)) if len(columns) <= _SHOWN else f"{len(columns)} columns"
+        return notice(f"the {self.name} of {shown} has nothing to compare with: {why}")
 
 
 DRIFT = Comparators("drift_comparator", False, lambda info: info.drift_measurements)

@@ -57,7 +57,7 @@ def drift_findings(
     wanted = by_schema.DRIFT.columns(schema)
     if earlier is None:
         if wanted:
-            yield by_schema.DRIFT.nothing_to_compare(wanted, "are no earlier data that a served model was trained on")
+            yield by_schema.DRIFT.nothing_to_compare(wanted, "no served model was trained on earlier data")
         return
     for split in current.splits:
         before = earlier.splits.get(split)
@@ -98,12 +98,12 @@ def skew_findings(
     wanted = by_schema.SKEW.columns(schema)
     if requests is None:
         if wanted:
-            yield by_schema.SKEW.nothing_to_compare(wanted, "are no statistics of requests")
+            yield by_schema.SKEW.nothing_to_compare(wanted, "gates.data.requests names no log")
         return
     asked = requests.splits.get(TRAIN)
     if asked is None:
-        what = by_schema.SKEW.nothing_to_compare(wanted, "are no logged requests") if wanted else None
-        yield what or notice("there are no logged requests in gates.data.requests to compare with")
+        why = "gates.data.requests has no logged requests"
+        yield by_schema.SKEW.nothing_to_compare(wanted, why) if wanted else notice(why)
         return
     compared = next(_pairs(current, requests), None)
     if compared is None or not compared.enough(limits):
@@ -132,8 +132,8 @@ def _pairs(current: Current, earlier: Earlier) -> Iterator[Compared]:
 
 def _no_such_split(wanted: Collection[str], split: str, words: str) -> Finding:
     if wanted:
-        return by_schema.DRIFT.nothing_to_compare(wanted, f"is no {split} split in {words}")
-    return notice(f"{split}: there is no such split in {words} to compare with")
+        return by_schema.DRIFT.nothing_to_compare(wanted, f"{words} have no {split} split")
+    return notice(f"{split} has nothing to compare with: {words} have no {split} split")
 
 
 def _too_few(compared: Compared, limits: Limits) -> Finding:

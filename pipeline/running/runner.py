@@ -21,7 +21,7 @@ from tfx.orchestration.portable import data_types, launcher, partial_run_utils, 
 from tfx.proto.orchestration import pipeline_pb2
 
 from components.refusal import GateRefused
-from pipeline.running import artifact_files, interrupts
+from pipeline.running import artifact_files, garbage_collection, interrupts
 from pipeline.running.events import (
     CACHE_OFF,
     NEVER_CACHED,
@@ -146,6 +146,7 @@ class ObservedRunner(LocalDagRunner):
         cached = execution.last_known_state == _State.CACHED
         if not cached:
             artifact_files.record(MetadataStore(connection), execution.id)
+            garbage_collection.after_node()
         self._on_end(NodeEnd(node=name, state="cached" if cached else "done", seconds=time.monotonic() - start))
 
     def _launch(self, node_launcher: launcher.Launcher) -> data_types.ExecutionInfo | None:

@@ -100,7 +100,7 @@ class Measurer:
 
     def _inputs(self, setting: Setting) -> list[str]:
         """The flags for the input: the examples of the runner's own ingest if it has any, else those made in memory."""
-        if NODES[setting.stage] == "ExampleGen":
+        if NODES[setting.stage] in ("", "ExampleGen"):
             return []
         runners = (setting.runner, STOCK_RUNNER)
         # Stock's ingest writes a missing text as an empty list, which a served model refuses.

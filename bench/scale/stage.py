@@ -41,8 +41,10 @@ def main() -> None:
     config = load(config=ROOT / "configs" / "taxi.yaml", profile=options.profile, overrides=options.set)
     with garbage_collection.importing():
         from pipeline import dag  # noqa: F401
-    inputs = _inputs(config, examples=options.examples, model=options.model)
     node = NODES[options.stage]
+    if not node:
+        return
+    inputs = _inputs(config, examples=options.examples, model=options.model)
     with ExitStack() as around:
         if options.way == "ours":
             _enter_pipeline(config, around)

@@ -86,7 +86,7 @@ class Measurer:
                 shutil.rmtree(output, ignore_errors=True)
                 return results.Measurement(setting=setting, error=str(error), load=load)
         if setting.stage != "ingest":
-            shutil.rmtree(output)
+            shutil.rmtree(output, ignore_errors=True)
         return results.Measurement(setting=setting, cost=cost, load=load)
 
     def _output(self, setting: Setting) -> Path:

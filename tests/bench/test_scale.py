@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from bench.measure import Cost, Failed, measure
-from bench.scale import data, plan, report
+from bench.scale import columns, data, plan, report
 from bench.scale.plan import Setting
 from bench.scale.records import count_records
 from bench.scale.results import Measurement, append, headline, read, series
@@ -99,6 +99,21 @@ def test_slices_and_intervals_are_compared_with_the_evaluation_without_them():
     )
     assert row in report.figures(lines)
     assert json.loads(headline(lines[1:]))["evaluation"] == []
+
+
+def _of_columns(columns, *, wall, cpu, transform):
+    size = {"columns": columns, "rows": 5, "wall_s": wall, "cpu_s": cpu, "peak_mb": 900}
+    return [{"what": "init", **size}, {"what": "run", **size, "nodes": {"Transform": transform, "Pusher": 0.1}}]
+
+
+def test_what_a_column_adds_is_compared_between_narrow_and_wide_tables():
+    lines = _of_columns(20, wall=10, cpu=10, transform=2) + _of_columns(120, wall=20, cpu=30, transform=4)
+    assert "ratio" not in columns.headline(lines)
+    lines += _of_columns(520, wall=100, cpu=70, transform=24)
+    assert columns.headline(lines)["ratio"] == 0.5
+    text = columns.figures(lines)
+    assert "| Transform | 2.0 | 4.0 | 24.0 | 20 | 50 |" in text
+    assert "Pusher" not in text
 
 
 def test_the_median_of_repeats_counts_and_a_failure_is_shown():

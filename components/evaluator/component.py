@@ -130,10 +130,9 @@ class Executor(BaseBeamExecutor):
             batches = [
                 pipeline | f"Read_{name}" >> source.BeamSource(batch_size=rows) for name, source in sources.items()
             ]
-            # Beam keeps what it flattens, here all rows, until the next stage has read it.
-            rows_of_all = batches[0] if len(batches) == 1 else batches | "Flatten" >> beam.Flatten()
             _ = (
-                rows_of_all
+                batches
+                | "Flatten" >> beam.Flatten(pipeline=pipeline)
                 | "ExtractEvaluateAndWriteResults"
                 >> tfma.ExtractEvaluateAndWriteResults(
                     eval_shared_model=shared,

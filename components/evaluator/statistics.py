@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -180,6 +181,8 @@ class ExtractStatistics(beam.DoFn):
             yield WindowedValue(item, window.max_timestamp(), (window,))
 
     def _add_block(self) -> None:
+        # The batches lie in cycles of few objects, so that the collector would let them pile up.
+        gc.collect(1)
         rows, self._pending = concatenate(self._pending), []
         for key, statistics in self._computations.of_block(rows, self._slicer, replicates=self._replicates):
             known = self._found.get(key)

@@ -64,7 +64,7 @@ def days(tmp_path_factory) -> Project:
     write_day(project, 1)
     outcome = run(project, "--set", "schema=schema/days.pbtxt")
     assert outcome.code == 0, outcome.err
-    assert "drift_comparator for Home Town, x, but there are no earlier data" in outcome.out
+    assert "drift_comparator of Home Town, x has nothing to compare with" in outcome.out
     return project
 
 

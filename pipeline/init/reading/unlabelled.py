@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from components.example_gen.readers import csv_files, table_files
-from components.example_gen.reading import FileFormat, Reading
+from components.example_gen.reading import CsvOptions, FileFormat, Reading
 from components.messages import shown
 from components.refusal import GateRefused
 from pipeline.config.loading import ConfigError
@@ -20,7 +20,13 @@ def without_label(files: Sequence[Path], kind: FileFormat, label: str) -> list[P
     """
     if len(files) < 2 or kind == "tfrecord":
         return []
-    found = {file: _names(file, kind) for file in files}
+    try:
+        # All files are read in the same way, whatever their number.
+        options = csv_layout.found_options(str(files[0])) if kind == "csv" else CsvOptions()
+    except GateRefused:
+        return []
+    reading = Reading(kind=kind, csv=options)
+    found = {file: _names(str(file), reading) for file in files}
     if not any(names and label in names for names in found.values()):
         return []
     return [file for file, names in found.items() if names and label not in names]
@@ -42,12 +48,11 @@ def the_labelled(files: Sequence[Path], unlabelled: Sequence[Path], label: str) 
     return first, f"left out, since there is no column {shown(label)}: {names}"
 
 
-def _names(file: Path, kind: FileFormat) -> Collection[str] | None:
+def _names(file: str, reading: Reading) -> Collection[str] | None:
     try:
-        if kind == "csv":
-            options = csv_layout.found_options(str(file))
-            return csv_files.header(str(file), table_files.open_file, Reading(kind=kind, csv=options))
-        [(_, schema)] = table_files.schemas([str(file)], Reading(kind=kind))
+        if reading.kind == "csv":
+            return csv_files.header(file, table_files.open_file, reading)
+        [(_, schema)] = table_files.schemas([file], reading)
     except (GateRefused, OSError):
         return None
     return schema.names

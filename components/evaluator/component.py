@@ -125,7 +125,7 @@ class Executor(BaseBeamExecutor):
         evaluator = batch_evaluator(
             config, run_after=extractors[-1].stage_name, schema=schema, replicates=replicates, edges=edges
         )
-        rows = max(1, min(_ROWS, _VALUES // len(any_source.ArrowSchema())))
+        rows = max(1, min(_ROWS, _VALUES // max(1, len(schema.feature)))) if schema else _ROWS
         with self._make_beam_pipeline() as pipeline:
             batches = [
                 pipeline | f"Read_{name}" >> source.BeamSource(batch_size=rows) for name, source in sources.items()

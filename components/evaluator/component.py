@@ -125,7 +125,7 @@ class Executor(BaseBeamExecutor):
         evaluator = batch_evaluator(
             config, run_after=extractors[-1].stage_name, schema=schema, replicates=replicates, edges=edges
         )
-        rows = max(1, min(_ROWS, _VALUES // max(1, len(schema.feature)))) if schema else _ROWS
+        rows = rows_at_once(schema)
         with self._make_beam_pipeline() as pipeline:
             batches = [
                 pipeline | f"Read_{name}" >> source.BeamSource(batch_size=rows) for name, source in sources.items()
@@ -199,6 +199,12 @@ class Evaluator(BaseBeamComponent):
                 blessing=Channel(type=ModelBlessing),
             )
         )
+
+
+def rows_at_once(schema: schema_pb2.Schema | None) -> int:
+    """Rows that the model answers at once: fewer of a wide table, whose columns a schema knows."""
+    columns = len(schema.feature) if schema else 0
+    return max(1, min(_ROWS, _VALUES // columns)) if columns else _ROWS
 
 
 def _require_finite(found: AllPredictions) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import traceback
+from pathlib import Path
 
 from components.messages import one_line
 from components.refusal import GateRefused
@@ -18,6 +20,8 @@ _OPERATION = re.compile(
 )
 # TensorFlow Transform's words, which come before the batch and all tensors.
 _BATCH = "An error occurred while trying to apply the transformation"
+# TensorFlow's advice for it is about AutoGraph, which the trainer does without.
+_PYTHON_CONTROL_FLOW = "OperatorNotAllowedInGraphError"
 
 
 def reason_of(error: Exception) -> str:
@@ -27,6 +31,12 @@ def reason_of(error: Exception) -> str:
     text = str(error)
     if isinstance(error, TrainingRefused):
         return one_line(text)
+    if type(error).__name__ == _PYTHON_CONTROL_FLOW:
+        return one_line(
+            f"{_own_line(error)}a Python if, while, for or assert depends on a tensor, which has no value yet; use "
+            "keras.ops.where, cond or while_loop",
+            limit=_LIMIT,
+        )
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no message"]
     short = lines[0] if len(lines) < 2 else f"{lines[0][:120]} … {lines[-1]}"
     if operation := _OPERATION.search(text):
@@ -34,3 +44,10 @@ def reason_of(error: Exception) -> str:
         if _BATCH in text:
             short = f"preprocessing_fn fails for a batch of rows: {short}"
     return one_line(f"{type(error).__name__}: {short}", limit=_LIMIT).rstrip()
+
+
+def _own_line(error: Exception) -> str:
+    """Where the error came from in code that is not installed, to go before what it says; empty if nowhere."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = next((each for each in reversed(frames) if "site-packages" not in Path(each.filename).parts), None)
+    return f"{Path(own.filename).name}, line {own.lineno}: " if own else ""

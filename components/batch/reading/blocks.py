@@ -144,7 +144,11 @@ def _csv(piece: Piece, reading: Reading, columns: Sequence[str]) -> Iterator[Row
         numbers = np.arange(last + 1, last + 1 + batch.num_rows + len(known), dtype=np.int64)
         numbers = np.setdiff1d(numbers, known)[: batch.num_rows]
         last = int(numbers[-1]) if len(numbers) else last
-        yield _block(piece.path, batch, numbers, bad)
+        if wrong := dict(csv_files.behind(batch)):
+            bad += [BadRow(piece.path, int(numbers[index]), reason) for index, reason in wrong.items()]
+            others = np.setdiff1d(np.arange(batch.num_rows), list(wrong))
+            batch, numbers = batch.take(pa.array(others)), numbers[others]
+        yield _block(piece.path, batch.select(list(columns)), numbers, bad)
     if skipped:
         yield _block(piece.path, _none(columns), np.zeros(0, np.int64), _taken(piece.path, skipped))
 

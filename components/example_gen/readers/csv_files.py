@@ -186,7 +186,8 @@ def text_batches(
         reading: how the file is written.
         columns: the columns that are wanted; None for all.
         skipped: gets the rows with too many or too few cells, before the batch that they are left out of; the number
-            of rows does not count them. None refuses such rows.
+            of rows does not count them. If a delimiter ends each row, the batches have a column `csv_text.TRAILING`,
+            see `behind`. None refuses such rows, and those with a value behind the last delimiter.
 
     Raises:
         GateRefused: the file cannot be read.
@@ -202,7 +203,7 @@ def text_batches(
         lent = (weakref.ref(text), weakref.ref(remember))
         block = _BLOCK * min(max(len(layout.cells) // _COLUMNS, 1), _MOST_BLOCKS)
         names = [name for name in layout.names if columns is None or name in columns]
-        trailing = [csv_text.TRAILING] * layout.trailing
+        read = [*names, csv_text.TRAILING] if layout.trailing else names
         rows = 0
         try:
             for batch in arrow_csv.open_csv(
@@ -213,18 +214,13 @@ def text_batches(
                     delimiter=layout.delimiter, newlines_in_values=True, invalid_row_handler=remember
                 ),
                 convert_options=arrow_csv.ConvertOptions(
-                    include_columns=[*names, *trailing],
-                    column_types=dict.fromkeys([*names, *trailing], pa.string()),
+                    include_columns=read,
+                    column_types=dict.fromkeys(read, pa.string()),
                     null_values=["", *reading.csv.missing],
                     strings_can_be_null=True,
                 ),
             ):
-                if trailing:
-                    _check_empty(batch.column(len(names)), f"{path}, row", rows, number=len(layout.cells))
-                    batch = batch.select(names)
-                if skipped is None and (place := _header_again(batch, names)) is not None:
-                    raise GateRefused(f"{path}, row {rows + place + 1} after the header is the header again; drop it.")
-                yield rows, batch
+                yield rows, _sound(batch, names, path, rows) if skipped is None else batch
                 rows += batch.num_rows
         except pa.ArrowInvalid as error:
             if "Empty CSV" in str(error):
@@ -241,14 +237,24 @@ def text_batches(
             wait_until_released(*lent)
 
 
-def _check_empty(cells: pa.Array, place: str, rows: int, *, number: int) -> None:
-    """Refuse a value behind the last delimiter."""
-    if cells.null_count < len(cells):
-        index, value = next((index, value) for index, value in enumerate(cells.to_pylist()) if value is not None)
-        raise GateRefused(
-            f"{place} {rows + index + 1} after the header has {shown(value)} in column {number}, which has no name; "
-            "name it."
-        )
+def _sound(batch: pa.RecordBatch, names: Sequence[str], path: str, rows: int) -> pa.RecordBatch:
+    """The named columns of a batch with ``rows`` rows before it, if none of its rows is wrong as a whole."""
+    for index, reason in behind(batch):
+        raise GateRefused(f"{path}, row {rows + index + 1} after the header {reason}; name it.")
+    batch = batch.select(names)
+    if (place := _header_again(batch, names)) is not None:
+        raise GateRefused(f"{path}, row {rows + place + 1} after the header is the header again; drop it.")
+    return batch
+
+
+def behind(batch: pa.RecordBatch) -> Iterator[tuple[int, str]]:
+    """The rows with a value behind the last delimiter: their index in the batch, and what is wrong with them."""
+    if csv_text.TRAILING in batch.schema.names:
+        cells = batch.column(csv_text.TRAILING)
+        if cells.null_count < len(cells):
+            for index, value in enumerate(cells.to_pylist()):
+                if value is not None:
+                    yield index, f"has {shown(value)} behind the last delimiter, in a column without a name"
 
 
 def _header_again(batch: pa.RecordBatch, names: Sequence[str]) -> int | None:

@@ -54,7 +54,9 @@ class Header:
     @property
     def cells(self) -> tuple[str, ...]:
         """The names of all cells of a row: an empty one for the index, and `TRAILING` after the last delimiter."""
-        return (*[""] * self.index, *self.names, *[TRAILING] * self.trailing)
+        before = ("",) if self.index else ()
+        behind = (TRAILING,) if self.trailing else ()
+        return (*before, *self.names, *behind)
 
 
 @contextlib.contextmanager

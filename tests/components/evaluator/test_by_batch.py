@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import tensorflow_model_analysis as tfma
+from tensorflow_metadata.proto.v0 import schema_pb2
 
+from components.evaluator.component import rows_at_once
 from tests.components.evaluator.evaluations import SLICES, config, evaluate, metrics, plots, table
 
 pytestmark = pytest.mark.tensorflow
@@ -148,3 +150,12 @@ def test_an_error_is_the_same_with_several_workers(tmp_path: Path) -> None:
 def test_what_it_cannot_compute_is_refused_by_name(specs: str, why: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=why):
         evaluate(config(specs, slices=()), [], tmp_path, by_batch=True)
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(0, 4096), (18, 4096), (1_000, 262), (300_000, 1)])
+def test_a_model_of_many_columns_is_asked_about_fewer_rows_at_once(columns: int, rows: int) -> None:
+    schema = schema_pb2.Schema()
+    for index in range(columns):
+        schema.feature.add(name=str(index))
+    assert rows_at_once(schema) == rows
+    assert rows_at_once(None) == 4096

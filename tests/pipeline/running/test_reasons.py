@@ -30,6 +30,19 @@ def test_of_a_graphs_error_the_operations_own_words_are_shown():
     assert reason.isprintable()
 
 
+@pytest.mark.tensorflow
+def test_a_decision_in_python_by_a_tensor_is_named_with_its_line():
+    @tf.function(autograph=False)
+    def loss(error):
+        return error * error if tf.reduce_mean(error) > 0.5 else error
+
+    with pytest.raises(tf.errors.OperatorNotAllowedInGraphError) as raised:
+        loss(tf.constant([1.0]))
+    reason = reason_of(raised.value)
+    assert reason.startswith(f"test_reasons.py, line {loss.python_function.__code__.co_firstlineno + 2}: a Python if, ")
+    assert reason.endswith("use keras.ops.where, cond or while_loop")
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [

@@ -43,6 +43,16 @@ def test_bad_rows_of_a_csv_file_keep_their_numbers_over_many_blocks(tmp_path):
     assert values == list(map(str, numbers))
 
 
+def test_a_value_behind_the_delimiter_that_ends_each_row_is_a_bad_row(tmp_path):
+    (tmp_path / "a.csv").write_text("id,text,\n1,x,\n2,x,7\n3,x\n4,x,\n")
+    numbers, values, bad = read(find([str(tmp_path)], Reading(kind="csv")), "id")
+    assert (numbers, values) == ([1, 4], ["1", "4"])
+    assert sorted(bad) == [
+        (2, "has '7' behind the last delimiter, in a column without a name"),
+        (3, "has 2 cells, the header has 3: '3,x'"),
+    ]
+
+
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
 def test_row_groups_and_record_batches_continue_the_numbers(tmp_path, monkeypatch, kind):
     monkeypatch.setattr("components.example_gen.readers.table_files._PIECE_BYTES", 4096)

@@ -79,7 +79,7 @@ REFUSED = {
     "no name for a value": (
         "a,b,\n1,2,\n3,4,5\n",
         {},
-        r"row 2 after .* has '5' in column 3, which has no name; name it\.$",
+        r"row 2 .* has '5' behind the last delimiter, .* without a name; name it\.$",
     ),
     "one name twice": ("a,b,a\n1,2,3\n", {}, r"column 'a' occurs twice"),
     "a newline in a name": ('"x\n1",y\n1,2\n', {}, r"the header has a quote that is not closed on its line"),

@@ -2,8 +2,8 @@
 
 The tables hold as many numbers as words of 30 values; 5 % of the cells are empty. A line for each command has its wall
 and CPU seconds, the peak of the memory of all its processes, and for a run the seconds of each node. The last line is
-the headline: what the run of the widest table costs per column, over the run of a fifth of its columns. A ratio of 1
-means that the cost is linear in the columns.
+the headline: the CPU that a column adds to a run between the two widest tables, over what it adds between the two
+narrowest. A ratio of 1 means that the cost is linear in the columns.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +13,7 @@ from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from components.annotations import InputArtifact, OutputArtifact, Parameter
 from components.reference import trees
-from components.reference.encoder import Columns, Encoder, labels_of
+from components.reference.encoder import Columns, Encoder, inferred_features, labels_of
 from components.reference.sample import Sampler, single_values
 from trainer.features.columns import Features
 from trainer.labels.config import Label
@@ -24,7 +23,6 @@ _REACHED, _TRIVIAL = "reached", "trivial"
 # Trees of more rows take minutes, and are hardly better.
 _ROWS = 200_000
 _BATCH = 4096
-_DTYPES = ((pa.types.is_floating, "float32"), (pa.types.is_integer, "int64"))
 
 
 @component
@@ -70,7 +68,7 @@ def reached(
         example_weight: the column that holds the example weights.
     """
     train, held_back = (_columns(folders[split]) for split in ("train", "eval"))
-    features = features or _inferred(train, {*label.columns, example_weight})
+    features = features or inferred_features(train, {*label.columns, example_weight})
     encoder = Encoder.fitted(_with_all(train, features.names()), features)
     parts = []
     for columns in (train, held_back):
@@ -128,11 +126,3 @@ def _weights(columns: Columns, name: str | None) -> np.ndarray:
     if name is None or name not in columns:
         return np.ones(rows)
     return np.nan_to_num(columns[name].cast(pa.float64()).to_numpy(zero_copy_only=False), nan=1.0)
-
-
-def _inferred(columns: Columns, others: set[str | None]) -> Features:
-    found: dict[str, Any] = {}
-    for name, column in columns.items():
-        if name not in others:
-            found[name] = next((dtype for matches, dtype in _DTYPES if matches(column.type)), "string")
-    return Features.infer(found)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from trainer.features.columns import Features
 from trainer.labels.config import Label
 
 Columns = Mapping[str, pa.Array]
+_DTYPES = ((pa.types.is_floating, "float32"), (pa.types.is_integer, "int64"))
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,7 @@ class Encoder:
             columns: the rows.
             features: what the columns are.
         """
-        kinds: dict[str, list] = {}
-        for column in features.columns():
-            for source in column.sources:
-                kinds.setdefault(source, [])
-                if column.sources == (column.name,):
-                    kinds[source].append(column.options.model_dump())
+        kinds = kinds_by_column(features)
         encoders = {name: encoder_for(columns[name], kinds[name]) for name in kinds}
         return cls({name: encoder for name, encoder in encoders.items() if encoder is not None})
 
@@ -54,6 +51,26 @@ class Encoder:
             for block, encoder in zip(blocks, self.encoders.values(), strict=True)
         ]
         return np.concatenate(blocks, axis=1), np.concatenate(codes)
+
+
+def kinds_by_column(features: Features) -> dict[str, list[dict[str, Any]]]:
+    """The options of the kinds by which features read each column; none of kinds that are made of several columns."""
+    kinds: dict[str, list[dict[str, Any]]] = {}
+    for column in features.columns():
+        for source in column.sources:
+            kinds.setdefault(source, [])
+            if column.sources == (column.name,):
+                kinds[source].append(column.options.model_dump())
+    return kinds
+
+
+def inferred_features(columns: Columns, others: Collection[str | None]) -> Features:
+    """Each column but ``others`` by its type, as Transform does where the config names no features."""
+    found: dict[str, Any] = {}
+    for name, column in columns.items():
+        if name not in others:
+            found[name] = next((dtype for matches, dtype in _DTYPES if matches(column.type)), "string")
+    return Features.infer(found)
 
 
 def labels_of(label: Label, columns: Columns) -> np.ndarray:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from components.messages import did_you_mean, known_names, shown
 from components.reference.encoder import labels_of
+from components.reference.one_column import Telling
 from components.refusal import GateRefused
 from pipeline.checks.columns import check_no_name_is_taken
 from pipeline.config.loading import ConfigError
@@ -103,8 +104,8 @@ def decisions_of(
     treatments = dict(_treatments(table, found))
     progress("looking for columns that give the label away")
     rows, labels = _labelled(table.sample, found)
-    for suspect, score, is_leak in leaks.suspects(treatments, rows, labels, found):
-        treatments[suspect] = _judged(treatments[suspect], score, is_leak)
+    for suspect in leaks.suspects(treatments, rows, labels, found):
+        treatments[suspect.column] = _judged(treatments[suspect.column], suspect)
     if not any(each.entry for each in treatments.values()):
         reasons = "; ".join(f"{column!r}: {each.reason}" for column, each in list(treatments.items())[:3])
         raise ConfigError(f"--data: no column is left to learn from ({reasons or 'there is only the label'}).")
@@ -172,10 +173,11 @@ def _labelled(sample: pa.Table, label: Label) -> tuple[dict[str, pa.Array], np.n
     return {name: values.filter(pa.array(known)) for name, values in columns.items()}, labels[known]
 
 
-def _judged(before: Treatment, score: str, is_leak: bool) -> Treatment:
-    if is_leak:
-        return replace(before, entry=None, reason=f"gives the label away: alone it reaches {score} on held-back rows")
-    return replace(before, warning=f"alone it reaches {score}: is it known when the model is asked?")
+def _judged(before: Treatment, found: Telling) -> Treatment:
+    if found.is_leak:
+        reason = f"gives the label away: alone it reaches {found.score} on held-back rows"
+        return replace(before, entry=None, reason=reason)
+    return replace(before, warning=f"alone it reaches {found.score}: is it known when the model is asked?")
 
 
 def _suggestions(decisions: Decisions, source: Source) -> dict[str, tuple[str, ...]]:

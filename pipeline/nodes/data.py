@@ -67,6 +67,7 @@ def add_validated_examples(graph: Graph) -> None:
             label=config.label.model_dump_json(),
             fail_on=config.gates.data.fail_on,
             allow=",".join(config.gates.data.allow),
+            leaks=config.gates.data.leaks,
             example_weight=config.example_weight or "",
         ),
         gate=True,

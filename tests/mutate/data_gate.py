@@ -46,4 +46,11 @@ DATA_GATE = (
         "if common and missing < 0 and",
         (f"{_TESTS}/test_feature_check.py",),
     ),
+    Mutation(
+        "DataGate lets a column pass that gives the label away",
+        "components/reference/one_column.py",
+        "score >= _LEAK[label.task]",
+        "False",
+        (f"{_TESTS}/test_leak_check.py",),
+    ),
 )

@@ -24,6 +24,7 @@ from components.gates.data.drift.requests import newest_requests  # part: reques
 from components.gates.data.feature_check import feature_findings
 from components.gates.data.label_check import label_anomalies
 from components.gates.data.label_rows import LabelRows, split_records
+from components.gates.data.leak_check import TRAIN, leak_findings
 from components.gates.data.type_check import type_findings
 from components.gates.data.weight_check import weight_anomalies
 from components.gates.findings import DATASET, Finding, notice, refusal, write_notices
@@ -51,6 +52,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     label: Parameter[str],
     fail_on: Parameter[str],
     allow: Parameter[str] = "",
+    leaks: Parameter[str] = "block",
     example_weight: Parameter[str] = "",
     features: Parameter[str] = "",
     previous_span: Parameter[str] = "",
@@ -71,6 +73,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
         label: a `trainer.parameters.Label` as JSON.
         fail_on: lowest severity that refuses, ``error`` or ``warning``.
         allow: accepted anomalies, comma-separated ``feature:REASON`` or ``feature`` (any reason).
+        leaks: what becomes of a column that gives the label away, ``block`` or ``warn``.
         example_weight: the column that holds the example weights; empty without weights.
         features: a `trainer.parameters.Features` as JSON; `INFERRED` for every column by its type.
         previous_span: `components.gates.data.drift.previous_span.Spans` as JSON, to compare with before anything is
@@ -109,9 +112,13 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
             else _span_before(previous_span, data.label, read_label=readable is not None)
         )
         drifted = drift_findings(current, before, **compare)
+    about_features = [*_features(data, served, described)]
+    faulty = bool(anomalous or about_label) or any(each.refuses for each in about_features)
     more = [
         *about_label,
-        *_features(data, served, described),
+        *about_features,
+        # Of values that a kind does not read, nothing can be learnt.
+        *(() if faulty else _leaks(data, refuses=leaks == "block")),
         *(() if served else _lost(served_model, served_statistics)),
         *drifted,
         *skew_findings(current, asked, **compare),
@@ -181,6 +188,16 @@ def _features(data: GatedData, served: str | None, schema: schema_pb2.Schema) ->
     )
     read = {*wanted.names(), *others} if wanted else None
     yield from type_findings(data.statistics, served, splits=data.splits, columns=read)
+
+
+def _leaks(data: GatedData, *, refuses: bool) -> Iterator[Finding]:
+    if TRAIN not in data.splits:
+        return
+    # A function of one's own may leave the column out.
+    refuses = refuses and bool(data.features)
+    yield from leak_findings(
+        data.statistics, data.examples, features=data.named, label=data.label, others=data.others, refuses=refuses
+    )
 
 
 def _current(data: GatedData, labels: LabelRows | None) -> Current:

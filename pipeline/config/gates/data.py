@@ -21,12 +21,14 @@ class DataGate(
     Attributes:
         fail_on: the lowest severity that stops it.
         allow: anomalies that never stop it: ``feature`` or ``feature:REASON``, as the refusal prints them.
+        leaks: whether a column that alone predicts the label too well to be true stops it, or is a notice.
         drift: how far the data may be from those that the served model was trained on, or before the first push from
             the span before.
     """
 
     fail_on: Literal["error", "warning"] = "error"
     allow: tuple[str, ...] = ()
+    leaks: Literal["block", "warn"] = "block"
     drift: Limits = Limits()
 
     @model_validator(mode="after")

@@ -110,6 +110,12 @@ def repeated(rows: list[Row]) -> None:
     rows[:] = [rows[index - index % 5] if index % 5 < 3 else row for index, row in enumerate(rows)]
 
 
+def the_share_of_the_tip(rows: list[Row]) -> None:
+    for row in rows:
+        fare = float(row["fare"] or 0)
+        row["trip_miles"] = str(float(row["tips"] or 0) / fare) if fare else "0"
+
+
 def hash_of(row: Row) -> int:
     """A number that says nothing about the row."""
     return int(row["trip_start_timestamp"]) // 900
@@ -172,6 +178,12 @@ FAULTS = (
         reason="of the rows repeat others",
         plant=repeated,
         words=("gates.data.drift.duplicates.action=block",),
+    ),
+    Fault(
+        what="a column that is known only with the label: the share of the tip, as `trip_miles`",
+        node="DataGate",
+        reason="train/trip_miles: alone predicts the label with AUC 0.99",
+        plant=the_share_of_the_tip,
     ),
     Fault(
         what="`trip_miles` in metres, with drift only warned of and `served_max_drop: 0.02`",

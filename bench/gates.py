@@ -1,126 +1,160 @@
-"""What the comparisons with earlier data cost: CPU seconds of ExampleGen and DataGate's drift checks, with and without.
+"""What the checks cost: their CPU seconds inside a whole run, and its share.
 
-Without them, ExampleGen does not count different rows, and nothing is compared. ExampleGen is only a part of a run, so
-that the ratio is far above what a whole run pays.
+Counted is what TFX's own components do not look at. The run has other trips than the one before it, so that every node
+works, and earlier data to compare with. The checks are timed in the run itself. What InfraValidator
+asks in another process is asked again here.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
+import inspect
+import json
 import os
+import resource
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from typing import Any
 
 import pandas as pd
-from tensorflow_data_validation import StatsOptions
-from tensorflow_data_validation.statistics.stats_impl import generate_statistics_in_memory
-from tensorflow_metadata.proto.v0 import schema_pb2
-from tfx.proto import example_gen_pb2
-from tfx.types import standard_artifacts
-from tfx.utils import proto_utils
-from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
 from bench import report
-from components.example_gen.executor import Executor, custom_config
-from components.example_gen.reading import Reading
-from components.example_gen.rows.distinct import DistinctRows
-from components.example_gen.shards import read_records
-from components.gates.data.drift import profile
-from components.gates.data.drift.drift_check import Current, drift_findings
-from components.gates.data.drift.earlier import served_data
-from components.gates.data.drift.limits import Limits
-from components.gates.data.label_rows import LabelRows, split_records
-from trainer.labels.config import Label
 
-_TRIPS = Path(__file__).resolve().parents[1] / "data" / "taxi" / "trips.csv"
-_LABEL = Label.model_validate({"column": "tips", "above": {"column": "fare", "times": 0.2}})
-_SPLITS = {"train": 2, "eval": 1}
-_SIZES = {"taxi": 15_002, "150k": 150_000}
+_ROOT = Path(__file__).resolve().parents[1]
+_TRIPS = _ROOT / "data" / "taxi" / "trips.csv"
+_SIZES = {"taxi": 15_002, "150k": 150_000, "1.5M": 1_500_000}
+# The functions of each check, as MODULE:NAME.
+_CHECKS = {
+    "rows that repeat others": ("components.example_gen.rows.distinct:DistinctRows.add",),
+    "drift": (
+        "components.gates.data.data_gate:_current",
+        "components.gates.data.data_gate:served_data",
+        "components.gates.data.data_gate:drift_findings",
+        "components.gates.data.data_gate:skew_findings",
+    ),
+    "leaks": ("components.gates.data.data_gate:leak_findings",),
+    "predictions": ("components.evaluator.predictions:SummarizePredictions.add_input",),
+    "the trained model's answers to unusual rows": ("components.gates.infra_validator:judge",),
+    "digests of artifacts": ("pipeline.running.artifact_files:manifest", "pipeline.running.artifact_files:damage"),
+    "digests of the export": ("components.gates.judged:record",),
+}
+# What a network reaches on other rows is no matter here.
+_LIMITS = "gates.evaluation.thresholds=[{metric: auc, min: 0.5}]"
+# As InfraValidator by default.
+_EXAMPLES = 64
+_UNUSUAL = "the export's answers to unusual rows"
 
 
 def write_trips(folder: Path, rows: int) -> None:
-    """The trips, again and again until there are so many rows, all of them different."""
+    """The trips, again and again until there are so many rows, all of them different, and none as in ``data/taxi``."""
     trips = pd.read_csv(_TRIPS)
     many = pd.concat([trips] * -(-rows // len(trips)), ignore_index=True).head(rows)
     folder.mkdir()
-    many.assign(trip_start_timestamp=many.trip_start_timestamp + many.index).to_csv(folder / "trips.csv", index=False)
+    many.assign(trip_start_timestamp=many.trip_start_timestamp + 1 + many.index).to_csv(
+        folder / "trips.csv", index=False
+    )
 
 
-def ingest(data: Path, output: Path) -> float:
-    """CPU seconds of ExampleGen."""
-    artifact = standard_artifacts.Examples()
-    artifact.uri = str(output)
-    splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=count) for name, count in _SPLITS.items()]
-    config = example_gen_pb2.Output(split_config=example_gen_pb2.SplitConfig(splits=splits))
-    inputs = example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="all", pattern="*.csv*")])
-    properties = {
-        "input_base": str(data),
-        "input_config": proto_utils.proto_to_json(inputs),
-        "output_config": proto_utils.proto_to_json(config),
-        "custom_config": proto_utils.proto_to_json(custom_config(Reading(kind="csv"))),
-    }
+def run_timed(words: list[str], result: Path) -> int:
+    """``python -m pipeline`` with a clock around every check; writes the CPU seconds of each to ``result``."""
+    seconds: Counter[str] = Counter()
+    for check, names in _CHECKS.items():
+        for name in names:
+            _time(name, seconds.update, check)
+    from pipeline.cli import main
+
+    code = main(words)
+    result.write_text(json.dumps(seconds))
+    return code
+
+
+def _time(name: str, add: Callable[[dict[str, float]], None], check: str) -> None:
+    module, _, path = name.partition(":")
+    owner: Any = importlib.import_module(module)
+    *parents, last = path.split(".")
+    owner = functools.reduce(getattr, parents, owner)
+    function = getattr(owner, last)
+
+    @functools.wraps(function)
+    def timed(*args: Any, **kwargs: Any) -> Any:
+        start = time.process_time()
+        found = function(*args, **kwargs)
+        if inspect.isgenerator(found):
+            found = list(found)
+        add({check: time.process_time() - start})
+        return found
+
+    setattr(owner, last, timed)
+
+
+def run(folder: Path, *words: str, result: Path | None = None) -> float:
+    """CPU seconds of a run with its folder below ``folder``; a failure ends the benchmark."""
+    program = ["bench.gates", "--timed", str(result)] if result else ["pipeline"]
+    command = [sys.executable, "-m", *program, "run", "--set", f"runs={folder}", "--set", _LIMITS, *words]
+    before = _children()
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "NO_GCE_CHECK": "true"}
+    done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(
+            f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+        )
+    return _children() - before
+
+
+def unusual_rows(run_folder: Path) -> float:
+    """CPU seconds of the export's answers to unusual rows."""
+    from components.example_gen.shards import read_records
+    from components.gates.infra_validator import REQUESTED
+    from serving.client.steps import COLUMNAR
+    from serving.inference import unusual_rows
+    from serving.inference.engine import SavedModel
+
+    [export] = sorted(run_folder.glob("artifacts/Trainer/model/*/Format-Serving"), key=os.path.getmtime)[-1:]
+    [examples] = sorted(run_folder.glob("artifacts/ExampleGen/examples/*"), key=os.path.getmtime)[-1:]
+    records = read_records(str(examples / "Split-eval"), limit=_EXAMPLES)
+    model = SavedModel(str(export))
     start = time.process_time()
-    Executor().Do({}, {"examples": [artifact]}, properties)
+    unusual_rows.ask(model, records, columns=list(model.signatures[COLUMNAR].inputs), signatures=REQUESTED)
     return time.process_time() - start
 
 
-def write_statistics(examples: Path, statistics: Path) -> None:
-    """The statistics of all splits, as StatisticsGen leaves them."""
-    for split in _SPLITS:
-        batch = ExamplesToRecordBatchDecoder().DecodeBatch(read_records(str(examples / f"Split-{split}")))
-        path = statistics / f"Split-{split}" / "FeatureStats.pb"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(generate_statistics_in_memory(batch, StatsOptions()).SerializeToString())
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
-def compare(examples: Path, statistics: Path) -> float:
-    """CPU seconds of the drift checks, the reading of the labels included."""
-    start = time.process_time()
-    labels, splits = LabelRows(split_records(str(examples)), _LABEL), tuple(_SPLITS)
-    sides = profile.sides(str(statistics), str(examples), splits=splits, label=_LABEL, labels=labels)
-    columns = sorted(sides["train"].features)
-    current = Current(str(statistics), splits, sides, _LABEL, columns)
-    profile.write(str(statistics), {split: side.profile for split, side in sides.items()})
-    earlier = served_data(str(statistics), str(statistics), splits=splits)
-    found = list(drift_findings(current, earlier, schema=schema_pb2.Schema(), limits=Limits()))
-    if found:
-        raise SystemExit(f"data that are compared with themselves have drifted: {found[0].text}")
-    return time.process_time() - start
-
-
-def measured(rows: int, repeats: int) -> Iterator[tuple[float, float]]:
-    """CPU seconds with and without the comparisons, in turns."""
+def measured(rows: int) -> tuple[dict[str, float], float]:
+    """CPU seconds of each check, and of the run that they are a part of."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_trips(folder / "data", rows)
-        for repeat in range(repeats + 1):
-            with_counts = ingest(folder / "data", folder / f"{repeat}")
-            with mock.patch.object(DistinctRows, "add", return_value=None):
-                without = ingest(folder / "data", folder / f"{repeat}-without")
-            write_statistics(folder / f"{repeat}", folder / f"{repeat}-statistics")
-            compared = compare(folder / f"{repeat}", folder / f"{repeat}-statistics")
-            # The first one warms up.
-            if repeat:
-                yield with_counts + compared, without
+        run(folder / "runs")
+        total = run(folder / "runs", "--set", f"data.path={folder}/data", result=folder / "seconds.json")
+        checks = json.loads((folder / "seconds.json").read_text())
+        return {**checks, _UNUSUAL: unusual_rows(folder / "runs" / "taxi")}, total
 
 
 def main() -> None:
-    """Print a line for each size; the last is that of 150,000 rows."""
+    """Print a line for each size; the last is that of 1.5 million rows."""
     parser = argparse.ArgumentParser(prog="python -m bench.gates", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=3)
-    repeats = parser.parse_args().repeats
-    for what, rows in _SIZES.items():
-        found = list(measured(rows, repeats))
-        ours, without = [pair[0] for pair in found], [pair[1] for pair in found]
-        added = sorted(first - second for first, second in found)[len(found) // 2]
-        text = f"ExampleGen and the drift checks of {what}, with and without them"
-        print(report.line(text, ours=ours, peer=without, unit="CPU s", rows=rows, added=round(added, 2)), flush=True)
+    parser.add_argument("--sizes", nargs="+", choices=list(_SIZES), default=list(_SIZES))
+    for size in parser.parse_args().sizes:
+        checks, total = measured(_SIZES[size])
+        added = sum(checks.values())
+        text = f"the checks in a run of {size}, against the rest of the run"
+        each = {check: round(seconds, 3) for check, seconds in checks.items()}
+        line = report.line(text, ours=[added], peer=[total - added], unit="CPU s", rows=_SIZES[size], checks=each)
+        print(line, flush=True)
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--timed"]:
+        sys.exit(run_timed(sys.argv[3:], Path(sys.argv[2])))
     main()

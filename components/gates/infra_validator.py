@@ -29,7 +29,7 @@ from trainer.export.saved_model import CLASSIFY, COLUMNAR, REGRESS
 from trainer.parameters import KERAS_MODEL, Label
 
 # The signatures that clients call; only the evaluation calls the one for transformed features.
-_REQUESTED = (SERVING_DEFAULT, COLUMNAR, CLASSIFY, REGRESS)
+REQUESTED = (SERVING_DEFAULT, COLUMNAR, CLASSIFY, REGRESS)
 
 
 @component
@@ -80,10 +80,10 @@ def InfraValidator(  # noqa: N802 (TFX names components as classes)
         records = [*records, *worst_records(rows, task=parsed.task, most=num_worst)]
     judged.record(blessing, model=model)
     saved_model = path_utils.serving_model_path(model.uri)
-    warm_up = WarmUp(signatures=_REQUESTED, folder=Path(blessing.uri)) if warmup else None
+    warm_up = WarmUp(signatures=REQUESTED, folder=Path(blessing.uri)) if warmup else None
     try:
         with probing(
-            saved_model, records, timeout_seconds=timeout_seconds, warm_up=warm_up, requests=_REQUESTED
+            saved_model, records, timeout_seconds=timeout_seconds, warm_up=warm_up, requests=REQUESTED
         ) as probed:
             trained = TrainedModel(
                 label=parsed,

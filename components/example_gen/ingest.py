@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,9 +138,20 @@ class Ingest:
             GateRefused: there are no rows, or labels are missing.
         """
         files = [path for tables in self.tables for path in tables.paths]
-        found = checked(tally, self.rows, distinct, files=files)
+        found = checked(tally, self.rows, distinct, files=files, first_unlabelled=self._first_unlabelled)
         with fileio.open(f"{artifact.uri}/{counts.FILE}", "w") as file:
             file.write(found.model_dump_json())
+
+    def _first_unlabelled(self) -> str:
+        selection, before = Selection.of(self.rows), Counter[str]()
+        for tables in self.tables:
+            for path, columns in tables.columns(selection.columns):
+                rows = len(columns[self.rows.label[0]])
+                meets, labelled = selection.masks(columns, rows=rows)
+                if (found := meets & ~labelled).any():
+                    return table_files.place(path, before[path] + int(found.argmax()) + 1, tables.reading)
+                before[path] += rows
+        return "a file that has changed since"
 
 
 def reading_of(exec_properties: Mapping[str, Any]) -> Reading:

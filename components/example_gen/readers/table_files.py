@@ -102,8 +102,12 @@ def refused(error: BadValue, piece: Piece, reading: Reading, *, rows: int) -> Ga
         rows: int, how many rows of the piece stand before its batch.
     """
     row = _rows_before(piece, reading) + rows + error.index + 1
-    after = " after the header" if reading.kind == "csv" else ""
-    return GateRefused(f"{piece.path}, row {row}{after}: {shown(error.column)} {error.reason}.")
+    return GateRefused(f"{place(piece.path, row, reading)}: {shown(error.column)} {error.reason}.")
+
+
+def place(path: str, row: int, reading: Reading) -> str:
+    """A file and a row of it in words; the first row is 1."""
+    return f"{path}, row {row:d}{' after the header' if reading.kind == 'csv' else ''}"
 
 
 def column_types(paths: Sequence[str], reading: Reading) -> dict[str, str]:

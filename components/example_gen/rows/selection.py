@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from components.example_gen.rows import expression
 from components.example_gen.rows.columns import Columns
-from components.example_gen.rows.counts import NO_LABEL, READ, SPLIT, WHERE, RowCounts, Tally, of_each
+from components.example_gen.rows.counts import NO_LABEL, READ, SPLIT, WHERE, RowCounts, Tally
 from components.example_gen.rows.expression import Condition
 from components.example_gen.rows.options import Rows
 from components.example_gen.rows.splits import Splits
@@ -99,7 +99,14 @@ class Sorter:
         return parts, tally
 
 
-def checked(tally: Tally, options: Rows, distinct: Mapping[str, int], *, files: Iterable[str]) -> RowCounts:
+def checked(
+    tally: Tally,
+    options: Rows,
+    distinct: Mapping[str, int],
+    *,
+    files: Iterable[str],
+    first_unlabelled: Callable[[], str],
+) -> RowCounts:
     """The counts of a whole ingest.
 
     Args:
@@ -107,6 +114,7 @@ def checked(tally: Tally, options: Rows, distinct: Mapping[str, int], *, files: 
         options: what was wanted.
         distinct: the number of different rows of each split.
         files: the files that were read.
+        first_unlabelled: finds the place of a row without a label, in words.
 
     Raises:
         GateRefused: there are no rows, no row or no row of a split is left, or labels are missing and must not.
@@ -119,11 +127,11 @@ def checked(tally: Tally, options: Rows, distinct: Mapping[str, int], *, files: 
         raise GateRefused(f"data.where leaves out all {counts.read:,} rows: {options.where}")
     rows = counts.read - counts.where
     if counts.missing_label and options.missing == "refuse":
-        file, column = min(of_each(tally, NO_LABEL)), " or ".join(options.label)
+        column = " or ".join(options.label)
         raise GateRefused(
             f"the label ({column}) is missing in {counts.missing_label:,} of {rows:,} rows "
-            f"({counts.missing_label / rows:.1%}), some of them in {file}; fill it in, or leave the rows out with "
-            "label.missing: drop."
+            f"({counts.missing_label / rows:.1%}), first in {first_unlabelled()}; fill it in, or leave the rows out "
+            "with label.missing: drop."
         )
     if counts.missing_label == rows:
         raise GateRefused(f"the label ({' or '.join(options.label)}) is missing in all {rows:,} rows.")

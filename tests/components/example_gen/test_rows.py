@@ -130,7 +130,7 @@ REFUSED = [
     ({"where": "fare > 1000"}, r"data\.where leaves out all 100 rows: fare > 1000"),
     (
         {"label": ["tips"]},
-        r"the label \(tips\) is missing in 4 of 100 rows \(4\.0%\), some of them in .*1\.csv; fill it in",
+        r"the label \(tips\) is missing in 4 of 100 rows \(4\.0%\), first in .*1\.csv, row 5 after the header; fill",
     ),
     (
         {"label": ["tips", "fare"], "where": "row < 50"},

@@ -27,6 +27,9 @@ interop: $(READY)          ## clients and load generators of others against the 
 soak: $(READY)             ## ten minutes of load with reloads, label moves and TLS
 	@$(BIN)/python -m tests.soak
 
+kills: $(READY)            ## twenty runs that are killed at random moments, each run again
+	@$(BIN)/python -m tests.e2e.run_folder.kills
+
 lint: $(READY)             ## style, the import contracts and the types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m tests.typing.protobuf_stubs && $(BIN)/basedpyright
@@ -52,4 +55,4 @@ clean:                     ## remove the environment and the caches; of runs, se
 $(READY): requirements.lock setup.py bootstrap.py
 	@$(PYTHON) bootstrap.py && $(BIN)/python -c "from pipeline.report.html import javascript; javascript.vega()" && touch $@
 
-.PHONY: run test test-all engines test-engines interop soak lint docs bench lock clean
+.PHONY: run test test-all engines test-engines interop soak kills lint docs bench lock clean

@@ -145,6 +145,7 @@ def test_every_command_of_the_night_is_real(tmp_path):
     check_calls(called)
     assert [call[1:] for call in called if call[0] == "make"] == [
         ["test-all"],
+        ["kills"],
         ["interop", "soak"],
         ["engines", "test-engines"],  # part: engine_tests
     ]

@@ -131,7 +131,7 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.run_folder.kills", description=__doc__)
     parser.add_argument("--times", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="decides the moments; the time if left out")
     options = parser.parse_args()
     bad = run(times=options.times, seed=options.seed)
     print(f"{options.times} kills, seed {options.seed}: {bad} with something wrong")

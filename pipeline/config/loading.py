@@ -65,7 +65,7 @@ def _profile_file(config: Path, profile: str) -> Path:
     if not path.exists():
         known = sorted(file.stem for file in folder.glob("*.yaml"))
         near = did_you_mean(known, like=profile)
-        there = f"there are {', '.join(known)}" if known else "a config lies beside a folder of profiles, as in configs/"
+        there = f"there are {', '.join(known)}" if known else "a config lies beside its profiles, as in configs/"
         raise ConfigError(f"--profile {profile}: no such profile in {folder}; {near}{there}.")
     return path
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from components.example_gen.readers.schemas import is_list
 from components.reference.column_encoders import ColumnEncoder, encoder_for
 from trainer.features.columns import Features
 from trainer.labels.config import Label
@@ -65,10 +66,10 @@ def kinds_by_column(features: Features) -> dict[str, list[dict[str, Any]]]:
 
 
 def inferred_features(columns: Columns, others: Collection[str | None]) -> Features:
-    """Each column but ``others`` by its type, as Transform does where the config names no features."""
+    """Each column but ``others`` and lists by its type, as Transform does where the config names no features."""
     found: dict[str, Any] = {}
     for name, column in columns.items():
-        if name not in others:
+        if name not in others and not is_list(column.type):
             found[name] = next((dtype for matches, dtype in _DTYPES if matches(column.type)), "string")
     return Features.infer(found)
 

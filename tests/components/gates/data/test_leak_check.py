@@ -61,6 +61,12 @@ def test_a_column_that_no_feature_reads_is_not_looked_at(tmp_path):
     assert not read_notices(made["notices"].uri)
 
 
+def test_lists_are_no_columns_to_look_at(tmp_path):
+    made = artifacts(tmp_path, y=labels(), words=[["a", "b"], ["c"], ["d"]] * (ROWS // 3))
+    gate(made, features="")
+    assert not read_notices(made["notices"].uri)
+
+
 def test_rows_in_the_order_of_the_label(tmp_path, monkeypatch):
     monkeypatch.setattr("components.gates.data.leak_check.ROWS", 100)
     truth = np.sort(labels())

@@ -54,9 +54,9 @@ class Category(ColumnEncoder):
 
     categorical = True
 
-    def __init__(self, column: pa.Array, options: Mapping[str, Any]):
+    def __init__(self, column: pa.Array, options: Mapping[str, Any], *, most: int = MOST_CATEGORIES):
         super().__init__(column, options)
-        self._words = _most_frequent(_words(column), MOST_CATEGORIES)
+        self._words = _most_frequent(_words(column), most)
 
     def numbers(self, column: pa.Array) -> np.ndarray:
         """See `ColumnEncoder`."""
@@ -172,22 +172,26 @@ ENCODERS: Mapping[str, type[ColumnEncoder]] = {
 }
 
 
-def encoder_for(column: pa.Array, kinds: Sequence[Mapping[str, Any]]) -> ColumnEncoder | None:
+def encoder_for(
+    column: pa.Array, kinds: Sequence[Mapping[str, Any]], *, most_categories: int = MOST_CATEGORIES
+) -> ColumnEncoder | None:
     """The encoder of a column; None for lists of a kind that is not known here.
 
     Args:
         column: the rows to learn from.
         kinds: the options of each of its kinds.
+        most_categories: how many categories have a code of their own.
     """
     # A number tells trees more than a category of the same column.
     known = sorted(
         (options for options in kinds if options["kind"] in ENCODERS), key=lambda each: each["kind"] != "number"
     )
-    if known:
-        return ENCODERS[known[0]["kind"]](column, known[0])
-    if is_list(column.type):
+    if not known and is_list(column.type):
         return None
-    return (Category if _is_text(column.type) else Number)(column, {})
+    options = known[0] if known else {"kind": "category" if _is_text(column.type) else "number"}
+    if options["kind"] == "category":
+        return Category(column, options, most=most_categories)
+    return ENCODERS[options["kind"]](column, options)
 
 
 def _floats(column: pa.Array) -> np.ndarray:

@@ -6,22 +6,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from components.reference.column_encoders import ColumnEncoder, Date, encoder_for
 from trainer.labels.config import Label
 
-# Rows that are looked at.
+# Rows that are looked at; of classes equally many of each, as far as there are.
 ROWS = 6_000
-_LEAK = {"binary": 0.995, "multiclass": 0.99, "regression": 0.99}
-_SUSPICIOUS = {"binary": 0.97, "multiclass": 0.95, "regression": 0.95}
+_LEAK = {"binary": 0.995, "multiclass": 0.99, "regression": 0.9999}
+# A number that follows the time, or the number of the day before, may honestly explain nearly all of another.
+_SUSPICIOUS = {"binary": 0.97, "multiclass": 0.95, "regression": 0.99}
 _SCORES = {"binary": "AUC", "multiclass": "accuracy", "regression": "R²"}
-# With fewer rows of each class, one column tells them apart by chance.
-_FEWEST = 8
+# With fewer rows of a class, or of a regression, one column fits them by chance.
+_FEWEST, _FEWEST_NUMBERS = 9, 20
 # Of these, one column is most of an example.
 _LARGE = {"image", "vector"}
 _BINS = 256
 _ROWS_PER_BIN = 8
+# Numbers that each occur so often are codes.
+_ROWS_PER_CODE = 4
 # As many rows as the mean of all counts for in that of a code, which matters for rare ones.
 _PRIOR = 0.1
 
@@ -54,24 +58,43 @@ def telling_columns(
         labels: the labels of these rows, float64 ``[rows]``.
         label: its task decides how well is too well.
     """
-    rows = np.random.default_rng(0).permutation(len(labels))[:ROWS]
-    cut = len(rows) * 2 // 3
-    train, held_back = rows[:cut], rows[cut:]
-    if (
-        not len(train)
-        or label.task != "regression"
-        and (np.bincount(labels[held_back].astype(int)).max() > len(held_back) - _FEWEST)
-    ):
+    train, held_back = _parts(labels, label)
+    if not len(held_back):
         return
     for name, options in kinds.items():
         if name not in columns or not _LARGE.isdisjoint(each["kind"] for each in options):
             continue
-        encoder = encoder_for(columns[name].take(pa.array(train)), options)
+        encoder = encoder_for(columns[name].take(pa.array(train)), options, most_categories=ROWS)
         if encoder is None:
             continue
         score = _score(encoder, columns[name], train, held_back, labels, label)
         if score >= _SUSPICIOUS[label.task]:
             yield Telling(name, f"{_SCORES[label.task]} {score:.4g}", score >= _LEAK[label.task])
+
+
+def rows_per_class(label: Label) -> int:
+    """How many rows of a class are looked at, at most; of a regression, of all."""
+    return ROWS if label.task == "regression" else max(ROWS // len(label.class_names()), 3 * _FEWEST)
+
+
+def too_few(labels: np.ndarray, label: Label) -> bool:
+    """Whether there are too few rows, of all or of all classes but one, to tell a column from chance."""
+    return not len(_parts(labels, label)[1])
+
+
+def _parts(labels: np.ndarray, label: Label) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to learn from and those held back, a third of each class; none if there are too few."""
+    order, most = np.random.default_rng(0).permutation(len(labels)), rows_per_class(label)
+    if label.task == "regression":
+        groups = [order[:most]] if len(order) >= _FEWEST_NUMBERS else []
+    else:
+        of_class = (order[labels[order] == each] for each in np.unique(labels))
+        groups = [rows[:most] for rows in of_class if len(rows) >= _FEWEST]
+        groups = groups if len(groups) > 1 else []
+    none = np.zeros(0, int)
+    train = [rows[: len(rows) * 2 // 3] for rows in groups]
+    held_back = [rows[len(rows) * 2 // 3 :] for rows in groups]
+    return np.concatenate([none, *train]), np.concatenate([none, *held_back])
 
 
 def _score(
@@ -90,7 +113,8 @@ def _score(
     if len(pairs) > 1:
         pairs.append(_whole(before, after))
     found = [_reached(_mean_labels(*codes, known, label), truth, label) for codes in pairs]
-    return max([*found, *(_as_it_is(values, truth, label) for values in after.T)])
+    every, labels = np.concatenate([before, after]), np.concatenate([known, truth])
+    return max([*found, *(_as_it_is(values, labels, label) for values in every.T)])
 
 
 def _reached(predicted: np.ndarray, truth: np.ndarray, label: Label) -> float:
@@ -108,17 +132,23 @@ def _reached(predicted: np.ndarray, truth: np.ndarray, label: Label) -> float:
 
 def _auc(labels: np.ndarray, scores: np.ndarray) -> float:
     """The area under the curve by ranks; scikit-learn's function takes ten times as long for as few rows."""
-    _, places, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
     ones, zeros = int((labels == 1).sum()), int((labels == 0).sum())
-    return float((ranks[labels == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros)) if ones and zeros else 0.0
+    ranks = _ranks(scores)[labels == 1].sum()
+    return float((ranks - ones * (ones + 1) / 2) / (ones * zeros)) if ones and zeros else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """From 1 on; the mean of equal values."""
+    return pd.Series(values).rank().to_numpy()
 
 
 def _binned(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers as the bins between the quantiles of the first rows."""
+    """Numbers as the bins between the quantiles of the first rows; each by itself where they are few."""
     known = before[~np.isnan(before)]
-    bins = min(_BINS, max(len(known) // _ROWS_PER_BIN, 2))
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1), method="lower")) if len(known) else known
+    edges = np.unique(known)
+    if len(edges) * _ROWS_PER_CODE > len(known):
+        bins = min(_BINS, max(len(known) // _ROWS_PER_BIN, 2))
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, bins + 1), method="lower")) if len(known) else known
     first, second = (np.where(np.isnan(side), np.nan, np.searchsorted(edges, side)) for side in (before, after))
     return first, second
 
@@ -153,14 +183,19 @@ def _mean_labels(codes: np.ndarray, others: np.ndarray, labels: np.ndarray, labe
     return ((sums + _PRIOR * targets.mean(axis=0)) / (counts + _PRIOR))[others]
 
 
-def _as_it_is(values: np.ndarray, truth: np.ndarray, label: Label) -> float:
-    """AUC of the numbers themselves, or R² of the best line: a label in another unit is found in any number of rows."""
+def _as_it_is(values: np.ndarray, labels: np.ndarray, label: Label) -> float:
+    """AUC of the numbers themselves, or R² of the best line through them or their ranks; 0 if over half are missing.
+
+    That finds a label in another unit, or its logarithm, in few rows, too.
+    """
     known = ~np.isnan(values)
-    if known.sum() < 0.9 * len(values) or values[known].std() == 0 or truth[known].std() == 0:
+    values, labels = values[known], labels[known]
+    if label.task == "multiclass" or too_few(labels, label) or 2 * len(values) < len(known) or values.std() == 0:
         return 0.0
-    if label.task == "regression":
-        return float(np.corrcoef(values[known], truth[known])[0, 1] ** 2)
-    if label.task == "multiclass":
+    if label.task == "binary":
+        reached = _auc(labels, values)
+        return max(reached, 1 - reached)
+    if labels.std() == 0:
         return 0.0
-    reached = _auc(truth[known], values[known])
-    return max(reached, 1 - reached)
+    pairs = ((values, labels), (_ranks(values), _ranks(labels)))
+    return max(float(np.corrcoef(*pair)[0, 1] ** 2) for pair in pairs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from google.protobuf import json_format
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_validator.component import ExampleValidator
@@ -66,7 +68,7 @@ def add_validated_examples(graph: Graph) -> None:
             examples=example_gen.outputs["examples"],
             label=config.label.model_dump_json(),
             fail_on=config.gates.data.fail_on,
-            allow=",".join(config.gates.data.allow),
+            allow=json.dumps(config.gates.data.allow),
             leaks=config.gates.data.leaks,
             example_weight=config.example_weight or "",
         ),

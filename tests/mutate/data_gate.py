@@ -53,4 +53,25 @@ DATA_GATE = (
         "False",
         (f"{_TESTS}/test_leak_check.py",),
     ),
+    Mutation(
+        "A fault of one column hides others that give the label away",
+        "components/gates/data/data_gate.py",
+        "*(() if label_is_wrong else _leaks",
+        "*(() if label_is_wrong or unreadable else _leaks",
+        (f"{_TESTS}/test_leak_check.py",),
+    ),
+    Mutation(
+        "A rare class hides a column that gives the label away",
+        "components/gates/data/leak_check.py",
+        'np.zeros(len(labels)) if label.task == "regression" else labels',
+        "np.zeros(len(labels))",
+        (f"{_TESTS}/test_leak_check.py",),
+    ),
+    Mutation(
+        "The logarithm of a label gives nothing away",
+        "components/reference/one_column.py",
+        "((values, labels), (_ranks(values), _ranks(labels)))",
+        "((values, labels),)",
+        (f"{_TESTS}/test_leak_check.py",),
+    ),
 )

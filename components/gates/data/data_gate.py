@@ -7,6 +7,7 @@ label, the example weights and the kinds of the features, or any earlier data an
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from pydantic import TypeAdapter
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.io import fileio
@@ -40,6 +41,7 @@ _SEVERITY = {"warning": anomalies_pb2.AnomalyInfo.WARNING, "error": anomalies_pb
 _DATE = "date"
 # Instead of features: every column is one, by its type.
 INFERRED = "inferred"
+_ALLOWED = TypeAdapter(tuple[str, ...])
 
 
 @component
@@ -51,7 +53,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
     notices: OutputArtifact[standard_artifacts.ExampleAnomalies],
     label: Parameter[str],
     fail_on: Parameter[str],
-    allow: Parameter[str] = "",
+    allow: Parameter[str] = "[]",
     leaks: Parameter[str] = "block",
     example_weight: Parameter[str] = "",
     features: Parameter[str] = "",
@@ -72,7 +74,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
         notices: what is worth knowing about data that pass, and what later runs compare theirs with.
         label: a `trainer.parameters.Label` as JSON.
         fail_on: lowest severity that refuses, ``error`` or ``warning``.
-        allow: accepted anomalies, comma-separated ``feature:REASON`` or ``feature`` (any reason).
+        allow: accepted anomalies, ``feature:REASON`` or ``feature`` (any reason), as a JSON list.
         leaks: what becomes of a column that gives the label away, ``block`` or ``warn``.
         example_weight: the column that holds the example weights; empty without weights.
         features: a `trainer.parameters.Features` as JSON; `INFERRED` for every column by its type.
@@ -89,7 +91,7 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
         GateRefused: names the first faults, each with its split and feature.
     """
     splits = artifact_utils.decode_split_names(anomalies.split_names)
-    allowed = frozenset(filter(None, allow.split(",")))
+    allowed = frozenset(_ALLOWED.validate_json(allow))
     anomalous = find_anomalies(anomalies.uri, splits=splits, fail_on=fail_on, allow=allowed)
     data = GatedData(statistics.uri, examples.uri, splits, Label.model_validate_json(label), example_weight, features)
     labels = LabelRows(split_records(examples.uri), data.label)
@@ -113,12 +115,13 @@ def DataGate(  # noqa: N802 (TFX names components as classes)
         )
         drifted = drift_findings(current, before, **compare)
     about_features = [*_features(data, served, described)]
-    faulty = bool(anomalous or about_label) or any(each.refuses for each in about_features)
+    # What refuses by itself ends the run here; of a label that is wrong, nothing can be told.
+    label_is_wrong = any(each.refuses and each.names.isdisjoint(allowed) for each in about_label)
+    unreadable = {name for each in about_features if each.refuses for name in each.names}
     more = [
         *about_label,
         *about_features,
-        # Of values that a kind does not read, nothing can be learnt.
-        *(() if faulty else _leaks(data, refuses=leaks == "block")),
+        *(() if label_is_wrong else _leaks(data, unreadable=unreadable, refuses=leaks == "block")),
         *(() if served else _lost(served_model, served_statistics)),
         *drifted,
         *skew_findings(current, asked, **compare),
@@ -190,13 +193,19 @@ def _features(data: GatedData, served: str | None, schema: schema_pb2.Schema) ->
     yield from type_findings(data.statistics, served, splits=data.splits, columns=read)
 
 
-def _leaks(data: GatedData, *, refuses: bool) -> Iterator[Finding]:
+def _leaks(data: GatedData, *, unreadable: Collection[str], refuses: bool) -> Iterator[Finding]:
     if TRAIN not in data.splits:
         return
     # A function of one's own may leave the column out.
     refuses = refuses and bool(data.features)
     yield from leak_findings(
-        data.statistics, data.examples, features=data.named, label=data.label, others=data.others, refuses=refuses
+        data.statistics,
+        data.examples,
+        features=data.named,
+        label=data.label,
+        others=data.others,
+        unreadable=unreadable,
+        refuses=refuses,
     )
 
 

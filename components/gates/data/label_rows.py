@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -68,7 +68,20 @@ class LabelRows:
         return self._found[split]
 
 
-def _scan(examples: tf.data.Dataset, *, label: Label, features: Mapping[str, _Statistics]) -> LabelCounts:
+def labelled(
+    examples: tf.data.Dataset, *, label: Label, features: Mapping[str, _Statistics]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Serialized examples, some thousand at a time, with their labels as preprocessing makes them.
+
+    Args:
+        examples: serialized tf.Examples.
+        label: each row has at most one.
+        features: statistics by raw feature, for their types.
+
+    Yields:
+        The examples, bytes ``[rows]``; their labels, float64 ``[rows]`` and NaN where they are missing or have no
+        meaning; and the values of the label's column, one for each row that has one.
+    """
     spec = {name: tf.io.VarLenFeature(_DTYPES.get(features[name].type, tf.string)) for name in label.columns}
 
     @tf.function(autograph=False)
@@ -76,17 +89,23 @@ def _scan(examples: tf.data.Dataset, *, label: Label, features: Mapping[str, _St
         raw = specs.parse(records, spec)
         return label_of(label, raw)[:, 0], raw[label.column]
 
-    found = LabelCounts()
     for records in examples.batch(_ROWS):
         labels, raw = read(records)
-        labels = labels.numpy()
-        known = np.isfinite(labels) & (labels >= 0)
+        found = labels.numpy().astype(np.float64)
+        meaningless = found < 0 if label.task != "regression" else np.zeros(len(found), bool)
+        yield records.numpy(), np.where(meaningless, np.nan, found), raw.values.numpy()
+
+
+def _scan(examples: tf.data.Dataset, *, label: Label, features: Mapping[str, _Statistics]) -> LabelCounts:
+    found = LabelCounts()
+    for _, labels, values in labelled(examples, label=label, features=features):
+        known = np.isfinite(labels)
         found.rows += len(labels)
         ids, counts = np.unique(labels[known], return_counts=True)
         found.classes.update(dict(zip(ids.astype(int).tolist(), counts.tolist(), strict=True)))
         if not known.all():
             # Each row has a value, so the row's number is the value's.
-            value = raw.values.numpy()[np.argmin(known)]
+            value = values[np.argmin(known)]
             found.unknown = repr(value.decode(errors="replace")) if isinstance(value, bytes) else f"{value:g}"
             return found
     return found

@@ -46,9 +46,9 @@ def test_anomalies_in_any_split_refuse(validated, bad, reason):
 def test_allowed_anomalies_pass_by_feature_or_by_reason(validated):
     artifact = validated(train=GOOD.assign(kind=["a", "z", "b"]))
     gate(artifact, allow="kind")
-    gate(artifact, allow="fare,kind:ENUM_TYPE_UNEXPECTED_STRING_VALUES")
+    gate(artifact, allow=["fare", "kind:ENUM_TYPE_UNEXPECTED_STRING_VALUES"])
     with pytest.raises(GateRefused):
-        gate(artifact, allow="kind:ENUM_TYPE_BYTES_NOT_STRING,fare")
+        gate(artifact, allow=["kind:ENUM_TYPE_BYTES_NOT_STRING", "fare"])
 
 
 def test_a_new_column_refuses(validated):

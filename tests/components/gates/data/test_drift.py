@@ -45,7 +45,7 @@ def changed(**columns) -> pd.DataFrame:
 def served(tmp_path_factory) -> dict:
     """What the gate left in the run that pushed the served model, as arguments."""
     artifacts = write_artifacts(tmp_path_factory.mktemp("served"), schema_pb2.Schema(), {"train": span()})
-    gate(artifacts, features=FEATURES, allow=",".join(span().columns))
+    gate(artifacts, features=FEATURES, allow=list(span().columns))
     return {"served_statistics": artifacts["statistics"], "served_profile": artifacts["notices"]}
 
 
@@ -133,7 +133,7 @@ def test_an_exception_accepts_one_check_of_one_column_until_its_day(new, served)
 def test_the_mean_of_a_regression_s_label_is_compared(new, tmp_path):
     label = Label(column="unread", task="regression")
     artifacts = write_artifacts(tmp_path / "before", schema_pb2.Schema(), {"train": span()})
-    gate(artifacts, label=label, features=FEATURES, allow=",".join(span().columns))
+    gate(artifacts, label=label, features=FEATURES, allow=list(span().columns))
     before = {"served_statistics": artifacts["statistics"], "served_profile": artifacts["notices"]}
     assert new(changed(), label=label, **before) == ()
     with pytest.raises(
@@ -217,7 +217,7 @@ def test_before_anything_is_served_the_span_before_is_compared_with_its_rows_and
 def test_labels_of_a_comparison_are_counted_in_the_rows(new, tmp_path):
     label = Label(column="unread", above={"column": "x", "times": 0.5})
     artifacts = write_artifacts(tmp_path / "before", schema_pb2.Schema(), {"train": span()})
-    gate(artifacts, label=label, features=FEATURES, allow=",".join(span().columns))
+    gate(artifacts, label=label, features=FEATURES, allow=list(span().columns))
     before = {"served_statistics": artifacts["statistics"], "served_profile": artifacts["notices"]}
     assert new(changed(), label=label, **before) == ()
     with pytest.raises(GateRefused, match=r"train/unread: the label is '1' in \d+\.\d%, but in .*DRIFT_LABEL"):

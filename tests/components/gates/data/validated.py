@@ -54,7 +54,8 @@ def write_artifacts(folder: Path, schema: schema_pb2.Schema, splits: dict[str, p
     return artifacts
 
 
-def gate(artifacts, label=LABEL, **parameters):
+def gate(artifacts, label=LABEL, *, allow=(), **parameters):
     """Run the gate on them."""
-    given = {"label": label.model_dump_json(), "fail_on": "error", "allow": "", "example_weight": "", **parameters}
+    allowed = json.dumps([allow] if isinstance(allow, str) else list(allow))
+    given = {"label": label.model_dump_json(), "fail_on": "error", "allow": allowed, "example_weight": "", **parameters}
     DataGate.test_call(**artifacts, **given)

@@ -106,6 +106,9 @@ def schema_features(path: Path) -> dict[str, str]:
     from google.protobuf import text_format
     from tensorflow_metadata.proto.v0 import schema_pb2
 
+    if path.exists() and not path.is_file():
+        # A named pipe would wait for ever.
+        raise ConfigError(f"schema: {path} is not a regular file; name one, or leave the key out to infer a schema.")
     try:
         schema = text_format.Parse(path.read_text(), schema_pb2.Schema())
     except OSError as error:

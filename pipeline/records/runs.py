@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 from ml_metadata import MetadataStore
@@ -17,9 +18,12 @@ from pipeline.config.loading import ConfigError
 from pipeline.running import metadata
 from pipeline.running.events import REASON_PROPERTY, REFUSED_PROPERTY
 from pipeline.running.folder.run_folder import is_locked
+from pipeline.running.recovery.database import has_artifacts
 from pipeline.running.recovery.executions import KILLED
+from pipeline.running.recovery.special_files import is_special
 
 _REASON = 120
+_WAY_OUT = "`python -m pipeline doctor` with the same config says what to do"
 State = Literal["done", "from cache", "refused", "failed", "killed", "running", "cancelled", "unknown"]
 Result = Literal["pushed", "pushed before", "refused", "failed", "killed", "running", "not pushed"]
 Outputs = Mapping[tuple[str, str], metadata_store_pb2.Artifact]
@@ -210,17 +214,25 @@ def records_of(config: Config) -> Records | None:
     Raises:
         ConfigError: ML Metadata cannot be read.
     """
-    if not config.metadata_source.exists():
+    source = config.metadata_source
+    if not source.exists():
         return None
+    if isinstance(source, Path):
+        if is_special(source):
+            raise ConfigError(f"{source}: is no file; {_WAY_OUT}.")
+        if not source.stat().st_size:
+            if not has_artifacts(config.run_folder / "artifacts"):
+                return None
+            raise ConfigError(f"{source}: is empty; {_WAY_OUT}.")
     try:
-        records = Records(metadata.open_store(config.metadata_source), busy=is_locked(config.run_folder))
+        records = Records(metadata.open_store(source), busy=is_locked(config.run_folder))
     except ConfigError:
         raise
     except Exception as error:
         # Whatever SQLite says: ml_metadata has a class for each of its codes.
         # Of a damaged file, ML Metadata say a line for each table.
         reason = one_line(str(error).partition("\n")[0], limit=_REASON).rstrip(".")
-        raise ConfigError(f"{config.metadata_source}: cannot be read ({reason}).") from None
+        raise ConfigError(f"{source}: cannot be read ({reason}); {_WAY_OUT}.") from None
     return records if records.contexts else None
 
 

@@ -30,6 +30,7 @@ def examine(config: Config, *, build: Callable[[], Pipeline]) -> Iterator[Proble
         config: the pipeline.
         build: makes its DAG, to rebuild metadata by; it imports TFX.
     """
+    yield from recovery.special(config)
     yield from serving_folder.obstacles(config.serving_folder)
     yield from _metadata(config, build)
     readable = not recovery.lost(config)

@@ -10,7 +10,7 @@ from pipeline.config.config import Config
 from pipeline.running import metadata
 from pipeline.running.folder import scratch
 from pipeline.running.folder.run_folder import is_locked
-from pipeline.running.recovery import database, executions, serving_folder
+from pipeline.running.recovery import database, executions, serving_folder, special_files
 from pipeline.running.recovery.problems import Problem
 
 logger = logging.getLogger(__name__)
@@ -24,9 +24,13 @@ def prepare(config: Config) -> None:
     """Mark the executions of dead runs as failed and remove what they left. The caller holds the run folder's lock.
 
     Raises:
-        RunFolderBroken: the metadata are lost, or a push would fail.
+        RunFolderBroken: the metadata are lost, a push would fail, or something that is no file stands for one.
         ConfigError: the metadata are in a server that cannot be used.
     """
+    for problem in special(config):
+        raise RunFolderBroken(
+            f"{problem.where} {problem.what}; {problem.fix}, or let `python -m pipeline doctor --repair` do so."
+        )
     trouble = lost(config)
     if trouble and database.has_artifacts(config.run_folder / "artifacts"):
         # Without its metadata, the run would pass for the first, and write into the folders of earlier ones.
@@ -38,6 +42,14 @@ def prepare(config: Config) -> None:
     for problem in serving_folder.obstacles(config.serving_folder):
         raise RunFolderBroken(f"{problem.where} {problem.what}: {problem.fix}.")
     clear(config)
+
+
+def special(config: Config) -> Iterator[Problem]:
+    """What stands for a file of the run folder or the serving folder, and is none."""
+    folders = {config.run_folder, config.serving_folder}
+    for folder in sorted(folders):
+        if not folders.intersection(folder.parents):
+            yield from special_files.find(folder, but=config.scratch_folder)
 
 
 def lost(config: Config) -> str | None:

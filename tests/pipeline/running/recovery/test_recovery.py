@@ -1,6 +1,7 @@
 """What killed runs leave, in real ML Metadata and real folders."""
 
 import fcntl
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -106,3 +107,26 @@ def test_a_serving_folder_that_a_push_would_fail_in_is_refused(config, name, is_
     make(config, "serving/taxi/99999999999/saved_model.pb")
     with pytest.raises(RunFolderBroken, match=f"{name} {said}"):
         recovery.prepare(config)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["metadata.sqlite", "artifacts/StatisticsGen/statistics/3/FeatureStats.pb", "serving/taxi/17/saved_model.pb"],
+)
+def test_a_named_pipe_in_place_of_a_file_is_refused_and_the_doctor_removes_it(config, store, name):
+    path = config.run_folder / name
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(path)
+    with pytest.raises(RunFolderBroken, match=f"{name} is a named pipe, .*; remove it, or let .*doctor"):
+        recovery.prepare(config)
+    [problem] = recovery.special(config)
+    problem.repair()
+    assert not path.exists()
+    assert not [*recovery.special(config)]
+
+
+def test_sockets_of_a_killed_run_are_not_special(config, store):
+    os.mkfifo(make(config, "tmp/pymp-1/x").with_name("listener"))
+    recovery.prepare(config)
+    assert not [*config.scratch_folder.iterdir()]
